@@ -1,0 +1,14 @@
+from . import (
+    datasets as datasets,
+    detection as detection,
+    inspection as inspection,
+    io as io,
+    lattice as lattice,
+    metrics as metrics,
+    model_selection as model_selection,
+    rewards as rewards,
+)
+from ._core import __version__ as __version__
+from .detection import LoGStarDetector as LoGStarDetector, blob_log as blob_log
+from .lattice import Lattice as Lattice
+from .model_selection import MOBOSearchCV as MOBOSearchCV

@@ -1,0 +1,31 @@
+"""Types of the Rust core; its functions take checked arrays and are called by the estimators."""
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+__version__: str
+
+_Floats: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
+_HalfKernel: TypeAlias = NDArray[np.float64]
+_Scale: TypeAlias = tuple[_HalfKernel, _HalfKernel, _HalfKernel, _HalfKernel, float]
+
+def find_candidates(
+    image: _Floats,
+    ladder: Sequence[_Scale],
+    threshold: float,
+    border: tuple[int, int],
+    n_threads: int,
+) -> tuple[NDArray[np.int64], NDArray[np.float64], float, float]: ...
+def prune_by_scale(
+    blobs: NDArray[np.float64], responses: NDArray[np.float64], max_overlap: float
+) -> NDArray[np.bool_]: ...
+def prune_compatible(blobs: _Floats, max_overlap: float) -> tuple[NDArray[np.bool_], int]: ...
+def prune_in_order(
+    blobs: _Floats, pairs: Sequence[tuple[int, int]], max_overlap: float
+) -> NDArray[np.bool_]: ...
+def distance_sums(
+    points: NDArray[np.float64], n_neighbors: int, n_threads: int
+) -> NDArray[np.float64]: ...

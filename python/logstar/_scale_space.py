@@ -1,0 +1,95 @@
+"""Ladders of sigmas, their kernels, and the candidates of the scale space.
+
+Kernels are computed with NumPy, step by step as SciPy does: its exponential and its matrix
+product round differently from those of other libraries, and results that agree to the bit need
+weights that do.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _core
+from ._validation import FloatArray, Image
+
+#: Kernels reach this many standard deviations to each side, as SciPy's do by default.
+TRUNCATE = 4.0
+
+#: Up to this sigma SciPy leaves an axis unfiltered.
+_SIGMA_FLOOR = 1e-15
+
+HalfKernel: TypeAlias = FloatArray
+
+
+class Candidates(NamedTuple):
+    """Maxima of the scale space, strongest first; ties by row, column, scale."""
+
+    #: (n, 3): row, column, index of the scale.
+    places: NDArray[np.int64]
+    #: (n,): minus the Laplacian of Gaussian, times sigma squared.
+    responses: FloatArray
+    #: Least response at any voxel.
+    min_response: float
+    #: Largest response at any voxel.
+    max_response: float
+
+
+def kernel_radius(sigma: float) -> int:
+    """How far the kernel of this sigma reaches, in pixels."""
+    return int(TRUNCATE * float(sigma) + 0.5)
+
+
+@lru_cache(maxsize=512)
+def half_kernels(sigma: np.floating[Any]) -> tuple[HalfKernel, HalfKernel]:
+    """Gaussian of one sigma and its second derivative, from the outermost weight to the centre.
+
+    `sigma` keeps its precision: a float32 sigma has its square and the exponent's factor rounded
+    to float32, the rest in float64.
+    """
+    if sigma <= _SIGMA_FLOOR:
+        identity = np.ones(1)
+        return identity, identity
+    radius = kernel_radius(float(sigma))
+    variance = sigma * sigma
+    x = np.arange(-radius, radius + 1)
+    gaussian = np.exp(-0.5 / variance * x**2)
+    gaussian = gaussian / gaussian.sum()
+    curvature = np.ones(1) / -variance
+    polynomial = np.array([curvature[0], 0.0, curvature[0] * curvature[0]])
+    second = (x[:, None] ** np.arange(3)).dot(polynomial) * gaussian
+    # A correlation runs over the reversed kernel, so its first half is the one at positive x.
+    return gaussian[: radius - 1 : -1].copy(), second[: radius - 1 : -1].copy()
+
+
+def find_candidates(
+    image: Image,
+    sigmas: NDArray[np.floating[Any]],
+    *,
+    threshold: float,
+    border: tuple[int, int] = (0, 0),
+    n_threads: int = 1,
+) -> Candidates:
+    """Maxima above `threshold` of the scale space of `image` over the ladder `sigmas`.
+
+    Parameters
+    ----------
+    image : ndarray of shape (n_rows, n_cols), float32 or float64
+    sigmas : ndarray of shape (n_scales, 2)
+        Standard deviation along the rows' axis and along the columns' axis, per scale.
+    threshold : float
+        A candidate's response lies above it.
+    border : tuple of int, default=(0, 0)
+        Candidates in so many outer rows and columns are left out.
+    n_threads : int, default=1
+        The result does not depend on it.
+    """
+    ladder = [
+        (*half_kernels(row_sigma), *half_kernels(col_sigma), float(np.mean(pair) ** 2))
+        for pair in sigmas
+        for row_sigma, col_sigma in [pair]
+    ]
+    return Candidates(*_core.find_candidates(image, ladder, threshold, border, n_threads))

@@ -1,0 +1,204 @@
+"""What an image, a stack of images and a set of positions are, checked in one place.
+
+Every error names the parameter, says what was given and what is allowed.
+"""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+FloatArray: TypeAlias = NDArray[np.float64]
+Image: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
+
+#: Integers up to this many bytes are exact in float32, which has 24 bits of mantissa.
+_FLOAT32_EXACT_BYTES = 2
+
+
+def computation_dtype(dtype: np.dtype[Any]) -> type[np.floating[Any]]:
+    """The precision an image is computed in: float32 where that holds its values, else float64."""
+    if dtype.kind == "f":
+        return np.float32 if dtype.itemsize <= np.dtype(np.float32).itemsize else np.float64
+    if dtype.kind == "b" or dtype.itemsize <= _FLOAT32_EXACT_BYTES:
+        return np.float32
+    return np.float64
+
+
+def as_image(image: ArrayLike, *, name: str = "image") -> Image:
+    """Check one image and return it in the precision that it is computed in.
+
+    Parameters
+    ----------
+    image : array-like of shape (n_rows, n_cols)
+        Booleans, integers or real floats.
+    name : str, default="image"
+        What the caller calls it; stands in the error.
+
+    Returns
+    -------
+    image : ndarray of shape (n_rows, n_cols), float32 or float64
+        The input itself where it already has that type, never a modified input.
+
+    Raises
+    ------
+    TypeError
+        For complex, object or text arrays.
+    ValueError
+        If it is not two-dimensional, is empty, or holds NaN or infinite pixels.
+    """
+    array = np.asarray(image)
+    if array.dtype.kind not in "buif":
+        raise TypeError(
+            f"{name} must hold real numbers (bool, integer or float), got dtype {array.dtype}."
+        )
+    if array.ndim != 2:
+        raise ValueError(
+            f"{name} must be a 2-D array (rows, columns), got {array.ndim}-D with shape "
+            f"{array.shape}."
+        )
+    if array.size == 0:
+        raise ValueError(f"{name} is empty: shape {array.shape}; at least 1 x 1 pixel is needed.")
+    result: Image = np.asarray(array, dtype=computation_dtype(array.dtype))  # type: ignore[assignment] # one of the two
+    # The sum is finite whenever all pixels are, bar overflow: only then is every pixel looked at.
+    if array.dtype.kind == "f" and not np.isfinite(result.sum(dtype=np.float64)):
+        bad = np.argwhere(~np.isfinite(result))
+        if bad.size:
+            row, col = bad[0]
+            raise ValueError(
+                f"{name} holds {len(bad)} pixels that are NaN or infinite, the first at (row, col) "
+                f"= ({row}, {col}): {array[row, col]}. Replace or crop them first."
+            )
+    return result
+
+
+def as_image_list(
+    X: ArrayLike | Sequence[ArrayLike], *, name: str = "X"
+) -> tuple[list[Image], bool]:
+    """Check one image or a stack of images.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_rows, n_cols) or (n_images, n_rows, n_cols), or list of 2-D arrays
+        A 2-D array is one image; a 3-D array or a list or tuple of 2-D arrays is a stack.
+    name : str, default="X"
+        What the caller calls it; stands in the error.
+
+    Returns
+    -------
+    images : list of ndarray
+        Each as `as_image` returns it.
+    is_stack : bool
+        Whether `X` was a stack; a stack of one image is a stack.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `as_image`; also for an empty stack and for other numbers of dimensions.
+    """
+    if isinstance(X, (list, tuple)):
+        if not X:
+            raise ValueError(f"{name} is an empty stack; at least one image is needed.")
+        dimensions = {np.ndim(image) for image in X}
+        if dimensions == {2}:
+            return [as_image(image, name=f"{name}[{i}]") for i, image in enumerate(X)], True
+        if len(dimensions) > 1 or dimensions & {3, 4}:
+            raise ValueError(
+                f"{name} is a list, so each entry must be a 2-D image; got entries with "
+                f"{sorted(dimensions)} dimensions."
+            )
+    array = np.asarray(X)
+    if array.ndim == 3:
+        if len(array) == 0:
+            raise ValueError(f"{name} is an empty stack; at least one image is needed.")
+        return [as_image(image, name=f"{name}[{i}]") for i, image in enumerate(array)], True
+    if array.ndim != 2:
+        raise ValueError(
+            f"{name} must be one 2-D image, a 3-D stack or a list of 2-D images, got a "
+            f"{array.ndim}-D array with shape {array.shape}."
+        )
+    return [as_image(array, name=name)], False
+
+
+def as_positions(positions: ArrayLike, *, name: str = "positions") -> FloatArray:
+    """Check a table whose first two columns are (row, col).
+
+    Parameters
+    ----------
+    positions : array-like of shape (n, >=2)
+        Row and column in pixels; further columns (sigma, ...) are dropped. An empty sequence is
+        a table without rows.
+    name : str, default="positions"
+        What the caller calls it; stands in the error.
+
+    Returns
+    -------
+    positions : ndarray of shape (n, 2), float64
+
+    Raises
+    ------
+    ValueError
+        If it is not such a table or holds NaN or infinite coordinates.
+    """
+    array = np.asarray(positions, dtype=np.float64)
+    if array.size == 0 and array.ndim <= 2:
+        return np.empty((0, 2))
+    if array.ndim != 2 or array.shape[1] < 2:
+        raise ValueError(
+            f"{name} must be a table of shape (n, 2) or wider (row, col, ...), got shape "
+            f"{array.shape}."
+        )
+    array = array[:, :2]
+    if not np.isfinite(array).all():
+        first = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
+        raise ValueError(f"{name}[{first}] = {array[first]} is not finite.")
+    return array
+
+
+def check_real(
+    value: object,
+    *,
+    name: str,
+    low: float = -np.inf,
+    high: float = np.inf,
+    low_included: bool = True,
+) -> float:
+    """Check a finite real number within bounds and return it as a float.
+
+    Raises
+    ------
+    TypeError
+        If it is no real number.
+    ValueError
+        If it is NaN, infinite or out of bounds.
+    """
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a real number, got {value!r} ({type(value).__name__}).")
+    number = float(value)
+    above = number >= low if low_included else number > low
+    if not (np.isfinite(number) and above and number <= high):
+        bounds = [f"{'>=' if low_included else '>'} {low:g}"] if np.isfinite(low) else []
+        bounds += [f"<= {high:g}"] if np.isfinite(high) else []
+        allowed = " and ".join(["finite", *bounds])
+        raise ValueError(f"{name} must be {allowed}, got {value!r}.")
+    return number
+
+
+def check_integer(value: object, *, name: str, low: int) -> int:
+    """Check an integer that is not below `low` and return it as an int.
+
+    Raises
+    ------
+    TypeError
+        If it is no integer.
+    ValueError
+        If it is below `low`.
+    """
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{name} must be an integer, got {value!r} ({type(value).__name__}).")
+    if value < low:
+        raise ValueError(f"{name} must be at least {low}, got {value!r}.")
+    return int(value)

@@ -1,0 +1,94 @@
+//! From NumPy arrays to the core's plain types and back.
+
+use logstar_core::Error;
+use logstar_core::blob::{Blob, Candidate};
+use logstar_core::image::{Image, Pixel};
+use logstar_core::scale_space::{AxisKernels, HalfKernel, Scale};
+use numpy::{Element, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+/// An image in one of the precisions that are computed in.
+#[derive(FromPyObject)]
+pub(crate) enum ImageArray<'py> {
+    Double(PyReadonlyArray2<'py, f64>),
+    Single(PyReadonlyArray2<'py, f32>),
+}
+
+/// A table of blobs in one of the precisions that are computed in.
+#[derive(FromPyObject)]
+pub(crate) enum Blobs<'py> {
+    Double(PyReadonlyArray2<'py, f64>),
+    Single(PyReadonlyArray2<'py, f32>),
+}
+
+/// The half kernels of one scale: vertical smooth and second derivative, horizontal smooth and
+/// second derivative, and the weight of the scale.
+pub(crate) type ScaleKernels<'py> = (
+    PyReadonlyArray1<'py, f64>,
+    PyReadonlyArray1<'py, f64>,
+    PyReadonlyArray1<'py, f64>,
+    PyReadonlyArray1<'py, f64>,
+    f64,
+);
+
+#[allow(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
+pub(crate) fn to_value_error(error: Error) -> PyErr {
+    PyValueError::new_err(error.to_string())
+}
+
+pub(crate) fn image<T: Pixel + Element>(array: &PyReadonlyArray2<'_, T>) -> PyResult<Image<T>> {
+    let view = array.as_array();
+    let (rows, cols) = view.dim();
+    Image::new(rows, cols, view.iter().copied().collect()).map_err(to_value_error)
+}
+
+pub(crate) fn ladder(scales: &[ScaleKernels<'_>]) -> PyResult<Vec<Scale>> {
+    let half = |weights: &PyReadonlyArray1<'_, f64>| {
+        HalfKernel::new(weights.as_array().to_vec()).map_err(to_value_error)
+    };
+    scales
+        .iter()
+        .map(|(v_smooth, v_second, h_smooth, h_second, weight)| {
+            Ok(Scale {
+                vertical: AxisKernels { smooth: half(v_smooth)?, second: half(v_second)? },
+                horizontal: AxisKernels { smooth: half(h_smooth)?, second: half(h_second)? },
+                weight: *weight,
+            })
+        })
+        .collect()
+}
+
+pub(crate) fn blobs<T: Copy + Element>(array: &PyReadonlyArray2<'_, T>) -> PyResult<Vec<Blob<T>>> {
+    let rows = table::<T, 4>(array, "blobs")?;
+    Ok(rows
+        .into_iter()
+        .map(|[row, col, sigma_row, sigma_col]| Blob { row, col, sigma_row, sigma_col })
+        .collect())
+}
+
+pub(crate) fn points(array: &PyReadonlyArray2<'_, f64>) -> PyResult<Vec<[f64; 2]>> {
+    table::<f64, 2>(array, "points")
+}
+
+fn table<T: Copy + Element, const COLS: usize>(
+    array: &PyReadonlyArray2<'_, T>,
+    name: &str,
+) -> PyResult<Vec<[T; COLS]>> {
+    let view = array.as_array();
+    if view.ncols() != COLS {
+        let got = view.ncols();
+        let message = format!("{name} must have {COLS} columns, got {got}");
+        return Err(PyValueError::new_err(message));
+    }
+    Ok(view.rows().into_iter().map(|row| std::array::from_fn(|col| row[col])).collect())
+}
+
+pub(crate) fn candidate_places<'py>(
+    py: Python<'py>,
+    candidates: &[Candidate],
+) -> PyResult<Bound<'py, PyArray2<i64>>> {
+    let flat: Vec<i64> =
+        candidates.iter().flat_map(|c| [c.row, c.col, c.scale].map(i64::from)).collect();
+    numpy::PyArray1::from_vec(py, flat).reshape([candidates.len(), 3])
+}

@@ -1,0 +1,139 @@
+//! The Python module `logstar._core`: converts arguments and results, never computes.
+//!
+//! | Python | Rust |
+//! |---|---|
+//! | 2-D array of float32 or float64, any strides | [`Image`], copied while attached |
+//! | `(n, 4)` array: row, column, sigma of rows, sigma of columns | `Vec<Blob>`, copied while attached |
+//! | `(n, 2)` array of float64 | `Vec<[f64; 2]>`, copied while attached |
+//!
+//! Every computation runs detached from the interpreter, on data that Python cannot reach. Errors
+//! of the core become `ValueError`.
+
+#![allow(clippy::needless_pass_by_value, reason = "PyO3 hands arguments over by value")]
+
+mod convert;
+
+use std::num::NonZeroUsize;
+
+use logstar_core::{neighbors, prune, scale_space};
+use numpy::{PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2};
+use pyo3::prelude::*;
+
+use convert::{Blobs, ImageArray, ScaleKernels, to_value_error};
+
+/// Candidates `(row, col, scale)`, their responses, the least and the largest response.
+type Candidates<'py> = (Bound<'py, PyArray2<i64>>, Bound<'py, PyArray1<f64>>, f64, f64);
+
+/// Maxima of the Laplacian-of-Gaussian scale space over (row, column, scale), strongest first.
+#[pyfunction]
+#[pyo3(signature = (image, ladder, threshold, border, n_threads))]
+fn find_candidates<'py>(
+    py: Python<'py>,
+    image: ImageArray<'py>,
+    ladder: Vec<ScaleKernels<'py>>,
+    threshold: f64,
+    border: (usize, usize),
+    n_threads: NonZeroUsize,
+) -> PyResult<Candidates<'py>> {
+    let ladder = convert::ladder(&ladder)?;
+    let found = match image {
+        ImageArray::Double(image) => {
+            let image = convert::image(&image)?;
+            py.detach(|| {
+                scale_space::find_candidates(&image, &ladder, threshold, border, n_threads)
+            })
+        }
+        ImageArray::Single(image) => {
+            let image = convert::image(&image)?;
+            py.detach(|| {
+                scale_space::find_candidates(&image, &ladder, threshold, border, n_threads)
+            })
+        }
+    }
+    .map_err(to_value_error)?;
+    let places = convert::candidate_places(py, &found.candidates)?;
+    let responses = PyArray1::from_iter(py, found.candidates.iter().map(|c| c.response));
+    Ok((places, responses, found.min_response, found.max_response))
+}
+
+/// Which blobs to keep: larger sigma first, then larger response, lower row, lower column.
+#[pyfunction]
+fn prune_by_scale<'py>(
+    py: Python<'py>,
+    blobs: PyReadonlyArray2<'py, f64>,
+    responses: PyReadonlyArray1<'py, f64>,
+    max_overlap: f64,
+) -> PyResult<Bound<'py, PyArray1<bool>>> {
+    let blobs = convert::blobs(&blobs)?;
+    let responses = responses.as_array().to_vec();
+    let kept = py.detach(|| prune::by_scale(&blobs, &responses, max_overlap));
+    Ok(PyArray1::from_vec(py, kept.map_err(to_value_error)?))
+}
+
+/// Which blobs scikit-image's rule keeps, and how many only the order of the pairs decides.
+#[pyfunction]
+fn prune_compatible<'py>(
+    py: Python<'py>,
+    blobs: Blobs<'py>,
+    max_overlap: f64,
+) -> PyResult<(Bound<'py, PyArray1<bool>>, usize)> {
+    let verdict = match blobs {
+        Blobs::Double(blobs) => {
+            let blobs = convert::blobs(&blobs)?;
+            py.detach(|| prune::compatible(&blobs, max_overlap))
+        }
+        Blobs::Single(blobs) => {
+            let blobs = convert::blobs(&blobs)?;
+            py.detach(|| prune::compatible(&blobs, max_overlap as f32))
+        }
+    }
+    .map_err(to_value_error)?;
+    Ok((PyArray1::from_vec(py, verdict.survives), verdict.n_undecided))
+}
+
+/// Which blobs scikit-image's loop keeps when it meets the pairs in this order.
+#[pyfunction]
+fn prune_in_order<'py>(
+    py: Python<'py>,
+    blobs: Blobs<'py>,
+    pairs: Vec<(usize, usize)>,
+    max_overlap: f64,
+) -> PyResult<Bound<'py, PyArray1<bool>>> {
+    let kept = match blobs {
+        Blobs::Double(blobs) => {
+            let blobs = convert::blobs(&blobs)?;
+            py.detach(|| prune::in_order(&blobs, pairs, max_overlap))
+        }
+        Blobs::Single(blobs) => {
+            let blobs = convert::blobs(&blobs)?;
+            py.detach(|| prune::in_order(&blobs, pairs, max_overlap as f32))
+        }
+    }
+    .map_err(to_value_error)?;
+    Ok(PyArray1::from_vec(py, kept))
+}
+
+/// For each point the sum of its distances to its nearest neighbours.
+#[pyfunction]
+fn distance_sums<'py>(
+    py: Python<'py>,
+    points: PyReadonlyArray2<'py, f64>,
+    n_neighbors: usize,
+    n_threads: NonZeroUsize,
+) -> PyResult<Bound<'py, PyArray1<f64>>> {
+    let points = convert::points(&points)?;
+    let sums = py.detach(|| neighbors::distance_sums(&points, n_neighbors, n_threads));
+    Ok(PyArray1::from_vec(py, sums.map_err(to_value_error)?))
+}
+
+#[pymodule]
+mod _core {
+    use super::{Bound, PyModule, PyModuleMethods, PyResult};
+    #[pymodule_export]
+    use super::{distance_sums, find_candidates, prune_by_scale, prune_compatible, prune_in_order};
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+}

@@ -1,0 +1,62 @@
+//! Errors that carry the numbers that caused them.
+
+/// What can be wrong with the input of this crate.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Error {
+    /// The pixels do not fill the stated shape, or there are none.
+    #[error("an image of {rows} x {cols} pixels cannot be made of {len} values")]
+    ImageShape {
+        /// Stated number of rows.
+        rows: usize,
+        /// Stated number of columns.
+        cols: usize,
+        /// Number of values given.
+        len: usize,
+    },
+    /// A sigma that no Gaussian has.
+    #[error("sigma must be finite and not negative, got {0}")]
+    Sigma(f64),
+    /// A kernel whose weights are not finite.
+    #[error("kernel weight {index} is {value}; weights must be finite")]
+    KernelWeight {
+        /// Position in the half kernel, outermost first.
+        index: usize,
+        /// The weight.
+        value: f64,
+    },
+    /// A scale space without scales.
+    #[error("the ladder of scales is empty; at least one sigma is needed")]
+    EmptyLadder,
+    /// Points with a coordinate that is NaN or infinite.
+    #[error("point {index} is ({row}, {col}); coordinates must be finite")]
+    PointNotFinite {
+        /// Index of the first such point.
+        index: usize,
+        /// Its row.
+        row: f64,
+        /// Its column.
+        col: f64,
+    },
+    /// Blobs with a position or sigma that is NaN or infinite, or with a negative sigma.
+    #[error("blob {index} is not finite or has a negative sigma")]
+    Blob {
+        /// Index of the first such blob.
+        index: usize,
+    },
+    /// A number of neighbours out of range.
+    #[error("n_neighbors must be at least 1, got {0}")]
+    NeighborCount(usize),
+    /// A pair that names a blob that is not there.
+    #[error("pair ({first}, {second}) names a blob beyond the {len} given")]
+    PairOutOfRange {
+        /// First index of the pair.
+        first: usize,
+        /// Second index of the pair.
+        second: usize,
+        /// Number of blobs.
+        len: usize,
+    },
+}
+
+/// The result of a computation of this crate.
+pub type Result<T> = std::result::Result<T, Error>;

@@ -1,0 +1,118 @@
+//! An image and the arithmetic of its pixels.
+
+use crate::{Error, Result};
+
+/// A pixel type: the precision in which filtered values are stored.
+///
+/// Sums run in `f64` whatever the pixel is; each finished pass is rounded to the pixel.
+pub trait Pixel: Copy + PartialOrd + Default + Send + Sync + std::fmt::Debug {
+    /// The value as a double, exactly.
+    fn to_f64(self) -> f64;
+    /// The nearest value of this type.
+    fn from_f64(value: f64) -> Self;
+}
+
+impl Pixel for f64 {
+    fn to_f64(self) -> f64 {
+        self
+    }
+    fn from_f64(value: f64) -> Self {
+        value
+    }
+}
+
+impl Pixel for f32 {
+    fn to_f64(self) -> f64 {
+        f64::from(self)
+    }
+    fn from_f64(value: f64) -> Self {
+        value as Self
+    }
+}
+
+/// An owned image, row after row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Image<T> {
+    rows: usize,
+    cols: usize,
+    pixels: Vec<T>,
+}
+
+impl<T: Pixel> Image<T> {
+    /// Takes the pixels of an image, row after row.
+    ///
+    /// # Errors
+    /// [`Error::ImageShape`] if they do not fill the shape or the shape is empty.
+    pub fn new(rows: usize, cols: usize, pixels: Vec<T>) -> Result<Self> {
+        let len = pixels.len();
+        if len == 0 || rows.checked_mul(cols) != Some(len) {
+            return Err(Error::ImageShape { rows, cols, len });
+        }
+        Ok(Self { rows, cols, pixels })
+    }
+
+    /// An image of the same shape, all pixels zero.
+    #[must_use]
+    pub fn zeros_like(&self) -> Self {
+        Self { rows: self.rows, cols: self.cols, pixels: vec![T::default(); self.pixels.len()] }
+    }
+
+    /// Number of rows.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Number of columns.
+    #[must_use]
+    pub fn cols(&self) -> usize {
+        self.cols
+    }
+
+    /// One row.
+    #[must_use]
+    pub fn row(&self, row: usize) -> &[T] {
+        &self.pixels[row * self.cols..(row + 1) * self.cols]
+    }
+
+    /// One row, to write.
+    pub fn row_mut(&mut self, row: usize) -> &mut [T] {
+        &mut self.pixels[row * self.cols..(row + 1) * self.cols]
+    }
+
+    /// All pixels, row after row.
+    #[must_use]
+    pub fn pixels(&self) -> &[T] {
+        &self.pixels
+    }
+}
+
+/// Index of the pixel that half-sample symmetric reflection (`d c b a | a b c d | d c b a`) puts
+/// at `index`, for any distance outside `0..len`.
+#[must_use]
+pub fn reflect(index: isize, len: usize) -> usize {
+    let period = 2 * len as isize;
+    let folded = index.rem_euclid(period) as usize;
+    if folded < len { folded } else { 2 * len - 1 - folded }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reflection_repeats_the_edge_and_goes_on_for_ever() {
+        let letters: Vec<usize> = (-7..8).map(|i| reflect(i, 3)).collect();
+        assert_eq!(letters, [0, 0, 1, 2, 2, 1, 0, 0, 1, 2, 2, 1, 0, 0, 1]);
+        assert!((-5..5).all(|i| reflect(i, 1) == 0));
+    }
+
+    #[test]
+    fn pixels_must_fill_the_shape() {
+        assert!(Image::new(2, 3, vec![0.0_f64; 6]).is_ok());
+        for (rows, cols, len) in [(2, 3, 5), (0, 3, 0), (usize::MAX, 2, 6)] {
+            let error = Image::new(rows, cols, vec![0.0_f64; len]).unwrap_err();
+            assert_eq!(error, Error::ImageShape { rows, cols, len });
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! Algorithms of logstar: Laplacian-of-Gaussian scale space, blob pruning, neighbour distances.
+//!
+//! Pure computation on plain types: no Python, no input or output. The modules do not call one
+//! another except through the types of [`image`] and [`blob`]:
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`scale_space`] | filters an image at every scale and finds the maxima over (row, column, scale) |
+//! | [`prune`] | removes blobs that overlap a stronger claim to the same place |
+//! | [`neighbors`] | sums the distances of each point to its nearest neighbours |
+//!
+//! Positions are `(row, column)` in pixels with pixel centres at integers. Results do not depend
+//! on the number of threads.
+
+pub mod blob;
+pub mod error;
+pub mod image;
+pub mod neighbors;
+pub mod prune;
+pub mod scale_space;
+
+mod parallel;
+
+pub use error::{Error, Result};
