@@ -47,12 +47,14 @@ pub(crate) fn ladder(scales: &[ScaleKernels<'_>]) -> PyResult<Vec<Scale>> {
     let half = |weights: &PyReadonlyArray1<'_, f64>| {
         HalfKernel::new(weights.as_array().to_vec()).map_err(to_value_error)
     };
+    let axis =
+        |smooth, second| AxisKernels::new(half(smooth)?, half(second)?).map_err(to_value_error);
     scales
         .iter()
         .map(|(v_smooth, v_second, h_smooth, h_second, weight)| {
             Ok(Scale {
-                vertical: AxisKernels { smooth: half(v_smooth)?, second: half(v_second)? },
-                horizontal: AxisKernels { smooth: half(h_smooth)?, second: half(h_second)? },
+                vertical: axis(v_smooth, v_second)?,
+                horizontal: axis(h_smooth, h_second)?,
                 weight: *weight,
             })
         })

@@ -24,6 +24,14 @@ pub enum Error {
         /// The weight.
         value: f64,
     },
+    /// Two kernels of one axis that do not reach equally far.
+    #[error("the kernels of an axis must have one radius, got {smooth} and {second}")]
+    KernelRadii {
+        /// Radius of the Gaussian.
+        smooth: usize,
+        /// Radius of its second derivative.
+        second: usize,
+    },
     /// A scale space without scales.
     #[error("the ladder of scales is empty; at least one sigma is needed")]
     EmptyLadder,

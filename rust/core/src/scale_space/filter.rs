@@ -12,10 +12,10 @@ pub(super) fn response<T: Pixel>(image: &Image<T>, scale: &Scale) -> Image<T> {
     let mut curved_vertically = image.zeros_like();
     let mut curved_horizontally = image.zeros_like();
     let mut between = image.zeros_like();
-    correlate_vertically(image, &scale.vertical.second, &mut between);
-    correlate_horizontally(&between, &scale.horizontal.smooth, &mut curved_vertically);
-    correlate_vertically(image, &scale.vertical.smooth, &mut between);
-    correlate_horizontally(&between, &scale.horizontal.second, &mut curved_horizontally);
+    correlate_vertically(image, scale.vertical.second(), &mut between);
+    correlate_horizontally(&between, scale.horizontal.smooth(), &mut curved_vertically);
+    correlate_vertically(image, scale.vertical.smooth(), &mut between);
+    correlate_horizontally(&between, scale.horizontal.second(), &mut curved_horizontally);
 
     let weight = T::from_f64(scale.weight).to_f64();
     for row in 0..image.rows() {
@@ -88,7 +88,7 @@ mod tests {
             *kernel.pairs().get(index).unwrap_or(&kernel.center())
         };
         let (v, h) = (&scale.vertical, &scale.horizontal);
-        let (reach_v, reach_h) = (v.smooth.radius() as isize, h.smooth.radius() as isize);
+        let (reach_v, reach_h) = (v.smooth().radius() as isize, h.smooth().radius() as isize);
         let mut out = Vec::new();
         for row in 0..image.rows() as isize {
             for col in 0..image.cols() as isize {
@@ -98,8 +98,8 @@ mod tests {
                         let pixel = image.row(reflect(row + dr, image.rows()))
                             [reflect(col + dc, image.cols())];
                         sum += pixel
-                            * (tap(&v.second, dr) * tap(&h.smooth, dc)
-                                + tap(&v.smooth, dr) * tap(&h.second, dc));
+                            * (tap(v.second(), dr) * tap(h.smooth(), dc)
+                                + tap(v.smooth(), dr) * tap(h.second(), dc));
                     }
                 }
                 out.push(-sum * scale.weight);

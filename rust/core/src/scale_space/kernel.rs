@@ -36,6 +36,12 @@ impl HalfKernel {
         Self { weights: vec![1.0] }
     }
 
+    /// All weights, the outermost first, the centre's last.
+    #[must_use]
+    pub fn weights(&self) -> &[f64] {
+        &self.weights
+    }
+
     /// How far the kernel reaches, in pixels.
     #[must_use]
     pub fn radius(&self) -> usize {
@@ -55,13 +61,11 @@ impl HalfKernel {
     }
 }
 
-/// A Gaussian and its second derivative along one axis.
+/// A Gaussian and its second derivative along one axis, of the same reach.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AxisKernels {
-    /// The normalised Gaussian.
-    pub smooth: HalfKernel,
-    /// Its second derivative, as sampled: not corrected to zero sum.
-    pub second: HalfKernel,
+    smooth: HalfKernel,
+    second: HalfKernel,
 }
 
 /// The kernels of one scale and the factor that makes its responses comparable with others'.
@@ -90,6 +94,36 @@ impl Scale {
 }
 
 impl AxisKernels {
+    /// Takes both kernels of an axis.
+    ///
+    /// # Errors
+    /// [`Error::KernelRadii`] if they do not reach equally far.
+    pub fn new(smooth: HalfKernel, second: HalfKernel) -> Result<Self> {
+        let radii = (smooth.radius(), second.radius());
+        if radii.0 != radii.1 {
+            return Err(Error::KernelRadii { smooth: radii.0, second: radii.1 });
+        }
+        Ok(Self { smooth, second })
+    }
+
+    /// How far both kernels reach, in pixels.
+    #[must_use]
+    pub fn radius(&self) -> usize {
+        self.smooth.radius()
+    }
+
+    /// The normalised Gaussian.
+    #[must_use]
+    pub fn smooth(&self) -> &HalfKernel {
+        &self.smooth
+    }
+
+    /// Its second derivative, as sampled: not corrected to zero sum.
+    #[must_use]
+    pub fn second(&self) -> &HalfKernel {
+        &self.second
+    }
+
     /// The sampled kernels of one sigma, cut at four standard deviations.
     ///
     /// # Errors
@@ -99,7 +133,7 @@ impl AxisKernels {
             return Err(Error::Sigma(sigma));
         }
         if sigma <= SIGMA_FLOOR {
-            return Ok(Self { smooth: HalfKernel::identity(), second: HalfKernel::identity() });
+            return Self::new(HalfKernel::identity(), HalfKernel::identity());
         }
         let radius = (TRUNCATE * sigma + 0.5) as usize;
         let variance = sigma * sigma;
@@ -111,7 +145,7 @@ impl AxisKernels {
             .zip(&smooth)
             .map(|(x, phi)| (x * x / (variance * variance) - 1.0 / variance) * phi)
             .collect();
-        Ok(Self { smooth: HalfKernel::new(smooth)?, second: HalfKernel::new(second)? })
+        Self::new(HalfKernel::new(smooth)?, HalfKernel::new(second)?)
     }
 }
 
@@ -151,5 +185,9 @@ mod tests {
         }
         let error = HalfKernel::new(vec![0.5, f64::INFINITY]).unwrap_err();
         assert_eq!(error, Error::KernelWeight { index: 1, value: f64::INFINITY });
+        let halves = [vec![0.1, 0.8], vec![1.0]].map(|weights| HalfKernel::new(weights).unwrap());
+        let [smooth, second] = halves;
+        let error = AxisKernels::new(smooth, second).unwrap_err();
+        assert_eq!(error, Error::KernelRadii { smooth: 1, second: 0 });
     }
 }
