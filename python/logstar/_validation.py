@@ -62,7 +62,7 @@ def as_image(image: ArrayLike, *, name: str = "image") -> Image:
         )
     if array.size == 0:
         raise ValueError(f"{name} is empty: shape {array.shape}; at least 1 x 1 pixel is needed.")
-    result: Image = np.asarray(array, dtype=computation_dtype(array.dtype))  # type: ignore[assignment] # one of the two
+    result: Image = np.asarray(array, dtype=computation_dtype(array.dtype))
     # The sum is finite whenever all pixels are, bar overflow: only then is every pixel looked at.
     if array.dtype.kind == "f" and not np.isfinite(result.sum(dtype=np.float64)):
         bad = np.argwhere(~np.isfinite(result))

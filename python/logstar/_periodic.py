@@ -1,0 +1,89 @@
+"""Geometry of a plane lattice with several points a cell.
+
+A `cell` is a matrix whose rows are its two edges, `places` are fractional coordinates along them.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._validation import FloatArray
+
+
+def neighbor_distances(cell: FloatArray, places: FloatArray, n_neighbors: int) -> FloatArray:
+    """Distances of each point of a cell to its nearest neighbours in the endless lattice.
+
+    Parameters
+    ----------
+    cell : ndarray of shape (2, 2)
+        Edges of the cell.
+    places : ndarray of shape (n_places, 2)
+        Fractional coordinates.
+    n_neighbors : int
+        How many neighbours, at least 1.
+
+    Returns
+    -------
+    distances : ndarray of shape (n_places, n_neighbors)
+        Ascending, exact.
+    """
+    area = abs(np.linalg.det(cell))
+    heights = area / np.linalg.norm(cell, axis=1)[::-1]
+    first_cell = places % 1.0
+    reach = math.sqrt((n_neighbors + 1) * area / len(places))
+    while True:
+        # Every point within `reach` of the first cell is in one of these cells.
+        n_u, n_v = (math.ceil(reach / height) + 1 for height in heights)
+        cells = _cells(np.array([-n_u, -n_v]), np.array([n_u, n_v]))
+        others = (cells[:, None, :] + first_cell).reshape(-1, 2)
+        apart = (others[None, :, :] - first_cell[:, None, :]) @ cell
+        # The first of the sorted distances is that of the point to itself.
+        nearest = np.sort(np.hypot(apart[..., 0], apart[..., 1]), axis=1)[:, 1 : n_neighbors + 1]
+        if nearest.shape[1] == n_neighbors and nearest[:, -1].max() <= reach:
+            return nearest
+        reach *= 2
+
+
+def columns_within(
+    cell: FloatArray, places: FloatArray, origin: FloatArray, low: FloatArray, high: FloatArray
+) -> tuple[FloatArray, NDArray[np.intp]]:
+    """Find the lattice points in a rectangle.
+
+    Parameters
+    ----------
+    cell : ndarray of shape (2, 2)
+        Edges of the cell.
+    places : ndarray of shape (n_places, 2)
+        Fractional coordinates.
+    origin : ndarray of shape (2,)
+        A corner of a cell.
+    low, high : ndarray of shape (2,)
+        Corners of the rectangle, which belong to it.
+
+    Returns
+    -------
+    points : ndarray of shape (n, 2)
+        Cell by cell.
+    indices : ndarray of shape (n,), intp
+        Which of the places each is.
+    """
+    corners = np.array([[r, c] for r in (low[0], high[0]) for c in (low[1], high[1])])
+    fractions = (corners - origin) @ np.linalg.inv(cell)
+    cells = _cells(
+        np.floor(fractions.min(axis=0) - places.max(axis=0)).astype(int),
+        np.ceil(fractions.max(axis=0) - places.min(axis=0)).astype(int),
+    )
+    points = (cells[:, None, :] + places).reshape(-1, 2) @ cell + origin
+    inside = ((points >= low) & (points <= high)).all(axis=1)
+    return points[inside], np.tile(np.arange(len(places)), len(cells))[inside]
+
+
+def _cells(first: NDArray[np.int_], last: NDArray[np.int_]) -> NDArray[np.int_]:
+    """Indices (n_cells, 2) of all cells from the first to the last, both included."""
+    u, v = np.meshgrid(
+        np.arange(first[0], last[0] + 1), np.arange(first[1], last[1] + 1), indexing="ij"
+    )
+    return np.stack([u.ravel(), v.ravel()], axis=1)
