@@ -1,0 +1,324 @@
+"""Atom detection by the Laplacian of Gaussian."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from . import _core
+from ._blob_log import blob_log
+from ._scale_space import find_candidates, kernel_radius
+from ._threads import threads_of
+from ._validation import FloatArray, Image, as_image_list, check_integer, check_real
+from .exceptions import NoAtomsWarning
+from .metrics import detection_metrics
+
+if TYPE_CHECKING:
+    from sklearn.utils import Tags
+
+__all__ = ["LoGStarDetector", "blob_log"]
+
+Images: TypeAlias = ArrayLike | Sequence[ArrayLike]
+Detections: TypeAlias = FloatArray | list[FloatArray]
+
+_POLARITIES = ("bright", "dark")
+
+
+class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no types
+    """Find atoms as maxima of the Laplacian-of-Gaussian scale space.
+
+    The image is scaled to [0, 1], filtered by the Laplacian of Gaussian at each sigma of a
+    ladder, and every maximum over (row, column, sigma) whose response exceeds `threshold` is a
+    candidate. Where candidates overlap by more than `overlap`, the larger sigma keeps the place,
+    then the larger response, then the lower row, then the lower column; only a kept candidate
+    removes others.
+
+    The parameters are the five of Barakati et al. (Digital Discovery 2024, 3, 2061), there called
+    LoG*; `MOBOSearchCV` tunes them on rewards.
+
+    Parameters
+    ----------
+    min_sigma, max_sigma : float, default=1.0 and 6.0
+        Ends of the ladder of standard deviations, in pixels, both included. A Gaussian atom
+        responds most at its own sigma.
+    num_sigma : int, default=10
+        Number of steps of the ladder.
+    threshold : float, default=0.05
+        Least response. With intensities scaled to [0, 1], a Gaussian atom of height h responds
+        with h / 2.
+    overlap : float, default=0.5
+        Greatest share of the smaller one's area that two atoms may have in common, where an
+        atom's radius is ``sqrt(2) * sigma``.
+    log_scale : bool, default=False
+        Whether the ladder is even in the logarithm of sigma.
+    exclude_border : int or False, default=1
+        Leave out atoms in so many outer rows and columns, in pixels. The tail of an atom beyond
+        the edge makes a maximum in the outermost row or column, so by default that one is left
+        out; of the atoms inside, those within half a pixel of the edge go with it.
+    polarity : {"bright", "dark"}, default="bright"
+        Whether atoms are brighter than their surroundings (HAADF) or darker (ABF).
+    intensity_range : tuple of float or None, default=(0.1, 99.9)
+        Percentiles of each image that become 0 and 1, so that a threshold means the same on every
+        image; nothing is clipped. None takes intensities as they are.
+    n_jobs : int, default=None
+        Threads: None is one, -1 is all. The result does not depend on it.
+
+    Attributes
+    ----------
+    sigmas_ : ndarray of shape (num_sigma,)
+        The ladder, in pixels.
+
+    See Also
+    --------
+    logstar.blob_log : The bare function, equal to scikit-image's.
+    logstar.model_selection.MOBOSearchCV : Tunes the parameters on rewards.
+
+    Notes
+    -----
+    Computation is in float32 for images of float32 or at most 16-bit integers, else in float64.
+
+    Examples
+    --------
+    >>> from logstar import Lattice, LoGStarDetector
+    >>> from logstar.datasets import make_scene
+    >>> lattice = Lattice.perovskite(a=3.905, pixel_size=0.2)
+    >>> scene = make_scene(lattice, shape=(64, 64), origin=(5, 5), random_state=0)
+    >>> atoms = LoGStarDetector(threshold=0.02).fit_predict(scene.image)
+    >>> atoms.shape == (len(scene.positions), 3)
+    True
+    """
+
+    def __init__(
+        self,
+        min_sigma: float = 1.0,
+        max_sigma: float = 6.0,
+        num_sigma: int = 10,
+        threshold: float = 0.05,
+        overlap: float = 0.5,
+        *,
+        log_scale: bool = False,
+        exclude_border: int | Literal[False] = 1,
+        polarity: Literal["bright", "dark"] = "bright",
+        intensity_range: tuple[float, float] | None = (0.1, 99.9),
+        n_jobs: int | None = None,
+    ) -> None:
+        self.min_sigma = min_sigma
+        self.max_sigma = max_sigma
+        self.num_sigma = num_sigma
+        self.threshold = threshold
+        self.overlap = overlap
+        self.log_scale = log_scale
+        self.exclude_border = exclude_border
+        self.polarity = polarity
+        self.intensity_range = intensity_range
+        self.n_jobs = n_jobs
+
+    def fit(self, X: Images, y: object = None) -> Self:  # noqa: ARG002 - scikit-learn's signature
+        """Check the parameters and the images, and set up the ladder of sigmas.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_cols) or (n_images, n_rows, n_cols), or list of images
+            One image or a stack.
+        y : object, default=None
+            Ignored: nothing is learnt from positions.
+
+        Returns
+        -------
+        self : LoGStarDetector
+
+        Raises
+        ------
+        TypeError, ValueError
+            For a parameter or an image that cannot be; the message names it and what is allowed.
+        """
+        self._check_parameters()
+        images, _ = as_image_list(X)
+        self._check_sizes(images)
+        spaced = np.geomspace if self.log_scale else np.linspace
+        self.sigmas_: FloatArray = spaced(
+            float(self.min_sigma), float(self.max_sigma), int(self.num_sigma)
+        )
+        return self
+
+    def detect(self, X: Images) -> Detections:
+        """Find atoms and how strongly they respond.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_cols) or (n_images, n_rows, n_cols), or list of images
+            One image or a stack.
+
+        Returns
+        -------
+        detections : ndarray of shape (n_atoms, 4), or list of such for a stack
+            Row, column, sigma in pixels, and response; strongest first. Without any atom, a
+            table without rows, and a warning.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For images that are none, are constant, or are smaller than the largest kernel.
+
+        Warns
+        -----
+        NoAtomsWarning
+            If an image has no atom.
+        """
+        check_is_fitted(self)
+        images, is_stack = as_image_list(X)
+        self._check_sizes(images)
+        found = [self._detect(image, index) for index, image in enumerate(images)]
+        return found if is_stack else found[0]
+
+    def predict(self, X: Images) -> Detections:
+        """Find atoms.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_cols) or (n_images, n_rows, n_cols), or list of images
+            One image or a stack.
+
+        Returns
+        -------
+        detections : ndarray of shape (n_atoms, 3), or list of such for a stack
+            Row, column and sigma in pixels, the strongest response first; see `detect`.
+        """
+        found = self.detect(X)
+        if isinstance(found, list):
+            return [detections[:, :3] for detections in found]
+        return found[:, :3]
+
+    def fit_predict(self, X: Images, y: object = None) -> Detections:
+        """Fit to `X` and find its atoms; see `fit` and `predict`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_cols) or (n_images, n_rows, n_cols), or list of images
+            One image or a stack.
+        y : object, default=None
+            Ignored.
+
+        Returns
+        -------
+        detections : ndarray of shape (n_atoms, 3), or list of such for a stack
+            Row, column and sigma in pixels, the strongest response first.
+        """
+        return self.fit(X, y).predict(X)
+
+    def score(self, X: Images, y: Any = None) -> float:
+        """F1 of the atoms found against reference positions, averaged over images.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_cols) or (n_images, n_rows, n_cols), or list of images
+            One image or a stack.
+        y : array-like of shape (n_atoms, >=2), or list of such for a stack
+            Reference positions (row, col) in pixels. A found atom counts within a quarter of
+            their median nearest distance.
+
+        Returns
+        -------
+        f1 : float
+
+        Raises
+        ------
+        ValueError
+            Without `y`: rewards need no reference, see `logstar.rewards`.
+        """
+        if y is None:
+            raise ValueError(
+                "score compares with reference positions, but y is None; without a reference use "
+                "the rewards of logstar.rewards as scoring."
+            )
+        found = self.predict(X)
+        pairs = zip(found, y, strict=True) if isinstance(found, list) else [(found, y)]
+        return float(np.mean([detection_metrics(atoms, true).f1 for atoms, true in pairs]))
+
+    def _detect(self, image: Image, index: int) -> FloatArray:
+        found = find_candidates(
+            self._scaled(image, index),
+            np.column_stack([self.sigmas_, self.sigmas_]),
+            threshold=float(self.threshold),
+            border=(int(self.exclude_border),) * 2,
+            n_threads=threads_of(self.n_jobs),
+        )
+        sigmas = self.sigmas_[found.places[:, 2]]
+        table = np.column_stack([found.places[:, :2], sigmas, found.responses])
+        kept = _core.prune_by_scale(table[:, [0, 1, 2, 2]], found.responses, float(self.overlap))
+        if not kept.any():
+            warnings.warn(
+                f"no atom found in image {index}: no response exceeds threshold="
+                f"{self.threshold!r}, the largest is {found.max_response:.3g}.",
+                NoAtomsWarning,
+                stacklevel=3,
+            )
+        return table[kept]
+
+    def _scaled(self, image: Image, index: int) -> Image:
+        """Scale intensities; dark atoms become bright ones."""
+        if self.intensity_range is None:
+            return image if self.polarity == "bright" else -image
+        low, high = np.percentile(image, self.intensity_range)
+        if low == high:
+            # So few pixels stand out that the percentiles miss them.
+            low, high = image.min(), image.max()
+        if low == high:
+            raise ValueError(
+                f"image {index} is constant: every pixel is {image.flat[0]!r}; there is nothing "
+                "to find."
+            )
+        low, high = image.dtype.type(low), image.dtype.type(high)
+        return (image - low if self.polarity == "bright" else high - image) / (high - low)
+
+    def _check_parameters(self) -> None:
+        low = check_real(self.min_sigma, name="min_sigma", low=0, low_included=False)
+        high = check_real(self.max_sigma, name="max_sigma", low=0, low_included=False)
+        if low > high:
+            raise ValueError(
+                f"min_sigma must not exceed max_sigma, got min_sigma={self.min_sigma!r} and "
+                f"max_sigma={self.max_sigma!r}."
+            )
+        check_integer(self.num_sigma, name="num_sigma", low=1)
+        check_real(self.threshold, name="threshold")
+        check_real(self.overlap, name="overlap", low=0)
+        if self.exclude_border is not False:
+            check_integer(self.exclude_border, name="exclude_border", low=0)
+        if self.polarity not in _POLARITIES:
+            raise ValueError(f"polarity must be one of {_POLARITIES}, got {self.polarity!r}.")
+        self._check_intensity_range()
+
+    def _check_intensity_range(self) -> None:
+        if self.intensity_range is None:
+            return
+        try:
+            low, high = self.intensity_range
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"intensity_range must be two percentiles or None, got {self.intensity_range!r}."
+            ) from None
+        check_real(low, name="intensity_range[0]", low=0, high=100)
+        check_real(high, name="intensity_range[1]", low=0, high=100)
+        if low >= high:
+            raise ValueError(f"intensity_range must rise, got {self.intensity_range!r}.")
+
+    def _check_sizes(self, images: list[Image]) -> None:
+        radius = kernel_radius(self.max_sigma)
+        for index, image in enumerate(images):
+            if min(image.shape) < radius:
+                raise ValueError(
+                    f"image {index} of {image.shape[0]} x {image.shape[1]} pixels is smaller than "
+                    f"the reach of the largest kernel: max_sigma={self.max_sigma!r} reaches "
+                    f"{radius} pixels. Use a smaller max_sigma or a larger image."
+                )
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
