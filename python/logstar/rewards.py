@@ -1,0 +1,264 @@
+"""Rewards: what physics says about the outcome of an analysis.
+
+A reward is a scikit-learn scorer, ``reward(estimator, X, y) -> float`` with greater values
+better, so searches take it as `scoring`. Its `measure` gives the quantity itself, in its own sign.
+For searches over several rewards it declares three things:
+
+=====================  ==================================================================
+``greater_is_better``  whether the quantity behind the score is to grow or to shrink
+``ideal``              the value of the quantity that cannot be bettered
+``scale``              one unit of it, by which distances from the ideal are measured
+=====================  ==================================================================
+
+References
+----------
+K. Barakati, H. Yuan, A. Goyal, S. V. Kalinin, Digital Discovery 2024, 3, 2061.
+"""
+
+from __future__ import annotations
+
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ._validation import FloatArray, as_positions, check_integer, check_real
+from .exceptions import NoAtomsWarning
+from .lattice import Lattice
+from .neighbors import distance_sums
+
+__all__ = ["ErrorRate", "QualityCount", "flag_errors"]
+
+
+@runtime_checkable
+class Oracle(Protocol):
+    """Anything that predicts positions: a trained network, another detector."""
+
+    def predict(self, X: Any) -> Any:
+        """Positions of one image, or a list of such for a stack."""
+
+
+ExpectedCount: TypeAlias = float | Sequence[float] | NDArray[Any] | Lattice | Oracle | None
+
+
+def flag_errors(
+    detections: ArrayLike, distance_sum: float | Lattice, n_neighbors: int = 4
+) -> NDArray[np.bool_]:
+    """Tell which atoms are closer to their neighbours than physics allows.
+
+    Parameters
+    ----------
+    detections : array-like of shape (n_atoms, >=2)
+        Row and column in pixels; further columns are ignored.
+    distance_sum : float or Lattice
+        DS of eq. 2, in pixels: the least sum of distances to the nearest neighbours. Of a
+        lattice, its `distance_sum_threshold`.
+    n_neighbors : int, default=4
+        How many neighbours are summed over.
+
+    Returns
+    -------
+    flagged : ndarray of shape (n_atoms,), bool
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a table that holds no positions, a `distance_sum` that is not above 0 and finite, or
+        `n_neighbors` below 1.
+
+    Examples
+    --------
+    >>> from logstar.rewards import flag_errors
+    >>> flag_errors([[0, 0], [0, 10], [10, 0], [10, 10], [1, 1]], distance_sum=40)
+    array([ True, False, False, False,  True])
+    """
+    limit = _distance_sum_limit(distance_sum, n_neighbors)
+    return distance_sums(detections, n_neighbors) < limit
+
+
+class _DetectionReward(ABC):
+    """A loss of detections against an expected count, averaged over images."""
+
+    greater_is_better: ClassVar[bool] = False
+    ideal: ClassVar[float] = 0.0
+    scale: ClassVar[float] = 1.0
+
+    n_expected: ExpectedCount
+
+    def __call__(self, estimator: Any, X: Any, y: Any = None) -> float:
+        """Score a fitted estimator: minus the magnitude of the measure, averaged over images."""
+        with warnings.catch_warnings():
+            # While parameters are tried, finding nothing is a result like any other.
+            warnings.simplefilter("ignore", NoAtomsWarning)
+            detections = estimator.predict(X)
+        return 0.0 - float(np.mean(np.abs(self.measure(detections, X, y))))
+
+    def measure(self, detections: Any, X: Any = None, y: Any = None) -> float | FloatArray:
+        """Measure the detections of one image or a stack, in the quantity's own sign.
+
+        Parameters
+        ----------
+        detections : array-like of shape (n_atoms, >=2), or list of such for a stack
+            Row and column in pixels; further columns are ignored.
+        X : image or stack, default=None
+            The images; needed where the expected count comes from a lattice (for their shape) or
+            an oracle.
+        y : positions, counts, or sequences of such for a stack; default=None
+            Reference positions (row, col), or their number; needed where `n_expected` is None.
+
+        Returns
+        -------
+        measure : float, or ndarray of shape (n_images,) for a stack
+
+        Raises
+        ------
+        TypeError, ValueError
+            If there is no expected count for each image, or one that is not above 0.
+        """
+        is_stack = isinstance(detections, (list, tuple)) and (
+            len(detections) == 0 or np.ndim(detections[0]) == 2
+        )
+        tables = list(detections) if is_stack else [detections]
+        if not is_stack:
+            X, y = (None if value is None else [value] for value in (X, y))
+        counts = _expected_counts(self._expected_source(y), len(tables), X, y)
+        measures = np.array(
+            [self._measure(table, count) for table, count in zip(tables, counts, strict=True)]
+        )
+        return measures if is_stack else float(measures[0])
+
+    def _expected_source(self, y: Any) -> ExpectedCount:  # noqa: ARG002 - for who overrides it
+        return self.n_expected
+
+    @abstractmethod
+    def _measure(self, detections: ArrayLike, n_expected: float) -> float:
+        """Measure one image."""
+
+
+class QualityCount(_DetectionReward):
+    """How far the number of atoms is from what physics expects, QC (eq. 1).
+
+    ``QC = (N_found - N_expected) / N_expected``: 0 is ideal, -1 is nothing found. The score is
+    ``-|QC|``, averaged over images.
+
+    Parameters
+    ----------
+    n_expected : float, sequence of float, Lattice, oracle or None, default=None
+        The expected number of atoms: a number for every image, one per image, a `Lattice` (by the
+        image's shape), or any object with `predict` that finds positions. None takes the
+        reference positions or counts given as `y`; with anything else `y` is ignored.
+
+    Examples
+    --------
+    >>> from logstar.rewards import QualityCount
+    >>> QualityCount(n_expected=4).measure([[0, 0], [0, 9], [9, 0]])
+    -0.25
+    """
+
+    def __init__(self, n_expected: ExpectedCount = None) -> None:
+        self.n_expected = n_expected
+
+    def __repr__(self) -> str:
+        return f"QualityCount(n_expected={self.n_expected!r})"
+
+    def _measure(self, detections: ArrayLike, n_expected: float) -> float:
+        n_found = len(as_positions(detections, name="detections"))
+        return (n_found - n_expected) / n_expected
+
+
+class ErrorRate(_DetectionReward):
+    """Share of atoms closer to their neighbours than physics allows, ER (eq. 2).
+
+    ``ER = #{atoms whose distance sum < DS} / N_expected``: 0 is ideal. Together with `QualityCount`
+    it cannot be met by the right number of atoms at the wrong places. The score is ``-ER``,
+    averaged over images.
+
+    Parameters
+    ----------
+    distance_sum : float or Lattice
+        DS, in pixels: the least sum of distances to the `n_neighbors` nearest neighbours. Of a
+        lattice, its `distance_sum_threshold`.
+    n_expected : float, sequence of float, Lattice, oracle or None, default=None
+        As in `QualityCount`; None takes `y` where that is given, else `distance_sum` if that is a
+        lattice.
+    n_neighbors : int, default=4
+        How many neighbours are summed over.
+
+    Examples
+    --------
+    >>> from logstar.rewards import ErrorRate
+    >>> atoms = [[0, 0], [0, 10], [10, 0], [10, 10], [1, 1]]
+    >>> ErrorRate(distance_sum=40, n_expected=4).measure(atoms)
+    0.5
+    """
+
+    def __init__(
+        self,
+        distance_sum: float | Lattice,
+        n_expected: ExpectedCount = None,
+        n_neighbors: int = 4,
+    ) -> None:
+        self.distance_sum = distance_sum
+        self.n_expected = n_expected
+        self.n_neighbors = n_neighbors
+
+    def __repr__(self) -> str:
+        return (
+            f"ErrorRate(distance_sum={self.distance_sum!r}, n_expected={self.n_expected!r}, "
+            f"n_neighbors={self.n_neighbors!r})"
+        )
+
+    def _expected_source(self, y: Any) -> ExpectedCount:
+        if self.n_expected is None and y is None and isinstance(self.distance_sum, Lattice):
+            return self.distance_sum
+        return self.n_expected
+
+    def _measure(self, detections: ArrayLike, n_expected: float) -> float:
+        flagged = flag_errors(detections, self.distance_sum, self.n_neighbors)
+        return int(np.count_nonzero(flagged)) / n_expected
+
+
+def _distance_sum_limit(distance_sum: float | Lattice, n_neighbors: int) -> float:
+    check_integer(n_neighbors, name="n_neighbors", low=1)
+    if isinstance(distance_sum, Lattice):
+        return distance_sum.distance_sum_threshold(n_neighbors)
+    return check_real(distance_sum, name="distance_sum", low=0, low_included=False)
+
+
+def _expected_counts(n_expected: ExpectedCount, n_images: int, X: Any, y: Any) -> list[float]:
+    """Find the expected number of atoms of each image; `X` and `y` hold an entry per image."""
+    if n_expected is None:
+        _check_length(y, n_images, "n_expected is None, so the reference y is needed")
+        counts = [
+            reference if np.ndim(reference) == 0 else len(as_positions(reference, name="y"))
+            for reference in y
+        ]
+    elif isinstance(n_expected, Lattice):
+        _check_length(X, n_images, "n_expected is a lattice, which needs the images X")
+        counts = [n_expected.n_expected(np.shape(image)) for image in X]
+    elif isinstance(n_expected, Oracle):
+        _check_length(X, n_images, "n_expected is an oracle, which needs the images X")
+        counts = [len(n_expected.predict(image)) for image in X]
+    elif isinstance(n_expected, (Sequence, np.ndarray)):
+        _check_length(
+            n_expected,
+            n_images,
+            "n_expected is a sequence (with cross-validation give it as y, which is split along "
+            "with the images)",
+        )
+        counts = list(n_expected)
+    else:
+        counts = [n_expected] * n_images
+    return [
+        check_real(count, name=f"n_expected of image {i}", low=0, low_included=False)
+        for i, count in enumerate(counts)
+    ]
+
+
+def _check_length(values: Any, n_images: int, need: str) -> None:
+    length = 0 if values is None else len(values)
+    if length != n_images:
+        raise ValueError(f"{need}: there are {length} entries for {n_images} images.")
