@@ -1,0 +1,60 @@
+"""What a data set gives: an image and the truth about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logstar._validation import FloatArray
+from logstar.lattice import Lattice
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Scene:
+    """An image and the truth about it.
+
+    Attributes
+    ----------
+    image : ndarray of shape (n_rows, n_cols), float32
+        The micrograph.
+    positions : ndarray of shape (n, 2), float64
+        Row and column of every visible column of atoms in the field, in pixels; pixel centres are
+        at integers.
+    kinds : ndarray of shape (n,), str
+        The kind of each, as in the lattice.
+    lattice : Lattice
+        The crystal, with the pixel size.
+    description : str
+        What the image is and how it was made.
+    amorphous_mask : ndarray of shape (n_rows, n_cols), bool, or None
+        Where the crystal is amorphous; None if it is nowhere.
+    vacancies : ndarray of shape (m, 2), float64, or None
+        Row and column where an atom is missing; None if none is.
+    """
+
+    image: NDArray[np.float32]
+    positions: FloatArray
+    kinds: NDArray[np.str_]
+    lattice: Lattice
+    description: str
+    amorphous_mask: NDArray[np.bool_] | None = None
+    vacancies: FloatArray | None = None
+
+    @property
+    def pixel_size(self) -> float:  # numpydoc ignore=RT01
+        """Size of a pixel in `unit`."""
+        return self.lattice.pixel_size
+
+    @property
+    def unit(self) -> str:  # numpydoc ignore=RT01
+        """Unit of the pixel size: "A", "nm" or "pm"."""
+        return self.lattice.unit
+
+    def __repr__(self) -> str:
+        n_rows, n_cols = self.image.shape
+        return (
+            f"Scene({n_rows} x {n_cols} px, {self.pixel_size:g} {self.unit}/px, "
+            f"{len(self.positions)} atoms: {self.description})"
+        )
