@@ -1,0 +1,164 @@
+"""Pareto dominance and hypervolume of points whose coordinates are all to be small."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+FloatArray: TypeAlias = NDArray[np.float64]
+
+
+def is_non_dominated(losses: ArrayLike) -> NDArray[np.bool_]:
+    """Tell which points are on the Pareto front.
+
+    A point dominates another if it is nowhere larger and somewhere smaller.
+
+    Parameters
+    ----------
+    losses : array-like of shape (n_points, n_objectives)
+        Smaller is better in every column; negate what is to grow.
+
+    Returns
+    -------
+    mask : ndarray of shape (n_points,), bool
+        Equal points do not dominate one another: all of them are on the front, or none. A row
+        with a NaN or infinite entry is never on the front and dominates nothing.
+
+    Raises
+    ------
+    ValueError
+        If `losses` is not a table.
+
+    Examples
+    --------
+    >>> from logstar.model_selection import is_non_dominated
+    >>> is_non_dominated([[0, 2], [1, 1], [2, 2], [float("nan"), 0]])
+    array([ True,  True, False, False])
+    """
+    points = _as_table(losses)
+    mask: NDArray[np.bool_] = np.isfinite(points).all(axis=1)  # type: ignore[assignment] # 2-D
+    finite = points[mask]
+    # In lexicographic order a point can be dominated only by an earlier one, so each point is
+    # compared with the front found so far: O(n * front), and memory stays linear.
+    on_front = np.zeros(len(finite), dtype=np.bool_)
+    front = np.empty_like(finite)
+    n_front = 0
+    for index in np.lexsort(finite.T[::-1]):
+        point = finite[index]
+        rivals = front[:n_front]
+        dominated = ((rivals <= point).all(axis=1) & (rivals < point).any(axis=1)).any()
+        if not dominated:
+            front[n_front] = point
+            n_front += 1
+            on_front[index] = True
+    mask[mask] = on_front
+    return mask
+
+
+def hypervolume(losses: ArrayLike, ref_point: ArrayLike) -> float:
+    """Measure the region that a set of points dominates, up to a reference point.
+
+    Exact, by slicing along the last objective: two objectives cost a sort, each further one
+    multiplies the cost by the number of points on the front.
+
+    Parameters
+    ----------
+    losses : array-like of shape (n_points, n_objectives)
+        Smaller is better in every column. Points that are dominated, not finite, or not better
+        than the reference point in every objective add nothing.
+    ref_point : array-like of shape (n_objectives,)
+        The far corner; finite.
+
+    Returns
+    -------
+    volume : float
+        0 where no point is better than the reference point.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit or the reference point is not finite.
+
+    Examples
+    --------
+    >>> from logstar.model_selection import hypervolume
+    >>> hypervolume([[0, 2], [1, 1], [2, 2]], ref_point=[3, 3])
+    5.0
+    """
+    points = _as_table(losses)
+    corner = np.asarray(ref_point, dtype=np.float64)
+    if corner.shape != (points.shape[1],) or not np.isfinite(corner).all():
+        raise ValueError(
+            f"ref_point must hold one finite number for each of the {points.shape[1]} objectives, "
+            f"got {ref_point!r}."
+        )
+    # A row with NaN compares as not better; minus infinity would make the volume infinite.
+    counts = (points < corner).all(axis=1) & np.isfinite(points).all(axis=1)
+    return _sliced_volume(points[counts], corner)
+
+
+def hypervolume_trace(losses: ArrayLike, ref_point: ArrayLike) -> FloatArray:
+    """Hypervolume after each point, in the order given; never falls."""
+    points = _as_table(losses)
+    trace = np.empty(len(points))
+    front = points[:0]
+    volume = 0.0
+    for i, point in enumerate(points):
+        candidate = np.vstack([front, point])
+        kept = is_non_dominated(candidate)
+        if kept[-1]:
+            front = candidate[kept]
+            # Rounding must not let the trace fall where a point adds next to nothing.
+            volume = max(volume, hypervolume(front, ref_point))
+        trace[i] = volume
+    return trace
+
+
+def reference_point(losses: FloatArray, n_initial: int) -> FloatArray:
+    """Set the far corner for a search's hypervolume, from its initial design.
+
+    A tenth of the range beyond the worst finite value among the first `n_initial` rows, or, if
+    all of these failed, among all rows. Where the range is 0, a tenth of the value, or 0.1.
+    """
+    rows = losses[:n_initial]
+    finite = rows[np.isfinite(rows).all(axis=1)]
+    if len(finite) == 0:
+        finite = losses[np.isfinite(losses).all(axis=1)]
+    worst = finite.max(axis=0)
+    extent = np.ptp(finite, axis=0)
+    extent = np.where(extent > 0, extent, np.where(worst != 0, np.abs(worst), 1.0))
+    corner: FloatArray = worst + 0.1 * extent
+    return corner
+
+
+def _sliced_volume(points: FloatArray, corner: FloatArray) -> float:
+    points = points[is_non_dominated(points)]
+    if len(points) == 0:
+        return 0.0
+    points = points[np.argsort(points[:, -1], kind="stable")]
+    if len(corner) == 1:
+        return float(corner[0] - points[0, 0])
+    heights = np.diff(points[:, -1], append=corner[-1])
+    if len(corner) == 2:
+        # On a two-objective front sorted by the one, the other falls: the last point seen is the
+        # widest.
+        return float(heights @ (corner[0] - points[:, 0]))
+    return float(
+        sum(
+            height * _sliced_volume(points[: i + 1, :-1], corner[:-1])
+            for i, height in enumerate(heights)
+            if height > 0
+        )
+    )
+
+
+def _as_table(losses: ArrayLike) -> FloatArray:
+    points = np.asarray(losses, dtype=np.float64)
+    if points.ndim != 2 or points.shape[1] == 0:
+        raise ValueError(
+            "losses must be a table of shape (n_points, n_objectives) with at least one "
+            f"objective, got shape {points.shape}."
+        )
+    return points

@@ -1,0 +1,86 @@
+"""What a search tells of its progress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ._compromise import pick_compromise
+from ._record import Record, name_objectives
+
+
+@dataclass(frozen=True)
+class SearchProgress:
+    """Where a search stands; what `MOBOSearchCV` calls its `callback` with.
+
+    Parameters
+    ----------
+    n_done, n_iter : int
+        Evaluations made, and the most there will be.
+    params : dict
+        Setting of the last evaluation.
+    objectives : dict of str to float
+        What it gave, each in its own sign; NaN if it failed.
+    best_params : dict or None
+        Setting of the current compromise; None as long as every evaluation failed.
+    best_objectives : dict of str to float or None
+        What the compromise gives.
+    """
+
+    n_done: int
+    n_iter: int
+    params: Mapping[str, Any]
+    objectives: Mapping[str, float]
+    best_params: Mapping[str, Any] | None
+    best_objectives: Mapping[str, float] | None
+
+
+@dataclass(frozen=True)
+class Reporter:
+    """Prints and calls back after each evaluation.
+
+    Parameters
+    ----------
+    n_iter : int
+        The most evaluations there will be.
+    rule : str
+        How the current compromise is picked.
+    callbacks : sequence of callable
+        Called with a `SearchProgress`.
+    verbose : bool
+        Whether to print a line.
+    """
+
+    n_iter: int
+    rule: str
+    callbacks: Sequence[Callable[[SearchProgress], object]]
+    verbose: bool
+
+    def report(self, record: Record) -> bool:
+        """Report the last evaluation; return whether a callback wants the search to end."""
+        values = name_objectives(record.losses[-1], record.objectives or ())
+        if self.verbose:
+            shown = ", ".join(f"{name}={value:.4g}" for name, value in values.items())
+            print(f"[{len(record)}/{self.n_iter}] {record.params[-1]}: {shown or 'failed'}")
+        if not self.callbacks:
+            return False
+        progress = self._progress(record, values)
+        # All are told, also after one of them has said that it wants to stop.
+        answers = [callback(progress) for callback in self.callbacks]
+        return any(answer is True for answer in answers)
+
+    def _progress(self, record: Record, values: Mapping[str, float]) -> SearchProgress:
+        best_params, best_objectives = None, None
+        if record.objectives is not None and record.n_failed < len(record):
+            best = pick_compromise(record.loss_table(), record.objectives, self.rule)
+            best_params = record.params[best]
+            best_objectives = name_objectives(record.losses[best], record.objectives)
+        return SearchProgress(
+            n_done=len(record),
+            n_iter=self.n_iter,
+            params=record.params[-1],
+            objectives=values,
+            best_params=best_params,
+            best_objectives=best_objectives,
+        )

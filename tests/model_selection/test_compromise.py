@@ -1,0 +1,102 @@
+"""Compromise rules against distances computed by hand."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from logstar.model_selection._compromise import Objective, pick_compromise
+from logstar.model_selection._pareto import is_non_dominated
+
+QC = Objective("qc", greater_is_better=False, ideal=0.0, scale=1.0)
+ER = Objective("er", greater_is_better=False, ideal=0.0, scale=1.0)
+
+
+def test_rules_differ_where_they_should():
+    # Euclidean 0.5 against 0.52; Chebyshev 0.5 against 0.4.
+    losses = np.array([[0.0, 0.5], [0.4, 0.33], [0.9, 0.9]])
+    assert pick_compromise(losses, [QC, ER], "euclidean") == 0
+    assert pick_compromise(losses, [QC, ER], "chebyshev") == 1
+
+
+def test_declared_scale_is_used():
+    losses = np.array([[0.0, 0.5], [0.4, 0.0]])
+    coarse = Objective("er", greater_is_better=False, ideal=0.0, scale=10.0)
+    assert pick_compromise(losses, [QC, ER], "euclidean") == 1
+    assert pick_compromise(losses, [QC, coarse], "euclidean") == 0
+
+
+def test_undeclared_ideal_and_scale_come_from_the_front():
+    a, b = Objective("a"), Objective("b")
+    # The front spans [0, 100] x [0, 1]: the middle one is at (0.4, 0.4) of it. The dominated
+    # outlier must not stretch the scale.
+    losses = np.array([[0.0, 1.0], [40.0, 0.4], [100.0, 0.0], [1e6, 1e6]])
+    assert pick_compromise(losses, [a, b], "euclidean") == 1
+    assert pick_compromise(losses, [a, b], "chebyshev") == 1
+
+
+def test_ideal_is_in_the_objectives_own_sign():
+    # Accuracies: loss is minus the score. With the ideal at 0.9 the second is nearer.
+    target = Objective("accuracy", ideal=0.9, scale=1.0)
+    other = Objective("time", greater_is_better=False, ideal=0.0, scale=1.0)
+    losses = np.array([[-0.99, 0.5], [-0.9, 0.49]])
+    assert pick_compromise(losses, [target, other], "euclidean") == 1
+
+
+def test_ties_go_to_the_other_rule_then_to_the_earlier():
+    # All four are 0.5 away by Euclid; Chebyshev prefers the balanced ones.
+    losses = np.array([[0.5, 0.0], [0.3, 0.4], [0.4, 0.3], [0.0, 0.5]])
+    assert pick_compromise(losses, [QC, ER], "euclidean") == 1
+    # Equal by Chebyshev: Euclid prefers the second of these.
+    three = [QC, ER, Objective("third", greater_is_better=False, ideal=0.0, scale=1.0)]
+    losses = np.array([[0.5, 0.4, 0.0], [0.5, 0.0, 0.3], [0.5, 0.0, 0.3]])
+    assert pick_compromise(losses, three, "chebyshev") == 1
+
+
+def test_a_name_picks_the_best_of_the_front():
+    # The first is as good in qc but dominated.
+    losses = np.array([[0.0, 0.9], [0.0, 0.5], [0.3, 0.1], [np.nan, np.nan]])
+    assert pick_compromise(losses, [QC, ER], "qc") == 1
+    assert pick_compromise(losses, [QC, ER], "er") == 2
+
+
+def test_one_point_front_at_the_ideal():
+    losses = np.array([[1.0, 1.0], [0.0, 0.0], [0.0, 0.0]])
+    for rule in ("euclidean", "chebyshev", "qc"):
+        assert pick_compromise(losses, [QC, ER], rule) == 1
+
+
+@given(
+    arrays(np.float64, (9, 2), elements=st.sampled_from([0.0, 0.5, 1.0, 2.0, np.nan])).filter(
+        lambda losses: np.isfinite(losses).all(axis=1).any()
+    ),
+    st.sampled_from(["euclidean", "chebyshev"]),
+)
+def test_choice_is_on_the_front_and_nearest(losses, rule):
+    chosen = pick_compromise(losses, [QC, ER], rule)
+    front = np.flatnonzero(is_non_dominated(losses))
+    norm = np.linalg.norm if rule == "euclidean" else lambda row: np.max(np.abs(row))
+    distances = {index: norm(losses[index]) for index in front}
+    assert distances[chosen] == min(distances.values())
+
+
+@pytest.mark.parametrize(("name", "value"), [("scale", 0.0), ("scale", np.inf), ("ideal", np.nan)])
+def test_declarations_that_make_no_sense_are_refused(name, value):
+    def scorer(*_):
+        return 0.0
+
+    setattr(scorer, name, value)
+    with pytest.raises(ValueError, match=f"'qc' declares {name}"):
+        Objective.from_scorer("qc", scorer)
+
+
+def test_quantities_have_no_minus_zero():
+    for objective in (QC, Objective("accuracy")):
+        values = objective.from_loss(np.array([0.0, -0.0, 1.0]))
+        assert not np.signbit(values[:2]).any()
+        assert abs(values[2]) == 1.0
+
+
+def test_plain_scorer_declares_nothing():
+    assert Objective.from_scorer("a", lambda *_: 0.0) == Objective("a", True, None, None)

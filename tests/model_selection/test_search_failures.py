@@ -1,0 +1,257 @@
+"""What the search does with failures, interruptions and settings that make no sense."""
+
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import FitFailedWarning, NotFittedError
+from sklearn.linear_model import Ridge
+
+from logstar.model_selection import MOBOSearchCV
+
+
+def finite_rows(search):
+    return np.isfinite(search.cv_results_["mean_test_left"])
+
+
+def test_failing_fits_are_recorded_and_the_search_goes_on(make_search, valley, image):
+    search = make_search(valley.set_params(fails=lambda a: a > 0.5), n_iter=12)
+    with pytest.warns(FitFailedWarning, match=r"(?s)of 12 evaluations failed.*does not work"):
+        search.fit(image)
+    failed = np.asarray(search.cv_results_["param_a"], dtype=float) > 0.5
+    assert 0 < failed.sum() < 12
+    np.testing.assert_array_equal(~finite_rows(search), failed)
+    assert np.isnan(search.cv_results_["objective_left"][failed]).all()
+    assert not search.cv_results_["is_pareto"][failed].any()
+    assert search.n_evaluations_ == 12
+    assert np.isfinite(search.hypervolume_trace_).all()
+
+
+def test_errors_are_counted_and_shown_once(make_search, valley, image):
+    search = make_search(valley.set_params(fails=lambda a: a > 0.1), n_iter=12, n_initial_points=12)
+    with pytest.warns(FitFailedWarning) as caught:
+        search.fit(image)
+    message = str(caught[0].message)
+    assert len(caught) == 1
+    assert message.count("Traceback") == 1
+    assert message.count("1 x RuntimeError: a=0.") == 5
+    n_failed = int((np.asarray(search.cv_results_["param_a"], dtype=float) > 0.1).sum())
+    assert f"and {n_failed - 5} other errors" in message
+
+
+def test_first_evaluation_may_fail_where_only_success_names_the_scores(valley, image):
+    calls = []
+
+    def fails(_):
+        calls.append(1)
+        return len(calls) <= 3
+
+    def both(estimator, X):
+        left, right = estimator.predict(X)
+        return {"left": -left, "right": -right}
+
+    search = MOBOSearchCV(
+        valley.set_params(fails=fails),
+        {"a": (0.0, 1.0)},
+        scoring=both,
+        n_iter=6,
+        n_initial_points=4,
+        random_state=0,
+    )
+    with pytest.warns(FitFailedWarning, match="3 of 6"):
+        search.fit(image)
+    np.testing.assert_array_equal(finite_rows(search), [False] * 3 + [True] * 3)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_scores_that_are_not_finite(make_search, losses, image, bad):
+    def left(estimator, X):
+        return bad if estimator.a > 0.5 else losses["left"](estimator, X)
+
+    search = make_search(scoring={"left": left, "right": losses["right"]}, n_iter=12)
+    with pytest.warns(FitFailedWarning, match="NaN or infinite"):
+        search.fit(image)
+    np.testing.assert_array_equal(
+        finite_rows(search), np.asarray(search.cv_results_["param_a"], dtype=float) <= 0.5
+    )
+    assert np.isfinite(search.pareto_front_).all()
+    assert search.best_params_["a"] <= 0.5
+
+
+def test_failing_scorer_keeps_the_other_scores(make_search, losses, image):
+    def left(estimator, X):
+        if estimator.a > 0.5:
+            raise ZeroDivisionError("no atoms")
+        return losses["left"](estimator, X)
+
+    search = make_search(scoring={"left": left, "right": losses["right"]})
+    with pytest.warns(FitFailedWarning, match="no atoms"):
+        search.fit(image)
+    assert not finite_rows(search).all()
+    assert np.isfinite(search.cv_results_["mean_test_right"]).all()
+    assert finite_rows(search)[search.pareto_indices_].all()
+
+
+def test_numeric_error_score_does_not_make_failures_ideal(make_search, valley, image):
+    # Losses are above 0, so the score 0 would win everything.
+    search = make_search(valley.set_params(fails=lambda a: a > 0.5), error_score=0.0)
+    with pytest.warns(FitFailedWarning, match="score 0.0"):
+        search.fit(image)
+    failed = np.asarray(search.cv_results_["param_a"], dtype=float) > 0.5
+    np.testing.assert_array_equal(search.cv_results_["mean_test_left"][failed], 0.0)
+    assert not search.cv_results_["is_pareto"][failed].any()
+    assert search.best_params_["a"] <= 0.5
+
+
+def test_error_score_raise(make_search, valley, losses, image):
+    with pytest.raises(RuntimeError, match="does not work"):
+        make_search(valley.set_params(fails=lambda a: a > 0.5), error_score="raise").fit(image)
+
+    def broken(*_):
+        raise ZeroDivisionError("no atoms")
+
+    with pytest.raises(ZeroDivisionError, match="no atoms"):
+        make_search(scoring={"a": broken, "b": losses["left"]}, error_score="raise").fit(image)
+
+
+def test_everything_failed(make_search, valley, image):
+    with pytest.raises(ValueError, match=r"(?s)Every one of the 9 evaluations failed.*not work"):
+        make_search(valley.set_params(fails=lambda _: True)).fit(image)
+    with pytest.raises(ValueError, match="Every one of the 9"):
+        make_search(scoring=lambda *_: np.nan).fit(image)
+
+
+def test_estimator_without_predict(image):
+    class Silent(BaseEstimator):
+        def __init__(self, a=0.0):
+            self.a = a
+
+        def fit(self, *_):
+            return self
+
+    search = MOBOSearchCV(
+        Silent(), {"a": (0.0, 1.0)}, scoring=["accuracy"], n_iter=2, n_initial_points=2
+    )
+    with pytest.raises(ValueError, match=r"(?s)Every one.*predict"):
+        search.fit(image, np.zeros(12))
+
+
+def test_interruption_keeps_what_was_evaluated(make_search, losses, image):
+    calls = []
+
+    def interrupted(estimator, X):
+        calls.append(1)
+        if len(calls) == 5:
+            raise KeyboardInterrupt
+        return losses["left"](estimator, X)
+
+    search = make_search(scoring={"left": interrupted, "right": losses["right"]})
+    with pytest.warns(UserWarning, match="interrupted after 4 of 9"):
+        search.fit(image)
+    assert search.interrupted_ is True
+    assert search.n_evaluations_ == len(search.cv_results_["params"]) == 4
+    assert search.best_estimator_.fitted_on_ is image
+    whole = make_search().fit(image)
+    assert search.cv_results_["params"] == whole.cv_results_["params"][:4]
+    # A new fit is not marred by the old one.
+    assert search.set_params(scoring=losses).fit(image).interrupted_ is False
+
+
+def test_interruption_in_a_callback_keeps_the_evaluation(make_search, image):
+    def callback(progress):
+        if progress.n_done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.warns(UserWarning, match="interrupted after 3"):
+        assert make_search(callback=callback).fit(image).n_evaluations_ == 3
+
+
+def test_interruption_before_any_success_is_raised(make_search, valley, image):
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        make_search(valley.set_params(fails=interrupt)).fit(image)
+
+
+def test_exhausted_space_ends_with_a_warning(make_search, image):
+    search = make_search(search_spaces={"a": [0.2, 0.5, 0.8]}, n_initial_points=2)
+    with pytest.warns(UserWarning, match="only 3 different settings"):
+        search.fit(image)
+    assert sorted(params["a"] for params in search.cv_results_["params"]) == [0.2, 0.5, 0.8]
+
+
+def test_space_as_large_as_the_budget_does_not_warn(make_search, image):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        make_search(search_spaces={"a": [0.2, 0.5, 0.8]}, n_iter=3, n_initial_points=2).fit(image)
+
+
+def test_scorer_that_changes_its_keys(make_search, image):
+    def fickle(estimator, _):
+        return {"left": 0.0} if estimator.a > 0.5 else {"right": 0.0}
+
+    with pytest.raises(ValueError, match="must always return the same"):
+        make_search(scoring=fickle).fit(image)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"search_spaces": {}}, "search_spaces is empty"),
+        ({"search_spaces": {"a": (1.0, 0.0)}}, "low must be below high"),
+        ({"search_spaces": {"a": (0.0, 1.0, "log-uniform")}}, "above 0"),
+        (
+            {"search_spaces": {"a": (0.0, 1.0), "threshold": (0.0, 1.0)}},
+            r"\['threshold'\].*'fails'",
+        ),
+        ({"search_spaces": [("a", (0.0, 1.0))]}, "'search_spaces'"),
+        ({"n_iter": 5}, "n_iter below the initial points: n_iter=5, n_initial_points=6"),
+        ({"n_iter": 0}, "'n_iter'"),
+        ({"n_iter": 9.5}, "'n_iter'"),
+        ({"n_initial_points": 0}, "'n_initial_points'"),
+        ({"refit": "manhattan"}, "'manhattan'.*'euclidean', 'chebyshev', 'left', 'right'"),
+        ({"refit": 3}, "'refit'"),
+        ({"random_state": "zero"}, "'random_state'"),
+        ({"callback": 3}, "'callback'"),
+        ({"error_score": "ignore"}, "'error_score'"),
+        ({"scoring": "no_such_score"}, "'scoring'"),
+        ({"scoring": []}, "[Ee]mpty"),
+    ],
+)
+def test_settings_that_make_no_sense(make_search, valley, image, changes, words):
+    def evaluated(_):
+        pytest.fail("nothing may be evaluated before the check")
+
+    with pytest.raises(ValueError, match=words):
+        make_search(valley.set_params(fails=evaluated), **changes).fit(image)
+
+
+def test_scoring_none_needs_a_score_method(make_search, image):
+    with pytest.raises(TypeError, match="'score' method"):
+        make_search(scoring=None).fit(image)
+
+
+def test_unknown_rule_is_found_as_soon_as_scores_have_names(make_search, image):
+    calls = []
+
+    def both(*_):
+        calls.append(1)
+        return {"left": 0.0, "right": 1.0}
+
+    with pytest.raises(ValueError, match="'middle'"):
+        make_search(scoring=both, refit="middle").fit(image)
+    assert len(calls) == 1
+
+
+def test_before_fitting():
+    search = MOBOSearchCV(Ridge(), {"alpha": (0.1, 1.0)}, scoring=None)
+    for method in (search.select, lambda: search.score([[1.0]]), lambda: search.predict([[1.0]])):
+        with pytest.raises(NotFittedError):
+            method()
+
+
+def test_select_names_the_rules(make_search, image):
+    with pytest.raises(ValueError, match=r"'knee'.*'euclidean', 'chebyshev', 'left', 'right'"):
+        make_search().fit(image).select("knee")

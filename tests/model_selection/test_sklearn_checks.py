@@ -1,0 +1,49 @@
+"""scikit-learn's own checks of estimators, on searches over estimators of tables."""
+
+import pytest
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from logstar.model_selection import MOBOSearchCV
+
+SETTINGS = {"n_iter": 3, "n_initial_points": 2, "cv": 2}
+
+
+def expected_failures(search):
+    failures = {
+        "check_dtype_object": "wants the TypeError of a table that holds a dict; every evaluation "
+        "of the search meets it, so that it stands in the ValueError that says so"
+    }
+    if isinstance(search.estimator, Ridge):
+        failures["check_supervised_y_2d"] = (
+            "wants a warning about a target with one column, which Ridge does not give; "
+            "GridSearchCV fails it too"
+        )
+    return failures
+
+
+@pytest.mark.filterwarnings(
+    # From scikit-learn's type_of_target, on the target full of NaN that a check passes.
+    "ignore:invalid value encountered in cast:RuntimeWarning",
+    # From f1_macro, on the target with one label that a check passes.
+    "ignore::sklearn.exceptions.UndefinedMetricWarning",
+)
+@parametrize_with_checks(
+    [
+        MOBOSearchCV(
+            Ridge(),
+            {"alpha": (1e-3, 10.0, "log-uniform")},
+            scoring=["r2", "neg_mean_absolute_error"],
+            **SETTINGS,
+        ),
+        MOBOSearchCV(
+            LogisticRegression(),
+            {"C": (1e-3, 10.0, "log-uniform")},
+            scoring=["accuracy", "f1_macro"],
+            **SETTINGS,
+        ),
+    ],
+    expected_failed_checks=expected_failures,
+)
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)
