@@ -1,0 +1,242 @@
+"""Objectives of all evaluations, their Pareto front and the compromise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils.validation import check_is_fitted
+
+from logstar._validation import FloatArray
+
+from ._style import CHOSEN, EVALUATED, FRONT, axes_or_new
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+#: The view reaches so far beyond the front, in units of the span of front and ideal point, ...
+_BEYOND_FRONT = 0.5
+#: ... or as far as it takes to show this share of the evaluations.
+_SHARE_IN_VIEW = 0.4
+_PAD = 0.05
+_REACH_OF_NOTHING = 0.05
+
+
+class ParetoFrontDisplay:
+    """Evaluated points over two objectives, the front that no point beats, and the point chosen.
+
+    Use `from_estimator` to create one. Evaluations far from the front are left outside the view,
+    and counted in the legend.
+
+    Parameters
+    ----------
+    objectives : array-like of shape (n_evaluations, 2)
+        Rows that are not finite are failures and not drawn.
+    is_pareto : array-like of shape (n_evaluations,), bool
+        Which are on the front.
+    chosen : int, default=None
+        Index of the compromise.
+    objective_names : sequence of str, default=("objective 1", "objective 2")
+        Labels of the axes.
+    ideal : array-like of shape (2,), default=None
+        The ideal point; None draws none.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        The axes drawn on.
+    figure_ : matplotlib Figure
+        Their figure.
+    evaluated_, front_, chosen_, ideal_ : matplotlib Line2D or None
+        What was drawn.
+
+    See Also
+    --------
+    logstar.model_selection.MOBOSearchCV : The search whose outcome this shows.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> from logstar.inspection import ParetoFrontDisplay
+    >>> display = ParetoFrontDisplay(
+    ...     [[0.0, 0.3], [0.1, 0.1], [0.4, 0.4]], [True, True, False], chosen=1
+    ... ).plot()
+    >>> len(display.front_.get_xdata())
+    2
+    """
+
+    def __init__(
+        self,
+        objectives: ArrayLike,
+        is_pareto: ArrayLike,
+        chosen: int | None = None,
+        *,
+        objective_names: Sequence[str] = ("objective 1", "objective 2"),
+        ideal: ArrayLike | None = None,
+    ) -> None:
+        self.objectives = objectives
+        self.is_pareto = is_pareto
+        self.chosen = chosen
+        self.objective_names = objective_names
+        self.ideal = ideal
+
+    @classmethod
+    def from_estimator(
+        cls,
+        search: Any,
+        *,
+        objectives: tuple[str, str] | None = None,
+        ax: Axes | None = None,
+        **kwargs: Any,
+    ) -> Self:
+        """Draw the outcome of a search.
+
+        Parameters
+        ----------
+        search : MOBOSearchCV
+            Fitted, with two objectives or more. The ideal point is drawn where their scorers
+            declare one (`ideal`), as the rewards of `logstar.rewards` do.
+        objectives : tuple of two str, default=None
+            Names of the objectives to draw; None takes the first two.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+        **kwargs : dict
+            Handed to `plot`.
+
+        Returns
+        -------
+        display : ParetoFrontDisplay
+
+        Raises
+        ------
+        NotFittedError
+            If the search is not fitted.
+        ValueError
+            For unknown objectives, or a search with only one.
+        """
+        check_is_fitted(search, "cv_results_")
+        known = list(search.objective_names_)
+        names = list(objectives or known[:2])
+        if len(names) != 2 or not set(names) <= set(known):
+            raise ValueError(
+                f"objectives must be two of those searched, got {names}; there are {known}."
+            )
+        results = search.cv_results_
+        display = cls(
+            np.column_stack([results[f"objective_{name}"] for name in names]),
+            results["is_pareto"],
+            getattr(search, "best_index_", None),
+            objective_names=names,
+            ideal=_declared_ideal(search.scorer_, names),
+        )
+        return display.plot(ax=ax, **kwargs)
+
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        xlabel: str | None = None,
+        ylabel: str | None = None,
+        legend: bool = True,
+    ) -> Self:
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+        xlabel, ylabel : str, default=None
+            Labels of the axes; None takes the names of the objectives.
+        legend : bool, default=True
+            Whether to explain the markers.
+
+        Returns
+        -------
+        self : ParetoFrontDisplay
+        """
+        values = np.asarray(self.objectives, dtype=np.float64)
+        succeeded = np.isfinite(values).all(axis=1)
+        points = values[succeeded]
+        front = values[np.asarray(self.is_pareto, dtype=bool) & succeeded]
+        front = front[np.lexsort(front.T[::-1])]
+        marked = front if self.ideal is None else np.vstack([front, self.ideal])
+        low, high = _view(points, marked)
+        n_outside = int(((points < low) | (points > high)).any(axis=1).sum())
+
+        ax = axes_or_new(ax, (5.0, 4.4))
+        text = f"evaluated ({len(points)}" + (f", {n_outside} outside)" if n_outside else ")")
+        (self.evaluated_,) = ax.plot(
+            *points.T, ls="", marker="o", ms=4.5, mew=0, color=EVALUATED, alpha=0.7, label=text
+        )
+        (self.front_,) = ax.plot(
+            *front.T, marker="o", ms=6, lw=1.4, color=FRONT, zorder=3, label="Pareto front"
+        )
+        self.chosen_ = self.ideal_ = None
+        if self.chosen is not None:
+            (self.chosen_,) = ax.plot(
+                *values[self.chosen],
+                linestyle="",
+                marker="*",
+                ms=17,
+                color=CHOSEN,
+                mec="white",
+                mew=0.8,
+                clip_on=False,
+                zorder=4,
+                label="compromise ({:.2g}, {:.2g})".format(*values[self.chosen]),
+            )
+        if self.ideal is not None:
+            (self.ideal_,) = ax.plot(
+                *np.asarray(self.ideal, dtype=np.float64),
+                linestyle="",
+                marker="+",
+                ms=12,
+                mew=1.6,
+                color="black",
+                zorder=3.5,
+                clip_on=False,
+                label="ideal point",
+            )
+        ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
+        ax.set_xlabel(self.objective_names[0] if xlabel is None else xlabel)
+        ax.set_ylabel(self.objective_names[1] if ylabel is None else ylabel)
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.grid(visible=True, color="0.92", linewidth=0.8)
+        ax.set_axisbelow(True)
+        if legend:
+            # Above the axes, where it hides no point.
+            ax.legend(
+                loc="lower left",
+                bbox_to_anchor=(0.0, 1.0),
+                ncols=2,
+                frameon=False,
+                borderaxespad=0.3,
+            )
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+
+def _declared_ideal(scorers: Any, names: Sequence[str]) -> list[float] | None:
+    if not isinstance(scorers, Mapping):
+        return None
+    ideals: list[Any] = [getattr(scorers.get(name), "ideal", None) for name in names]
+    return None if None in ideals else [float(ideal) for ideal in ideals]
+
+
+def _view(points: FloatArray, marked: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Limits of the axes: counts of atoms miss by any factor, which would squeeze the front."""
+    low, high = marked.min(axis=0), marked.max(axis=0)
+    beyond = np.maximum(np.maximum(low - points, points - high), 0)
+    reach = np.maximum(_BEYOND_FRONT * (high - low), np.quantile(beyond, _SHARE_IN_VIEW, axis=0))
+    for axis in np.flatnonzero(reach == 0):
+        positive = beyond[beyond[:, axis] > 0, axis]
+        reach[axis] = np.median(positive) if len(positive) else _REACH_OF_NOTHING
+    # To the good side there is nothing, so no room is kept there.
+    has_below, has_above = (points < low).any(axis=0), (points > high).any(axis=0)
+    below = np.where(has_below, reach, 0)
+    above = np.where(has_above | ((low == high) & ~has_below), reach, 0)
+    pad = _PAD * (high - low + reach)
+    return low - below - pad, high + above + pad
