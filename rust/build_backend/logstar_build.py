@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 
-def get_requires_for_build_wheel(config_settings=None):
+def get_requires_for_build_wheel(config_settings=None):  # noqa: ARG001 - PEP 517 names it
     """Nothing beyond maturin; stop here, in one sentence, when there is no Rust toolchain."""
     if shutil.which("cargo") is None:
         raise SystemExit(

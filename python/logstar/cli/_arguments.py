@@ -1,0 +1,263 @@
+"""What the command line takes, and the help that teaches it."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from logstar.lattice import Lattice
+
+#: Enough: on the shipped micrograph, at either dose, 100 evaluations choose the same QC and ER.
+DEFAULT_N_ITER = 40
+
+_DESCRIPTION = """\
+Find every atom in an atomically resolved micrograph, with no labels and no training: the
+parameters of a Laplacian-of-Gaussian detector are tuned until the result agrees with physics.
+
+Two quantities are made small at once, and a compromise on their Pareto front is chosen:
+  QC   (found - expected) / expected     is the number of atoms right?
+  ER   flagged / expected                how many are closer to their four nearest neighbours
+                                         than the crystal allows?
+"""
+
+_EPILOG = """\
+examples:
+  logstar demo                                          everything, on the shipped micrograph
+  logstar detect film.dm4 --crystal ybco                the pixel size is in the file
+  logstar detect film.tif --crystal perovskite:a=3.905 --pixel-size 0.2A
+  logstar detect film.npy --expected 784 --distance-sum 58.4     no crystal, lengths in pixels
+  logstar detect abf.hspy --crystal perovskite:a=3.905 --polarity dark --json > result.json
+
+exit codes:
+  0    done
+  1    failed: the file cannot be read, nothing was found, ...
+  2    wrong usage or input
+  130  interrupted by Ctrl-C; what was evaluated until then is still written, if anything was
+"""
+
+_DETECT_DESCRIPTION = """\
+Tune on one micrograph, then find its atoms.
+
+Say what physics expects, in one of two ways:
+  --crystal                    number and distances of atoms follow from crystal and pixel size
+  --expected, --distance-sum   both as numbers; no pixel size is needed
+"""
+
+_DETECT_EPILOG = """\
+crystals:
+  ybco               YBa2Cu3O7 along [100]: Ba, Y and Cu columns
+  perovskite:a=3.99  ABO3 along [001]: A and B columns; a in angstrom
+
+formats:
+  dm3 dm4 ser emd hspy hdf5 h5 mrc   with RosettaSciIO: pip install "logstar[io]"
+  tif tiff png npy                   always
+
+what is written into DIR:
+  positions.csv   row, col, sigma (pixels and units), response, and whether the atom is flagged
+  pareto.csv      the front: QC and ER with the parameters, and which was chosen
+  atoms.png       atoms over the image, flagged ones red; the front with the chosen point
+
+QC and ER: see logstar --help.  Exit codes: 0 done, 1 failed, 2 wrong usage or input,
+130 interrupted (what was evaluated is written).
+"""
+
+_PIXEL_SIZE = re.compile(r"([0-9.]+(?:[eE][-+]?[0-9]+)?)\s*(\S*)")
+_CRYSTALS = "ybco, perovskite:a=ANGSTROM"
+
+
+@dataclass(frozen=True)
+class PixelSize:
+    """Side of a pixel with its unit."""
+
+    value: float
+    unit: str
+
+
+@dataclass(frozen=True)
+class Crystal:
+    """A crystal to be laid over an image as soon as its pixel size is known."""
+
+    name: str
+    lattice: Callable[[float], Lattice]
+
+
+def build_parser(version: str) -> argparse.ArgumentParser:
+    """Make the parser of the whole command."""
+    parser = argparse.ArgumentParser(
+        prog="logstar",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"logstar {version}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    _add_demo(commands)
+    _add_detect(commands)
+    return parser
+
+
+def _add_demo(commands: Any) -> None:
+    demo = commands.add_parser(
+        "demo",
+        help="find the atoms of the shipped micrograph and compare with the truth",
+        description="Tune on the shipped micrograph of YBa2Cu3O7, simulated and so with known "
+        "atoms; find them, compare with the truth, and write the same files as detect.",
+    )
+    demo.add_argument("--noisy", action="store_true", help="take the micrograph at low dose")
+    _add_common(demo, "logstar-demo")
+
+
+def _add_detect(commands: Any) -> None:
+    detect = commands.add_parser(
+        "detect",
+        help="find the atoms of a micrograph",
+        description=_DETECT_DESCRIPTION,
+        epilog=_DETECT_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    detect.add_argument("file", type=Path, metavar="FILE", help="the micrograph")
+    physics = detect.add_argument_group("what physics expects")
+    physics.add_argument(
+        "--crystal", type=parse_crystal, metavar="NAME", help="ybco or perovskite:a=3.99"
+    )
+    physics.add_argument(
+        "--pixel-size",
+        type=parse_pixel_size,
+        metavar="SIZE",
+        help="such as 0.2966A, 0.02966nm or 29.66pm; overrides that of the file",
+    )
+    physics.add_argument(
+        "--expected", type=positive, metavar="N", help="number of atoms in the image"
+    )
+    physics.add_argument(
+        "--distance-sum",
+        type=positive,
+        metavar="PX",
+        help="least sum of the distances of an atom to its four nearest neighbours, in pixels; "
+        "0.85 of the crystal's is a good choice",
+    )
+    image = detect.add_argument_group("the image")
+    image.add_argument(
+        "--polarity",
+        choices=("bright", "dark"),
+        default="bright",
+        help="atoms are bright (HAADF, default) or dark (ABF)",
+    )
+    image.add_argument(
+        "--dataset",
+        type=not_negative_integer,
+        metavar="I",
+        help="which image of a file that holds several, from 0",
+    )
+    _add_common(detect, "logstar-FILE")
+
+
+def _add_common(parser: Any, out: str) -> None:
+    group = parser.add_argument_group("search and output")
+    group.add_argument(
+        "--n-iter",
+        type=positive_integer,
+        default=DEFAULT_N_ITER,
+        metavar="N",
+        help="evaluations of the search (default %(default)s)",
+    )
+    group.add_argument(
+        "--random-state",
+        type=not_negative_integer,
+        default=0,
+        metavar="SEED",
+        help="seed of the search (default %(default)s); the same seed gives the same atoms",
+    )
+    group.add_argument("--out", type=Path, metavar="DIR", help=f"output folder (default {out})")
+    group.add_argument("--json", action="store_true", help="print one JSON object, for machines")
+    group.add_argument("--debug", action="store_true", help="show the traceback of an error")
+
+
+def check_physics(args: argparse.Namespace) -> None:
+    """Check what the parser alone cannot: which options go together.
+
+    Raises
+    ------
+    ValueError
+        Saying what to give.
+    """
+    by_number = [args.expected is not None, args.distance_sum is not None]
+    if args.crystal is not None and any(by_number):
+        raise ValueError("give --crystal, or --expected with --distance-sum, but not both.")
+    if any(by_number) and not all(by_number):
+        given, missing = ("--expected", "--distance-sum")[:: 1 if by_number[0] else -1]
+        raise ValueError(f"{given} needs {missing} as well: the count alone can be met by chance.")
+    if args.crystal is None and not any(by_number):
+        raise ValueError(
+            f"say what physics expects: --crystal ({_CRYSTALS}), or --expected N with "
+            "--distance-sum PX."
+        )
+
+
+def positive(text: str) -> float:
+    """Read a finite number above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (value > 0 and math.isfinite(value)):
+        raise argparse.ArgumentTypeError(f"must be a number above 0, got {text!r}")
+    return value
+
+
+def positive_integer(text: str) -> int:
+    """Read an integer above 0."""
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"must be an integer above 0, got {text!r}")
+    return int(text)
+
+
+def not_negative_integer(text: str) -> int:
+    """Read an integer from 0."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"must be an integer from 0, got {text!r}")
+    return int(text)
+
+
+def parse_pixel_size(text: str) -> PixelSize:
+    """Read a number with its unit of length."""
+    from logstar._units import normalize_unit  # noqa: PLC0415 - --help needs none of it
+
+    match = _PIXEL_SIZE.fullmatch(text.strip())
+    if match is None:
+        raise argparse.ArgumentTypeError(f"must be a number with a unit like 0.2A, got {text!r}")
+    value, unit = match.groups()
+    if not unit:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} has no unit; write {text}A, {text}nm or {text}pm"
+        )
+    try:
+        return PixelSize(positive(value), normalize_unit(unit))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"unit of {text!r} must be A, nm or pm, got {unit!r}"
+        ) from None
+
+
+def parse_crystal(text: str) -> Crystal:
+    """Read the name of a crystal and its parameters."""
+    from logstar.lattice import Lattice  # noqa: PLC0415 - NumPy would slow --help down
+
+    name, _, parameters = text.strip().partition(":")
+    if name.lower() == "ybco" and not parameters:
+        return Crystal("ybco", Lattice.ybco)
+    if name.lower() == "perovskite":
+        key, _, value = parameters.partition("=")
+        if key.strip() != "a":
+            raise argparse.ArgumentTypeError(
+                "perovskite needs its lattice constant in angstrom: perovskite:a=3.905"
+            )
+        a = positive(value)
+        return Crystal(f"perovskite:a={a:g}", lambda pixel_size: Lattice.perovskite(a, pixel_size))
+    raise argparse.ArgumentTypeError(f"unknown crystal {text!r}; known are {_CRYSTALS}")

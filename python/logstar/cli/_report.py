@@ -1,0 +1,186 @@
+"""What a run leaves behind: files, a summary for people, an object for machines."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logstar import __version__
+from logstar.io import write_positions
+from logstar.metrics import DetectionMetrics
+
+from ._tuning import ER, N_NEIGHBORS, QC, Expectation, Tuned
+
+_POSITIONS, _FRONT, _PICTURE = "positions.csv", "pareto.csv", "atoms.png"
+_DPI = 150
+
+
+@dataclass
+class Run:
+    """Everything about one run.
+
+    Attributes
+    ----------
+    source : str
+        The file, or what else the image is.
+    image : ndarray of shape (n_rows, n_cols)
+        The micrograph.
+    pixel_size, unit : float and str, or None
+        Its calibration.
+    crystal : str or None
+        Name of the crystal.
+    expectation : Expectation
+        What physics expects.
+    tuned : Tuned
+        What was found.
+    truth : DetectionMetrics or None
+        Comparison with known atoms.
+    seconds : dict of str to float
+        How long each step took.
+    files : dict of str to Path
+        What was written.
+    """
+
+    source: str
+    image: NDArray[Any]
+    pixel_size: float | None
+    unit: str | None
+    crystal: str | None
+    expectation: Expectation
+    tuned: Tuned
+    truth: DetectionMetrics | None
+    seconds: dict[str, float]
+    files: dict[str, Path] = field(default_factory=dict)
+
+    def write(self, folder: Path) -> None:
+        """Write positions, front and picture into a folder."""
+        write_positions(
+            folder / _POSITIONS,
+            self.tuned.detections,
+            pixel_size=self.pixel_size,
+            unit=self.unit,
+            flagged=self.tuned.flagged,
+        )
+        self._write_front(folder / _FRONT)
+        self._draw(folder / _PICTURE)
+        names = {"positions": _POSITIONS, "pareto_front": _FRONT, "picture": _PICTURE}
+        self.files = {kind: folder / name for kind, name in names.items()}
+
+    def _write_front(self, path: Path) -> None:
+        search = self.tuned.search
+        results = search.cv_results_
+        objectives = [results[f"objective_{name}"] for name in (QC, ER)]
+        rows = sorted(
+            search.pareto_indices_, key=lambda i: [abs(values[i]) for values in objectives]
+        )
+        parameters = list(search.best_params_)
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow([QC, ER, *parameters, "chosen"])
+            for i in rows:
+                values = [abs(values[i]) for values in objectives]
+                values += [results["params"][i][name] for name in parameters]
+                writer.writerow(
+                    [*(f"{value:.9g}" for value in values), int(i == search.best_index_)]
+                )
+
+    def _draw(self, path: Path) -> None:
+        # A figure without pyplot needs no display and leaves no global state.
+        from matplotlib.figure import Figure  # noqa: PLC0415 - only drawing pays for it
+
+        from logstar.inspection import DetectionDisplay, ParetoFrontDisplay  # noqa: PLC0415
+
+        n_rows, n_cols = self.image.shape
+        height = float(np.clip(7.0 * n_rows / n_cols, 4.0, 10.0))
+        figure = Figure(figsize=(12.5, height + 0.5), layout="constrained")
+        left, right = figure.subplots(1, 2, width_ratios=(7.0, 5.0))
+        DetectionDisplay(
+            self.image,
+            self.tuned.detections,
+            flagged=self.tuned.flagged,
+            pixel_size=self.pixel_size,
+            unit=self.unit or "A",
+        ).plot(ax=left)
+        ParetoFrontDisplay.from_estimator(
+            self.tuned.search,
+            objectives=(QC, ER),
+            ax=right,
+            xlabel="|QC|: deviation from the expected number of atoms",
+            ylabel="ER: share of atoms too close to their neighbours",
+        )
+        right.set_box_aspect(0.9)
+        figure.savefig(path, dpi=_DPI, bbox_inches="tight", pad_inches=0.1)
+
+    @property
+    def _n_tradeoffs(self) -> int:
+        """Distinct points of the front: many settings may give the same atoms."""
+        return len(np.unique(self.tuned.search.pareto_front_, axis=0))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything as plain values."""
+        tuned = self.tuned
+        return {
+            "version": __version__,
+            "source": self.source,
+            "shape": list(self.image.shape),
+            "pixel_size": self.pixel_size,
+            "unit": self.unit,
+            "crystal": self.crystal,
+            "n_found": len(tuned.detections),
+            "n_expected": self.expectation.n_expected,
+            "n_flagged": int(tuned.flagged.sum()),
+            "distance_sum": self.expectation.distance_sum,
+            "qc": tuned.qc,
+            "er": tuned.er,
+            "params": dict(tuned.search.best_params_),
+            "n_evaluations": int(tuned.search.n_evaluations_),
+            "n_pareto": self._n_tradeoffs,
+            "interrupted": bool(tuned.search.interrupted_),
+            "truth": None if self.truth is None else asdict(self.truth),
+            "files": {kind: str(path) for kind, path in self.files.items()},
+            "seconds": {step: round(value, 3) for step, value in self.seconds.items()},
+        }
+
+    def summary(self) -> str:
+        """Everything as text."""
+        tuned, search, expected = self.tuned, self.tuned.search, self.expectation
+        n_rows, n_cols = self.image.shape
+        size = "" if self.pixel_size is None else f", {self.pixel_size:.5g} {self.unit}/px"
+        crystal = "" if self.crystal is None else f" ({self.crystal})"
+        rule = (
+            f"distances to {N_NEIGHBORS} neighbours sum to less than {expected.distance_sum:.1f} px"
+        )
+        lines = [
+            ("image", f"{self.source}, {n_rows} x {n_cols} px{size}"),
+            ("found", f"{len(tuned.detections)} atoms"),
+            ("expected", f"{expected.n_expected:.1f} atoms{crystal}"),
+            ("QC", f"{tuned.qc:+.4f}   (found - expected) / expected"),
+            ("ER", f"{tuned.er:.4f}    {tuned.flagged.sum()} atoms flagged ({rule})"),
+        ]
+        if self.truth is not None:
+            lines.append(("truth", self._compare(self.truth)))
+        parameters = ", ".join(f"{name} {value:.3g}" for name, value in search.best_params_.items())
+        interrupted = ", INTERRUPTED before its end" if search.interrupted_ else ""
+        steps = ", ".join(f"{step} {value:.2f} s" for step, value in self.seconds.items())
+        lines += [
+            ("parameters", parameters),
+            ("search", f"{search.n_evaluations_} evaluations{interrupted}"),
+            ("front", f"{self._n_tradeoffs} trade-offs"),
+            ("time", steps),
+            *(("written" if i == 0 else "", str(p)) for i, p in enumerate(self.files.values())),
+        ]
+        return "\n".join(f"{name:<12}{text}" for name, text in lines)
+
+    def _compare(self, truth: DetectionMetrics) -> str:
+        rmse = f"{truth.rmse:.2f} px"
+        if self.pixel_size is not None:
+            rmse += f" ({truth.rmse * self.pixel_size:.3f} {self.unit})"
+        return (
+            f"{truth.n_true} atoms: F1 {truth.f1:.4f}, precision {truth.precision:.4f}, recall "
+            f"{truth.recall:.4f}, RMSE {rmse}"
+        )
