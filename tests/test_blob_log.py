@@ -12,7 +12,7 @@ from numpy.testing import assert_array_equal
 from skimage import feature
 
 import logstar._blob_log as module
-from logstar import blob_log
+from logstar import _core, blob_log
 
 from .conftest import atoms_image
 
@@ -127,6 +127,21 @@ def test_other_dimensions_go_to_scikit_image(ndim, rng):
 def test_rgb_is_a_volume_as_in_scikit_image(rng):
     image = rng.random((16, 16, 3))
     assert_same(blob_log(image, max_sigma=2), feature.blob_log(image, max_sigma=2))
+
+
+@pytest.mark.parametrize("name", _core.instruction_sets())
+def test_the_instruction_set_changes_nothing(name, monkeypatch):
+    image, _ = atoms_image((150, 280), pitch=8, noise=0.2)
+    monkeypatch.setenv("LOGSTAR_INSTRUCTION_SET", name)
+    for picture in (image, image.astype(np.float32), 1e3 + image, 1e6 * image):
+        arguments = {"max_sigma": 5, "threshold": 0.02, "overlap": 2}
+        assert_same(blob_log(picture, **arguments), feature.blob_log(picture, **arguments))
+
+
+def test_an_unknown_instruction_set_is_refused(monkeypatch):
+    monkeypatch.setenv("LOGSTAR_INSTRUCTION_SET", "mmx")
+    with pytest.raises(ValueError, match=r'instruction set must be one of .*baseline, got "mmx"'):
+        blob_log(np.eye(8))
 
 
 @pytest.mark.parametrize("n_threads", ["1", "2", "5"])

@@ -99,20 +99,20 @@ def blob_log(
         return result
     pixels = _as_float(array)
     sigmas, n_columns = _ladder(min_sigma, max_sigma, num_sigma, log_scale, pixels.dtype)
+    border = _border(exclude_border)
     found = find_candidates(
         pixels,
         sigmas,
-        threshold=-np.inf if threshold is None else _limit(threshold, pixels.dtype),
-        border=_border(exclude_border),
+        threshold=None if threshold is None else _limit(threshold, pixels.dtype),
+        # The largest response may lie in the border.
+        border=border if threshold_rel is None else (0, 0),
         n_threads=all_threads(),
     )
     places, responses = found.places, found.responses
-    if threshold is None or threshold_rel is not None:
-        cube_type = pixels.dtype.type
-        limit = cube_type(found.min_response) if threshold is None else threshold
-        if threshold_rel is not None:
-            limit = max(limit, threshold_rel * cube_type(found.max_response))
-        places = places[responses > _limit(limit, pixels.dtype)]
+    if threshold_rel is not None and len(places) > 0:
+        share = threshold_rel * pixels.dtype.type(responses[0])
+        inner = (places[:, :2] >= border) & (places[:, :2] < np.subtract(pixels.shape, border))
+        places = places[(responses > _limit(share, pixels.dtype)) & inner.all(axis=1)]
     if len(places) == 0:
         return np.empty((0, 2 + n_columns))
     blobs = np.hstack([places[:, :2].astype(pixels.dtype), sigmas[places[:, 2], :n_columns]])

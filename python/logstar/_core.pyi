@@ -6,6 +6,16 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = [
+    "__version__",
+    "distance_sums",
+    "find_candidates",
+    "instruction_sets",
+    "prune_by_scale",
+    "prune_compatible",
+    "prune_in_order",
+]
+
 __version__: str
 
 _Floats: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
@@ -15,10 +25,12 @@ _Scale: TypeAlias = tuple[_HalfKernel, _HalfKernel, _HalfKernel, _HalfKernel, fl
 def find_candidates(
     image: _Floats,
     ladder: Sequence[_Scale],
-    threshold: float,
+    threshold: float | None,
     border: tuple[int, int],
     n_threads: int,
-) -> tuple[NDArray[np.int64], NDArray[np.float64], float, float]: ...
+    instruction_set: str | None = None,
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]: ...
+def instruction_sets() -> list[str]: ...
 def prune_by_scale(
     blobs: NDArray[np.float64], responses: NDArray[np.float64], max_overlap: float
 ) -> NDArray[np.bool_]: ...

@@ -7,6 +7,7 @@ weights that do.
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
@@ -15,6 +16,9 @@ from numpy.typing import NDArray
 
 from . import _core
 from ._validation import FloatArray, Image
+
+#: Forces the instruction set of the vectors; by default it is the widest of the machine.
+INSTRUCTION_SET_VARIABLE = "LOGSTAR_INSTRUCTION_SET"
 
 #: Kernels reach this many standard deviations to each side, as SciPy's do by default.
 TRUNCATE = 4.0
@@ -32,10 +36,6 @@ class Candidates(NamedTuple):
     places: NDArray[np.int64]
     #: (n,): minus the Laplacian of Gaussian, times sigma squared.
     responses: FloatArray
-    #: Least response at any voxel.
-    min_response: float
-    #: Largest response at any voxel.
-    max_response: float
 
 
 def kernel_radius(sigma: float) -> int:
@@ -69,7 +69,7 @@ def find_candidates(
     image: Image,
     sigmas: NDArray[np.floating[Any]],
     *,
-    threshold: float,
+    threshold: float | None,
     border: tuple[int, int] = (0, 0),
     n_threads: int = 1,
 ) -> Candidates:
@@ -80,8 +80,8 @@ def find_candidates(
     image : ndarray of shape (n_rows, n_cols), float32 or float64
     sigmas : ndarray of shape (n_scales, 2)
         Standard deviation along the rows' axis and along the columns' axis, per scale.
-    threshold : float
-        A candidate's response lies above it.
+    threshold : float or None
+        A candidate's response lies above it; None stands for the least response there is.
     border : tuple of int, default=(0, 0)
         Candidates in so many outer rows and columns are left out.
     n_threads : int, default=1
@@ -92,4 +92,7 @@ def find_candidates(
         for pair in sigmas
         for row_sigma, col_sigma in [pair]
     ]
-    return Candidates(*_core.find_candidates(image, ladder, threshold, border, n_threads))
+    found = _core.find_candidates(
+        image, ladder, threshold, border, n_threads, os.environ.get(INSTRUCTION_SET_VARIABLE)
+    )
+    return Candidates(*found)

@@ -255,7 +255,7 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         if not kept.any():
             warnings.warn(
                 f"no atom found in image {index}: no response exceeds threshold="
-                f"{self.threshold!r}, the largest is {found.max_response:.3g}.",
+                f"{self.threshold!r}.",
                 NoAtomsWarning,
                 stacklevel=3,
             )

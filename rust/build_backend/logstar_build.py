@@ -32,7 +32,7 @@ def get_requires_for_build_wheel(config_settings=None):  # noqa: ARG001 - PEP 51
     if shutil.which("cargo") is None:
         raise SystemExit(
             "logstar is built from Rust sources and found no 'cargo' on PATH: install the Rust "
-            "toolchain (version 1.88 or newer) from https://rustup.rs and run the command again."
+            "toolchain (version 1.89 or newer) from https://rustup.rs and run the command again."
         )
     return []
 

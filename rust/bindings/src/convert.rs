@@ -4,6 +4,7 @@ use logstar_core::Error;
 use logstar_core::blob::{Blob, Candidate};
 use logstar_core::image::{Image, Pixel};
 use logstar_core::scale_space::{AxisKernels, HalfKernel, Scale};
+use logstar_core::simd::InstructionSet;
 use numpy::{Element, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -35,6 +36,16 @@ pub(crate) type ScaleKernels<'py> = (
 #[allow(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
 pub(crate) fn to_value_error(error: Error) -> PyErr {
     PyValueError::new_err(error.to_string())
+}
+
+pub(crate) fn instruction_set(name: Option<&str>) -> PyResult<InstructionSet> {
+    let Some(name) = name else { return Ok(InstructionSet::widest()) };
+    let available = InstructionSet::available();
+    available.iter().copied().find(|set| set.name() == name).ok_or_else(|| {
+        let names: Vec<_> = available.into_iter().map(InstructionSet::name).collect();
+        let names = names.join(", ");
+        PyValueError::new_err(format!("instruction set must be one of {names}, got {name:?}"))
+    })
 }
 
 pub(crate) fn image<T: Pixel + Element>(array: &PyReadonlyArray2<'_, T>) -> PyResult<Image<T>> {

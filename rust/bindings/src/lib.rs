@@ -15,45 +15,53 @@ mod convert;
 
 use std::num::NonZeroUsize;
 
+use logstar_core::scale_space::{Query, Resources};
+use logstar_core::simd::InstructionSet;
 use logstar_core::{neighbors, prune, scale_space};
 use numpy::{PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 
 use convert::{Blobs, ImageArray, ScaleKernels, to_value_error};
 
-/// Candidates `(row, col, scale)`, their responses, the least and the largest response.
-type Candidates<'py> = (Bound<'py, PyArray2<i64>>, Bound<'py, PyArray1<f64>>, f64, f64);
+/// Candidates `(row, col, scale)` and their responses.
+type Candidates<'py> = (Bound<'py, PyArray2<i64>>, Bound<'py, PyArray1<f64>>);
 
 /// Maxima of the Laplacian-of-Gaussian scale space over (row, column, scale), strongest first.
 #[pyfunction]
-#[pyo3(signature = (image, ladder, threshold, border, n_threads))]
+#[pyo3(signature = (image, ladder, threshold, border, n_threads, instruction_set=None))]
 fn find_candidates<'py>(
     py: Python<'py>,
     image: ImageArray<'py>,
     ladder: Vec<ScaleKernels<'py>>,
-    threshold: f64,
+    threshold: Option<f64>,
     border: (usize, usize),
     n_threads: NonZeroUsize,
+    instruction_set: Option<&str>,
 ) -> PyResult<Candidates<'py>> {
     let ladder = convert::ladder(&ladder)?;
+    let query = Query { threshold, border };
+    let instruction_set = convert::instruction_set(instruction_set)?;
+    let resources = Resources { threads: n_threads, instruction_set };
     let found = match image {
         ImageArray::Double(image) => {
             let image = convert::image(&image)?;
-            py.detach(|| {
-                scale_space::find_candidates(&image, &ladder, threshold, border, n_threads)
-            })
+            py.detach(|| scale_space::find_candidates(&image, &ladder, query, resources))
         }
         ImageArray::Single(image) => {
             let image = convert::image(&image)?;
-            py.detach(|| {
-                scale_space::find_candidates(&image, &ladder, threshold, border, n_threads)
-            })
+            py.detach(|| scale_space::find_candidates(&image, &ladder, query, resources))
         }
     }
     .map_err(to_value_error)?;
-    let places = convert::candidate_places(py, &found.candidates)?;
-    let responses = PyArray1::from_iter(py, found.candidates.iter().map(|c| c.response));
-    Ok((places, responses, found.min_response, found.max_response))
+    let places = convert::candidate_places(py, &found)?;
+    let responses = PyArray1::from_iter(py, found.iter().map(|candidate| candidate.response));
+    Ok((places, responses))
+}
+
+/// Names of the instruction sets that this machine has, the widest first.
+#[pyfunction]
+fn instruction_sets() -> Vec<&'static str> {
+    InstructionSet::available().into_iter().map(InstructionSet::name).collect()
 }
 
 /// Which blobs to keep: larger sigma first, then larger response, lower row, lower column.
@@ -130,7 +138,10 @@ fn distance_sums<'py>(
 mod _core {
     use super::{Bound, PyModule, PyModuleMethods, PyResult};
     #[pymodule_export]
-    use super::{distance_sums, find_candidates, prune_by_scale, prune_compatible, prune_in_order};
+    use super::{
+        distance_sums, find_candidates, instruction_sets, prune_by_scale, prune_compatible,
+        prune_in_order,
+    };
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -1,5 +1,7 @@
 //! What the detector finds: candidates in scale space and blobs in the image.
 
+use std::cmp::Ordering;
+
 use crate::{Error, Result};
 
 /// A maximum over (row, column, scale).
@@ -13,6 +15,15 @@ pub struct Candidate {
     pub scale: u32,
     /// Its response: minus the Laplacian of Gaussian times sigma squared.
     pub response: f64,
+}
+
+/// Orders candidates by falling response, then by row, column and scale.
+pub(crate) fn strongest_first(a: &Candidate, b: &Candidate) -> Ordering {
+    // 0.0 and -0.0 are the same response: a total order on floats would tell them apart.
+    b.response
+        .partial_cmp(&a.response)
+        .unwrap_or(Ordering::Equal)
+        .then_with(|| (a.row, a.col, a.scale).cmp(&(b.row, b.col, b.scale)))
 }
 
 /// A Gaussian blob; in an isotropic ladder both sigmas are the same.

@@ -6,6 +6,8 @@ use crate::{Error, Result};
 ///
 /// Sums run in `f64` whatever the pixel is; each finished pass is rounded to the pixel.
 pub trait Pixel: Copy + PartialOrd + Default + Send + Sync + std::fmt::Debug {
+    /// Largest relative error of rounding to this type.
+    const ROUNDOFF: f64;
     /// The value as a double, exactly.
     fn to_f64(self) -> f64;
     /// The nearest value of this type.
@@ -13,6 +15,8 @@ pub trait Pixel: Copy + PartialOrd + Default + Send + Sync + std::fmt::Debug {
 }
 
 impl Pixel for f64 {
+    const ROUNDOFF: f64 = f64::EPSILON / 2.0;
+
     fn to_f64(self) -> f64 {
         self
     }
@@ -22,6 +26,8 @@ impl Pixel for f64 {
 }
 
 impl Pixel for f32 {
+    const ROUNDOFF: f64 = f32::EPSILON as f64 / 2.0;
+
     fn to_f64(self) -> f64 {
         f64::from(self)
     }

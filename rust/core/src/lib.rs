@@ -8,6 +8,7 @@
 //! | [`scale_space`] | filters an image at every scale and finds the maxima over (row, column, scale) |
 //! | [`prune`] | removes blobs that overlap a stronger claim to the same place |
 //! | [`neighbors`] | sums the distances of each point to its nearest neighbours |
+//! | [`simd`] | chooses the instruction set of the vectors, at run time |
 //!
 //! Positions are `(row, column)` in pixels with pixel centres at integers. Results do not depend
 //! on the number of threads.
@@ -18,6 +19,7 @@ pub mod image;
 pub mod neighbors;
 pub mod prune;
 pub mod scale_space;
+pub mod simd;
 
 mod parallel;
 

@@ -3,24 +3,35 @@
 use std::num::NonZeroUsize;
 
 /// Applies `work` to every item on up to `threads` threads; the results keep the items' order.
+pub(crate) fn map<I: Sync, R: Send>(
+    items: &[I],
+    threads: NonZeroUsize,
+    work: impl Fn(&I) -> R + Sync,
+) -> Vec<R> {
+    map_with(items, threads, || (), |(), item| work(item))
+}
+
+/// As [`map`], with something of its own for every thread to work with.
 ///
 /// The threads live as long as the call: nothing is left behind for a forked process to wait on.
-pub(crate) fn map<I, R>(items: &[I], threads: NonZeroUsize, work: impl Fn(&I) -> R + Sync) -> Vec<R>
-where
-    I: Sync,
-    R: Send,
-{
+pub(crate) fn map_with<I: Sync, R: Send, O>(
+    items: &[I],
+    threads: NonZeroUsize,
+    own: impl Fn() -> O + Sync,
+    work: impl Fn(&mut O, &I) -> R + Sync,
+) -> Vec<R> {
     let threads = threads.get().min(items.len());
     if threads <= 1 {
-        return items.iter().map(work).collect();
+        let mut own = own();
+        return items.iter().map(|item| work(&mut own, item)).collect();
     }
     let next = std::sync::atomic::AtomicUsize::new(0);
     let worker = &|| {
-        let mut done = Vec::new();
+        let (mut own, mut done) = (own(), Vec::new());
         loop {
             let index = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             match items.get(index) {
-                Some(item) => done.push((index, work(item))),
+                Some(item) => done.push((index, work(&mut own, item))),
                 None => return done,
             }
         }

@@ -1,8 +1,20 @@
 //! Scale-space maxima of the Laplacian of Gaussian.
+//!
+//! Two ways lead to the same bits:
+//!
+//! * [`screen`] filters tiles in `f32` on vectors, with a bound on its error, and names the voxels
+//!   that may be maxima; [`exact`] computes the few responses that decide. [`search`] puts both
+//!   together.
+//! * [`plain`] filters whole planes in the image's precision and compares every voxel. It is the
+//!   definition that the other way is tested against, and what is left for images whose plateaus
+//!   leave nothing to screen out.
 
+mod exact;
 mod filter;
 mod kernel;
-mod maxima;
+mod plain;
+mod screen;
+mod search;
 
 use std::num::NonZeroUsize;
 
@@ -10,58 +22,49 @@ pub use kernel::{AxisKernels, HalfKernel, Scale};
 
 use crate::blob::Candidate;
 use crate::image::{Image, Pixel};
-use crate::{Error, Result, parallel};
+use crate::simd::InstructionSet;
+use crate::{Error, Result};
 
-/// The candidates of a scale space and the range of its responses.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ScaleSpace {
-    /// The maxima, strongest first; equal responses by row, column, scale.
-    pub candidates: Vec<Candidate>,
-    /// The least response at any voxel.
-    pub min_response: f64,
-    /// The largest response at any voxel.
-    pub max_response: f64,
+/// Which maxima count.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Query {
+    /// Their response is above this; above the least response of the scale space if it is none.
+    pub threshold: Option<f64>,
+    /// They lie no nearer to the image's edges than so many rows and columns.
+    pub border: (usize, usize),
+}
+
+/// What to compute with; no result depends on it.
+#[derive(Debug, Clone, Copy)]
+pub struct Resources {
+    /// Number of threads.
+    pub threads: NonZeroUsize,
+    /// Instruction set of the vectors.
+    pub instruction_set: InstructionSet,
 }
 
 /// Finds the maxima of the scale space over (row, column, scale).
 ///
 /// A voxel is a candidate if its response is at least that of each of its neighbours in the
-/// 3 x 3 x 3 box around it, cut at the image's and the ladder's ends, and above `threshold`. So
+/// 3 x 3 x 3 box around it, cut at the image's and the ladder's ends, and above the threshold. So
 /// every voxel of a flat maximum is a candidate, and the first and last scale can hold maxima. A
-/// scale space of more than one voxel that is constant has none. `border` drops candidates within
-/// so many rows and columns of the edge.
+/// scale space of more than one voxel that is constant has none.
+///
+/// Candidates come strongest first; equal responses by row, column, scale.
 ///
 /// # Errors
 /// [`Error::EmptyLadder`] if there is no scale.
 pub fn find_candidates<T: Pixel>(
     image: &Image<T>,
     ladder: &[Scale],
-    threshold: f64,
-    border: (usize, usize),
-    threads: NonZeroUsize,
-) -> Result<ScaleSpace> {
+    query: Query,
+    resources: Resources,
+) -> Result<Vec<Candidate>> {
     if ladder.is_empty() {
         return Err(Error::EmptyLadder);
     }
-    let planes = parallel::map(ladder, threads, |scale| filter::response(image, scale));
-    let indices: Vec<usize> = (0..planes.len()).collect();
-    let found = parallel::map(&indices, threads, |&scale| {
-        maxima::of_plane(&planes, scale, threshold, border)
-    });
-
-    let (mut min_response, mut max_response) = (f64::INFINITY, f64::NEG_INFINITY);
-    let mut candidates = Vec::new();
-    for plane in found {
-        min_response = min_response.min(plane.min_response);
-        max_response = max_response.max(plane.max_response);
-        candidates.extend(plane.candidates);
-    }
-    let voxels = image.pixels().len() * ladder.len();
-    if voxels > 1 && min_response >= max_response {
-        candidates.clear();
-    }
-    candidates.sort_unstable_by(maxima::strongest_first);
-    Ok(ScaleSpace { candidates, min_response, max_response })
+    Ok(search::find_candidates(image, ladder, query, resources)
+        .unwrap_or_else(|| plain::find_candidates(image, ladder, query, resources.threads)))
 }
 
 #[cfg(test)]
@@ -119,35 +122,126 @@ mod tests {
             let image = Image::new(rows, cols, pixels).unwrap();
             let ladder: Vec<Scale> =
                 sigmas.iter().map(|&s| Scale::isotropic(s).unwrap()).collect();
+            let query = Query { threshold: Some(threshold), border };
+            let expected = if constant && ladder.len() == 1 && rows * cols > 1 {
+                Vec::new()
+            } else {
+                slow_twin(&image, &ladder, threshold, border)
+            };
+            for instruction_set in InstructionSet::available() {
+                let threads = NonZeroUsize::new(threads).unwrap();
+                let resources = Resources { threads, instruction_set };
+                let found = find_candidates(&image, &ladder, query, resources).unwrap();
+                prop_assert_eq!(&found, &expected);
+            }
             let threads = NonZeroUsize::new(threads).unwrap();
-            let fast = find_candidates(&image, &ladder, threshold, border, threads).unwrap();
-            if !(constant && ladder.len() == 1 && rows * cols > 1) {
-                prop_assert_eq!(fast.candidates, slow_twin(&image, &ladder, threshold, border));
+            prop_assert_eq!(plain::find_candidates(&image, &ladder, query, threads), expected);
+        }
+    }
+
+    fn alone() -> Resources {
+        let instruction_set = InstructionSet::widest();
+        Resources { threads: NonZeroUsize::MIN, instruction_set }
+    }
+
+    fn above(threshold: f64) -> Query {
+        Query { threshold: Some(threshold), border: (0, 0) }
+    }
+
+    /// A lattice with noise: a linear congruential generator's, summed to something bell-shaped.
+    fn lattice(rows: usize, cols: usize, noise: f64) -> Image<f64> {
+        let mut state = 1_u64;
+        let mut random = move || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 33) as f64 / f64::from(1_u32 << 31) - 0.5
+        };
+        let pixels = (0..rows * cols).map(|i| {
+            let (row, col) = ((i / cols) as f64, (i % cols) as f64);
+            let (x, y) = (0.99 * col + 0.12 * row, 0.99 * row - 0.12 * col);
+            let noise = noise * (random() + random() + random());
+            0.5 + 0.25 * (x / 1.9).cos() + 0.25 * (y / 1.9).cos() + noise
+        });
+        Image::new(rows, cols, pixels.collect()).unwrap()
+    }
+
+    #[test]
+    fn every_instruction_set_and_number_of_threads_gives_the_bits_of_the_plain_way() {
+        let ladder: Vec<Scale> =
+            (0..6).map(|i| Scale::isotropic(1.0 + f64::from(i)).unwrap()).collect();
+        for (rows, cols, pedestal) in [(300, 270, 0.0), (97, 530, 100.0), (40, 33, -3.0)] {
+            let image = lattice(rows, cols, 0.2);
+            let pixels: Vec<f64> = image.pixels().iter().map(|x| x + pedestal).collect();
+            let single = pixels.iter().map(|&x| x as f32).collect();
+            let single = Image::new(rows, cols, single).unwrap();
+            let double = Image::new(rows, cols, pixels).unwrap();
+            let query = Query { threshold: Some(0.03), border: (0, 3) };
+            let plain_double = plain::find_candidates(&double, &ladder, query, NonZeroUsize::MIN);
+            let plain_single = plain::find_candidates(&single, &ladder, query, NonZeroUsize::MIN);
+            assert!(plain_double.len() > 5);
+            for instruction_set in InstructionSet::available() {
+                for threads in [1, 2, 7] {
+                    let threads = NonZeroUsize::new(threads).unwrap();
+                    let resources = Resources { threads, instruction_set };
+                    let found = search::find_candidates(&double, &ladder, query, resources);
+                    assert_eq!(found.as_ref(), Some(&plain_double));
+                    let found = search::find_candidates(&single, &ladder, query, resources);
+                    assert_eq!(found.as_ref(), Some(&plain_single));
+                }
             }
         }
+    }
+
+    #[test]
+    fn large_sigmas_reach_over_the_whole_image() {
+        let image = lattice(60, 80, 0.3);
+        let ladder = [Scale::isotropic(20.0).unwrap(), Scale::isotropic(50.0).unwrap()];
+        let plain = plain::find_candidates(&image, &ladder, above(1e-4), NonZeroUsize::MIN);
+        assert_eq!(find_candidates(&image, &ladder, above(1e-4), alone()).unwrap(), plain);
+    }
+
+    #[test]
+    fn wide_plateaus_are_left_to_the_plain_way() {
+        let mut pixels = vec![0.0_f64; 100 * 100];
+        pixels[50 * 100 + 50] = 1.0;
+        let image = Image::new(100, 100, pixels).unwrap();
+        let ladder = [Scale::isotropic(1.0).unwrap(), Scale::isotropic(2.0).unwrap()];
+        assert_eq!(search::find_candidates(&image, &ladder, above(-1.0), alone()), None);
+        let found = find_candidates(&image, &ladder, above(-1.0), alone()).unwrap();
+        // The zeros out of the peak's reach are flat maxima, all of them.
+        assert!(found.len() > 5000);
+        assert_eq!((found[0].row, found[0].col), (50, 50));
+    }
+
+    #[test]
+    fn without_a_threshold_everything_above_the_least_response_counts() {
+        let image = lattice(30, 30, 0.1);
+        let ladder = [Scale::isotropic(1.5).unwrap()];
+        let all = Query { threshold: None, border: (0, 0) };
+        let found = find_candidates(&image, &ladder, all, alone()).unwrap();
+        assert_eq!(found, slow_twin(&image, &ladder, f64::MIN, (0, 0)));
     }
 
     #[test]
     fn a_constant_scale_space_has_no_maximum() {
         let image = Image::new(5, 5, vec![0.0_f64; 25]).unwrap();
         let ladder = [Scale::isotropic(1.0).unwrap()];
-        let space = find_candidates(&image, &ladder, -1.0, (0, 0), NonZeroUsize::MIN).unwrap();
-        assert_eq!(space.candidates, []);
-        assert!(space.min_response >= space.max_response);
+        assert_eq!(find_candidates(&image, &ladder, above(-1.0), alone()).unwrap(), []);
+        let unfiltered = [Scale::isotropic(0.0).unwrap()];
+        let image = lattice(5, 5, 1.0);
+        assert_eq!(find_candidates(&image, &unfiltered, above(-1.0), alone()).unwrap(), []);
     }
 
     #[test]
     fn a_single_voxel_is_compared_with_the_threshold_only() {
         let image = Image::new(1, 1, vec![1.0_f64]).unwrap();
         let ladder = [Scale::isotropic(1.0).unwrap()];
-        let space = find_candidates(&image, &ladder, -1.0, (0, 0), NonZeroUsize::MIN).unwrap();
-        assert_eq!(space.candidates.len(), 1);
+        assert_eq!(find_candidates(&image, &ladder, above(-1.0), alone()).unwrap().len(), 1);
     }
 
     #[test]
     fn an_empty_ladder_is_refused() {
         let image = Image::new(1, 1, vec![1.0_f64]).unwrap();
-        let error = find_candidates(&image, &[], 0.0, (0, 0), NonZeroUsize::MIN).unwrap_err();
+        let error = find_candidates(&image, &[], above(0.0), alone()).unwrap_err();
         assert_eq!(error, Error::EmptyLadder);
     }
 }

@@ -1,0 +1,159 @@
+//! The exact response at single voxels.
+//!
+//! The steps and their rounding are those of [`super::filter`]: the same bits, for a few voxels
+//! instead of all.
+
+use super::Scale;
+use crate::image::{Image, Pixel, reflect};
+
+/// Columns that are summed at a time: as many sums as stay in registers.
+const CHUNK: usize = 8;
+
+/// Working memory, kept from voxel to voxel.
+#[derive(Default)]
+pub(super) struct Scratch {
+    rows: Vec<(usize, usize)>,
+    columns: Vec<usize>,
+    curved: Vec<f64>,
+    smooth: Vec<f64>,
+}
+
+/// The response of `scale` at one pixel.
+#[inline(always)]
+pub(super) fn response<T: Pixel>(
+    image: &Image<T>,
+    scale: &Scale,
+    row: usize,
+    col: usize,
+    scratch: &mut Scratch,
+) -> f64 {
+    let (rows, cols) = (image.rows(), image.cols());
+    let vertical = scale.vertical.radius();
+    let horizontal = scale.horizontal.radius();
+    let width = 2 * horizontal + 1;
+    scratch.rows.clear();
+    scratch.rows.extend((0..vertical).map(|index| {
+        let distance = (vertical - index) as isize;
+        let start = |row: isize| reflect(row, rows) * cols;
+        (start(row as isize - distance), start(row as isize + distance))
+    }));
+    scratch.curved.resize(width.next_multiple_of(CHUNK), 0.0);
+    scratch.smooth.resize(width.next_multiple_of(CHUNK), 0.0);
+
+    let inside = col >= horizontal && col - horizontal + width.next_multiple_of(CHUNK) <= cols;
+    if inside {
+        vertical_sums(image.pixels(), scale, row * cols, col - horizontal, scratch);
+    } else {
+        let first = col as isize - horizontal as isize;
+        scratch.columns.clear();
+        scratch.columns.extend((0..width).map(|i| reflect(first + i as isize, cols)));
+        gathered_sums(image.pixels(), scale, row * cols, scratch);
+    }
+    horizontal_sum::<T>(scale, &scratch.curved, &scratch.smooth)
+}
+
+#[inline(always)]
+fn vertical_sums<T: Pixel>(
+    pixels: &[T],
+    scale: &Scale,
+    center: usize,
+    first: usize,
+    scratch: &mut Scratch,
+) {
+    let Scratch { rows, curved, smooth, .. } = scratch;
+    let (second, gaussian) = (scale.vertical.second(), scale.vertical.smooth());
+    let outputs = curved.chunks_exact_mut(CHUNK).zip(smooth.chunks_exact_mut(CHUNK));
+    for (index, (curved, smooth)) in outputs.enumerate() {
+        let at = first + index * CHUNK;
+        let load = |start: usize| -> [f64; CHUNK] {
+            let from = &pixels[start + at..start + at + CHUNK];
+            std::array::from_fn(|lane| from[lane].to_f64())
+        };
+        let x = load(center);
+        let mut curved_sums = x.map(|x| x * second.center());
+        let mut smooth_sums = x.map(|x| x * gaussian.center());
+        let weights = second.pairs().iter().zip(gaussian.pairs());
+        for (&(above, below), (&w_second, &w_smooth)) in rows.iter().zip(weights) {
+            let (a, b) = (load(above), load(below));
+            for lane in 0..CHUNK {
+                let pair = a[lane] + b[lane];
+                curved_sums[lane] += pair * w_second;
+                smooth_sums[lane] += pair * w_smooth;
+            }
+        }
+        for lane in 0..CHUNK {
+            curved[lane] = T::from_f64(curved_sums[lane]).to_f64();
+            smooth[lane] = T::from_f64(smooth_sums[lane]).to_f64();
+        }
+    }
+}
+
+/// As [`vertical_sums`], near the edge, where columns are reflected.
+fn gathered_sums<T: Pixel>(pixels: &[T], scale: &Scale, center: usize, scratch: &mut Scratch) {
+    let (second, gaussian) = (scale.vertical.second(), scale.vertical.smooth());
+    let outputs = scratch.curved.iter_mut().zip(&mut scratch.smooth);
+    for (&col, (curved, smooth)) in scratch.columns.iter().zip(outputs) {
+        let x = pixels[center + col].to_f64();
+        let (mut curved_sum, mut smooth_sum) = (x * second.center(), x * gaussian.center());
+        let weights = second.pairs().iter().zip(gaussian.pairs());
+        for (&(above, below), (&w_second, &w_smooth)) in scratch.rows.iter().zip(weights) {
+            let pair = pixels[above + col].to_f64() + pixels[below + col].to_f64();
+            curved_sum += pair * w_second;
+            smooth_sum += pair * w_smooth;
+        }
+        *curved = T::from_f64(curved_sum).to_f64();
+        *smooth = T::from_f64(smooth_sum).to_f64();
+    }
+}
+
+#[inline(always)]
+fn horizontal_sum<T: Pixel>(scale: &Scale, curved: &[f64], smooth: &[f64]) -> f64 {
+    let (gaussian, second) = (scale.horizontal.smooth(), scale.horizontal.second());
+    let radius = scale.horizontal.radius();
+    let mut curved_sum = curved[radius] * gaussian.center();
+    let mut smooth_sum = smooth[radius] * second.center();
+    for (index, (&w_smooth, &w_second)) in gaussian.pairs().iter().zip(second.pairs()).enumerate() {
+        let (left, right) = (index, 2 * radius - index);
+        curved_sum += (curved[left] + curved[right]) * w_smooth;
+        smooth_sum += (smooth[left] + smooth[right]) * w_second;
+    }
+    let rounded = |value: f64| T::from_f64(value).to_f64();
+    let laplacian = rounded(rounded(curved_sum) + rounded(smooth_sum));
+    rounded(-laplacian * rounded(scale.weight))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scale_space::filter;
+    use proptest::prelude::*;
+
+    fn check<T: Pixel>(image: &Image<T>, scale: &Scale) {
+        let mut scratch = Scratch::default();
+        let plane = filter::response(image, scale);
+        for row in 0..image.rows() {
+            for col in 0..image.cols() {
+                let single = response(image, scale, row, col, &mut scratch);
+                assert_eq!(single, plane.row(row)[col].to_f64(), "({row}, {col})");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn single_voxels_have_the_bits_of_the_whole_plane(
+            rows in 1_usize..40,
+            cols in 1_usize..60,
+            sigmas in (0.3_f64..4.0, 0.3_f64..4.0),
+            seed in proptest::collection::vec(-1e3_f64..1e3, 40 * 60),
+        ) {
+            let pixels = seed[..rows * cols].to_vec();
+            let single = Image::new(rows, cols, pixels.iter().map(|&x| x as f32).collect()).unwrap();
+            let double = Image::new(rows, cols, pixels).unwrap();
+            let mut scale = Scale::isotropic(sigmas.0).unwrap();
+            scale.horizontal = Scale::isotropic(sigmas.1).unwrap().horizontal;
+            check(&double, &scale);
+            check(&single, &scale);
+        }
+    }
+}
