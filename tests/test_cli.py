@@ -160,7 +160,9 @@ def test_detect_by_crystal_takes_the_pixel_size_of_the_file(film, atoms, capsys)
     assert detect(film, *crystal, *N_ITER, "--json") == 0
     from_file = json.loads(capsys.readouterr().out)
     assert (from_file["pixel_size"], from_file["unit"]) == (pytest.approx(0.02), "nm")
-    assert from_file["n_expected"] == pytest.approx(64)
+    # Expected in the field that is searched: without the outermost rows and columns.
+    side = 8 * PITCH
+    assert from_file["n_expected"] == pytest.approx(64 * ((side - 2) / side) ** 2)
     assert from_file["n_found"] == 64
     assert "row_nm" in read_csv("logstar-film/positions.csv")[0]
 

@@ -55,9 +55,10 @@ class Expectation:
 
     @classmethod
     def from_lattice(cls, lattice: Lattice, shape: tuple[int, ...]) -> Self:
-        """Take it from a crystal."""
+        """Take it from a crystal, for the field that the detector searches."""
+        field = tuple(max(1, size - 2 * _EXCLUDED_BORDER) for size in shape)
         return cls(
-            lattice.n_expected(shape),
+            lattice.n_expected(field),
             lattice.distance_sum_threshold(N_NEIGHBORS),
             lattice.sigma_range,
         )
