@@ -169,7 +169,7 @@ def test_detect_by_crystal_takes_the_pixel_size_of_the_file(film, atoms, capsys)
     overridden = [*crystal, "--pixel-size", "40pm", "--json"]
     assert detect(film, *overridden, *N_ITER) == 0
     doubled = json.loads(capsys.readouterr().out)
-    assert doubled["n_expected"] == pytest.approx(256)
+    assert doubled["n_expected"] == pytest.approx(4 * from_file["n_expected"])
     assert (doubled["pixel_size"], doubled["unit"]) == (40, "pm")
 
 
