@@ -83,6 +83,8 @@ class ParEGO:
         self._losses.extend(losses)
 
     def _initial_design(self) -> list[Point]:
+        if not self._space.dimensions:
+            return [()]
         size = self._space.size
         n_points = self._n_initial_points if size is None else min(self._n_initial_points, size)
         sobol = qmc.Sobol(len(self._space.dimensions), seed=self._seed())

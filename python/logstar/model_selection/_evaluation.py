@@ -12,6 +12,7 @@ from sklearn.base import clone
 
 from ._scoring import RewardScorer, share_predictions
 from ._sklearn_private import check_method_params, safe_split
+from ._spaces import Dimension
 
 #: Row numbers to train and to test on; None stands for everything, as it is, for both.
 Split = tuple[Any, Any] | None
@@ -41,6 +42,38 @@ class Task:
     return_train_score: bool
     raise_errors: bool
     caller: Any
+    swept: Mapping[str, Dimension] = field(default_factory=dict)
+
+    def sweep(
+        self, params: Mapping[str, Any], context: Any
+    ) -> list[tuple[dict[str, Any], Outcome]]:
+        """Let the estimator find the front over the swept parameters, the others at `params`.
+
+        The estimator's `sweep(X, y, ranges=..., scorers=...)` returns pairs of a setting of the
+        swept parameters and its scores.
+        """
+        estimator = clone(self.estimator)
+        context.call_on_fit_task_begin(estimator=self.caller, X=self.X, y=self.y)
+        start = time.perf_counter()
+        front: list[tuple[dict[str, Any], dict[str, float]]] = []
+        errors: list[str] = []
+        try:
+            estimator.set_params(**clone(dict(params), safe=False))
+            front = estimator.sweep(self.X, self.y, ranges=self.swept, scorers=self.scorer.scorers)
+        except Exception:
+            if self.raise_errors:
+                raise
+            errors.append(format_exc())
+        finally:
+            context.call_on_fit_task_end(estimator=self.caller, X=self.X, y=self.y)
+        # A sweep is one piece of work; its rows share the time that it took.
+        seconds = (time.perf_counter() - start) / max(1, len(front))
+        if errors:
+            return [(dict(params), Outcome(fit_time=seconds, errors=errors))]
+        return [
+            ({**params, **setting}, Outcome(fit_time=seconds, test_scores=dict(scores)))
+            for setting, scores in front
+        ]
 
     def evaluate(self, params: Mapping[str, Any], split: Split, context: Any) -> Outcome:
         """Fit a clone with `params` on one part, score it on the other."""

@@ -17,7 +17,7 @@ class SearchProgress:
     Parameters
     ----------
     n_done, n_iter : int
-        Evaluations made, and the most there will be.
+        Evaluations made, and the most there will be; sweeps where parameters are swept.
     params : dict
         Setting of the last evaluation.
     objectives : dict of str to float
@@ -57,27 +57,30 @@ class Reporter:
     callbacks: Sequence[Callable[[SearchProgress], object]]
     verbose: bool
 
-    def report(self, record: Record) -> bool:
-        """Report the last evaluation; return whether a callback wants the search to end."""
+    def report(self, record: Record, n_done: int) -> bool:
+        """Report the last evaluation, or the last row of a sweep, `n_done` of which are done.
+
+        Returns whether a callback wants the search to end.
+        """
         values = name_objectives(record.losses[-1], record.objectives or ())
         if self.verbose:
             shown = ", ".join(f"{name}={value:.4g}" for name, value in values.items())
-            print(f"[{len(record)}/{self.n_iter}] {record.params[-1]}: {shown or 'failed'}")
+            print(f"[{n_done}/{self.n_iter}] {record.params[-1]}: {shown or 'failed'}")
         if not self.callbacks:
             return False
-        progress = self._progress(record, values)
+        progress = self._progress(record, n_done, values)
         # All are told, also after one of them has said that it wants to stop.
         answers = [callback(progress) for callback in self.callbacks]
         return any(answer is True for answer in answers)
 
-    def _progress(self, record: Record, values: Mapping[str, float]) -> SearchProgress:
+    def _progress(self, record: Record, n_done: int, values: Mapping[str, float]) -> SearchProgress:
         best_params, best_objectives = None, None
         if record.objectives is not None and record.n_failed < len(record):
             best = pick_compromise(record.loss_table(), record.objectives, self.rule)
             best_params = record.params[best]
             best_objectives = name_objectives(record.losses[best], record.objectives)
         return SearchProgress(
-            n_done=len(record),
+            n_done=n_done,
             n_iter=self.n_iter,
             params=record.params[-1],
             objectives=values,

@@ -10,8 +10,10 @@ from typing import Any
 from joblib import effective_n_jobs
 from sklearn.utils.parallel import Parallel, delayed
 
+from ._compromise import pick_compromise
 from ._engine import Engine
 from ._evaluation import Split, Task
+from ._pareto import FloatArray
 from ._progress import Reporter
 from ._record import Record
 from ._spaces import SearchSpace
@@ -66,7 +68,8 @@ class Runner:
                 stacklevel=_CALLER_OF_FIT,
             )
             return
-        if exhausted:
+        # Where parameters are swept, the others are meant to have few settings.
+        if exhausted and not self.task.swept:
             warnings.warn(
                 f"search_spaces holds only {len(self.record)} different settings; the search "
                 f"ended when all were evaluated, before n_iter={self.n_iter}.",
@@ -76,16 +79,52 @@ class Runner:
 
     def _loop(self, parallel: Any, context: Any) -> bool:
         """Return whether the space was exhausted before the budget."""
-        while len(self.record) < self.n_iter:
-            points = self.engine.ask()
+        n_asked = 0
+        while n_asked < self.n_iter:
+            points = self.engine.ask()[: self.n_iter - n_asked]
             if not points:
                 return True
-            self.n_initial = self.n_initial or len(points)
+            first = n_asked == 0
+            n_asked += len(points)
             n_before = len(self.record)
-            if self._evaluate([self.space.decode(point) for point in points], parallel, context):
+            self.n_initial = self.n_initial or len(points)
+            batch = [self.space.decode(point) for point in points]
+            if self.task.swept:
+                losses, stop = self._sweep(batch, n_asked - len(points), context)
+                if first:
+                    self.n_initial = len(self.record)
+            else:
+                stop = self._evaluate(batch, parallel, context)
+                losses = self.record.losses[n_before:]
+            if stop:
                 return False
-            self.engine.tell(points, self.record.losses[n_before:])
+            self.engine.tell(points, losses)
         return False
+
+    def _sweep(
+        self, batch: list[dict[str, Any]], n_done: int, context: Any
+    ) -> tuple[list[FloatArray | None], bool]:
+        """Sweep each setting; return the best losses of each, and whether a callback ends it."""
+        best: list[FloatArray | None] = []
+        for params in batch:
+            n_before = len(self.record)
+            subcontext = context.subcontext(task_name="sweep", task_id=n_done + len(best))
+            for setting, outcome in self.task.sweep(params, subcontext):
+                self.record.add(setting, [outcome])
+                if self.record.names is not None:
+                    self.check_names(self.record.names)
+            best.append(self._compromise_since(n_before))
+            if self.reporter.report(self.record, n_done + len(best)):
+                return best, True
+        return best, False
+
+    def _compromise_since(self, n_before: int) -> FloatArray | None:
+        """Losses of the compromise among the latest rows: what stands for them to the engine."""
+        rows = self.record.losses[n_before:]
+        if self.record.objectives is None or all(row is None for row in rows):
+            return None
+        losses = self.record.loss_table()[n_before:]
+        return rows[pick_compromise(losses, self.record.objectives, "euclidean")]
 
     def _evaluate(self, batch: list[dict[str, Any]], parallel: Any, context: Any) -> bool:
         """Evaluate settings in order; return whether a callback ends the search."""
@@ -111,6 +150,6 @@ class Runner:
                 self.record.add(params, outcomes[i * n_splits : (i + 1) * n_splits])
                 if self.record.names is not None:
                     self.check_names(self.record.names)
-                if self.reporter.report(self.record):
+                if self.reporter.report(self.record, len(self.record)):
                     return True
         return False

@@ -114,6 +114,8 @@ class SearchSpace:
     ----------
     search_spaces : dict of str to domain
         As `MOBOSearchCV` takes it.
+    may_be_single : bool, default=False
+        Whether a space of one point will do, as where other parameters are swept.
 
     Raises
     ------
@@ -121,13 +123,13 @@ class SearchSpace:
         Naming the parameter, what was given for it, and what is allowed.
     """
 
-    def __init__(self, search_spaces: Mapping[str, Any]) -> None:
+    def __init__(self, search_spaces: Mapping[str, Any], *, may_be_single: bool = False) -> None:
         if not isinstance(search_spaces, Mapping):
             raise TypeError(
                 f"search_spaces must be a dict from parameter names to domains, got "
                 f"{type(search_spaces).__name__}."
             )
-        if not search_spaces:
+        if not search_spaces and not may_be_single:
             raise ValueError("search_spaces is empty; give at least one parameter to search.")
         domains = {name: as_dimension(name, value) for name, value in search_spaces.items()}
         # A choice of one leaves nothing to model; surrogates are spared the empty dimension.
@@ -137,7 +139,7 @@ class SearchSpace:
             if isinstance(domain, Choice) and domain.size == 1
         }
         free = {name: domain for name, domain in domains.items() if name not in self.fixed}
-        if not free:
+        if not free and not may_be_single:
             raise ValueError(
                 f"search_spaces gives only one value for each of {sorted(domains)}; at least one "
                 "parameter needs a choice."

@@ -1,0 +1,104 @@
+"""Parameters that the estimator evaluates exactly."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.exceptions import FitFailedWarning
+
+from logstar.model_selection import MOBOSearchCV
+
+from .conftest import Valley
+
+
+class SweptValley(Valley):
+    """Knows its front over `a`: every a between the two minima."""
+
+    def sweep(self, X, y=None, *, ranges, scorers):
+        if self.b > 0.9:
+            raise RuntimeError("too high")
+        low, high = ranges["a"].low, ranges["a"].high
+        front = []
+        for a in np.linspace(max(low, 0.2), min(high, 0.8), 7).tolist():
+            fitted = Valley(a, self.b).fit(X, y)
+            front.append(({"a": a}, {name: s(fitted, X) for name, s in scorers.items()}))
+        return front
+
+
+def search(losses, **changes):
+    arguments = {
+        "search_spaces": {"a": (0.0, 1.0), "b": [0.0, 0.5]},
+        "scoring": losses,
+        "sweep": ["a"],
+        "n_iter": 10,
+        "random_state": 0,
+    }
+    return MOBOSearchCV(SweptValley(), **(arguments | changes))
+
+
+def test_every_setting_of_a_sweep_becomes_a_row(losses, image):
+    found = search(losses).fit(image)
+    assert found.n_evaluations_ == 14
+    assert set(found.cv_results_["param_b"]) == {0.0, 0.5}
+    # The front of the valley is b = 0, all seven settings of its sweep.
+    assert len(found.pareto_indices_) == 7
+    assert {params["b"] for params in found.pareto_params_} == {0.0}
+    assert found.best_params_ == {"a": pytest.approx(0.5), "b": 0.0}
+    assert list(found.best_params_) == ["b", "a"]
+    assert found.predict(image) == pytest.approx([0.09, 0.09])
+
+
+def test_scores_are_those_of_an_evaluation(losses, image):
+    found = search(losses).fit(image)
+    for params, left in zip(
+        found.cv_results_["params"], found.cv_results_["mean_test_left"], strict=True
+    ):
+        assert left == losses["left"](SweptValley(**params).fit(image), image)
+
+
+def test_all_parameters_may_be_swept(losses, image):
+    found = search(losses, search_spaces={"a": (0.0, 1.0)}).fit(image)
+    assert found.n_evaluations_ == 7
+    assert found.best_params_ == {"a": pytest.approx(0.5)}
+
+
+def test_others_are_searched_by_the_engine(losses, image):
+    space = {"a": (0.0, 1.0), "b": (-1.0, 1.0)}
+    changes = {"search_spaces": space, "n_iter": 9, "n_initial_points": 4, "error_score": np.nan}
+    with pytest.warns(FitFailedWarning, match="evaluations failed"):
+        found = search(losses, **changes).fit(image)
+    assert abs(found.best_params_["b"]) < 0.1
+    again = search(losses, **changes)
+    with pytest.warns(FitFailedWarning, match="evaluations failed"):
+        again.fit(image)
+    assert again.cv_results_["params"] == found.cv_results_["params"]
+
+
+def test_callbacks_count_sweeps(losses, image):
+    seen = []
+    search(losses, callback=seen.append).fit(image)
+    assert [(progress.n_done, progress.n_iter) for progress in seen] == [(1, 10), (2, 10)]
+    assert seen[-1].best_params == {"a": pytest.approx(0.5), "b": 0.0}
+
+
+def test_a_callback_ends_the_search(losses, image):
+    found = search(losses, callback=lambda _: True).fit(image)
+    assert found.n_evaluations_ == 7
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"sweep": ["c"]}, r"sweep names \['c'\], which search_spaces lacks"),
+        ({"cv": 3}, "needs cv=None"),
+        ({"estimator": Valley()}, "Valley has no method `sweep`"),
+    ],
+)
+def test_bad_sweeps_are_refused(losses, image, changes, message):
+    with pytest.raises(ValueError, match=message):
+        search(losses).set_params(**changes).fit(image)
+
+
+def test_errors_are_raised_if_asked_for(losses, image):
+    with pytest.raises(RuntimeError, match="too high"):
+        search(losses, search_spaces={"a": (0.0, 1.0), "b": [0.95]}, error_score="raise").fit(image)
