@@ -439,3 +439,12 @@ def test_real_micrographs(shared_data, tmp_path, capsys, name, options, low, hig
     result = json.loads(capsys.readouterr().out)
     assert low < result["n_found"] < high
     assert result["er"] < 0.06
+
+
+def test_a_reader_that_stops_reading_is_no_error(film):
+    command = [sys.executable, "-m", "logstar", "detect", str(film), *NUMBERS, *N_ITER]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        error = process.stderr.read()
+    assert (process.returncode, error) == (0, b"")
+    assert Path("logstar-film/positions.csv").exists()

@@ -88,6 +88,15 @@ class _DetectionReward(ABC):
 
     n_expected: ExpectedCount
 
+    @property
+    def crowding(self) -> tuple[float, int] | None:
+        """The limit on distance sums in pixels and how many neighbours they run over, if any.
+
+        With `expected_counts` it is all that a detector needs to evaluate the reward exactly at
+        many settings; see `LoGStarDetector.sweep`.
+        """
+        return None
+
     def __call__(self, estimator: Any, X: Any, y: Any = None) -> float:
         """Score a fitted estimator: minus the magnitude of the measure, averaged over images."""
         with warnings.catch_warnings():
@@ -124,11 +133,35 @@ class _DetectionReward(ABC):
         tables = list(detections) if is_stack else [detections]
         if not is_stack:
             X, y = (None if value is None else [value] for value in (X, y))
-        counts = _expected_counts(self._expected_source(y), len(tables), X, y)
+        counts = self.expected_counts(len(tables), X, y)
         measures = np.array(
             [self._measure(table, count) for table, count in zip(tables, counts, strict=True)]
         )
         return measures if is_stack else float(measures[0])
+
+    def expected_counts(self, n_images: int, X: Any = None, y: Any = None) -> list[float]:
+        """Find the expected number of atoms of each image.
+
+        Parameters
+        ----------
+        n_images : int
+            How many images there are.
+        X : sequence of images or None, default=None
+            As in `measure`, an entry for each image.
+        y : sequence of positions or counts, or None, default=None
+            As in `measure`, an entry for each image.
+
+        Returns
+        -------
+        counts : list of float
+            All above 0.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If there is no such count for each image.
+        """
+        return _expected_counts(self._expected_source(y), n_images, X, y)
 
     def _expected_source(self, y: Any) -> ExpectedCount:  # noqa: ARG002 - for who overrides it
         return self.n_expected
@@ -204,6 +237,11 @@ class ErrorRate(_DetectionReward):
         self.distance_sum = distance_sum
         self.n_expected = n_expected
         self.n_neighbors = n_neighbors
+
+    @property
+    def crowding(self) -> tuple[float, int] | None:
+        """DS in pixels, and how many neighbours are summed over."""
+        return _distance_sum_limit(self.distance_sum, self.n_neighbors), int(self.n_neighbors)
 
     def __repr__(self) -> str:
         return (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 import traceback
@@ -67,8 +68,17 @@ def _run(args: argparse.Namespace) -> int:
         return _fail(args, error, BAD_INPUT)
     except Exception as error:  # noqa: BLE001 - people get a sentence, --debug shows where
         return _fail(args, error, FAILED)
-    print(json.dumps(run.as_dict(), indent=2) if args.json else run.summary())
+    _print(json.dumps(run.as_dict(), indent=2) if args.json else run.summary())
     return INTERRUPTED if run.tuned.search.interrupted_ else OK
+
+
+def _print(text: str) -> None:
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # Whoever read the output has enough of it (`| head`); the files are written. Python would
+        # complain once more when it closes the stream.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(args: argparse.Namespace, error: Exception | str, code: int) -> int:
