@@ -11,6 +11,7 @@ __all__ = [
     "distance_sums",
     "find_candidates",
     "instruction_sets",
+    "order_statistics",
     "prune_by_scale",
     "prune_compatible",
     "prune_in_order",
@@ -31,6 +32,7 @@ def find_candidates(
     instruction_set: str | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]: ...
 def instruction_sets() -> list[str]: ...
+def order_statistics(image: _Floats, ranks: Sequence[int]) -> list[float]: ...
 def prune_by_scale(
     blobs: NDArray[np.float64], responses: NDArray[np.float64], max_overlap: float
 ) -> NDArray[np.bool_]: ...

@@ -265,16 +265,16 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         """Scale intensities; dark atoms become bright ones."""
         if self.intensity_range is None:
             return image if self.polarity == "bright" else -image
-        low, high = np.percentile(image, self.intensity_range)
+        low, high = _percentiles(image, self.intensity_range)
         if low == high:
             # So few pixels stand out that the percentiles miss them.
-            low, high = image.min(), image.max()
+            low, high = float(image.min()), float(image.max())
         if low == high:
             raise ValueError(
                 f"image {index} is constant: every pixel is {image.flat[0]!r}; there is nothing "
                 "to find."
             )
-        low, high = image.dtype.type(low), image.dtype.type(high)
+        # Python floats leave the image's precision as it is.
         return (image - low if self.polarity == "bright" else high - image) / (high - low)
 
     def _check_parameters(self) -> None:
@@ -322,3 +322,15 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
+
+
+def _percentiles(image: Image, percents: tuple[float, float]) -> tuple[float, float]:
+    """Compute two percentiles as `numpy.percentile` does, between the nearest ranks."""
+    places = [(image.size - 1) * percent / 100 for percent in percents]
+    ranks = [int(place) for place in places]
+    values = _core.order_statistics(image, [rank + i for rank in ranks for i in (0, 1)])
+    low, high = (
+        below + (above - below) * (place - rank)
+        for below, above, place, rank in zip(values[::2], values[1::2], places, ranks, strict=True)
+    )
+    return low, high

@@ -17,7 +17,7 @@ use std::num::NonZeroUsize;
 
 use logstar_core::scale_space::{Query, Resources};
 use logstar_core::simd::InstructionSet;
-use logstar_core::{neighbors, prune, scale_space};
+use logstar_core::{neighbors, order, prune, scale_space};
 use numpy::{PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 
@@ -121,6 +121,26 @@ fn prune_in_order<'py>(
     Ok(PyArray1::from_vec(py, kept))
 }
 
+/// The intensities at these ranks, from 0, if all pixels were sorted.
+#[pyfunction]
+fn order_statistics(
+    py: Python<'_>,
+    image: ImageArray<'_>,
+    ranks: Vec<usize>,
+) -> PyResult<Vec<f64>> {
+    Ok(match image {
+        ImageArray::Double(image) => {
+            let image = convert::image(&image)?;
+            py.detach(|| order::order_statistics(&image, &ranks))
+        }
+        ImageArray::Single(image) => {
+            let image = convert::image(&image)?;
+            let values = py.detach(|| order::order_statistics(&image, &ranks));
+            values.into_iter().map(f64::from).collect()
+        }
+    })
+}
+
 /// For each point the sum of its distances to its nearest neighbours.
 #[pyfunction]
 fn distance_sums<'py>(
@@ -139,8 +159,8 @@ mod _core {
     use super::{Bound, PyModule, PyModuleMethods, PyResult};
     #[pymodule_export]
     use super::{
-        distance_sums, find_candidates, instruction_sets, prune_by_scale, prune_compatible,
-        prune_in_order,
+        distance_sums, find_candidates, instruction_sets, order_statistics, prune_by_scale,
+        prune_compatible, prune_in_order,
     };
 
     #[pymodule_init]

@@ -8,6 +8,7 @@
 //! | [`scale_space`] | filters an image at every scale and finds the maxima over (row, column, scale) |
 //! | [`prune`] | removes blobs that overlap a stronger claim to the same place |
 //! | [`neighbors`] | sums the distances of each point to its nearest neighbours |
+//! | [`order`] | finds the intensities at given ranks |
 //! | [`simd`] | chooses the instruction set of the vectors, at run time |
 //!
 //! Positions are `(row, column)` in pixels with pixel centres at integers. Results do not depend
@@ -17,6 +18,7 @@ pub mod blob;
 pub mod error;
 pub mod image;
 pub mod neighbors;
+pub mod order;
 pub mod prune;
 pub mod scale_space;
 pub mod simd;
