@@ -1,0 +1,68 @@
+"""What was to be reached, and whether it was."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass
+
+from _inputs import POINT_SETS
+from _measure_blob_log import AVX2, ONE
+from _measure_rest import REGULAR
+from _section import Figure
+from logstar._core import instruction_sets
+
+
+@dataclass(frozen=True)
+class Target:
+    """A bound on a figure: from below, or with `at_most` from above."""
+
+    what: str
+    key: Hashable
+    bound: float
+    unit: str = "x"
+    at_most: bool = False
+
+    def row(self, figures: Mapping[Hashable, Figure]) -> list[str]:
+        """What, the target, what was measured, and the verdict."""
+        sign = "<=" if self.at_most else ">="
+        target = f"{sign} {self.bound:g}{self.unit}"
+        figure = figures.get(self.key)
+        if figure is None:
+            return [self.what, target, "-", "not measured"]
+        hit = figure.value <= self.bound if self.at_most else figure.value >= self.bound
+        return [self.what, target, figure.text, "hit" if hit else "**miss**"]
+
+
+_LEAST_BY_SIZE = {256: 35, 512: 35, 1024: 45, 2048: 60, 4096: 60}
+
+
+def targets() -> Iterator[Target]:
+    """All of them, in the order of the table."""
+    widest = instruction_sets()[0]
+    for size, least in _LEAST_BY_SIZE.items():
+        what = f"`blob_log` float64, one thread, {widest}, {size} px"
+        yield Target(what, ("blob_log", str(size), "float64", ONE), least)
+    for size in _LEAST_BY_SIZE:
+        what = f"`blob_log` float64, one thread, avx2, {size} px"
+        yield Target(what, ("blob_log", str(size), "float64", AVX2), 20)
+    for size in _LEAST_BY_SIZE:
+        what = f"`blob_log` float32, one thread, {widest}, {size} px"
+        yield Target(what, ("blob_log", str(size), "float32", ONE), 65)
+    for size in (1024, 2048, 4096):
+        what = f"`blob_log` float64, two threads against one, {size} px"
+        yield Target(what, ("scaling", str(size), "float64"), 1.7)
+    yield Target("extra memory, float64, 4096 px", ("memory", 4096), 200, " MB", at_most=True)
+    yield Target("max_sigma 30, threshold 0.005, 512 px, two threads", ("wide", 512), 120)
+    for n in (5_000, 50_000, 500_000):
+        what = f"distance sums of {n:,} points, two threads, worst of {' and '.join(REGULAR)}"
+        yield Target(what, ("sums", n), 15)
+    what = f"distance sums, one thread, worst of all sizes and {len(POINT_SETS)} kinds of points"
+    yield Target(what, ("sums", "worst"), 1)
+    yield Target("one (QC, ER) evaluation, 256 px", ("evaluation", 256), 5, " us", at_most=True)
+    yield Target("64 x 64 grid, 256 px", ("grid", 256), 6, " ms", at_most=True)
+    yield Target("64 x 64 grid, 2048 px", ("grid", 2048), 2000, " ms", at_most=True)
+    yield Target("whole tuning, 256 px", ("tuning", "256", "ms"), 25, " ms", at_most=True)
+    yield Target("the same against the paper's loop", ("tuning", "256", "ratio"), 200)
+    for name in ("256", "256d", "256n"):
+        what = f"gain of hypervolume over the paper's loop, {name} px"
+        yield Target(what, ("tuning", name, "gain"), 0, "")

@@ -1,0 +1,109 @@
+"""Run every benchmark and write the results: ``python benches/report.py [--quick]``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import _measure_blob_log
+import _measure_rest
+from _peers import OPTIONAL_PEERS, PEERS, installed
+from _section import FULL, QUICK, Plan, Section, table
+from _targets import targets
+from logstar import __version__
+from logstar._core import instruction_sets
+
+RESULTS = Path(__file__).with_name("RESULTS.md")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description="Run every benchmark and write the results.")
+    parser.add_argument(
+        "--quick", action="store_true", help="small sizes and few rounds, within a minute"
+    )
+    parser.add_argument("--out", type=Path, default=RESULTS, help="default: %(default)s")
+    args = parser.parse_args(argv)
+    sections = measure(QUICK if args.quick else FULL)
+    args.out.write_text(render(sections, quick=args.quick), encoding="utf-8")
+    print(f"wrote {args.out}", file=sys.stderr)
+
+
+def measure(plan: Plan) -> list[Section]:
+    """Measure section by section, and tell on standard error how far it is."""
+    sections = []
+    start = time.perf_counter()
+    for subject in (_measure_blob_log, _measure_rest):
+        for section in subject.measure(plan):
+            print(f"{time.perf_counter() - start:6.1f} s  {section.title}", file=sys.stderr)
+            sections.append(section)
+    return sections
+
+
+def render(sections: list[Section], *, quick: bool) -> str:
+    """The whole file."""
+    figures = {key: figure for section in sections for key, figure in section.figures.items()}
+    command = "python benches/report.py" + (" --quick" if quick else "")
+    head = [
+        "# Benchmarks",
+        (
+            f"Written by `{command}`. Ours and the peers took turns in one run; a ratio is how "
+            "many times as long the peer took: the median over rounds, in brackets the least and "
+            "the largest."
+        ),
+    ]
+    if quick:
+        head.append("A quick run: small sizes, few rounds, so more noise.")
+    machine = [f"- {line}" for line in (*_machine(), *_versions())]
+    goals = table(["what", "target", "measured", ""], [target.row(figures) for target in targets()])
+    parts = [
+        *head,
+        "## Machine",
+        "\n".join(machine),
+        "## Targets",
+        goals,
+        *(section.markdown() for section in sections),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _machine() -> list[str]:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return [
+        f"{_processor()}, {cores} cores",
+        f"instruction sets: {', '.join(instruction_sets())}",
+        f"{platform.system()}, Python {platform.python_version()}",
+    ]
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        facts = dict(
+            (part.strip() for part in line.split(":", 1))
+            for line in cpuinfo.read_text().splitlines()
+            if ":" in line
+        )
+        # Some virtual machines hide the name; family and model still tell the kind.
+        if "model name" in facts:
+            kind = [f"{key} {facts[key]}" for key in ("cpu family", "model") if key in facts]
+            return f"{facts['model name']} ({', '.join(kind)})"
+    return platform.processor() or platform.machine()
+
+
+def _versions() -> list[str]:
+    found = {name: installed(name) for name in (*PEERS, *OPTIONAL_PEERS)}
+    here = [f"{name} {version}" for name, version in found.items() if version]
+    missing = [name for name, version in found.items() if not version]
+    lines = [f"logstar {__version__}, " + ", ".join(here)]
+    if missing:
+        lines.append(f"not installed, so left out: {', '.join(missing)}")
+    return lines
+
+
+if __name__ == "__main__":
+    main()
