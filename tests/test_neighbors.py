@@ -15,8 +15,8 @@ from logstar.neighbors import distance_sums
 @given(
     seed=st.integers(0, 2**32 - 1),
     n_points=st.integers(2, 300),
-    n_neighbors=st.integers(1, 12),
-    kind=st.sampled_from(["uniform", "lattice", "line", "clusters"]),
+    n_neighbors=st.integers(1, 40),
+    kind=st.sampled_from(["uniform", "lattice", "line", "clusters", "outlier", "magnitudes"]),
 )
 def test_sums_equal_those_of_a_k_d_tree(seed, n_points, n_neighbors, kind):
     rng = np.random.default_rng(seed)
@@ -26,6 +26,10 @@ def test_sums_equal_those_of_a_k_d_tree(seed, n_points, n_neighbors, kind):
         "line": lambda: np.outer(rng.uniform(0, 100, n_points), [1.0, 0.0]),
         "clusters": lambda: (
             rng.normal(size=(n_points, 2)) + 1e5 * rng.integers(0, 2, (n_points, 1))
+        ),
+        "outlier": lambda: np.vstack([rng.random((n_points - 1, 2)), [[1e9, -1e9]]]),
+        "magnitudes": lambda: (
+            np.exp(5 * rng.normal(size=(n_points, 1))) * rng.normal(size=(n_points, 2))
         ),
     }[kind]()
     distances, _ = cKDTree(points).query(points, k=min(n_neighbors + 1, n_points))
