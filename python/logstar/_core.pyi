@@ -1,12 +1,13 @@
 """Types of the Rust core; its functions take checked arrays and are called by the estimators."""
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Self, TypeAlias, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "CandidateSet",
     "__version__",
     "distance_sums",
     "find_candidates",
@@ -43,3 +44,40 @@ def prune_in_order(
 def distance_sums(
     points: NDArray[np.float64], n_neighbors: int, n_threads: int
 ) -> NDArray[np.float64]: ...
+
+@final
+class CandidateSet:
+    def __new__(
+        cls,
+        blobs: NDArray[np.float64],
+        responses: NDArray[np.float64],
+        n_threads: int,
+        least_overlap: float = 0.0,
+    ) -> Self: ...
+    def __len__(self) -> int: ...
+    def kept(self, threshold: float, overlap: float) -> NDArray[np.int64]: ...
+    def evaluate(
+        self, threshold: float, overlap: float, n_neighbors: int, distance_sum: float
+    ) -> tuple[int, int]: ...
+    def grid(
+        self,
+        thresholds: NDArray[np.float64],
+        overlaps: NDArray[np.float64],
+        n_neighbors: int,
+        distance_sum: float,
+        n_threads: int,
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]: ...
+    def response_breakpoints(self) -> NDArray[np.float64]: ...
+    def overlap_breakpoints(self) -> NDArray[np.float64]: ...
+    def overlaps_within(
+        self, low: float, high: float, at_most: int | None = None
+    ) -> NDArray[np.float64]: ...
+    def front(
+        self,
+        overlaps: NDArray[np.float64],
+        threshold_range: tuple[float, float],
+        n_neighbors: int,
+        distance_sum: float,
+        n_expected: float,
+        n_threads: int,
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]: ...

@@ -12,6 +12,7 @@
 #![allow(clippy::needless_pass_by_value, reason = "PyO3 hands arguments over by value")]
 
 mod convert;
+mod sweep;
 
 use std::num::NonZeroUsize;
 
@@ -156,6 +157,8 @@ fn distance_sums<'py>(
 
 #[pymodule]
 mod _core {
+    #[pymodule_export]
+    use super::sweep::CandidateSet;
     use super::{Bound, PyModule, PyModuleMethods, PyResult};
     #[pymodule_export]
     use super::{

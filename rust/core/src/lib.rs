@@ -8,6 +8,7 @@
 //! | [`scale_space`] | filters an image at every scale and finds the maxima over (row, column, scale) |
 //! | [`prune`] | removes blobs that overlap a stronger claim to the same place |
 //! | [`neighbors`] | sums the distances of each point to its nearest neighbours |
+//! | [`sweep`] | holds candidates that answer at any threshold and overlap, and finds the best settings |
 //! | [`order`] | finds the intensities at given ranks |
 //! | [`simd`] | chooses the instruction set of the vectors, at run time |
 //!
@@ -22,6 +23,7 @@ pub mod order;
 pub mod prune;
 pub mod scale_space;
 pub mod simd;
+pub mod sweep;
 
 mod parallel;
 

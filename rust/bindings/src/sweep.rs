@@ -1,0 +1,156 @@
+//! The class `CandidateSet`: candidates that answer at any threshold and overlap.
+
+use std::num::NonZeroUsize;
+
+use logstar_core::sweep::{self, Crowding, SweepError, ThresholdRange};
+use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+use crate::convert;
+
+/// Settings and what they give: thresholds, overlaps, numbers of kept and of crowded.
+type Front<'py> = (
+    Bound<'py, PyArray1<f64>>,
+    Bound<'py, PyArray1<f64>>,
+    Bound<'py, PyArray1<i64>>,
+    Bound<'py, PyArray1<i64>>,
+);
+
+/// Numbers of kept and of crowded candidates, a row for each threshold, a column for each overlap.
+type Counts<'py> = (Bound<'py, PyArray2<i64>>, Bound<'py, PyArray2<i64>>);
+
+/// Candidates, the strongest response first, with all that settings share.
+#[pyclass(frozen, module = "logstar._core")]
+pub(crate) struct CandidateSet {
+    inner: sweep::CandidateSet,
+}
+
+#[pymethods]
+impl CandidateSet {
+    #[new]
+    #[pyo3(signature = (blobs, responses, n_threads, least_overlap=0.0))]
+    fn new(
+        py: Python<'_>,
+        blobs: PyReadonlyArray2<'_, f64>,
+        responses: PyReadonlyArray1<'_, f64>,
+        n_threads: NonZeroUsize,
+        least_overlap: f64,
+    ) -> PyResult<Self> {
+        let blobs = convert::blobs(&blobs)?;
+        let responses = responses.as_array().to_vec();
+        let inner = py
+            .detach(|| sweep::CandidateSet::new(&blobs, &responses, least_overlap, n_threads))
+            .map_err(to_value_error)?;
+        Ok(Self { inner })
+    }
+
+    /// Number of candidates.
+    fn __len__(&self) -> usize {
+        self.inner.len()
+    }
+
+    /// Indices of the candidates above the threshold that pruning keeps.
+    fn kept<'py>(
+        &self,
+        py: Python<'py>,
+        threshold: f64,
+        overlap: f64,
+    ) -> PyResult<Bound<'py, PyArray1<i64>>> {
+        let kept = py.detach(|| self.inner.kept(threshold, overlap)).map_err(to_value_error)?;
+        Ok(PyArray1::from_iter(py, kept.into_iter().map(|index| index as i64)))
+    }
+
+    /// How many candidates are kept, and how many of these are crowded.
+    fn evaluate(
+        &self,
+        py: Python<'_>,
+        threshold: f64,
+        overlap: f64,
+        n_neighbors: usize,
+        distance_sum: f64,
+    ) -> PyResult<(usize, usize)> {
+        let rule = Crowding::new(n_neighbors, distance_sum).map_err(to_value_error)?;
+        let counts = py.detach(|| self.inner.evaluate(threshold, overlap, &rule));
+        let counts = counts.map_err(to_value_error)?;
+        Ok((counts.kept, counts.crowded))
+    }
+
+    /// The same for every threshold with every overlap.
+    fn grid<'py>(
+        &self,
+        py: Python<'py>,
+        thresholds: PyReadonlyArray1<'py, f64>,
+        overlaps: PyReadonlyArray1<'py, f64>,
+        n_neighbors: usize,
+        distance_sum: f64,
+        n_threads: NonZeroUsize,
+    ) -> PyResult<Counts<'py>> {
+        let (thresholds, overlaps) = (thresholds.as_array().to_vec(), overlaps.as_array().to_vec());
+        let rule = Crowding::new(n_neighbors, distance_sum).map_err(to_value_error)?;
+        let counts = py
+            .detach(|| self.inner.grid(&thresholds, &overlaps, &rule, n_threads))
+            .map_err(to_value_error)?;
+        let shape = [thresholds.len(), overlaps.len()];
+        let kept = PyArray1::from_iter(py, counts.iter().map(|c| c.kept as i64));
+        let crowded = PyArray1::from_iter(py, counts.iter().map(|c| c.crowded as i64));
+        Ok((kept.reshape(shape)?, crowded.reshape(shape)?))
+    }
+
+    /// The responses, each once, falling: the thresholds at which what is kept can change.
+    fn response_breakpoints<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<f64>> {
+        PyArray1::from_vec(py, py.detach(|| self.inner.response_breakpoints()))
+    }
+
+    /// The overlaps of pairs, each once, rising: where what is kept can change.
+    fn overlap_breakpoints<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<f64>> {
+        PyArray1::from_vec(py, py.detach(|| self.inner.overlap_breakpoints()))
+    }
+
+    /// One overlap for each way in which overlaps of a range can prune, or so many of them.
+    #[pyo3(signature = (low, high, at_most=None))]
+    fn overlaps_within<'py>(
+        &self,
+        py: Python<'py>,
+        low: f64,
+        high: f64,
+        at_most: Option<NonZeroUsize>,
+    ) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        let overlaps = py.detach(|| self.inner.overlaps_within(low, high, at_most));
+        Ok(PyArray1::from_vec(py, overlaps.map_err(to_value_error)?))
+    }
+
+    /// The Pareto front over the overlaps and a range of thresholds, the most stable setting for
+    /// each of its points.
+    #[allow(clippy::too_many_arguments, reason = "a question in full")]
+    fn front<'py>(
+        &self,
+        py: Python<'py>,
+        overlaps: PyReadonlyArray1<'py, f64>,
+        threshold_range: (f64, f64),
+        n_neighbors: usize,
+        distance_sum: f64,
+        n_expected: f64,
+        n_threads: NonZeroUsize,
+    ) -> PyResult<Front<'py>> {
+        let overlaps = overlaps.as_array().to_vec();
+        let front = py
+            .detach(|| {
+                let rule = Crowding::new(n_neighbors, distance_sum)?;
+                let range = ThresholdRange::new(threshold_range.0, threshold_range.1)?;
+                self.inner.front(&overlaps, range, &rule, n_expected, n_threads)
+            })
+            .map_err(to_value_error)?;
+        Ok((
+            PyArray1::from_iter(py, front.iter().map(|setting| setting.threshold)),
+            PyArray1::from_iter(py, front.iter().map(|setting| setting.overlap)),
+            PyArray1::from_iter(py, front.iter().map(|setting| setting.counts.kept as i64)),
+            PyArray1::from_iter(py, front.iter().map(|setting| setting.counts.crowded as i64)),
+        ))
+    }
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
+fn to_value_error(error: SweepError) -> PyErr {
+    PyValueError::new_err(error.to_string())
+}

@@ -1,0 +1,151 @@
+//! Candidates numbered by the cells of a uniform grid.
+
+use std::ops::Range;
+
+/// Candidates per cell on average: large enough that cells are cheap to walk, small enough that
+/// a window of cells around a point holds little else than what is near.
+const PER_CELL: f64 = 3.0;
+
+/// A uniform grid whose cells follow one another row by row, and whose members are numbered in
+/// that order: what is close in space is close in memory, and the cells of a row from one column
+/// to another hold consecutive numbers.
+#[derive(Debug, Clone)]
+pub(super) struct Cells {
+    cell: f64,
+    origin: [f64; 2],
+    rows: usize,
+    cols: usize,
+    starts: Vec<u32>,
+}
+
+impl Cells {
+    /// The cells of some points, and for each number the index of the point that bears it.
+    pub(super) fn new(points: &[[f64; 2]]) -> (Self, Vec<u32>) {
+        let corner = |pick: fn(f64, f64) -> f64, from: f64| {
+            points.iter().fold([from; 2], |c, p| [pick(c[0], p[0]), pick(c[1], p[1])])
+        };
+        let origin = corner(f64::min, f64::INFINITY);
+        let last = corner(f64::max, f64::NEG_INFINITY);
+        let extent = [0, 1].map(|axis| (last[axis] - origin[axis]).max(0.0));
+        let most = (points.len() as f64 / PER_CELL).max(1.0);
+        // The bounds keep the number of cells near `most` in area and along each axis.
+        let cell = (extent[0] * extent[1] / most)
+            .sqrt()
+            .max(extent[0].max(extent[1]) / most)
+            .max(f64::MIN_POSITIVE);
+        let [rows, cols] = extent.map(|extent| (extent / cell) as usize + 1);
+        let mut cells = Self { cell, origin, rows, cols, starts: vec![0; rows * cols + 1] };
+        let cell_of: Vec<usize> = points
+            .iter()
+            .map(|point| cells.row_of(point[0]) * cols + cells.col_of(point[1]))
+            .collect();
+        for &cell in &cell_of {
+            cells.starts[cell + 1] += 1;
+        }
+        for cell in 0..rows * cols {
+            cells.starts[cell + 1] += cells.starts[cell];
+        }
+        let mut next = cells.starts.clone();
+        let mut order = vec![0; points.len()];
+        for (index, &cell) in cell_of.iter().enumerate() {
+            order[next[cell] as usize] = index as u32;
+            next[cell] += 1;
+        }
+        (cells, order)
+    }
+
+    /// Side of a cell.
+    pub(super) fn side(&self) -> f64 {
+        self.cell
+    }
+
+    /// Numbers of all members whose row and column differ by up to `radius` from the point's, and
+    /// of some others; row by row of cells.
+    ///
+    /// The cell of a coordinate does not fall as the coordinate grows, nor does rounding change an
+    /// order, so nothing within the radius is missed.
+    pub(super) fn around(&self, point: [f64; 2], radius: f64) -> Window<'_> {
+        let [row, col] = point;
+        Window {
+            cells: self,
+            rows: self.row_of(row - radius)..self.row_of(row + radius) + 1,
+            cols: self.col_of(col - radius)..self.col_of(col + radius) + 1,
+        }
+    }
+
+    fn row_of(&self, row: f64) -> usize {
+        (((row - self.origin[0]) / self.cell) as usize).min(self.rows - 1)
+    }
+
+    fn col_of(&self, col: f64) -> usize {
+        (((col - self.origin[1]) / self.cell) as usize).min(self.cols - 1)
+    }
+}
+
+/// A rectangle of cells.
+pub(super) struct Window<'a> {
+    cells: &'a Cells,
+    rows: Range<usize>,
+    cols: Range<usize>,
+}
+
+impl Window<'_> {
+    /// Whether no cell lies outside.
+    pub(super) fn is_all(&self) -> bool {
+        (self.rows.len(), self.cols.len()) == (self.cells.rows, self.cells.cols)
+    }
+
+    /// The numbers of the members, one range per row of cells.
+    pub(super) fn spans(&self) -> impl Iterator<Item = Range<usize>> + '_ {
+        let Cells { cols, starts, .. } = self.cells;
+        self.rows.clone().map(move |row| {
+            let first = starts[row * cols + self.cols.start] as usize;
+            let last = starts[row * cols + self.cols.end] as usize;
+            first..last
+        })
+    }
+}
+
+pub(super) fn squared_distance(a: [f64; 2], b: [f64; 2]) -> f64 {
+    let (rows, cols) = (a[0] - b[0], a[1] - b[1]);
+    rows * rows + cols * cols
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn no_point_within_the_radius_is_missed(
+            places in proptest::collection::vec((-50.0_f64..50.0, -1e4_f64..1e4), 1..80),
+            radius in 0.0_f64..60.0,
+        ) {
+            let points: Vec<[f64; 2]> = places.into_iter().map(|(row, col)| [row, col]).collect();
+            let (cells, order) = Cells::new(&points);
+            let mut numbered: Vec<u32> = order.clone();
+            numbered.sort_unstable();
+            prop_assert!(numbered.into_iter().eq(0..points.len() as u32));
+            for a in &points {
+                let window = cells.around(*a, radius);
+                let inside: Vec<u32> =
+                    window.spans().flatten().map(|number| order[number]).collect();
+                for (j, b) in points.iter().enumerate() {
+                    let near = squared_distance(*a, *b) <= radius * radius;
+                    prop_assert!(!near || inside.contains(&(j as u32)));
+                }
+                prop_assert!(!window.is_all() || inside.len() == points.len());
+            }
+        }
+    }
+
+    #[test]
+    fn no_points_and_points_at_one_place() {
+        let (cells, order) = Cells::new(&[]);
+        assert!(order.is_empty());
+        assert_eq!(cells.around([1.0, 2.0], 3.0).spans().flatten().count(), 0);
+        let (cells, _) = Cells::new(&[[1.0, 2.0]; 5]);
+        assert!(cells.around([1.0, 2.0], 0.0).spans().flatten().eq(0..5));
+    }
+}

@@ -1,0 +1,73 @@
+//! Errors of the sweep that carry the numbers that caused them.
+
+/// What can be wrong with candidates or with a question about them.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum SweepError {
+    /// Blobs that no image has, or a number of neighbours out of range.
+    #[error(transparent)]
+    Core(#[from] crate::Error),
+    /// Not one response per blob.
+    #[error("{blobs} blobs need as many responses, got {responses}")]
+    ResponseCount {
+        /// Number of blobs.
+        blobs: usize,
+        /// Number of responses.
+        responses: usize,
+    },
+    /// A response that is not finite or exceeds the one before it.
+    #[error("response {index} is {value}; responses must be finite and must not rise")]
+    Response {
+        /// Index of the first such response.
+        index: usize,
+        /// The response.
+        value: f64,
+    },
+    /// More candidates than are held.
+    #[error("{candidates} candidates are more than the {limit} allowed; raise the threshold")]
+    TooManyCandidates {
+        /// Number of candidates.
+        candidates: usize,
+        /// The most that are held.
+        limit: usize,
+    },
+    /// More overlapping pairs than are held.
+    #[error(
+        "the {candidates} candidates overlap in more than {limit} pairs; raise the threshold or \
+         lower the largest sigma"
+    )]
+    TooManyPairs {
+        /// Number of candidates.
+        candidates: usize,
+        /// The most pairs that are held.
+        limit: usize,
+    },
+    /// An overlap about which nothing is stored.
+    #[error("overlap must be at least {least}, got {overlap}")]
+    Overlap {
+        /// The overlap.
+        overlap: f64,
+        /// The least overlap that is stored.
+        least: f64,
+    },
+    /// A least overlap that no two discs have.
+    #[error("the least overlap must be from 0 to 1, got {0}")]
+    LeastOverlap(f64),
+    /// A distance sum that is no number.
+    #[error("distance_sum must be a number, got {0}")]
+    DistanceSum(f64),
+    /// An expected count of which no fraction can be taken.
+    #[error("n_expected must be finite and above 0, got {0}")]
+    ExpectedCount(f64),
+    /// A range without an inside.
+    #[error("{name} must be finite, rise and not begin below {least}, got ({low}, {high})")]
+    Range {
+        /// What the range is of.
+        name: &'static str,
+        /// Its lower end.
+        low: f64,
+        /// Its upper end.
+        high: f64,
+        /// The least lower end.
+        least: f64,
+    },
+}

@@ -1,0 +1,228 @@
+//! The settings that no other dominates.
+
+use std::num::NonZeroUsize;
+
+use super::pass::Pass;
+use super::{CandidateSet, Counts, Crowding, SweepError};
+use crate::parallel;
+
+/// Overlaps that differ by less are one: no setting between them would survive rounding.
+const NARROWEST: f64 = 1e-9;
+
+/// Overlaps per task.
+const PER_TASK: usize = 8;
+
+/// Thresholds from one to another, both included.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ThresholdRange {
+    low: f64,
+    high: f64,
+}
+
+impl ThresholdRange {
+    /// The thresholds from `low`, above 0, to `high`.
+    ///
+    /// # Errors
+    /// [`SweepError::Range`] if they are not finite, do not rise or begin at 0 or below.
+    pub fn new(low: f64, high: f64) -> Result<Self, SweepError> {
+        // Thresholds are compared by their logarithm.
+        if low > 0.0 && low <= high && high < f64::INFINITY {
+            return Ok(Self { low, high });
+        }
+        Err(SweepError::Range { name: "threshold range", low, high, least: f64::MIN_POSITIVE })
+    }
+}
+
+/// A setting of the front and what it gives.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Setting {
+    /// The middle, of its logarithm, of the thresholds that keep the same.
+    pub threshold: f64,
+    /// The overlap.
+    pub overlap: f64,
+    /// What is found with it.
+    pub counts: Counts,
+    /// Ratio of the greatest to the least of the thresholds that keep the same, as a logarithm.
+    width: f64,
+}
+
+impl Setting {
+    /// Whether it is the one to stand for both: the wider, then the one at the lower overlap, then
+    /// at the higher threshold.
+    fn is_better_than(&self, other: &Self) -> bool {
+        let by_width = self.width.total_cmp(&other.width);
+        let by_overlap = other.overlap.total_cmp(&self.overlap);
+        let by_threshold = self.threshold.total_cmp(&other.threshold);
+        by_width.then(by_overlap).then(by_threshold).is_gt()
+    }
+}
+
+impl CandidateSet {
+    /// One overlap for each way in which overlaps from `low` to `high` can prune, rising.
+    ///
+    /// Pruning is the same from one overlap of a pair up to the next; the middle between them is
+    /// taken, where rounding decides nothing. Overlaps of pairs that differ by less than 1e-9
+    /// count as one. With `at_most`, that many are chosen evenly by rank: the middle ones of that
+    /// many equal parts.
+    ///
+    /// # Errors
+    /// [`SweepError::Range`] if the range does not rise or goes below what is stored.
+    pub fn overlaps_within(
+        &self,
+        low: f64,
+        high: f64,
+        at_most: Option<NonZeroUsize>,
+    ) -> Result<Vec<f64>, SweepError> {
+        let least = self.least_overlap;
+        if !(least <= low && low <= high && high < f64::INFINITY) {
+            return Err(SweepError::Range { name: "overlap range", low, high, least });
+        }
+        let mut ends = vec![low];
+        let mut last = low;
+        for overlap in self.overlap_breakpoints() {
+            if overlap > last + NARROWEST && overlap <= high {
+                ends.push(overlap);
+            }
+            if overlap > low {
+                last = overlap;
+            }
+        }
+        let nexts = ends.iter().skip(1).copied().chain([high]);
+        let middles: Vec<f64> =
+            ends.iter().zip(nexts).map(|(&start, next)| f64::midpoint(start, next)).collect();
+        let Some(parts) = at_most.map(NonZeroUsize::get).filter(|&n| n < middles.len()) else {
+            return Ok(middles);
+        };
+        Ok((0..parts).map(|part| middles[(2 * part + 1) * middles.len() / (2 * parts)]).collect())
+    }
+
+    /// The Pareto front over thresholds of a range and the given overlaps: of
+    /// `|kept - n_expected| / n_expected` and `crowded / n_expected`, both to be small.
+    ///
+    /// Each pair of counts that is not dominated stands once, sorted by the number of crowded,
+    /// then of kept. Of all settings that give it, the most stable one stands for it: at each
+    /// overlap the thresholds fall into intervals that keep the same candidates, cut at the ends
+    /// of the range; the interval that is widest on a logarithmic scale is taken and its middle on
+    /// that scale is the threshold. Among equally wide ones the lower overlap is taken, then the
+    /// higher threshold. The result does not depend on the number of threads.
+    ///
+    /// # Errors
+    /// [`SweepError::Overlap`] for an overlap below the least that is stored,
+    /// [`SweepError::ExpectedCount`].
+    pub fn front(
+        &self,
+        overlaps: &[f64],
+        thresholds: ThresholdRange,
+        rule: &Crowding,
+        n_expected: f64,
+        threads: NonZeroUsize,
+    ) -> Result<Vec<Setting>, SweepError> {
+        self.check_overlaps(overlaps)?;
+        if !(n_expected > 0.0 && n_expected < f64::INFINITY) {
+            return Err(SweepError::ExpectedCount(n_expected));
+        }
+        // Of overlaps that prune alike the lowest would be taken.
+        let (overlaps, _) = self.alike(overlaps);
+        let tasks: Vec<&[f64]> = overlaps.chunks(PER_TASK).collect();
+        let fronts = parallel::map_with(
+            &tasks,
+            threads,
+            || Pass::new(self, rule),
+            |pass, overlaps| {
+                let mut front = Front { n_expected, settings: Vec::new() };
+                for &overlap in *overlaps {
+                    pass.restart(overlap);
+                    self.offer_intervals(pass, overlap, thresholds, &mut front);
+                }
+                front.settings
+            },
+        );
+        let mut front = Front { n_expected, settings: Vec::new() };
+        for setting in fronts.into_iter().flatten() {
+            front.offer(setting);
+        }
+        front.settings.sort_by_key(|setting| (setting.counts.crowded, setting.counts.kept));
+        Ok(front.settings)
+    }
+
+    /// Offers the front each interval of thresholds that keeps the same.
+    fn offer_intervals(
+        &self,
+        pass: &mut Pass<'_>,
+        overlap: f64,
+        thresholds: ThresholdRange,
+        front: &mut Front,
+    ) {
+        let ThresholdRange { low, high } = thresholds;
+        let mut n_above = self.n_above(high);
+        pass.insert_up_to(n_above);
+        let mut counts = pass.counts();
+        let mut upper = high;
+        while let Some(&response) = self.responses.get(n_above).filter(|&&next| next > low) {
+            let equals = self.responses[n_above..].iter().take_while(|&&next| next == response);
+            n_above += equals.count();
+            if pass.insert_up_to(n_above) {
+                front.offer(interval(response, upper, overlap, counts));
+                upper = response;
+                counts = pass.counts();
+            }
+        }
+        front.offer(interval(low, upper, overlap, counts));
+    }
+}
+
+/// The thresholds from `lower`, included, to `upper`.
+fn interval(lower: f64, upper: f64, overlap: f64, counts: Counts) -> Setting {
+    let middle = lower.sqrt() * upper.sqrt();
+    // Between neighbouring floats there is no middle, and the upper end is not included.
+    let threshold = if lower < middle && middle < upper { middle } else { lower };
+    Setting { threshold, overlap, counts, width: upper.ln() - lower.ln() }
+}
+
+/// Settings of which none dominates another, the number of crowded rising.
+struct Front {
+    n_expected: f64,
+    settings: Vec<Setting>,
+}
+
+impl Front {
+    /// Adds a setting unless another is better, and drops those that it betters.
+    fn offer(&mut self, setting: Setting) {
+        let crowded = setting.counts.crowded;
+        let loss = self.loss(setting.counts);
+        let end = self.settings.partition_point(|other| other.counts.crowded <= crowded);
+        if let Some(last) = end.checked_sub(1).map(|i| self.settings[i]) {
+            let least = self.loss(last.counts);
+            if least < loss || (least == loss && last.counts.crowded < crowded) {
+                return;
+            }
+            if least == loss {
+                self.offer_equal(setting, end);
+                return;
+            }
+        }
+        let start = self.settings.partition_point(|other| other.counts.crowded < crowded);
+        let worse =
+            self.settings[start..].iter().take_while(|other| self.loss(other.counts) >= loss);
+        let worse = worse.count();
+        self.settings.splice(start..start + worse, [setting]);
+    }
+
+    /// Adds a setting as good as the one before `end`: the same counts stand once, others, as far
+    /// from the expected count on the other side, beside them.
+    fn offer_equal(&mut self, setting: Setting, end: usize) {
+        let crowded = setting.counts.crowded;
+        let equals = self.settings[..end].iter_mut().rev();
+        let mut equals = equals.take_while(|other| other.counts.crowded == crowded);
+        match equals.find(|other| other.counts == setting.counts) {
+            Some(same) if setting.is_better_than(same) => *same = setting,
+            Some(_) => {}
+            None => self.settings.insert(end, setting),
+        }
+    }
+
+    /// The magnitude of QC, rounded as it is reported.
+    fn loss(&self, counts: Counts) -> f64 {
+        ((counts.kept as f64 - self.n_expected) / self.n_expected).abs()
+    }
+}

@@ -1,0 +1,300 @@
+//! Candidates that answer at any threshold and overlap.
+//!
+//! For a fixed image and ladder of sigmas the candidates do not depend on the threshold and the
+//! overlap, so what does not depend on these either is computed once: which candidates overlap and
+//! who removes whom, and which are nearest to one another. A question at one setting then takes
+//! microseconds, and a sweep over all settings is exact:
+//!
+//! | | which candidates | how |
+//! |---|---|---|
+//! | [`CandidateSet::kept`] | those that pruning keeps at a setting | one pass in claim order |
+//! | [`CandidateSet::evaluate`] | their number, and how many are crowded | lists of neighbours |
+//! | [`CandidateSet::grid`] | the same for all of many settings | a [`pass`] per overlap |
+//! | [`CandidateSet::front`] | the settings that no other dominates | a [`pass`] per overlap |
+//!
+//! Results equal those of [`crate::prune::by_scale`] on the candidates above the threshold and of
+//! [`crate::neighbors::distance_sums`] on the survivors, to the bit.
+
+mod cells;
+mod claims;
+mod crowding;
+mod error;
+mod front;
+mod nearest;
+mod pass;
+#[cfg(test)]
+mod tests;
+
+use std::num::NonZeroUsize;
+
+pub use crowding::Crowding;
+pub use error::SweepError;
+pub use front::{Setting, ThresholdRange};
+
+use crate::blob::{Blob, check_blobs};
+use crate::parallel;
+use cells::Cells;
+use claims::{Claims, Numbered};
+use crowding::Places;
+use nearest::{MAX_CANDIDATES, Nearest};
+use pass::Pass;
+
+/// How many candidates are kept, and how many of these are crowded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Number of kept candidates.
+    pub kept: usize,
+    /// Number of kept candidates that are closer to their neighbours than is allowed.
+    pub crowded: usize,
+}
+
+/// Candidates, the strongest response first, with all that settings share.
+///
+/// Within, candidates are numbered by place, so that neighbours are close in memory.
+///
+/// Memory: 12 bytes for each of up to 32 neighbours of each of at most 2^21 candidates, so 800 MB
+/// at most, and 12 bytes for each of at most 2^25 overlapping pairs, so 400 MB at most; a thousand
+/// candidates take less than half a megabyte.
+#[derive(Debug, Clone)]
+pub struct CandidateSet {
+    least_overlap: f64,
+    /// Falling.
+    responses: Vec<f64>,
+    /// The number of each candidate, by index.
+    numbers: Vec<u32>,
+    /// The index of each candidate, by number.
+    indices: Vec<u32>,
+    points: Vec<[f64; 2]>,
+    cells: Cells,
+    claims: Claims,
+    nearest: Nearest,
+}
+
+impl CandidateSet {
+    /// A set of the given candidates, the strongest response first.
+    ///
+    /// Overlaps up to `least_overlap`, from 0 to 1, are not stored: settings must not go below it.
+    ///
+    /// # Errors
+    /// [`crate::Error::Blob`] for a blob that is not finite, [`SweepError::ResponseCount`],
+    /// [`SweepError::Response`] for responses that rise, [`SweepError::LeastOverlap`], and
+    /// [`SweepError::TooManyCandidates`] and [`SweepError::TooManyPairs`] where memory would not
+    /// be bounded.
+    pub fn new(
+        blobs: &[Blob<f64>],
+        responses: &[f64],
+        least_overlap: f64,
+        threads: NonZeroUsize,
+    ) -> Result<Self, SweepError> {
+        Self::bounded(blobs, responses, least_overlap, claims::MAX_PAIRS, threads)
+    }
+
+    fn bounded(
+        blobs: &[Blob<f64>],
+        responses: &[f64],
+        least_overlap: f64,
+        max_pairs: usize,
+        threads: NonZeroUsize,
+    ) -> Result<Self, SweepError> {
+        check(blobs, responses, least_overlap)?;
+        let points: Vec<[f64; 2]> = blobs.iter().map(|blob| [blob.row, blob.col]).collect();
+        let (cells, indices) = Cells::new(&points);
+        let mut numbers = vec![0; indices.len()];
+        for (number, &index) in indices.iter().enumerate() {
+            numbers[index as usize] = number as u32;
+        }
+        let by_number = |index: &u32| *index as usize;
+        let points: Vec<[f64; 2]> = indices.iter().map(|i| points[by_number(i)]).collect();
+        let candidates = Numbered {
+            blobs: &indices.iter().map(|i| blobs[by_number(i)]).collect::<Vec<_>>(),
+            responses: &indices.iter().map(|i| responses[by_number(i)]).collect::<Vec<_>>(),
+            indices: &indices,
+            points: &points,
+        };
+        let claims = Claims::new(&candidates, &cells, least_overlap, max_pairs, threads)?;
+        let nearest = Nearest::new(&points, &cells, threads);
+        let responses = responses.to_vec();
+        Ok(Self { least_overlap, responses, numbers, indices, points, cells, claims, nearest })
+    }
+
+    /// Number of candidates.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.responses.len()
+    }
+
+    /// Whether there is no candidate.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.responses.is_empty()
+    }
+
+    /// Indices, rising, of the candidates above the threshold that pruning keeps.
+    ///
+    /// # Errors
+    /// [`SweepError::Overlap`] for an overlap below the least that is stored.
+    pub fn kept(&self, threshold: f64, overlap: f64) -> Result<Vec<usize>, SweepError> {
+        self.check_overlaps(&[overlap])?;
+        let above = self.n_above(threshold);
+        let kept = self.kept_of(above, overlap);
+        Ok((0..above).filter(|&index| kept[self.numbers[index] as usize]).collect())
+    }
+
+    /// How many candidates are kept at a setting, and how many of these are crowded.
+    ///
+    /// # Errors
+    /// [`SweepError::Overlap`] for an overlap below the least that is stored.
+    pub fn evaluate(
+        &self,
+        threshold: f64,
+        overlap: f64,
+        rule: &Crowding,
+    ) -> Result<Counts, SweepError> {
+        self.check_overlaps(&[overlap])?;
+        let kept = self.kept_of(self.n_above(threshold), overlap);
+        let ids = ids_of(&kept);
+        let (places, question, mut found) = (self.places(), rule.among(ids.len()), Vec::new());
+        let decide = |id: u32| places.decide(id as usize, &kept, &question, &mut found);
+        let crowded = ids.iter().copied().map(decide).filter(|decision| decision.crowded).count();
+        Ok(Counts { kept: ids.len(), crowded })
+    }
+
+    /// [`Self::evaluate`] for every threshold with every overlap: all overlaps of the first
+    /// threshold, then those of the second, and so on.
+    ///
+    /// # Errors
+    /// [`SweepError::Overlap`] for an overlap below the least that is stored.
+    pub fn grid(
+        &self,
+        thresholds: &[f64],
+        overlaps: &[f64],
+        rule: &Crowding,
+        threads: NonZeroUsize,
+    ) -> Result<Vec<Counts>, SweepError> {
+        self.check_overlaps(overlaps)?;
+        let (alike, class_of) = self.alike(overlaps);
+        let above: Vec<usize> = thresholds.iter().map(|&t| self.n_above(t)).collect();
+        let mut rising: Vec<usize> = (0..above.len()).collect();
+        rising.sort_unstable_by_key(|&row| above[row]);
+        let columns = parallel::map_with(
+            &alike,
+            threads,
+            || Pass::new(self, rule),
+            |pass, &overlap| {
+                pass.restart(overlap);
+                let mut column = vec![Counts::default(); above.len()];
+                for &row in &rising {
+                    pass.insert_up_to(above[row]);
+                    column[row] = pass.counts();
+                }
+                column
+            },
+        );
+        let row_of =
+            |row: usize| class_of.iter().map(|&class| &columns[class]).map(move |c| c[row]);
+        Ok((0..above.len()).flat_map(row_of).collect())
+    }
+
+    /// The responses, each once, falling: the thresholds at which what is kept can change.
+    #[must_use]
+    pub fn response_breakpoints(&self) -> Vec<f64> {
+        let mut responses = self.responses.clone();
+        responses.dedup();
+        responses
+    }
+
+    /// The overlaps of the pairs, each once, rising: the overlaps at which what is kept can change.
+    #[must_use]
+    pub fn overlap_breakpoints(&self) -> Vec<f64> {
+        let mut overlaps = self.claims.overlaps().to_vec();
+        overlaps.sort_unstable_by(f64::total_cmp);
+        overlaps.dedup();
+        overlaps
+    }
+
+    /// How many candidates respond above the threshold.
+    fn n_above(&self, threshold: f64) -> usize {
+        self.responses.partition_point(|&response| response > threshold)
+    }
+
+    /// For each number whether the candidate is kept among the strongest so many.
+    fn kept_of(&self, n_above: usize, overlap: f64) -> Vec<bool> {
+        let mut kept: Vec<bool> =
+            self.indices.iter().map(|&index| (index as usize) < n_above).collect();
+        for &id in &self.claims.claimants {
+            if kept[id as usize] {
+                for &victim in self.claims.victims(id as usize, overlap) {
+                    kept[victim as usize] = false;
+                }
+            }
+        }
+        kept
+    }
+
+    /// The least overlap of each lot that prunes alike, rising, and for each overlap its lot.
+    fn alike(&self, overlaps: &[f64]) -> (Vec<f64>, Vec<usize>) {
+        let mut rising = overlaps.to_vec();
+        rising.sort_unstable_by(f64::total_cmp);
+        // Whether a pair is pruned at each of these, but not any more at the next.
+        let mut differs = vec![false; rising.len() + 1];
+        for &pair in self.claims.overlaps() {
+            differs[rising.partition_point(|&overlap| overlap < pair)] = true;
+        }
+        let mut alike: Vec<f64> = Vec::new();
+        for (place, &overlap) in rising.iter().enumerate() {
+            if place == 0 || differs[place] {
+                alike.push(overlap);
+            }
+        }
+        let class_of = overlaps.iter().map(|overlap| alike.partition_point(|o| o <= overlap) - 1);
+        let class_of = class_of.collect();
+        (alike, class_of)
+    }
+
+    fn places(&self) -> Places<'_> {
+        Places { points: &self.points, cells: &self.cells, nearest: &self.nearest }
+    }
+
+    fn check_overlaps(&self, overlaps: &[f64]) -> Result<(), SweepError> {
+        let least = self.least_overlap;
+        match overlaps.iter().find(|&&overlap| overlap.is_nan() || overlap < least) {
+            Some(&overlap) => Err(SweepError::Overlap { overlap, least }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The numbers of those that are kept, without a branch that each of them could surprise.
+fn ids_of(kept: &[bool]) -> Vec<u32> {
+    let mut ids = vec![0; kept.len()];
+    let mut len = 0;
+    for (id, &kept) in kept.iter().enumerate() {
+        ids[len] = id as u32;
+        len += usize::from(kept);
+    }
+    ids.truncate(len);
+    ids
+}
+
+fn check(blobs: &[Blob<f64>], responses: &[f64], least_overlap: f64) -> Result<(), SweepError> {
+    check_blobs(blobs)?;
+    if responses.len() != blobs.len() {
+        let (blobs, responses) = (blobs.len(), responses.len());
+        return Err(SweepError::ResponseCount { blobs, responses });
+    }
+    let mut last = f64::MAX;
+    for (index, &value) in responses.iter().enumerate() {
+        if !(value.is_finite() && value <= last) {
+            return Err(SweepError::Response { index, value });
+        }
+        last = value;
+    }
+    if blobs.len() > MAX_CANDIDATES {
+        let (candidates, limit) = (blobs.len(), MAX_CANDIDATES);
+        return Err(SweepError::TooManyCandidates { candidates, limit });
+    }
+    if !(0.0..=1.0).contains(&least_overlap) {
+        return Err(SweepError::LeastOverlap(least_overlap));
+    }
+    Ok(())
+}

@@ -1,0 +1,184 @@
+//! The nearest candidates of each candidate, and whose nearest it is.
+
+use std::num::NonZeroUsize;
+
+use super::cells::{Cells, squared_distance};
+use crate::parallel;
+
+/// Length of the lists. A question that they do not answer is answered by a search, so this is
+/// about speed only: shorter ones are exhausted more often, longer ones take memory (12 bytes per
+/// entry with its reverse) and time to set up.
+pub(super) const LENGTH: usize = 32;
+
+/// Bits of an entry of the reverse lists that hold the place in the list.
+const PLACE_BITS: u32 = LENGTH.trailing_zeros();
+
+/// The most candidates that are held: their lists then take 800 MB, and a reverse entry 32 bits.
+pub(super) const MAX_CANDIDATES: usize = 1 << 21;
+
+/// Candidates per task.
+const PER_TASK: usize = 512;
+
+/// A candidate in another's list.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Neighbor {
+    pub id: u32,
+    /// Its distance, rounded down: what is farther down the list, or in none, is at least as far.
+    /// Exact distances follow from the points; eight short entries fill a cache line, which is
+    /// as much as most questions read.
+    pub at_least: f32,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Nearest {
+    length: usize,
+    neighbors: Vec<Neighbor>,
+    reverse_starts: Vec<u32>,
+    reverse: Vec<u32>,
+}
+
+impl Nearest {
+    pub(super) fn new(points: &[[f64; 2]], cells: &Cells, threads: NonZeroUsize) -> Self {
+        let length = LENGTH.min(points.len().saturating_sub(1));
+        let starts: Vec<usize> = (0..points.len()).step_by(PER_TASK).collect();
+        let lists = parallel::map(&starts, threads, |&start| {
+            let ids = start..(start + PER_TASK).min(points.len());
+            let mut lists = Vec::with_capacity(ids.len() * length);
+            let mut search = Search { points, cells, length, radius: 0.0, found: Vec::new() };
+            for id in ids {
+                lists.extend_from_slice(search.nearest_of(id));
+            }
+            lists
+        });
+        let entries = || lists.iter().flatten();
+        let neighbors: Vec<Neighbor> = entries().map(neighbor).collect();
+        let (reverse_starts, reverse) = reversed(&neighbors, length, points.len());
+        Self { length, neighbors, reverse_starts, reverse }
+    }
+
+    /// The others nearest to a candidate, the nearest first; ties by number.
+    pub(super) fn of(&self, id: usize) -> &[Neighbor] {
+        &self.neighbors[id * self.length..(id + 1) * self.length]
+    }
+
+    /// In whose lists a candidate is, and at which place.
+    pub(super) fn lists_with(&self, id: usize) -> impl Iterator<Item = (usize, u8)> + '_ {
+        let entries = self.reverse_starts[id] as usize..self.reverse_starts[id + 1] as usize;
+        self.reverse[entries]
+            .iter()
+            .map(|&entry| ((entry >> PLACE_BITS) as usize, (entry & ((1 << PLACE_BITS) - 1)) as u8))
+    }
+}
+
+/// Squared distances as integers of the same order, and numbers: what is sorted.
+type Entry = (u64, u32);
+
+fn neighbor(&(squared, id): &Entry) -> Neighbor {
+    let distance = f64::from_bits(squared).sqrt();
+    let nearest = distance as f32;
+    let is_above = f64::from(nearest) > distance;
+    Neighbor { id, at_least: if is_above { nearest.next_down() } else { nearest } }
+}
+
+struct Search<'a> {
+    points: &'a [[f64; 2]],
+    cells: &'a Cells,
+    length: usize,
+    /// Where to look first: a little farther than was needed for the last candidate, which is a
+    /// neighbour.
+    radius: f64,
+    found: Vec<Entry>,
+}
+
+impl Search<'_> {
+    fn nearest_of(&mut self, id: usize) -> &[Entry] {
+        let point = self.points[id];
+        let mut radius = self.radius.max(self.cells.side());
+        loop {
+            let window = self.cells.around(point, radius);
+            let limit = if window.is_all() { f64::INFINITY } else { radius * radius };
+            self.found.clear();
+            for other in window.spans().flatten() {
+                let squared = squared_distance(point, self.points[other]);
+                if squared <= limit && other != id {
+                    self.found.push((squared.to_bits(), other as u32));
+                }
+            }
+            if self.found.len() >= self.length || window.is_all() {
+                break;
+            }
+            radius *= 1.4;
+        }
+        if self.found.len() > self.length {
+            self.found.select_nth_unstable(self.length);
+            self.found.truncate(self.length);
+        }
+        self.found.sort_unstable();
+        let farthest = self.found.last().map_or(0.0, |entry| f64::from_bits(entry.0).sqrt());
+        self.radius = 1.1 * farthest;
+        &self.found
+    }
+}
+
+fn reversed(neighbors: &[Neighbor], length: usize, n_candidates: usize) -> (Vec<u32>, Vec<u32>) {
+    let mut starts = vec![0_u32; n_candidates + 1];
+    for neighbor in neighbors {
+        starts[neighbor.id as usize + 1] += 1;
+    }
+    for id in 0..n_candidates {
+        starts[id + 1] += starts[id];
+    }
+    let mut next = starts.clone();
+    let mut reverse = vec![0; neighbors.len()];
+    for (entry, neighbor) in neighbors.iter().enumerate() {
+        let (id, place) = (entry / length, entry % length);
+        let slot = &mut next[neighbor.id as usize];
+        reverse[*slot as usize] = (id << PLACE_BITS | place) as u32;
+        *slot += 1;
+    }
+    (starts, reverse)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn lists_are_those_of_the_definition(
+            scattered in proptest::collection::vec((-1e3_f64..1e3, -1e3_f64..1e3), 0..60),
+            gridded in proptest::collection::vec((0_u8..6, 0_u8..3), 0..60),
+            threads in 1_usize..3,
+        ) {
+            let points: Vec<[f64; 2]> = scattered
+                .into_iter()
+                .chain(gridded.into_iter().map(|(row, col)| (row.into(), col.into())))
+                .map(|(row, col)| [row, col])
+                .collect();
+            let (cells, order) = Cells::new(&points);
+            let points: Vec<[f64; 2]> = order.iter().map(|&i| points[i as usize]).collect();
+            let nearest = Nearest::new(&points, &cells, NonZeroUsize::new(threads).unwrap());
+            let mut reverse = vec![Vec::new(); points.len()];
+            for id in 0..points.len() {
+                let mut expected: Vec<(f64, u32)> = (0..points.len())
+                    .filter(|&other| other != id)
+                    .map(|other| (squared_distance(points[id], points[other]), other as u32))
+                    .collect();
+                expected.sort_by(|a, b| a.partial_cmp(b).unwrap());
+                expected.truncate(LENGTH);
+                let list = nearest.of(id);
+                prop_assert!(list.iter().map(|n| n.id).eq(expected.iter().map(|e| e.1)));
+                for (place, (neighbor, (squared, _))) in list.iter().zip(expected).enumerate() {
+                    let at_least = neighbor.at_least;
+                    prop_assert!(f64::from(at_least) <= squared.sqrt());
+                    prop_assert!(f64::from(at_least.next_up()) > squared.sqrt());
+                    reverse[neighbor.id as usize].push((id, place as u8));
+                }
+            }
+            for (id, expected) in reverse.into_iter().enumerate() {
+                prop_assert!(nearest.lists_with(id).eq(expected));
+            }
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! What is kept as the threshold falls, at one overlap.
+//!
+//! Candidates are inserted one by one, the strongest first, and what changes is followed through:
+//!
+//! * A kept candidate removes its victims, and a removed one no longer does. So a change of one
+//!   changes others, all of which claim later; taken in claim order, each is settled once.
+//! * Whether a candidate is crowded was decided on some evidence. A change within it makes the
+//!   candidate stale, and only the stale ones are decided anew.
+//!
+//! Many candidates at once are inserted faster by starting anew.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use super::cells::squared_distance;
+use super::crowding::{Crowding, Evidence};
+use super::{CandidateSet, Counts, ids_of};
+
+/// Inserting more than this share of all candidates at once takes longer one by one than anew.
+const MANY: f64 = 1.0 / 128.0;
+
+/// So many are compared one by one; more are looked up by place.
+const FEW_FAR: usize = 32;
+
+pub(super) struct Pass<'a> {
+    set: &'a CandidateSet,
+    rule: &'a Crowding,
+    overlap: f64,
+    n_inserted: usize,
+    inserted: Vec<bool>,
+    kept: Vec<bool>,
+    kept_before: Vec<bool>,
+    /// By how many kept candidates each is removed.
+    removers: Vec<u32>,
+    /// Places in claim order of those to be settled.
+    unsettled: BinaryHeap<Reverse<u32>>,
+    counts: Counts,
+    /// How many neighbours counted at the last decisions.
+    needed: usize,
+    crowded: Vec<bool>,
+    /// How many entries of its list each decision rests on.
+    depth: Vec<u8>,
+    stale: Vec<u32>,
+    far: Far,
+    found: Vec<f64>,
+}
+
+impl<'a> Pass<'a> {
+    pub(super) fn new(set: &'a CandidateSet, rule: &'a Crowding) -> Self {
+        let len = set.len();
+        Self {
+            set,
+            rule,
+            overlap: 1.0,
+            n_inserted: 0,
+            inserted: vec![false; len],
+            kept: vec![false; len],
+            kept_before: vec![false; len],
+            removers: vec![0; len],
+            unsettled: BinaryHeap::new(),
+            counts: Counts::default(),
+            needed: 0,
+            crowded: vec![false; len],
+            depth: vec![0; len],
+            stale: Vec::new(),
+            far: Far::new(len),
+            found: Vec::new(),
+        }
+    }
+
+    /// Empties the pass for another overlap.
+    pub(super) fn restart(&mut self, overlap: f64) {
+        self.overlap = overlap;
+        self.n_inserted = 0;
+        self.inserted.fill(false);
+        self.kept.fill(false);
+        self.removers.fill(0);
+        self.counts = Counts::default();
+        self.needed = 0;
+        self.crowded.fill(false);
+        self.depth.fill(0);
+        self.stale.clear();
+        self.far.clear();
+    }
+
+    /// Inserts the strongest candidates up to this number; whether that changes what is kept.
+    pub(super) fn insert_up_to(&mut self, n_above: usize) -> bool {
+        let inserted = self.n_inserted..n_above;
+        self.n_inserted = self.n_inserted.max(n_above);
+        if inserted.len() as f64 > MANY * self.set.len() as f64 {
+            return self.start_with(n_above);
+        }
+        let mut changed = false;
+        for index in inserted {
+            changed |= self.insert(self.set.numbers[index] as usize);
+        }
+        changed
+    }
+
+    /// Keeps anew what is kept of the strongest so many; whether that is another choice.
+    fn start_with(&mut self, n_above: usize) -> bool {
+        let claims = &self.set.claims;
+        std::mem::swap(&mut self.kept, &mut self.kept_before);
+        let is_above = |&index: &u32| (index as usize) < n_above;
+        self.inserted.clear();
+        self.inserted.extend(self.set.indices.iter().map(is_above));
+        self.kept.clone_from(&self.inserted);
+        self.removers.fill(0);
+        for &id in &claims.claimants {
+            if self.kept[id as usize] {
+                for &victim in claims.victims(id as usize, self.overlap) {
+                    self.kept[victim as usize] = false;
+                    self.removers[victim as usize] += 1;
+                }
+            }
+        }
+        self.stale = ids_of(&self.kept);
+        self.counts = Counts { kept: self.stale.len(), crowded: 0 };
+        self.needed = self.rule.among(self.counts.kept).needed;
+        self.crowded.fill(false);
+        self.depth.fill(0);
+        self.far.clear();
+        self.kept != self.kept_before
+    }
+
+    /// The counts among the candidates inserted so far.
+    pub(super) fn counts(&mut self) -> Counts {
+        let question = self.rule.among(self.counts.kept);
+        if question.needed != self.needed {
+            // Only while no more are kept than count as neighbours.
+            self.needed = question.needed;
+            let kept = (0..self.kept.len()).filter(|&id| self.kept[id]);
+            self.stale.extend(kept.map(|id| id as u32));
+        }
+        let places = self.set.places();
+        while let Some(id) = self.stale.pop() {
+            let id = id as usize;
+            if !self.kept[id] {
+                continue;
+            }
+            let decision = places.decide(id, &self.kept, &question, &mut self.found);
+            self.counts.crowded -= usize::from(self.crowded[id]);
+            self.counts.crowded += usize::from(decision.crowded);
+            self.crowded[id] = decision.crowded;
+            match decision.evidence {
+                Evidence::List(depth) => {
+                    self.depth[id] = depth;
+                    self.far.forget(id);
+                }
+                Evidence::Within(squared) => {
+                    self.depth[id] = 0;
+                    self.far.note(id, squared);
+                }
+            }
+        }
+        self.counts
+    }
+
+    fn insert(&mut self, id: usize) -> bool {
+        self.inserted[id] = true;
+        if self.removers[id] > 0 {
+            return false;
+        }
+        self.unsettled.push(Reverse(self.set.claims.rank[id]));
+        while let Some(Reverse(rank)) = self.unsettled.pop() {
+            let id = self.set.claims.order[rank as usize] as usize;
+            let kept = self.removers[id] == 0;
+            if kept != self.kept[id] {
+                self.change(id, kept);
+            }
+        }
+        true
+    }
+
+    fn change(&mut self, id: usize, kept: bool) {
+        self.kept[id] = kept;
+        for &victim in self.set.claims.victims(id, self.overlap) {
+            let removers = &mut self.removers[victim as usize];
+            *removers = if kept { *removers + 1 } else { *removers - 1 };
+            if self.inserted[victim as usize] {
+                self.unsettled.push(Reverse(self.set.claims.rank[victim as usize]));
+            }
+        }
+        for (other, place) in self.set.nearest.lists_with(id) {
+            if self.depth[other] > place {
+                self.depth[other] = 0;
+                self.stale.push(other as u32);
+            }
+        }
+        self.far.spoil_around(id, self.set, &mut self.stale);
+        if kept {
+            self.counts.kept += 1;
+            self.stale.push(id as u32);
+        } else {
+            self.counts.kept -= 1;
+            self.counts.crowded -= usize::from(self.crowded[id]);
+            self.crowded[id] = false;
+            self.depth[id] = 0;
+            self.far.forget(id);
+        }
+    }
+}
+
+/// Decisions whose evidence reaches beyond the lists: few, unless there are many candidates per
+/// atom.
+struct Far {
+    /// Squared distance that the evidence reaches, or nothing.
+    squared: Vec<Option<f64>>,
+    /// Candidates with such a decision, and some that had one.
+    listed: Vec<u32>,
+    is_listed: Vec<bool>,
+    /// No evidence reaches farther than the root of this.
+    farthest: f64,
+    /// Changes until the list is tidied.
+    changes_left: usize,
+}
+
+impl Far {
+    fn new(len: usize) -> Self {
+        let (squared, is_listed) = (vec![None; len], vec![false; len]);
+        Self { squared, listed: Vec::new(), is_listed, farthest: 0.0, changes_left: 0 }
+    }
+
+    fn clear(&mut self) {
+        for id in self.listed.drain(..) {
+            self.squared[id as usize] = None;
+            self.is_listed[id as usize] = false;
+        }
+        self.farthest = 0.0;
+    }
+
+    fn note(&mut self, id: usize, squared: f64) {
+        self.squared[id] = Some(squared);
+        self.farthest = self.farthest.max(squared);
+        if !self.is_listed[id] {
+            self.is_listed[id] = true;
+            self.listed.push(id as u32);
+        }
+    }
+
+    fn forget(&mut self, id: usize) {
+        self.squared[id] = None;
+    }
+
+    /// Makes the decisions stale whose evidence a change at this candidate touches.
+    fn spoil_around(&mut self, id: usize, set: &CandidateSet, stale: &mut Vec<u32>) {
+        if self.listed.is_empty() {
+            return;
+        }
+        let point = set.points[id];
+        let mut spoil = |other: usize| {
+            let reach = self.squared[other];
+            if reach.is_some_and(|reach| squared_distance(point, set.points[other]) <= reach) {
+                self.squared[other] = None;
+                stale.push(other as u32);
+            }
+        };
+        if self.listed.len() <= FEW_FAR {
+            self.listed.iter().for_each(|&other| spoil(other as usize));
+        } else {
+            // The margin covers the rounding of the root.
+            let radius = 1.000_001 * self.farthest.sqrt();
+            set.cells.around(point, radius).spans().flatten().for_each(spoil);
+        }
+        self.tidy();
+    }
+
+    /// Drops those without a decision now and then, so that the work stays in proportion.
+    fn tidy(&mut self) {
+        if self.changes_left > 0 {
+            self.changes_left -= 1;
+            return;
+        }
+        let Self { squared, listed, is_listed, farthest, changes_left } = self;
+        *farthest = 0.0;
+        listed.retain(|&id| {
+            let id = id as usize;
+            is_listed[id] = squared[id].is_some();
+            *farthest = farthest.max(squared[id].unwrap_or(0.0));
+            is_listed[id]
+        });
+        *changes_left = listed.len();
+    }
+}
