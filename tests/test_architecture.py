@@ -12,7 +12,13 @@ import logstar
 PACKAGE = Path(logstar.__file__).parent
 
 #: The estimator layer: who may call the Rust core.
-CALLERS_OF_THE_CORE = {"_blob_log.py", "_scale_space.py", "detection.py", "neighbors.py"}
+CALLERS_OF_THE_CORE = {
+    "_blob_log.py",
+    "_scale_space.py",
+    "candidates.py",
+    "detection.py",
+    "neighbors.py",
+}
 
 
 def imports_of(path):

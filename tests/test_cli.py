@@ -19,15 +19,15 @@ from logstar.cli import main
 from logstar.cli._arguments import PixelSize, parse_crystal, parse_pixel_size
 from logstar.cli._progress import describe
 from logstar.cli._tuning import Expectation, search_space
+from logstar.detection import LoGStarDetector
 from logstar.lattice import Lattice
 from logstar.metrics import detection_metrics
 from logstar.model_selection import SearchProgress
-from logstar.rewards import QualityCount
 
 from .conftest import atoms_image
 
 PITCH = 14
-N_ITER = ["--n-iter", "12"]
+N_ITER = ["--n-iter", "3"]
 # A primitive square lattice: four neighbours at the pitch each.
 NUMBERS = ["--expected", "64", "--distance-sum", str(0.85 * 4 * PITCH)]
 
@@ -80,7 +80,7 @@ def test_demo_finds_the_atoms_and_writes_everything(tmp_path, capsys):
     assert result["truth"]["f1"] > 0.96
     assert result["qc"] == pytest.approx(result["n_found"] / result["n_expected"] - 1)
     assert result["er"] == pytest.approx(result["n_flagged"] / result["n_expected"])
-    assert result["n_evaluations"] == 12
+    assert result["n_ladders"] == 3
     assert result["interrupted"] is False
     assert result["version"] == __version__
     assert set(result["seconds"]) == {"read", "tune", "detect", "write"}
@@ -163,7 +163,7 @@ def test_detect_by_crystal_takes_the_pixel_size_of_the_file(film, atoms, capsys)
     # Expected in the field that is searched: without the outermost rows and columns.
     side = 8 * PITCH
     assert from_file["n_expected"] == pytest.approx(64 * ((side - 2) / side) ** 2)
-    assert from_file["n_found"] == 64
+    assert abs(from_file["n_found"] - from_file["n_expected"]) < 1
     assert "row_nm" in read_csv("logstar-film/positions.csv")[0]
 
     overridden = [*crystal, "--pixel-size", "40pm", "--json"]
@@ -269,7 +269,7 @@ def test_nothing_found(film, capsys):
     # A slope has no maximum inside.
     np.save(film, np.add.outer(np.arange(112.0), np.arange(112.0)))
     assert detect(film, *NUMBERS, "--n-iter", "4") == 1
-    assert_one_line_error(capsys, "no atom was found in 4 evaluations")
+    assert_one_line_error(capsys, "no atom was found with 4 ladders of sigmas")
 
 
 def test_debug_shows_where(tmp_path, capsys):
@@ -278,15 +278,15 @@ def test_debug_shows_where(tmp_path, capsys):
 
 
 def interrupt_after(monkeypatch, n_calls: int) -> None:
-    measure = QualityCount.__call__
+    sweep = LoGStarDetector.sweep
     calls = iter(range(n_calls))
 
-    def interrupted(self, *args):
+    def interrupted(self, *args, **options):
         if next(calls, None) is None:
             raise KeyboardInterrupt
-        return measure(self, *args)
+        return sweep(self, *args, **options)
 
-    monkeypatch.setattr(QualityCount, "__call__", interrupted)
+    monkeypatch.setattr(LoGStarDetector, "sweep", interrupted)
 
 
 def test_interruption_keeps_what_was_evaluated(film, capsys, monkeypatch):
@@ -295,7 +295,7 @@ def test_interruption_keeps_what_was_evaluated(film, capsys, monkeypatch):
     output = capsys.readouterr()
     result = json.loads(output.out)
     assert result["interrupted"] is True
-    assert 0 < result["n_evaluations"] <= 5
+    assert result["n_ladders"] == 5
     assert len(read_csv("logstar-film/positions.csv")) == result["n_found"]
     assert output.err == ""
 
@@ -336,18 +336,18 @@ def test_progress_before_any_success_shows_no_numbers():
 
 
 def test_warnings_are_one_line(film, capsys, monkeypatch):
-    count = QualityCount.__call__
+    sweep = LoGStarDetector.sweep
     calls = iter(range(100))
 
-    def fails_once(self, *args):
+    def fails_once(self, *args, **options):
         if next(calls) == 2:
             raise RuntimeError("out of paper")
-        return count(self, *args)
+        return sweep(self, *args, **options)
 
-    monkeypatch.setattr(QualityCount, "__call__", fails_once)
+    monkeypatch.setattr(LoGStarDetector, "sweep", fails_once)
     assert detect(film, *NUMBERS, *N_ITER) == 0
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("logstar: warning: 1 of 12 evaluations failed")
+    assert line.startswith("logstar: warning: 1 of ")
 
 
 def test_search_space_keeps_the_ladder_rising():

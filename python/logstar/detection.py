@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 import numpy as np
@@ -13,9 +13,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from . import _core
 from ._blob_log import blob_log
+from ._exact_front import Objectives, exact_front
 from ._scale_space import find_candidates, kernel_radius
 from ._threads import threads_of
 from ._validation import FloatArray, Image, as_image_list, check_integer, check_real
+from .candidates import ScaleSpaceCandidates
 from .exceptions import NoAtomsWarning
 from .metrics import detection_metrics
 
@@ -141,10 +143,7 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         self._check_parameters()
         images, _ = as_image_list(X)
         self._check_sizes(images)
-        spaced = np.geomspace if self.log_scale else np.linspace
-        self.sigmas_: FloatArray = spaced(
-            float(self.min_sigma), float(self.max_sigma), int(self.num_sigma)
-        )
+        self.sigmas_ = self._ladder()
         return self
 
     def detect(self, X: Images) -> Detections:
@@ -212,6 +211,64 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         """
         return self.fit(X, y).predict(X)
 
+    def sweep(
+        self,
+        X: Images,
+        y: Any = None,
+        *,
+        ranges: Mapping[str, Any],
+        scorers: Mapping[str, Any],
+    ) -> list[tuple[dict[str, float], dict[str, float]]]:
+        """Find the exact Pareto front over threshold and overlap, the other parameters as set.
+
+        Maxima of the scale space do not depend on these two: they are found once, and every
+        distinct outcome follows from them. `MOBOSearchCV` calls this for parameters named in its
+        `sweep`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_cols) or (n_images, n_rows, n_cols), or list of images
+            One image or a stack.
+        y : positions, counts, or sequences of such for a stack; default=None
+            As the scorers take it.
+        ranges : mapping of str to interval
+            Bounds for "threshold" and "overlap", as objects with attributes `low` and `high`.
+        scorers : mapping of str to reward
+            One `logstar.rewards.QualityCount` and one `logstar.rewards.ErrorRate`.
+
+        Returns
+        -------
+        front : list of (dict, dict)
+            Settings of threshold and overlap, each in the middle of the interval over which its
+            outcome is the same, and their scores by name, greater is better.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For other parameters, other scorers, and whatever `fit` and `detect` refuse.
+        """
+        if set(ranges) != {"threshold", "overlap"}:
+            raise ValueError(
+                f"threshold and overlap are swept, both or none; got {sorted(ranges)}."
+            )
+        self._check_parameters()
+        images, is_stack = as_image_list(X)
+        self._check_sizes(images)
+        references = y if y is None or is_stack else [y]
+        objectives = Objectives.of(scorers, images, references)
+        sigmas = self._ladder()
+        candidates = [
+            ScaleSpaceCandidates.from_image(
+                self._scaled(image, index),
+                sigmas,
+                threshold=ranges["threshold"].low,
+                exclude_border=self.exclude_border,
+                n_jobs=self.n_jobs,
+            )
+            for index, image in enumerate(images)
+        ]
+        return exact_front(candidates, objectives, ranges)
+
     def score(self, X: Images, y: Any = None) -> float:
         """F1 of the atoms found against reference positions, averaged over images.
 
@@ -240,6 +297,13 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         found = self.predict(X)
         pairs = zip(found, y, strict=True) if isinstance(found, list) else [(found, y)]
         return float(np.mean([detection_metrics(atoms, true).f1 for atoms, true in pairs]))
+
+    def _ladder(self) -> FloatArray:
+        spaced = np.geomspace if self.log_scale else np.linspace
+        ladder: FloatArray = spaced(
+            float(self.min_sigma), float(self.max_sigma), int(self.num_sigma)
+        )
+        return ladder
 
     def _detect(self, image: Image, index: int) -> FloatArray:
         found = find_candidates(

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from logstar.lattice import Lattice
 
-#: Enough: on the shipped micrograph, at either dose, 100 evaluations choose the same QC and ER.
-DEFAULT_N_ITER = 40
+#: All ladders that there are to try.
+DEFAULT_N_ITER = 9
 
 _DESCRIPTION = """\
 Find every atom in an atomically resolved micrograph, with no labels and no training: the
@@ -165,7 +165,8 @@ def _add_common(parser: Any, out: str) -> None:
         type=positive_integer,
         default=DEFAULT_N_ITER,
         metavar="N",
-        help="evaluations of the search (default %(default)s)",
+        help="ladders of sigmas to try, each with all thresholds and overlaps (default "
+        "%(default)s, all there are)",
     )
     group.add_argument(
         "--random-state",

@@ -117,6 +117,12 @@ class Run:
         figure.savefig(path, dpi=_DPI, bbox_inches="tight", pad_inches=0.1)
 
     @property
+    def _n_ladders(self) -> int:
+        """How many were tried, each with all thresholds and overlaps."""
+        settings = self.tuned.search.cv_results_["params"]
+        return len({(setting["min_sigma"], setting["max_sigma"]) for setting in settings})
+
+    @property
     def _n_tradeoffs(self) -> int:
         """Distinct points of the front: many settings may give the same atoms."""
         return len(np.unique(self.tuned.search.pareto_front_, axis=0))
@@ -138,7 +144,7 @@ class Run:
             "qc": tuned.qc,
             "er": tuned.er,
             "params": dict(tuned.search.best_params_),
-            "n_evaluations": int(tuned.search.n_evaluations_),
+            "n_ladders": self._n_ladders,
             "n_pareto": self._n_tradeoffs,
             "interrupted": bool(tuned.search.interrupted_),
             "truth": None if self.truth is None else asdict(self.truth),
@@ -169,7 +175,7 @@ class Run:
         steps = ", ".join(f"{step} {value:.2f} s" for step, value in self.seconds.items())
         lines += [
             ("parameters", parameters),
-            ("search", f"{search.n_evaluations_} evaluations{interrupted}"),
+            ("search", f"{self._n_ladders} ladders of sigmas{interrupted}"),
             ("front", f"{self._n_tradeoffs} trade-offs"),
             ("time", steps),
             *(("written" if i == 0 else "", str(p)) for i, p in enumerate(self.files.values())),

@@ -1,0 +1,140 @@
+"""The exact front over threshold and overlap, as the search sees it."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from logstar import Lattice, LoGStarDetector, MOBOSearchCV
+from logstar.datasets import make_scene
+from logstar.rewards import ErrorRate, QualityCount
+
+RANGES = {
+    "threshold": SimpleNamespace(low=0.005, high=0.4),
+    "overlap": SimpleNamespace(low=0.01, high=0.9),
+}
+SPACE = {
+    "max_sigma": [4.0, 5.0],
+    "threshold": (0.005, 0.4, "log-uniform"),
+    "overlap": (0.01, 0.9),
+}
+
+
+@pytest.fixture(scope="module")
+def scenes():
+    lattice = Lattice.perovskite(a=3.905, pixel_size=0.25)
+    return [
+        make_scene(lattice, shape=(90, 100), rotation=7 * i, noise=0.25, random_state=i)
+        for i in range(3)
+    ]
+
+
+@pytest.fixture
+def scorers(scenes):
+    lattice = scenes[0].lattice
+    return {"qc": QualityCount(lattice), "er": ErrorRate(lattice, lattice)}
+
+
+@pytest.fixture
+def detector():
+    return LoGStarDetector(min_sigma=1.0, max_sigma=4.0, num_sigma=8)
+
+
+def assert_front(front):
+    losses = np.array([[-scores["qc"], -scores["er"]] for _, scores in front])
+    for i, one in enumerate(losses):
+        for j, other in enumerate(losses):
+            assert i == j or not ((other <= one).all() and (other < one).any())
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_scores_are_those_of_the_detector_at_the_settings(scenes, scorers, detector, dtype):
+    image = scenes[0].image.astype(dtype)
+    front = detector.sweep(image, ranges=RANGES, scorers=scorers)
+    assert len(front) > 3
+    assert_front(front)
+    for setting, scores in front:
+        fitted = LoGStarDetector(**(detector.get_params() | setting)).fit(image)
+        for name, scorer in scorers.items():
+            assert scorer(fitted, image) == pytest.approx(scores[name], abs=1e-12)
+
+
+def test_no_setting_of_a_grid_beats_the_front(scenes, scorers, detector):
+    image = scenes[1].image
+    front = detector.sweep(image, ranges=RANGES, scorers=scorers)
+    found = np.array([[scores["qc"], scores["er"]] for _, scores in front])
+    for threshold in np.geomspace(0.005, 0.4, 12):
+        for overlap in np.linspace(0.01, 0.9, 6):
+            detector.set_params(threshold=threshold, overlap=overlap).fit(image)
+            scores = np.array([scorer(detector, image) for scorer in scorers.values()])
+            assert (found >= scores - 1e-12).all(axis=1).any()
+
+
+def test_stacks_are_scored_by_their_mean(scenes, scorers, detector):
+    stack = np.stack([scene.image for scene in scenes])
+    front = detector.sweep(stack, ranges=RANGES, scorers=scorers)
+    assert_front(front)
+    for setting, scores in front:
+        fitted = LoGStarDetector(**(detector.get_params() | setting)).fit(stack)
+        for name, scorer in scorers.items():
+            assert scorer(fitted, stack) == pytest.approx(scores[name], abs=1e-12)
+
+
+def test_counts_may_come_from_y(scenes, detector):
+    image, positions = scenes[0].image, scenes[0].positions
+    limit = scenes[0].lattice.distance_sum_threshold()
+    by_y = {"qc": QualityCount(), "er": ErrorRate(limit)}
+    by_number = {"qc": QualityCount(len(positions)), "er": ErrorRate(limit, len(positions))}
+    front = detector.sweep(image, positions, ranges=RANGES, scorers=by_y)
+    assert front == detector.sweep(image, ranges=RANGES, scorers=by_number)
+
+
+def test_the_search_takes_the_fronts_of_all_ladders(scenes, scorers, detector):
+    image = scenes[0].image
+    search = MOBOSearchCV(
+        detector,
+        SPACE,
+        scoring=scorers,
+        n_iter=2,
+        n_initial_points=2,
+        sweep=["threshold", "overlap"],
+        random_state=0,
+    ).fit(image)
+    assert {params["max_sigma"] for params in search.cv_results_["params"]} == {4.0, 5.0}
+    swept = [
+        detector.set_params(max_sigma=high).sweep(image, ranges=RANGES, scorers=scorers)
+        for high in (4.0, 5.0)
+    ]
+    assert search.n_evaluations_ == sum(map(len, swept))
+    scores = [scorer(search.best_estimator_, image) for scorer in scorers.values()]
+    assert scores == pytest.approx(list(search.best_score_.values()), abs=1e-12)
+
+
+def test_the_exact_front_dominates_that_of_two_hundred_evaluations(scenes, scorers, detector):
+    image = scenes[2].image
+    arguments = {"scoring": scorers, "random_state": 0, "refit": False}
+    space = SPACE | {"max_sigma": [4.0]}
+    sampled = MOBOSearchCV(detector, space, n_iter=200, n_initial_points=190, **arguments)
+    exact = MOBOSearchCV(detector, space, sweep=["threshold", "overlap"], **arguments)
+    sampled.fit(image)
+    exact.fit(image)
+    for point in sampled.pareto_front_:
+        assert (exact.pareto_front_ <= point + 1e-12).all(axis=1).any()
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"ranges": {"threshold": RANGES["threshold"]}}, ValueError, "are swept, both or none"),
+        ({"scorers": {"qc": QualityCount(9)}}, TypeError, "one QualityCount and one ErrorRate"),
+        ({"scorers": {"f1": len, "qc": QualityCount(9)}}, TypeError, "Leave `sweep` empty"),
+        ({"X": np.ones((90, 90))}, ValueError, "image 0 is constant"),
+        ({"X": np.ones((4, 4))}, ValueError, "smaller than the reach"),
+    ],
+)
+def test_bad_input_is_refused(scenes, scorers, detector, change, error, message):
+    arguments = {"X": scenes[0].image, "ranges": RANGES, "scorers": scorers} | change
+    with pytest.raises(error, match=message):
+        detector.sweep(**arguments)
