@@ -106,6 +106,10 @@ def hypervolume_trace(losses: ArrayLike, ref_point: ArrayLike) -> FloatArray:
     front = points[:0]
     volume = 0.0
     for i, point in enumerate(points):
+        trace[i] = volume
+        # Most points add nothing, which is told without sorting.
+        if (front <= point).all(axis=1).any():
+            continue
         candidate = np.vstack([front, point])
         kept = is_non_dominated(candidate)
         if kept[-1]:

@@ -9,8 +9,8 @@
 //! |---|---|---|
 //! | [`CandidateSet::kept`] | those that pruning keeps at a setting | one pass in claim order |
 //! | [`CandidateSet::evaluate`] | their number, and how many are crowded | lists of neighbours |
-//! | [`CandidateSet::grid`] | the same for all of many settings | a [`pass`] per overlap |
-//! | [`CandidateSet::front`] | the settings that no other dominates | a [`pass`] per overlap |
+//! | [`CandidateSet::grid`] | the same for all of many settings | a pass per overlap |
+//! | [`CandidateSet::front`] | the settings that no other dominates | a pass per overlap |
 //!
 //! Results equal those of [`crate::prune::by_scale`] on the candidates above the threshold and of
 //! [`crate::neighbors::distance_sums`] on the survivors, to the bit.

@@ -239,7 +239,7 @@ fn many_candidates_per_atom_exhaust_the_lists() {
     candidates.sort_by(|a, b| b.1.total_cmp(&a.1));
     let candidates: Candidates = candidates.into_iter().unzip();
     let set = set_of(&candidates);
-    let thresholds: Vec<f64> = set.response_breakpoints().into_iter().step_by(97).collect();
+    let thresholds: Vec<f64> = set.response_breakpoints().into_iter().step_by(397).collect();
     let overlaps = [0.0, 0.1, 0.5, 0.9];
     for rule in [(4, 110.0), (4, 1e4), (2, 40.0), (40, 3000.0), (90, 1e9)] {
         let crowding = Crowding::new(rule.0, rule.1).unwrap();
