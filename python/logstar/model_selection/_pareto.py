@@ -40,6 +40,9 @@ def is_non_dominated(losses: ArrayLike) -> NDArray[np.bool_]:
     points = _as_table(losses)
     mask: NDArray[np.bool_] = np.isfinite(points).all(axis=1)  # type: ignore[assignment] # 2-D
     finite = points[mask]
+    if points.shape[1] == 2:
+        mask[mask] = _non_dominated_pairs(finite)
+        return mask
     # In lexicographic order a point can be dominated only by an earlier one, so each point is
     # compared with the front found so far: O(n * front), and memory stays linear.
     on_front = np.zeros(len(finite), dtype=np.bool_)
@@ -54,6 +57,23 @@ def is_non_dominated(losses: ArrayLike) -> NDArray[np.bool_]:
             n_front += 1
             on_front[index] = True
     mask[mask] = on_front
+    return mask
+
+
+def _non_dominated_pairs(points: FloatArray) -> NDArray[np.bool_]:
+    """Tell which of finite points with two objectives are on the front, by a sort alone.
+
+    An exact front has a thousand points, a search over several of them ten times as many.
+    """
+    order = np.lexsort((points[:, 1], points[:, 0]))
+    first, second = points[order].T
+    # Before each group of points equal in the first objective: the least second one so far.
+    starts = np.concatenate([[True], first[1:] > first[:-1]]) if len(first) else first > 0
+    group = np.cumsum(starts) - 1
+    least_before = np.concatenate([[np.inf], np.minimum.accumulate(second)])[:-1][starts]
+    least_within = second[starts]
+    mask = np.empty(len(points), dtype=np.bool_)
+    mask[order] = (second < least_before[group]) & (second == least_within[group])
     return mask
 
 

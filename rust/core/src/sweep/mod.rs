@@ -151,12 +151,16 @@ impl CandidateSet {
         rule: &Crowding,
     ) -> Result<Counts, SweepError> {
         self.check_overlaps(&[overlap])?;
-        let kept = self.kept_of(self.n_above(threshold), overlap);
+        Ok(self.counts_of(self.n_above(threshold), overlap, rule))
+    }
+
+    fn counts_of(&self, n_above: usize, overlap: f64, rule: &Crowding) -> Counts {
+        let kept = self.kept_of(n_above, overlap);
         let ids = ids_of(&kept);
         let (places, question, mut found) = (self.places(), rule.among(ids.len()), Vec::new());
         let decide = |id: u32| places.decide(id as usize, &kept, &question, &mut found);
         let crowded = ids.iter().copied().map(decide).filter(|decision| decision.crowded).count();
-        Ok(Counts { kept: ids.len(), crowded })
+        Counts { kept: ids.len(), crowded }
     }
 
     /// [`Self::evaluate`] for every threshold with every overlap: all overlaps of the first
@@ -184,8 +188,7 @@ impl CandidateSet {
                 pass.restart(overlap);
                 let mut column = vec![Counts::default(); above.len()];
                 for &row in &rising {
-                    pass.insert_up_to(above[row]);
-                    column[row] = pass.counts();
+                    column[row] = pass.counts_among(above[row]);
                 }
                 column
             },

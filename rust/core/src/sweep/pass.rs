@@ -7,7 +7,7 @@
 //! * Whether a candidate is crowded was decided on some evidence. A change within it makes the
 //!   candidate stale, and only the stale ones are decided anew.
 //!
-//! Many candidates at once are inserted faster by starting anew.
+//! Where many candidates come at once, all of them are decided anew.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -16,8 +16,8 @@ use super::cells::squared_distance;
 use super::crowding::{Crowding, Evidence};
 use super::{CandidateSet, Counts, ids_of};
 
-/// Inserting more than this share of all candidates at once takes longer one by one than anew.
-const MANY: f64 = 1.0 / 128.0;
+/// Following more than this share of all candidates one by one takes longer than deciding anew.
+const MANY: f64 = 1.0 / 64.0;
 
 /// So many are compared one by one; more are looked up by place.
 const FEW_FAR: usize = 32;
@@ -26,6 +26,8 @@ pub(super) struct Pass<'a> {
     set: &'a CandidateSet,
     rule: &'a Crowding,
     overlap: f64,
+    /// How many were last asked about, and how many have been followed.
+    n_above: usize,
     n_inserted: usize,
     inserted: Vec<bool>,
     kept: Vec<bool>,
@@ -52,6 +54,7 @@ impl<'a> Pass<'a> {
             set,
             rule,
             overlap: 1.0,
+            n_above: 0,
             n_inserted: 0,
             inserted: vec![false; len],
             kept: vec![false; len],
@@ -71,6 +74,7 @@ impl<'a> Pass<'a> {
     /// Empties the pass for another overlap.
     pub(super) fn restart(&mut self, overlap: f64) {
         self.overlap = overlap;
+        self.n_above = 0;
         self.n_inserted = 0;
         self.inserted.fill(false);
         self.kept.fill(false);
@@ -83,11 +87,27 @@ impl<'a> Pass<'a> {
         self.far.clear();
     }
 
+    /// The counts among the strongest so many, which must not fall from one question to the next.
+    pub(super) fn counts_among(&mut self, n_above: usize) -> Counts {
+        let step = n_above.saturating_sub(self.n_above);
+        self.n_above = n_above;
+        if self.is_many(step) {
+            // The next step is likely to be as large: nothing is noted for it.
+            return self.set.counts_of(n_above, self.overlap, self.rule);
+        }
+        self.insert_up_to(n_above);
+        self.counts()
+    }
+
+    fn is_many(&self, n_candidates: usize) -> bool {
+        n_candidates as f64 > MANY * self.set.len() as f64
+    }
+
     /// Inserts the strongest candidates up to this number; whether that changes what is kept.
     pub(super) fn insert_up_to(&mut self, n_above: usize) -> bool {
         let inserted = self.n_inserted..n_above;
         self.n_inserted = self.n_inserted.max(n_above);
-        if inserted.len() as f64 > MANY * self.set.len() as f64 {
+        if self.is_many(inserted.len()) {
             return self.start_with(n_above);
         }
         let mut changed = false;
