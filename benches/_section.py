@@ -65,7 +65,7 @@ class Plan:
 
 
 FULL = Plan(
-    blob_log={256: 9, 512: 7, 1024: 5, 2048: 3, 4096: 3},
+    blob_log={256: 9, 512: 7, 1024: 5, 2048: 3, 4096: 2},
     side_rounds=3,
     hard=("256d", "256n"),
     wide_size=512,

@@ -1,0 +1,66 @@
+"""Section of the report on candidates that are kept and asked at many settings."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from _inputs import named_scene
+from _pairs import in_unit
+from _section import Figure, Plan, Section
+from _tuning import expectation
+from logstar.candidates import ScaleSpaceCandidates
+
+SIGMAS = np.linspace(1, 6, 10)
+_FLOOR = 0.01
+_THRESHOLDS = np.geomspace(_FLOOR, 0.4, 64)
+_OVERLAPS = np.linspace(0.01, 0.9, 64)
+_TYPICAL = (0.03, 0.5)
+
+
+def measure(plan: Plan) -> Iterator[Section]:
+    section = Section(
+        "`ScaleSpaceCandidates`: QC and ER at many settings",
+        ["image", "candidates", "finding them", "one evaluation", "64 x 64 grid", "exact front"],
+        "Two threads for what can use them; one evaluation at threshold 0.03 and overlap 0.5. The "
+        "front is over all distinct thresholds and overlaps, 64 of these at 2048 px. Medians.",
+    )
+    for name in (str(size) for size in (256, 2048) if size in plan.blob_log):
+        section.rows.append(_row(name, section))
+    yield section
+
+
+def _row(name: str, section: Section) -> list[str]:
+    scene = named_scene(name)
+    expected = expectation(scene)
+    rule = {"n_expected": expected.n_expected, "distance_sum": expected.distance_sum}
+    small = scene.image.size < 1_000_000
+
+    def find() -> ScaleSpaceCandidates:
+        return ScaleSpaceCandidates.from_image(scene.image, SIGMAS, threshold=_FLOOR, n_jobs=2)
+
+    found = find()
+    finding = _median(find, 5)
+    # A thousand calls a round: one takes as long as reading the clock.
+    calls = 1000 if small else 20
+    evaluation = (
+        _median(lambda: [found.objectives(*_TYPICAL, **rule) for _ in range(calls)], 5) / calls
+    )
+    grid = _median(lambda: found.objective_grid(_THRESHOLDS, _OVERLAPS, **rule), 5 if small else 3)
+    ranges = {"threshold_range": (_FLOOR, 0.4), "max_overlaps": None if small else 64}
+    front = _median(lambda: found.pareto_front(**rule, **ranges), 3)
+    section.figures["evaluation", int(name)] = Figure(1e6 * evaluation, in_unit(evaluation))
+    section.figures["grid", int(name)] = Figure(1e3 * grid, in_unit(grid))
+    times = [in_unit(seconds) for seconds in (finding, evaluation, grid, front)]
+    return [f"{name} px", f"{len(found):,}", *times]
+
+
+def _median(work: Callable[[], object], rounds: int) -> float:
+    seconds = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - start)
+    return float(np.median(seconds))
