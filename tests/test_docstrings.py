@@ -11,6 +11,7 @@ import pytest
 
 #: Modules whose public names are the package's.
 PUBLIC_MODULES = [
+    "logstar.candidates",
     "logstar.datasets",
     "logstar.detection",
     "logstar.inspection",
