@@ -32,9 +32,8 @@ def blob_log(
     """Find bright blobs in an image by the Laplacian of Gaussian.
 
     A drop-in for `skimage.feature.blob_log` of scikit-image 0.26: the same signature and, for 2-D
-    images, the same values, order, type and shape, to the bit for images computed in float64. In
-    float32 images (and float16, which is computed in float32) responses agree to rounding.
-    Images of other dimensions are handed over to scikit-image.
+    images, the same values, order, type and shape, to the bit, in float64 as in float32. Images of
+    other dimensions are handed over to scikit-image.
 
     Parameters
     ----------

@@ -129,7 +129,8 @@ class MOBOSearchCV(BaseSearchCV):  # type: ignore[misc] # scikit-learn ships no 
     best_estimator_ : estimator
         Fitted with it to all data; not with ``refit=False``.
     n_evaluations_ : int
-        Fewer than `n_iter` if the space was exhausted or the search ended early.
+        Rows of `cv_results_`. Where parameters are swept, as many as the fronts hold; else
+        `n_iter`, or fewer if the space was exhausted or the search ended early.
     interrupted_ : bool
         Whether the search was ended by Ctrl-C. What was evaluated until then is kept.
     scorer_ : callable or dict of str to callable

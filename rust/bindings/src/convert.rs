@@ -1,6 +1,5 @@
 //! From NumPy arrays to the core's plain types and back.
 
-use logstar_core::Error;
 use logstar_core::blob::{Blob, Candidate};
 use logstar_core::image::{Image, Pixel};
 use logstar_core::scale_space::{AxisKernels, HalfKernel, Scale};
@@ -9,16 +8,9 @@ use numpy::{Element, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-/// An image in one of the precisions that are computed in.
+/// An image, or a table of blobs, in one of the precisions that are computed in.
 #[derive(FromPyObject)]
-pub(crate) enum ImageArray<'py> {
-    Double(PyReadonlyArray2<'py, f64>),
-    Single(PyReadonlyArray2<'py, f32>),
-}
-
-/// A table of blobs in one of the precisions that are computed in.
-#[derive(FromPyObject)]
-pub(crate) enum Blobs<'py> {
+pub(crate) enum Floats<'py> {
     Double(PyReadonlyArray2<'py, f64>),
     Single(PyReadonlyArray2<'py, f32>),
 }
@@ -34,7 +26,7 @@ pub(crate) type ScaleKernels<'py> = (
 );
 
 #[allow(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
-pub(crate) fn to_value_error(error: Error) -> PyErr {
+pub(crate) fn to_value_error(error: impl std::error::Error) -> PyErr {
     PyValueError::new_err(error.to_string())
 }
 

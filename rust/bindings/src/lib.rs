@@ -22,7 +22,7 @@ use logstar_core::{neighbors, order, prune, scale_space};
 use numpy::{PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 
-use convert::{Blobs, ImageArray, ScaleKernels, to_value_error};
+use convert::{Floats, ScaleKernels, to_value_error};
 
 /// Candidates `(row, col, scale)` and their responses.
 type Candidates<'py> = (Bound<'py, PyArray2<i64>>, Bound<'py, PyArray1<f64>>);
@@ -32,7 +32,7 @@ type Candidates<'py> = (Bound<'py, PyArray2<i64>>, Bound<'py, PyArray1<f64>>);
 #[pyo3(signature = (image, ladder, threshold, border, n_threads, instruction_set=None))]
 fn find_candidates<'py>(
     py: Python<'py>,
-    image: ImageArray<'py>,
+    image: Floats<'py>,
     ladder: Vec<ScaleKernels<'py>>,
     threshold: Option<f64>,
     border: (usize, usize),
@@ -44,11 +44,11 @@ fn find_candidates<'py>(
     let instruction_set = convert::instruction_set(instruction_set)?;
     let resources = Resources { threads: n_threads, instruction_set };
     let found = match image {
-        ImageArray::Double(image) => {
+        Floats::Double(image) => {
             let image = convert::image(&image)?;
             py.detach(|| scale_space::find_candidates(&image, &ladder, query, resources))
         }
-        ImageArray::Single(image) => {
+        Floats::Single(image) => {
             let image = convert::image(&image)?;
             py.detach(|| scale_space::find_candidates(&image, &ladder, query, resources))
         }
@@ -83,15 +83,15 @@ fn prune_by_scale<'py>(
 #[pyfunction]
 fn prune_compatible<'py>(
     py: Python<'py>,
-    blobs: Blobs<'py>,
+    blobs: Floats<'py>,
     max_overlap: f64,
 ) -> PyResult<(Bound<'py, PyArray1<bool>>, usize)> {
     let verdict = match blobs {
-        Blobs::Double(blobs) => {
+        Floats::Double(blobs) => {
             let blobs = convert::blobs(&blobs)?;
             py.detach(|| prune::compatible(&blobs, max_overlap))
         }
-        Blobs::Single(blobs) => {
+        Floats::Single(blobs) => {
             let blobs = convert::blobs(&blobs)?;
             py.detach(|| prune::compatible(&blobs, max_overlap as f32))
         }
@@ -104,16 +104,16 @@ fn prune_compatible<'py>(
 #[pyfunction]
 fn prune_in_order<'py>(
     py: Python<'py>,
-    blobs: Blobs<'py>,
+    blobs: Floats<'py>,
     pairs: Vec<(usize, usize)>,
     max_overlap: f64,
 ) -> PyResult<Bound<'py, PyArray1<bool>>> {
     let kept = match blobs {
-        Blobs::Double(blobs) => {
+        Floats::Double(blobs) => {
             let blobs = convert::blobs(&blobs)?;
             py.detach(|| prune::in_order(&blobs, pairs, max_overlap))
         }
-        Blobs::Single(blobs) => {
+        Floats::Single(blobs) => {
             let blobs = convert::blobs(&blobs)?;
             py.detach(|| prune::in_order(&blobs, pairs, max_overlap as f32))
         }
@@ -124,17 +124,13 @@ fn prune_in_order<'py>(
 
 /// The intensities at these ranks, from 0, if all pixels were sorted.
 #[pyfunction]
-fn order_statistics(
-    py: Python<'_>,
-    image: ImageArray<'_>,
-    ranks: Vec<usize>,
-) -> PyResult<Vec<f64>> {
+fn order_statistics(py: Python<'_>, image: Floats<'_>, ranks: Vec<usize>) -> PyResult<Vec<f64>> {
     Ok(match image {
-        ImageArray::Double(image) => {
+        Floats::Double(image) => {
             let image = convert::image(&image)?;
             py.detach(|| order::order_statistics(&image, &ranks))
         }
-        ImageArray::Single(image) => {
+        Floats::Single(image) => {
             let image = convert::image(&image)?;
             let values = py.detach(|| order::order_statistics(&image, &ranks));
             values.into_iter().map(f64::from).collect()

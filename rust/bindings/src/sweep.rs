@@ -2,12 +2,11 @@
 
 use std::num::NonZeroUsize;
 
-use logstar_core::sweep::{self, Crowding, SweepError, ThresholdRange};
+use logstar_core::sweep::{self, Crowding, ThresholdRange};
 use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use crate::convert;
+use crate::convert::{self, to_value_error};
 
 /// Settings and what they give: thresholds, overlaps, numbers of kept and of crowded.
 type Front<'py> = (
@@ -148,9 +147,4 @@ impl CandidateSet {
             PyArray1::from_iter(py, front.iter().map(|setting| setting.counts.crowded as i64)),
         ))
     }
-}
-
-#[allow(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
-fn to_value_error(error: SweepError) -> PyErr {
-    PyValueError::new_err(error.to_string())
 }
