@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any, SupportsIndex, TypeAlias
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _core
+from ._pair_order import pairs_in_scipy_order
 from ._scale_space import find_candidates
 from ._threads import all_threads
 from ._validation import Image, as_image
@@ -195,23 +195,12 @@ def _prune(blobs: NDArray[np.floating[Any]], overlap: float) -> NDArray[np.float
     table = blobs[:, [0, 1, -1, -1]] if blobs.shape[1] == 3 else blobs
     # Blobs without extent and a negative overlap reach rules that only the loop itself has.
     if overlap >= 0 and (table[:, 2:] > 0).all():
-        survives, n_undecided = _core.prune_compatible(table, overlap)
-        if n_undecided == 0:
-            return blobs[survives]
-    pairs = _pairs_in_scipy_order(blobs)
-    if not pairs:
+        survives, replayed = _core.prune_compatible(table, overlap)
+        if replayed.any():
+            pairs = pairs_in_scipy_order(blobs, replayed)
+            survives[replayed] = _core.prune_in_order(table, pairs, overlap)[replayed]
+        return blobs[survives]
+    pairs = pairs_in_scipy_order(blobs)
+    if len(pairs) == 0:
         return blobs
     return blobs[_core.prune_in_order(table, pairs, overlap)]
-
-
-def _pairs_in_scipy_order(blobs: NDArray[np.floating[Any]]) -> list[tuple[int, int]]:
-    """Pairs of blobs near one another, in the order in which scikit-image meets them.
-
-    That is the iteration order of the set that SciPy returns: settled for one build of CPython
-    and SciPy, but specified nowhere, so it has to come from them.
-    """
-    from scipy.spatial import cKDTree  # noqa: PLC0415 - rarely needed
-
-    n_sigmas = blobs.shape[1] - 2
-    reach = 2 * blobs[:, -n_sigmas:].max() * math.sqrt(2)
-    return list(cKDTree(blobs[:, :2]).query_pairs(reach))

@@ -16,6 +16,7 @@ __all__ = [
     "prune_by_scale",
     "prune_compatible",
     "prune_in_order",
+    "set_order",
 ]
 
 __version__: str
@@ -37,10 +38,15 @@ def order_statistics(image: _Floats, ranks: Sequence[int]) -> list[float]: ...
 def prune_by_scale(
     blobs: NDArray[np.float64], responses: NDArray[np.float64], max_overlap: float
 ) -> NDArray[np.bool_]: ...
-def prune_compatible(blobs: _Floats, max_overlap: float) -> tuple[NDArray[np.bool_], int]: ...
+def prune_compatible(
+    blobs: _Floats, max_overlap: float
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]: ...
 def prune_in_order(
-    blobs: _Floats, pairs: Sequence[tuple[int, int]], max_overlap: float
+    blobs: _Floats, pairs: NDArray[np.int64], max_overlap: float
 ) -> NDArray[np.bool_]: ...
+def set_order(
+    pairs: NDArray[np.int64], marked: NDArray[np.bool_] | None = None
+) -> NDArray[np.int64]: ...
 def distance_sums(
     points: NDArray[np.float64], n_neighbors: int, n_threads: int
 ) -> NDArray[np.float64]: ...

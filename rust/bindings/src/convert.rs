@@ -67,28 +67,49 @@ pub(crate) fn ladder(scales: &[ScaleKernels<'_>]) -> PyResult<Vec<Scale>> {
 }
 
 pub(crate) fn blobs<T: Copy + Element>(array: &PyReadonlyArray2<'_, T>) -> PyResult<Vec<Blob<T>>> {
-    let rows = table::<T, 4>(array, "blobs")?;
-    Ok(rows
-        .into_iter()
-        .map(|[row, col, sigma_row, sigma_col]| Blob { row, col, sigma_row, sigma_col })
-        .collect())
+    table(array, "blobs", |[row, col, sigma_row, sigma_col]| Blob {
+        row,
+        col,
+        sigma_row,
+        sigma_col,
+    })
 }
 
 pub(crate) fn points(array: &PyReadonlyArray2<'_, f64>) -> PyResult<Vec<[f64; 2]>> {
-    table::<f64, 2>(array, "points")
+    table(array, "points", |point| point)
 }
 
-fn table<T: Copy + Element, const COLS: usize>(
+/// Pairs of indices. An index that 32 bits do not hold, or that is none, becomes the largest that
+/// they hold, which no list of blobs reaches.
+pub(crate) fn pairs(array: &PyReadonlyArray2<'_, i64>) -> PyResult<Vec<[u32; 2]>> {
+    table(array, "pairs", |pair: [i64; 2]| pair.map(|i| u32::try_from(i).unwrap_or(u32::MAX)))
+}
+
+pub(crate) fn pair_table<'py>(
+    py: Python<'py>,
+    pairs: &[[u32; 2]],
+) -> PyResult<Bound<'py, PyArray2<i64>>> {
+    let flat: Vec<i64> = pairs.iter().flatten().map(|&index| i64::from(index)).collect();
+    numpy::PyArray1::from_vec(py, flat).reshape([pairs.len(), 2])
+}
+
+fn table<T: Copy + Element, R, const COLS: usize>(
     array: &PyReadonlyArray2<'_, T>,
     name: &str,
-) -> PyResult<Vec<[T; COLS]>> {
+    of_row: impl Fn([T; COLS]) -> R,
+) -> PyResult<Vec<R>> {
     let view = array.as_array();
     if view.ncols() != COLS {
         let got = view.ncols();
         let message = format!("{name} must have {COLS} columns, got {got}");
         return Err(PyValueError::new_err(message));
     }
-    Ok(view.rows().into_iter().map(|row| std::array::from_fn(|col| row[col])).collect())
+    // Rows of strided memory take several times as long.
+    Ok(if let Some(flat) = view.as_slice() {
+        flat.as_chunks().0.iter().copied().map(of_row).collect()
+    } else {
+        view.rows().into_iter().map(|row| of_row(std::array::from_fn(|col| row[col]))).collect()
+    })
 }
 
 pub(crate) fn candidate_places<'py>(

@@ -27,6 +27,9 @@ use convert::{Floats, ScaleKernels, to_value_error};
 /// Candidates `(row, col, scale)` and their responses.
 type Candidates<'py> = (Bound<'py, PyArray2<i64>>, Bound<'py, PyArray1<f64>>);
 
+/// Which blobs survive, and which of them are to be replayed.
+type Verdict<'py> = (Bound<'py, PyArray1<bool>>, Bound<'py, PyArray1<bool>>);
+
 /// Maxima of the Laplacian-of-Gaussian scale space over (row, column, scale), strongest first.
 #[pyfunction]
 #[pyo3(signature = (image, ladder, threshold, border, n_threads, instruction_set=None))]
@@ -79,13 +82,13 @@ fn prune_by_scale<'py>(
     Ok(PyArray1::from_vec(py, kept.map_err(to_value_error)?))
 }
 
-/// Which blobs scikit-image's rule keeps, and how many only the order of the pairs decides.
+/// Which blobs scikit-image's rule keeps, and between which the order of the pairs decides.
 #[pyfunction]
 fn prune_compatible<'py>(
     py: Python<'py>,
     blobs: Floats<'py>,
     max_overlap: f64,
-) -> PyResult<(Bound<'py, PyArray1<bool>>, usize)> {
+) -> PyResult<Verdict<'py>> {
     let verdict = match blobs {
         Floats::Double(blobs) => {
             let blobs = convert::blobs(&blobs)?;
@@ -97,7 +100,7 @@ fn prune_compatible<'py>(
         }
     }
     .map_err(to_value_error)?;
-    Ok((PyArray1::from_vec(py, verdict.survives), verdict.n_undecided))
+    Ok((PyArray1::from_vec(py, verdict.survives), PyArray1::from_vec(py, verdict.replayed)))
 }
 
 /// Which blobs scikit-image's loop keeps when it meets the pairs in this order.
@@ -105,9 +108,11 @@ fn prune_compatible<'py>(
 fn prune_in_order<'py>(
     py: Python<'py>,
     blobs: Floats<'py>,
-    pairs: Vec<(usize, usize)>,
+    pairs: PyReadonlyArray2<'py, i64>,
     max_overlap: f64,
 ) -> PyResult<Bound<'py, PyArray1<bool>>> {
+    let pairs = convert::pairs(&pairs)?;
+    let pairs = pairs.into_iter().map(|pair| pair.map(|i| i as usize)).map(<(_, _)>::from);
     let kept = match blobs {
         Floats::Double(blobs) => {
             let blobs = convert::blobs(&blobs)?;
@@ -120,6 +125,28 @@ fn prune_in_order<'py>(
     }
     .map_err(to_value_error)?;
     Ok(PyArray1::from_vec(py, kept))
+}
+
+/// Pairs in the order in which a set yields them that they were added to in the given order.
+///
+/// Only pairs between two of the marked numbers, if numbers are marked.
+#[pyfunction]
+#[pyo3(signature = (pairs, marked=None))]
+fn set_order<'py>(
+    py: Python<'py>,
+    pairs: PyReadonlyArray2<'py, i64>,
+    marked: Option<PyReadonlyArray1<'py, bool>>,
+) -> PyResult<Bound<'py, PyArray2<i64>>> {
+    let pairs = convert::pairs(&pairs)?;
+    let marked = marked.map(|marked| marked.as_array().to_vec());
+    let ordered = py.detach(|| match marked {
+        None => prune::set_order(&pairs, |_| true),
+        Some(marked) => {
+            let is_marked = |index: u32| marked.get(index as usize).copied().unwrap_or(false);
+            prune::set_order(&pairs, |[first, second]| is_marked(first) && is_marked(second))
+        }
+    });
+    convert::pair_table(py, &ordered)
 }
 
 /// The intensities at these ranks, from 0, if all pixels were sorted.
@@ -159,7 +186,7 @@ mod _core {
     #[pymodule_export]
     use super::{
         distance_sums, find_candidates, instruction_sets, order_statistics, prune_by_scale,
-        prune_compatible, prune_in_order,
+        prune_compatible, prune_in_order, set_order,
     };
 
     #[pymodule_init]

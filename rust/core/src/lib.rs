@@ -25,6 +25,7 @@ pub mod scale_space;
 pub mod simd;
 pub mod sweep;
 
+mod cells;
 mod parallel;
 
 pub use error::{Error, Result};

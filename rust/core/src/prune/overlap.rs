@@ -17,6 +17,8 @@ pub trait Precision:
     + Div<Output = Self>
     + Neg<Output = Self>
 {
+    /// Half the distance from 1 to the next value.
+    const ROUNDOFF: f64;
     /// The nearest value of this type.
     fn from_f64(value: f64) -> Self;
     /// The square root, correctly rounded.
@@ -30,6 +32,8 @@ pub trait Precision:
 }
 
 impl Precision for f64 {
+    const ROUNDOFF: f64 = f64::EPSILON / 2.0;
+
     fn from_f64(value: f64) -> Self {
         value
     }
@@ -42,6 +46,8 @@ impl Precision for f64 {
 }
 
 impl Precision for f32 {
+    const ROUNDOFF: f64 = f32::EPSILON as f64 / 2.0;
+
     fn from_f64(value: f64) -> Self {
         value as Self
     }

@@ -6,10 +6,10 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering as Memory};
 
 use super::SweepError;
-use super::cells::{Cells, squared_distance};
 use crate::blob::Blob;
+use crate::cells::Cells;
 use crate::parallel;
-use crate::prune::overlap_fraction;
+use crate::prune::{Rivals, overlap_fraction};
 
 /// The most overlapping pairs that are held: 12 bytes each, so 400 MB.
 pub(super) const MAX_PAIRS: usize = 1 << 25;
@@ -50,20 +50,15 @@ impl Claims {
         threads: NonZeroUsize,
     ) -> Result<Self, SweepError> {
         let order = claim_order(candidates);
-        let mut rank = vec![0; order.len()];
-        for (place, &id) in order.iter().enumerate() {
-            rank[id as usize] = place as u32;
-        }
-        let reaches = reaches(candidates.blobs, &order);
+        let rivals = Rivals::new(candidates.blobs, candidates.points, cells, &order);
         let n_pairs = AtomicUsize::new(0);
         let starts: Vec<usize> = (0..order.len()).step_by(PER_TASK).collect();
         let found = parallel::map(&starts, threads, |&start| {
             let ids = start..(start + PER_TASK).min(order.len());
-            let search = Search { candidates, cells, rank: &rank, reaches: &reaches, least };
             let mut found = Found::default();
             for id in ids {
                 let before = found.pairs.len();
-                search.victims_of(id, &mut found.pairs);
+                victims_of(id, candidates.blobs, &rivals, least, &mut found.pairs);
                 found.counts.push((found.pairs.len() - before) as u32);
                 // So that what is held stays bounded even where the limit is far exceeded.
                 let added = found.pairs.len() - before;
@@ -89,6 +84,7 @@ impl Claims {
         let victims = pairs().map(|pair| pair.1).collect();
         let has_victims = |&&id: &&u32| starts[id as usize] < starts[id as usize + 1];
         let claimants = order.iter().filter(has_victims).copied().collect();
+        let rank = rivals.rank;
         Ok(Self { order, rank, claimants, starts, overlaps, victims })
     }
 
@@ -117,41 +113,22 @@ struct Found {
     pairs: Vec<(f64, u32)>,
 }
 
-struct Search<'a> {
-    candidates: &'a Numbered<'a>,
-    cells: &'a Cells,
-    rank: &'a [u32],
-    reaches: &'a [f64],
+/// Appends those that the candidate may remove.
+fn victims_of(
+    id: usize,
+    blobs: &[Blob<f64>],
+    rivals: &Rivals<'_, f64>,
     least: f64,
-}
-
-impl Search<'_> {
-    /// Appends those that the candidate may remove.
-    fn victims_of(&self, id: usize, pairs: &mut Vec<(f64, u32)>) {
-        let Numbered { blobs, points, .. } = *self.candidates;
-        let (claimant, point, start) = (&blobs[id], points[id], pairs.len());
-        for other in self.cells.around(point, self.reaches[id]).spans().flatten() {
-            if self.rank[other] <= self.rank[id] {
-                continue;
-            }
-            let victim = &blobs[other];
-            // Spares the divisions of the exact test; the margin covers its rounding.
-            let radii = claimant.sigma_col + victim.sigma_col;
-            let apart = squared_distance(point, points[other]) > 2.000_001 * radii * radii;
-            if apart && is_round(claimant) && is_round(victim) {
-                continue;
-            }
-            let overlap = overlap_fraction(claimant, victim);
-            if overlap > self.least {
-                pairs.push((overlap, other as u32));
-            }
+    pairs: &mut Vec<(f64, u32)>,
+) {
+    let start = pairs.len();
+    for other in rivals.of(id) {
+        let overlap = overlap_fraction(&blobs[id], &blobs[other]);
+        if overlap > least {
+            pairs.push((overlap, other as u32));
         }
-        pairs[start..].sort_unstable_by(|a, b| descending(a.0, b.0).then(a.1.cmp(&b.1)));
     }
-}
-
-fn is_round(blob: &Blob<f64>) -> bool {
-    blob.sigma_row == blob.sigma_col
+    pairs[start..].sort_unstable_by(|a, b| descending(a.0, b.0).then(a.1.cmp(&b.1)));
 }
 
 /// The order of `prune::by_scale`.
@@ -168,26 +145,6 @@ fn claim_order(candidates: &Numbered<'_>) -> Vec<u32> {
             .then_with(|| indices[i].cmp(&indices[j]))
     });
     order
-}
-
-/// For each candidate the distance beyond which it removes none.
-///
-/// Its victims are not larger than it; the unit in which the overlap is measured is the larger
-/// one's sigmas, or, among equals, the victim's, which in the other direction may be any.
-fn reaches(blobs: &[Blob<f64>], order: &[u32]) -> Vec<f64> {
-    let mut reaches = vec![0.0; blobs.len()];
-    let sigma = |id: u32| blobs[id as usize].sigma_col;
-    for equals in order.chunk_by(|&a, &b| sigma(a) == sigma(b)) {
-        let largest = equals
-            .iter()
-            .map(|&id| blobs[id as usize].sigma_row.max(sigma(id)))
-            .fold(0.0, f64::max);
-        for &id in equals {
-            // The margin covers the rounding of the overlap's own test of distance.
-            reaches[id as usize] = 2.000_001 * std::f64::consts::SQRT_2 * largest;
-        }
-    }
-    reaches
 }
 
 fn descending(a: f64, b: f64) -> Ordering {

@@ -1,9 +1,9 @@
 //! Whether a kept candidate is closer to its neighbours than is allowed.
 
 use super::SweepError;
-use super::cells::{Cells, squared_distance};
 use super::nearest::Nearest;
 use crate::Error;
+use crate::cells::{Cells, squared_distance};
 
 /// When a candidate is crowded: its distances to its `n_neighbors` nearest kept others, summed
 /// from the nearest outwards, come to less than `distance_sum`. Where there are fewer others,

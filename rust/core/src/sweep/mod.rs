@@ -15,7 +15,6 @@
 //! Results equal those of [`crate::prune::by_scale`] on the candidates above the threshold and of
 //! [`crate::neighbors::distance_sums`] on the survivors, to the bit.
 
-mod cells;
 mod claims;
 mod crowding;
 mod error;
@@ -32,8 +31,8 @@ pub use error::SweepError;
 pub use front::{Setting, ThresholdRange};
 
 use crate::blob::{Blob, check_blobs};
+use crate::cells::Cells;
 use crate::parallel;
-use cells::Cells;
 use claims::{Claims, Numbered};
 use crowding::Places;
 use nearest::{MAX_CANDIDATES, Nearest};

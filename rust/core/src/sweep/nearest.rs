@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 
-use super::cells::{Cells, squared_distance};
+use crate::cells::{Cells, squared_distance};
 use crate::parallel;
 
 /// Length of the lists. A question that they do not answer is answered by a search, so this is

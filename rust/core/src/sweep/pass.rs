@@ -12,9 +12,9 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::cells::squared_distance;
 use super::crowding::{Crowding, Evidence};
 use super::{CandidateSet, Counts, ids_of};
+use crate::cells::squared_distance;
 
 /// Following more than this share of all candidates one by one takes longer than deciding anew.
 const MANY: f64 = 1.0 / 64.0;

@@ -1,8 +1,8 @@
-//! Candidates numbered by the cells of a uniform grid.
+//! Blobs numbered by the cells of a uniform grid, to look up those near another.
 
 use std::ops::Range;
 
-/// Candidates per cell on average: large enough that cells are cheap to walk, small enough that
+/// Points per cell on average: large enough that cells are cheap to walk, small enough that
 /// a window of cells around a point holds little else than what is near.
 const PER_CELL: f64 = 3.0;
 
@@ -10,7 +10,7 @@ const PER_CELL: f64 = 3.0;
 /// that order: what is close in space is close in memory, and the cells of a row from one column
 /// to another hold consecutive numbers.
 #[derive(Debug, Clone)]
-pub(super) struct Cells {
+pub(crate) struct Cells {
     cell: f64,
     origin: [f64; 2],
     rows: usize,
@@ -20,7 +20,7 @@ pub(super) struct Cells {
 
 impl Cells {
     /// The cells of some points, and for each number the index of the point that bears it.
-    pub(super) fn new(points: &[[f64; 2]]) -> (Self, Vec<u32>) {
+    pub(crate) fn new(points: &[[f64; 2]]) -> (Self, Vec<u32>) {
         let corner = |pick: fn(f64, f64) -> f64, from: f64| {
             points.iter().fold([from; 2], |c, p| [pick(c[0], p[0]), pick(c[1], p[1])])
         };
@@ -29,8 +29,7 @@ impl Cells {
         let extent = [0, 1].map(|axis| (last[axis] - origin[axis]).max(0.0));
         let most = (points.len() as f64 / PER_CELL).max(1.0);
         // The bounds keep the number of cells near `most` in area and along each axis.
-        let cell = (extent[0] * extent[1] / most)
-            .sqrt()
+        let cell = ((extent[0] / most).sqrt() * extent[1].sqrt())
             .max(extent[0].max(extent[1]) / most)
             .max(f64::MIN_POSITIVE);
         let [rows, cols] = extent.map(|extent| (extent / cell) as usize + 1);
@@ -55,7 +54,7 @@ impl Cells {
     }
 
     /// Side of a cell.
-    pub(super) fn side(&self) -> f64 {
+    pub(crate) fn side(&self) -> f64 {
         self.cell
     }
 
@@ -64,7 +63,7 @@ impl Cells {
     ///
     /// The cell of a coordinate does not fall as the coordinate grows, nor does rounding change an
     /// order, so nothing within the radius is missed.
-    pub(super) fn around(&self, point: [f64; 2], radius: f64) -> Window<'_> {
+    pub(crate) fn around(&self, point: [f64; 2], radius: f64) -> Window<'_> {
         let [row, col] = point;
         Window {
             cells: self,
@@ -83,30 +82,31 @@ impl Cells {
 }
 
 /// A rectangle of cells.
-pub(super) struct Window<'a> {
+pub(crate) struct Window<'a> {
     cells: &'a Cells,
     rows: Range<usize>,
     cols: Range<usize>,
 }
 
-impl Window<'_> {
+impl<'a> Window<'a> {
     /// Whether no cell lies outside.
-    pub(super) fn is_all(&self) -> bool {
+    pub(crate) fn is_all(&self) -> bool {
         (self.rows.len(), self.cols.len()) == (self.cells.rows, self.cells.cols)
     }
 
     /// The numbers of the members, one range per row of cells.
-    pub(super) fn spans(&self) -> impl Iterator<Item = Range<usize>> + '_ {
+    pub(crate) fn spans(&self) -> impl Iterator<Item = Range<usize>> + use<'a> {
         let Cells { cols, starts, .. } = self.cells;
+        let columns = self.cols.clone();
         self.rows.clone().map(move |row| {
-            let first = starts[row * cols + self.cols.start] as usize;
-            let last = starts[row * cols + self.cols.end] as usize;
+            let first = starts[row * cols + columns.start] as usize;
+            let last = starts[row * cols + columns.end] as usize;
             first..last
         })
     }
 }
 
-pub(super) fn squared_distance(a: [f64; 2], b: [f64; 2]) -> f64 {
+pub(crate) fn squared_distance(a: [f64; 2], b: [f64; 2]) -> f64 {
     let (rows, cols) = (a[0] - b[0], a[1] - b[1]);
     rows * rows + cols * cols
 }
