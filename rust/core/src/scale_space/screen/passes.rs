@@ -1,0 +1,284 @@
+//! The passes of the filter, over vectors.
+//!
+//! The vertical pass makes both of its results, smoothed and second derivative, from the same sums
+//! of pairs, with vectors along the columns, and leaves them transposed. So the horizontal pass
+//! has its vectors along the rows, and no load of it crosses a cache line. Responses stay
+//! transposed.
+#![allow(unsafe_code, reason = "kernels over vectors; see crate::simd")]
+#![allow(clippy::needless_range_loop, reason = "arrays of vectors in step, kept in registers")]
+
+use super::ScreenScale;
+use super::buffers::{Buffers, Layout};
+use crate::simd::Lanes;
+
+/// Filters the columns of the tile.
+///
+/// # Safety
+/// The machine must have the instruction set of `V`, and the buffers hold the layout.
+#[inline(always)]
+pub(super) unsafe fn vertical<V: Lanes, const OUTPUTS: usize>(
+    scale: &ScreenScale,
+    layout: Layout,
+    buffers: &mut Buffers,
+) {
+    let radius = scale.vertical_radius();
+    let (row_stride, column_stride) = (layout.size.row_stride, layout.size.column_stride);
+    // Columns that the horizontal pass of this scale reads.
+    let first = layout.reach.1 - scale.horizontal_radius();
+    let last = layout.reach.1 + layout.outputs + scale.horizontal_radius();
+    let pixels = buffers.pixels.get();
+    let (curved, smooth) = (buffers.curved.get_mut(), buffers.smooth.get_mut());
+    let [curved_rows, smooth_rows] = &mut buffers.rows;
+    let (curved_rows, smooth_rows) = (curved_rows.get_mut(), smooth_rows.get_mut());
+    debug_assert!(last.next_multiple_of(V::COUNT) * column_stride <= curved.len());
+    debug_assert!(last.next_multiple_of(V::COUNT) <= row_stride && radius <= layout.reach.0);
+    debug_assert!(layout.vectors * V::COUNT <= column_stride);
+    debug_assert!((layout.vectors * V::COUNT + 2 * layout.reach.0) * row_stride <= pixels.len());
+    debug_assert!(V::COUNT * V::COUNT <= curved_rows.len() && V::COUNT.is_multiple_of(OUTPUTS));
+    // SAFETY: the assertions' bounds.
+    unsafe {
+        for col in (first / V::COUNT * V::COUNT..last).step_by(V::COUNT) {
+            for group in 0..layout.vectors {
+                let row = layout.reach.0 + group * V::COUNT;
+                let block = pixels.as_ptr().add(row * row_stride + col);
+                for lane in (0..V::COUNT).step_by(OUTPUTS) {
+                    let at = block.add(lane * row_stride);
+                    let (curved_sums, smooth_sums) = both_sums::<V, OUTPUTS>(
+                        at,
+                        row_stride,
+                        &scale.vertical_second,
+                        &scale.vertical_smooth,
+                    );
+                    for k in 0..OUTPUTS {
+                        let to = (lane + k) * V::COUNT;
+                        curved_sums[k].store(curved_rows.as_mut_ptr().add(to));
+                        smooth_sums[k].store(smooth_rows.as_mut_ptr().add(to));
+                    }
+                }
+                let to = col * column_stride + group * V::COUNT;
+                let (curved_to, smooth_to) =
+                    (curved.as_mut_ptr().add(to), smooth.as_mut_ptr().add(to));
+                V::transpose(curved_rows.as_ptr(), V::COUNT, curved_to, column_stride);
+                V::transpose(smooth_rows.as_ptr(), V::COUNT, smooth_to, column_stride);
+            }
+        }
+    }
+}
+
+/// Filters along the rows of the tile what the vertical pass left, and combines both terms into
+/// the responses of `plane`.
+///
+/// # Safety
+/// As for [`vertical`].
+#[inline(always)]
+pub(super) unsafe fn horizontal<V: Lanes, const OUTPUTS: usize>(
+    scale: &ScreenScale,
+    layout: Layout,
+    buffers: &mut Buffers,
+    plane: usize,
+) {
+    let radius = scale.horizontal_radius();
+    let stride = layout.size.column_stride;
+    let (curved, smooth) = (buffers.curved.get(), buffers.smooth.get());
+    let out = buffers.responses[plane].get_mut();
+    debug_assert!((layout.reach.1 + layout.outputs + radius) * stride <= curved.len());
+    debug_assert!(layout.reach.1 >= radius && layout.outputs * stride <= out.len());
+    debug_assert!(layout.vectors * V::COUNT <= stride && layout.outputs.is_multiple_of(OUTPUTS));
+    // SAFETY: the assertions' bounds.
+    unsafe {
+        let factor = V::splat(scale.factor);
+        let offset = V::splat(scale.offset);
+        for vector in 0..layout.vectors {
+            let first = layout.reach.1 * stride + vector * V::COUNT;
+            let (curved, smooth) = (curved.as_ptr().add(first), smooth.as_ptr().add(first));
+            let out = out.as_mut_ptr().add(vector * V::COUNT);
+            for col in (0..layout.outputs).step_by(OUTPUTS) {
+                let laplacian = sum_of_both::<V, OUTPUTS>(
+                    [curved.add(col * stride), smooth.add(col * stride)],
+                    stride,
+                    [&scale.horizontal_smooth, &scale.horizontal_second],
+                );
+                for k in 0..OUTPUTS {
+                    offset.add_product(laplacian[k], factor).store(out.add((col + k) * stride));
+                }
+            }
+        }
+    }
+}
+
+/// What two kernels of one radius make of the same line of vectors, at `OUTPUTS` neighbouring
+/// places.
+#[inline(always)]
+unsafe fn both_sums<V: Lanes, const OUTPUTS: usize>(
+    at: *const f32,
+    stride: usize,
+    first_weights: &[f32],
+    second_weights: &[f32],
+) -> ([V; OUTPUTS], [V; OUTPUTS]) {
+    let radius = first_weights.len() - 1;
+    // SAFETY: the caller's bounds; both kernels have the same length.
+    unsafe {
+        let (first_at, second_at) = (first_weights.as_ptr(), second_weights.as_ptr());
+        let (w1, w2) = (V::splat(*first_at.add(radius)), V::splat(*second_at.add(radius)));
+        let (mut first, mut second) = ([w1; OUTPUTS], [w2; OUTPUTS]);
+        for k in 0..OUTPUTS {
+            let x = V::load(at.add(k * stride));
+            first[k] = x.mul(w1);
+            second[k] = x.mul(w2);
+        }
+        let mut windows = Windows::<V, OUTPUTS>::new(at, stride, radius);
+        let single = radius % OUTPUTS;
+        for index in 0..single {
+            let (w1, w2) = (V::splat(*first_at.add(index)), V::splat(*second_at.add(index)));
+            for k in 0..OUTPUTS {
+                let pair = windows.load_pair(k);
+                first[k] = first[k].add_product(pair, w1);
+                second[k] = second[k].add_product(pair, w2);
+            }
+            windows.skip();
+        }
+        windows.open();
+        for index in (single..radius).step_by(OUTPUTS) {
+            for step in 0..OUTPUTS {
+                let w1 = V::splat(*first_at.add(index + step));
+                let w2 = V::splat(*second_at.add(index + step));
+                for k in 0..OUTPUTS {
+                    let pair = windows.pair(k, step);
+                    first[k] = first[k].add_product(pair, w1);
+                    second[k] = second[k].add_product(pair, w2);
+                }
+                windows.advance(step);
+            }
+        }
+        (first, second)
+    }
+}
+
+/// The sum of what two kernels of one radius make of two lines of vectors, at `OUTPUTS`
+/// neighbouring places.
+#[inline(always)]
+unsafe fn sum_of_both<V: Lanes, const OUTPUTS: usize>(
+    [first_at, second_at]: [*const f32; 2],
+    stride: usize,
+    [first_weights, second_weights]: [&[f32]; 2],
+) -> [V; OUTPUTS] {
+    let radius = first_weights.len() - 1;
+    // SAFETY: the caller's bounds; both kernels have the same length.
+    unsafe {
+        let (w1_at, w2_at) = (first_weights.as_ptr(), second_weights.as_ptr());
+        let (w1, w2) = (V::splat(*w1_at.add(radius)), V::splat(*w2_at.add(radius)));
+        let (mut first, mut second) = ([w1; OUTPUTS], [w2; OUTPUTS]);
+        for k in 0..OUTPUTS {
+            first[k] = V::load(first_at.add(k * stride)).mul(w1);
+            second[k] = V::load(second_at.add(k * stride)).mul(w2);
+        }
+        let mut first_windows = Windows::<V, OUTPUTS>::new(first_at, stride, radius);
+        let mut second_windows = Windows::<V, OUTPUTS>::new(second_at, stride, radius);
+        let single = radius % OUTPUTS;
+        for index in 0..single {
+            let (w1, w2) = (V::splat(*w1_at.add(index)), V::splat(*w2_at.add(index)));
+            for k in 0..OUTPUTS {
+                first[k] = first[k].add_product(first_windows.load_pair(k), w1);
+                second[k] = second[k].add_product(second_windows.load_pair(k), w2);
+            }
+            first_windows.skip();
+            second_windows.skip();
+        }
+        first_windows.open();
+        second_windows.open();
+        for index in (single..radius).step_by(OUTPUTS) {
+            for step in 0..OUTPUTS {
+                let w1 = V::splat(*w1_at.add(index + step));
+                let w2 = V::splat(*w2_at.add(index + step));
+                for k in 0..OUTPUTS {
+                    first[k] = first[k].add_product(first_windows.pair(k, step), w1);
+                    second[k] = second[k].add_product(second_windows.pair(k, step), w2);
+                }
+                first_windows.advance(step);
+                second_windows.advance(step);
+            }
+        }
+        for k in 0..OUTPUTS {
+            first[k] = first[k].add(second[k]);
+        }
+        first
+    }
+}
+
+/// The vectors at equal distance to both sides of `OUTPUTS` neighbouring places of a line, from
+/// the outermost inwards.
+///
+/// From one distance to the next the vectors of all places move on by one, so on each side only
+/// one is loaded anew; it takes the place of the one that is done with.
+///
+/// # Safety
+/// All methods need the instruction set of `V` and the radius' vectors to each side.
+struct Windows<V, const OUTPUTS: usize> {
+    left_at: *const f32,
+    right_at: *const f32,
+    stride: usize,
+    left: [V; OUTPUTS],
+    right: [V; OUTPUTS],
+}
+
+impl<V: Lanes, const OUTPUTS: usize> Windows<V, OUTPUTS> {
+    #[inline(always)]
+    unsafe fn new(at: *const f32, stride: usize, radius: usize) -> Self {
+        // SAFETY: the caller's bounds.
+        unsafe {
+            let empty = [V::splat(0.0); OUTPUTS];
+            let (left_at, right_at) = (at.sub(radius * stride), at.add(radius * stride));
+            Self { left_at, right_at, stride, left: empty, right: empty }
+        }
+    }
+
+    /// The sum of the pair of place `k`, loaded.
+    #[inline(always)]
+    unsafe fn load_pair(&self, k: usize) -> V {
+        // SAFETY: the caller's bounds.
+        unsafe {
+            let right = V::load(self.right_at.add(k * self.stride));
+            V::load(self.left_at.add(k * self.stride)).add(right)
+        }
+    }
+
+    /// Goes one inwards without the windows.
+    #[inline(always)]
+    unsafe fn skip(&mut self) {
+        // SAFETY: the caller's bounds.
+        unsafe {
+            self.left_at = self.left_at.add(self.stride);
+            self.right_at = self.right_at.sub(self.stride);
+        }
+    }
+
+    /// Loads the windows.
+    #[inline(always)]
+    unsafe fn open(&mut self) {
+        for k in 0..OUTPUTS {
+            // SAFETY: the caller's bounds.
+            unsafe {
+                self.left[k] = V::load(self.left_at.add(k * self.stride));
+                self.right[k] = V::load(self.right_at.add(k * self.stride));
+            }
+        }
+    }
+
+    /// The sum of the pair of place `k`, `step` modulo `OUTPUTS` steps after opening.
+    #[inline(always)]
+    unsafe fn pair(&self, k: usize, step: usize) -> V {
+        // SAFETY: the caller's instruction set.
+        unsafe { self.left[(k + step) % OUTPUTS].add(self.right[(k + OUTPUTS - step) % OUTPUTS]) }
+    }
+
+    /// Goes one inwards after `step` modulo `OUTPUTS` steps.
+    #[inline(always)]
+    unsafe fn advance(&mut self, step: usize) {
+        // SAFETY: the caller's bounds.
+        unsafe {
+            self.skip();
+            self.left[step] = V::load(self.left_at.add((OUTPUTS - 1) * self.stride));
+            self.right[OUTPUTS - 1 - step] = V::load(self.right_at);
+        }
+    }
+}
