@@ -5,6 +5,7 @@ Every error names the parameter, says what was given and what is allowed.
 
 from __future__ import annotations
 
+import math
 import numbers
 from collections.abc import Sequence
 from typing import Any, TypeAlias
@@ -162,8 +163,8 @@ def check_real(
     value: object,
     *,
     name: str,
-    low: float = -np.inf,
-    high: float = np.inf,
+    low: float = -math.inf,
+    high: float = math.inf,
     low_included: bool = True,
 ) -> float:
     """Check a finite real number within bounds and return it as a float.
@@ -175,13 +176,17 @@ def check_real(
     ValueError
         If it is NaN, infinite or out of bounds.
     """
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
+    # Settings are evaluated in microseconds, and asking an abstract class takes a good part of one.
+    if type(value) is float:
+        number = value
+    elif isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a real number, got {value!r} ({type(value).__name__}).")
-    number = float(value)
+    else:
+        number = float(value)
     above = number >= low if low_included else number > low
-    if not (np.isfinite(number) and above and number <= high):
-        bounds = [f"{'>=' if low_included else '>'} {low:g}"] if np.isfinite(low) else []
-        bounds += [f"<= {high:g}"] if np.isfinite(high) else []
+    if not (math.isfinite(number) and above and number <= high):
+        bounds = [f"{'>=' if low_included else '>'} {low:g}"] if math.isfinite(low) else []
+        bounds += [f"<= {high:g}"] if math.isfinite(high) else []
         allowed = " and ".join(["finite", *bounds])
         raise ValueError(f"{name} must be {allowed}, got {value!r}.")
     return number
@@ -197,8 +202,12 @@ def check_integer(value: object, *, name: str, low: int) -> int:
     ValueError
         If it is below `low`.
     """
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
+    if type(value) is int:
+        number = value
+    elif isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{name} must be an integer, got {value!r} ({type(value).__name__}).")
-    if value < low:
+    else:
+        number = int(value)
+    if number < low:
         raise ValueError(f"{name} must be at least {low}, got {value!r}.")
-    return int(value)
+    return number

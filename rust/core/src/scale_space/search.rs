@@ -11,7 +11,7 @@ use crate::parallel;
 use crate::simd::{Kernel, Lanes, MAX_LANES};
 
 /// Columns of a tile, and rows it should not exceed: its buffers then fit the second-level cache.
-const TILE_COLS: usize = 254;
+const TILE_COLS: usize = 270;
 const TILE_ROWS: usize = 110;
 
 /// Rivals per voxel beyond which filtering everything exactly is no more work.
