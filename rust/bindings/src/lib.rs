@@ -12,6 +12,7 @@
 #![allow(clippy::needless_pass_by_value, reason = "PyO3 hands arguments over by value")]
 
 mod convert;
+mod signals;
 mod sweep;
 
 use std::num::NonZeroUsize;
@@ -23,6 +24,7 @@ use numpy::{PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 
 use convert::{Floats, ScaleKernels, to_value_error};
+use signals::Signals;
 
 /// Candidates `(row, col, scale)` and their responses.
 type Candidates<'py> = (Bound<'py, PyArray2<i64>>, Bound<'py, PyArray1<f64>>);
@@ -45,7 +47,9 @@ fn find_candidates<'py>(
     let ladder = convert::ladder(&ladder)?;
     let query = Query { threshold, border };
     let instruction_set = convert::instruction_set(instruction_set)?;
-    let resources = Resources { threads: n_threads, instruction_set };
+    let signals = Signals::new();
+    let interrupted = || signals.interrupted();
+    let resources = Resources { threads: n_threads, instruction_set, interrupted: &interrupted };
     let found = match image {
         Floats::Double(image) => {
             let image = convert::image(&image)?;
@@ -56,7 +60,7 @@ fn find_candidates<'py>(
             py.detach(|| scale_space::find_candidates(&image, &ladder, query, resources))
         }
     }
-    .map_err(to_value_error)?;
+    .map_err(|error| signals.error().unwrap_or_else(|| to_value_error(error)))?;
     let places = convert::candidate_places(py, &found)?;
     let responses = PyArray1::from_iter(py, found.iter().map(|candidate| candidate.response));
     Ok((places, responses))

@@ -35,6 +35,9 @@ pub enum Error {
     /// A scale space without scales.
     #[error("the ladder of scales is empty; at least one sigma is needed")]
     EmptyLadder,
+    /// The caller asked to stop.
+    #[error("interrupted")]
+    Interrupted,
     /// Points with a coordinate that is NaN or infinite.
     #[error("point {index} is ({row}, {col}); coordinates must be finite")]
     PointNotFinite {

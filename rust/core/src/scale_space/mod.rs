@@ -35,12 +35,15 @@ pub struct Query {
 }
 
 /// What to compute with; no result depends on it.
-#[derive(Debug, Clone, Copy)]
-pub struct Resources {
+#[derive(Clone, Copy)]
+pub struct Resources<'a> {
     /// Number of threads.
     pub threads: NonZeroUsize,
     /// Instruction set of the vectors.
     pub instruction_set: InstructionSet,
+    /// Asked on every thread between parts of the work, which is given up once the answer is yes;
+    /// it must stay yes then.
+    pub interrupted: &'a (dyn Fn() -> bool + Sync),
 }
 
 /// Finds the maxima of the scale space over (row, column, scale).
@@ -53,18 +56,23 @@ pub struct Resources {
 /// Candidates come strongest first; equal responses by row, column, scale.
 ///
 /// # Errors
-/// [`Error::EmptyLadder`] if there is no scale.
+/// [`Error::EmptyLadder`] if there is no scale, [`Error::Interrupted`] if `resources` say so.
 pub fn find_candidates<T: Pixel>(
     image: &Image<T>,
     ladder: &[Scale],
     query: Query,
-    resources: Resources,
+    resources: Resources<'_>,
 ) -> Result<Vec<Candidate>> {
     if ladder.is_empty() {
         return Err(Error::EmptyLadder);
     }
-    Ok(search::find_candidates(image, ladder, query, resources)
-        .unwrap_or_else(|| plain::find_candidates(image, ladder, query, resources.threads)))
+    let found = search::find_candidates(image, ladder, query, resources);
+    let found = if found.is_none() && !(resources.interrupted)() {
+        plain::find_candidates(image, ladder, query, resources)
+    } else {
+        found
+    };
+    found.filter(|_| !(resources.interrupted)()).ok_or(Error::Interrupted)
 }
 
 #[cfg(test)]
@@ -130,18 +138,41 @@ mod tests {
             };
             for instruction_set in InstructionSet::available() {
                 let threads = NonZeroUsize::new(threads).unwrap();
-                let resources = Resources { threads, instruction_set };
+                let resources = with(threads, instruction_set);
                 let found = find_candidates(&image, &ladder, query, resources).unwrap();
                 prop_assert_eq!(&found, &expected);
             }
             let threads = NonZeroUsize::new(threads).unwrap();
-            prop_assert_eq!(plain::find_candidates(&image, &ladder, query, threads), expected);
+            prop_assert_eq!(plain::find_candidates(&image, &ladder, query, with(threads, InstructionSet::Baseline)), Some(expected));
         }
     }
 
-    fn alone() -> Resources {
-        let instruction_set = InstructionSet::widest();
-        Resources { threads: NonZeroUsize::MIN, instruction_set }
+    fn with(threads: NonZeroUsize, instruction_set: InstructionSet) -> Resources<'static> {
+        Resources { threads, instruction_set, interrupted: &|| false }
+    }
+
+    fn alone() -> Resources<'static> {
+        with(NonZeroUsize::MIN, InstructionSet::widest())
+    }
+
+    #[test]
+    fn work_is_given_up_on_request() {
+        let image = lattice(300, 300, 0.1);
+        let ladder = [Scale::isotropic(1.0).unwrap(), Scale::isotropic(2.0).unwrap()];
+        // From the first question on, or while tiles are under way; plateaus go the plain way.
+        let flat = Image::new(300, 300, vec![0.0_f64; 90_000]).unwrap();
+        for (image, calls) in [(&image, 0), (&image, 3), (&flat, 0), (&flat, 1)] {
+            let asked = std::sync::atomic::AtomicUsize::new(0);
+            let interrupted = || asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) >= calls;
+            for threads in [1, 2] {
+                let resources = Resources {
+                    interrupted: &interrupted,
+                    ..with(NonZeroUsize::new(threads).unwrap(), InstructionSet::widest())
+                };
+                let found = find_candidates(image, &ladder, above(0.01), resources);
+                assert_eq!(found, Err(Error::Interrupted));
+            }
+        }
     }
 
     fn above(threshold: f64) -> Query {
@@ -175,13 +206,13 @@ mod tests {
             let single = Image::new(rows, cols, single).unwrap();
             let double = Image::new(rows, cols, pixels).unwrap();
             let query = Query { threshold: Some(0.03), border: (0, 3) };
-            let plain_double = plain::find_candidates(&double, &ladder, query, NonZeroUsize::MIN);
-            let plain_single = plain::find_candidates(&single, &ladder, query, NonZeroUsize::MIN);
+            let plain_double = plain::find_candidates(&double, &ladder, query, alone()).unwrap();
+            let plain_single = plain::find_candidates(&single, &ladder, query, alone()).unwrap();
             assert!(plain_double.len() > 5);
             for instruction_set in InstructionSet::available() {
                 for threads in [1, 2, 7] {
                     let threads = NonZeroUsize::new(threads).unwrap();
-                    let resources = Resources { threads, instruction_set };
+                    let resources = with(threads, instruction_set);
                     let found = search::find_candidates(&double, &ladder, query, resources);
                     assert_eq!(found.as_ref(), Some(&plain_double));
                     let found = search::find_candidates(&single, &ladder, query, resources);
@@ -195,7 +226,7 @@ mod tests {
     fn large_sigmas_reach_over_the_whole_image() {
         let image = lattice(60, 80, 0.3);
         let ladder = [Scale::isotropic(20.0).unwrap(), Scale::isotropic(50.0).unwrap()];
-        let plain = plain::find_candidates(&image, &ladder, above(1e-4), NonZeroUsize::MIN);
+        let plain = plain::find_candidates(&image, &ladder, above(1e-4), alone()).unwrap();
         assert_eq!(find_candidates(&image, &ladder, above(1e-4), alone()).unwrap(), plain);
     }
 

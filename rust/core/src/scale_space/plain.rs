@@ -1,20 +1,22 @@
 //! The search over whole planes: every voxel filtered exactly and compared.
 
-use std::num::NonZeroUsize;
-
-use super::{Query, Scale, filter};
+use super::{Query, Resources, Scale, filter};
 use crate::blob::{Candidate, strongest_first};
 use crate::image::{Image, Pixel};
 use crate::parallel;
 
-/// Finds the candidates as [`super::find_candidates`] defines them; the ladder is not empty.
+/// Finds the candidates as [`super::find_candidates`] defines them; the ladder is not empty. None
+/// if interrupted.
 pub(super) fn find_candidates<T: Pixel>(
     image: &Image<T>,
     ladder: &[Scale],
     query: Query,
-    threads: NonZeroUsize,
-) -> Vec<Candidate> {
-    let planes = parallel::map(ladder, threads, |scale| filter::response(image, scale));
+    Resources { threads, interrupted, .. }: Resources<'_>,
+) -> Option<Vec<Candidate>> {
+    let planes = parallel::map(ladder, threads, |scale| {
+        (!interrupted()).then(|| filter::response(image, scale))
+    });
+    let planes: Vec<Image<T>> = planes.into_iter().collect::<Option<_>>()?;
     let indices: Vec<usize> = (0..planes.len()).collect();
     let threshold = query.threshold.unwrap_or(f64::NEG_INFINITY);
     let found = parallel::map(&indices, threads, |&scale| {
@@ -36,7 +38,7 @@ pub(super) fn find_candidates<T: Pixel>(
         candidates.clear();
     }
     candidates.sort_unstable_by(strongest_first);
-    candidates
+    Some(candidates)
 }
 
 /// The candidates of one scale and the range of its responses.

@@ -18,14 +18,14 @@ const TILE_ROWS: usize = 110;
 const MAX_RIVALS: f64 = 0.05;
 
 /// Finds the candidates as [`super::find_candidates`] defines them, or none if plateaus make it
-/// the plain way's work; the ladder is not empty.
+/// the plain way's work, or if interrupted; the ladder is not empty.
 pub(super) fn find_candidates<T: Pixel>(
     image: &Image<T>,
     ladder: &[Scale],
     query: Query,
-    resources: Resources,
+    resources: Resources<'_>,
 ) -> Option<Vec<Candidate>> {
-    let Resources { threads, instruction_set } = resources;
+    let Resources { threads, instruction_set, interrupted } = resources;
     // The least response is nothing that screening could name.
     let threshold = query.threshold?;
     let normalization = Normalization::of(image)?;
@@ -53,9 +53,10 @@ pub(super) fn find_candidates<T: Pixel>(
                 border: query.border,
                 block,
                 limit: (MAX_RIVALS * voxels as f64) as usize + 64,
+                interrupted,
                 buffers,
             });
-            if suspects.overflow {
+            if suspects.overflow || interrupted() {
                 return None;
             }
             Some(instruction_set.run(Trial { image, ladder, threshold, suspects, scratch }))

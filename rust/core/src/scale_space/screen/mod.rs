@@ -48,6 +48,8 @@ pub(super) struct Tile<'a, T> {
     pub block: Block,
     /// Suspects and rivals beyond which the search is given up.
     pub limit: usize,
+    /// Asked scale by scale; the tile is left once the answer is yes.
+    pub interrupted: &'a (dyn Fn() -> bool + Sync),
     pub buffers: &'a mut Buffers,
 }
 
@@ -92,7 +94,7 @@ impl<T: Pixel> Kernel for Tile<'_, T> {
                     search.plane::<V>(step - 1, &buffers.responses);
                 }
             }
-            if search.found.overflow {
+            if search.found.overflow || (self.interrupted)() {
                 break;
             }
         }
