@@ -172,6 +172,8 @@ def test_cross_validated_scores_are_those_of_grid_search(regression):
         "objective_mae",
         "objective_max",
         "is_pareto",
+        "pareto_rank",
+        "ask_time",
     }
     assert search.best_params_ == grid.best_params_
     assert search.best_score_["mae"] == pytest.approx(grid.best_score_)

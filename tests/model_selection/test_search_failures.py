@@ -206,12 +206,12 @@ def test_scorer_that_changes_its_keys(make_search, image):
             {"search_spaces": {"a": (0.0, 1.0), "threshold": (0.0, 1.0)}},
             r"\['threshold'\].*'fails'",
         ),
-        ({"search_spaces": [("a", (0.0, 1.0))]}, "'search_spaces'"),
+        ({"search_spaces": "a"}, "'search_spaces'"),
         ({"n_iter": 5}, "n_iter below the initial points: n_iter=5, n_initial_points=6"),
         ({"n_iter": 0}, "'n_iter'"),
         ({"n_iter": 9.5}, "'n_iter'"),
         ({"n_initial_points": 0}, "'n_initial_points'"),
-        ({"refit": "manhattan"}, "'manhattan'.*'euclidean', 'chebyshev', 'left', 'right'"),
+        ({"refit": "manhattan"}, "'manhattan'.*'euclidean', 'chebyshev', 'knee', 'left', 'right'"),
         ({"refit": 3}, "'refit'"),
         ({"random_state": "zero"}, "'random_state'"),
         ({"callback": 3}, "'callback'"),
@@ -253,5 +253,5 @@ def test_before_fitting():
 
 
 def test_select_names_the_rules(make_search, image):
-    with pytest.raises(ValueError, match=r"'knee'.*'euclidean', 'chebyshev', 'left', 'right'"):
-        make_search().fit(image).select("knee")
+    with pytest.raises(ValueError, match=r"'elbow'.*'euclidean', 'chebyshev', 'knee', 'left'"):
+        make_search().fit(image).select("elbow")

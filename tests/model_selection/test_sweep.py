@@ -64,7 +64,9 @@ def test_all_parameters_may_be_swept(losses, image):
 
 def test_others_are_searched_by_the_engine(losses, image):
     space = {"a": (0.0, 1.0), "b": (-1.0, 1.0)}
-    changes = {"search_spaces": space, "n_iter": 9, "n_initial_points": 4, "error_score": np.nan}
+    changes = {"search_spaces": space, "n_iter": 9, "n_initial_points": 4}
+    # One setting that fails, and that the engine learns to avoid.
+    changes |= {"initial_points": [{"b": 0.95}], "error_score": np.nan}
     with pytest.warns(FitFailedWarning, match="evaluations failed"):
         found = search(losses, **changes).fit(image)
     assert abs(found.best_params_["b"]) < 0.1

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from ._pareto import FloatArray, is_non_dominated
 
-#: The rules by name; each measures how far points are from the ideal.
-RULES = ("euclidean", "chebyshev")
+#: The rules by name; each gives every point of a front a number that is to be small. What ties by
+#: one is decided by the others, in this order.
+RULES = ("euclidean", "chebyshev", "knee")
 
 
 @dataclass(frozen=True)
@@ -75,9 +76,10 @@ def pick_compromise(losses: FloatArray, objectives: Sequence[Objective], rule: s
     objectives : sequence of Objective
         What the columns mean.
     rule : str
-        ``"euclidean"`` or ``"chebyshev"``: least distance from the ideal point. An objective's
-        name: the best in that one. Ties go to the nearer one by the other rule (after a name: by
-        the Euclidean, then the Chebyshev), then to the earlier evaluation.
+        ``"euclidean"`` or ``"chebyshev"``: least distance from the ideal point. ``"knee"``:
+        farthest from the line, or plane, through the front's extremes, towards the ideal. An
+        objective's name: the best in that one. Ties go to the better by the first of the other
+        rules that tells them apart, in the order given here, then to the earlier evaluation.
 
     Returns
     -------
@@ -114,4 +116,11 @@ def _distances(
         ]
     )
     excess = np.abs(front - ideal) / scale
-    return {"euclidean": np.sqrt((excess**2).sum(axis=1)), "chebyshev": excess.max(axis=1)}
+    # In units of the front's own range the extremes lie on the plane where the sum is 1, so the
+    # least sum is farthest from it. What an objective declares does not move the extremes.
+    along = (front - best) / np.where(spread > 0, spread, 1.0)
+    return {
+        "euclidean": np.sqrt((excess**2).sum(axis=1)),
+        "chebyshev": excess.max(axis=1),
+        "knee": along.sum(axis=1),
+    }

@@ -8,14 +8,18 @@ from dataclasses import dataclass, field
 from traceback import format_exc
 from typing import Any
 
+import numpy as np
 from sklearn.base import clone
 
+from ._pareto import FloatArray
 from ._scoring import RewardScorer, share_predictions
 from ._sklearn_private import check_method_params, safe_split
 from ._spaces import Dimension
 
 #: Row numbers to train and to test on; None stands for everything, as it is, for both.
 Split = tuple[Any, Any] | None
+#: Values that copies may share; cloning costs more than a cheap evaluation.
+_IMMUTABLE = (bool, int, float, str, type(None))
 
 
 @dataclass
@@ -26,6 +30,26 @@ class Outcome:
     score_time: float = 0.0
     test_scores: dict[str, float] = field(default_factory=dict)
     train_scores: dict[str, float] = field(default_factory=dict)
+    errors: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Swept:
+    """The front that an estimator found over its swept parameters, as columns.
+
+    Parameters
+    ----------
+    fit_time : float
+        Seconds that the whole took.
+    settings, scores : dict of str to ndarray of shape (n_rows,)
+        Values of the swept parameters, and what they score.
+    errors : list of str
+        Why there is none.
+    """
+
+    fit_time: float = 0.0
+    settings: dict[str, FloatArray] = field(default_factory=dict)
+    scores: dict[str, FloatArray] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
 
 
@@ -44,36 +68,28 @@ class Task:
     caller: Any
     swept: Mapping[str, Dimension] = field(default_factory=dict)
 
-    def sweep(
-        self, params: Mapping[str, Any], context: Any
-    ) -> list[tuple[dict[str, Any], Outcome]]:
+    def sweep(self, params: Mapping[str, Any], context: Any) -> Swept:
         """Let the estimator find the front over the swept parameters, the others at `params`.
 
         The estimator's `sweep(X, y, ranges=..., scorers=...)` returns pairs of a setting of the
-        swept parameters and its scores.
+        swept parameters and its scores, or all settings and all scores as two dicts of columns.
         """
         estimator = clone(self.estimator)
         context.call_on_fit_task_begin(estimator=self.caller, X=self.X, y=self.y)
         start = time.perf_counter()
-        front: list[tuple[dict[str, Any], dict[str, float]]] = []
-        errors: list[str] = []
+        outcome = Swept()
         try:
-            estimator.set_params(**clone(dict(params), safe=False))
+            estimator.set_params(**unshared(params))
             front = estimator.sweep(self.X, self.y, ranges=self.swept, scorers=self.scorer.scorers)
+            outcome.settings, outcome.scores = _as_columns(front)
         except Exception:
             if self.raise_errors:
                 raise
-            errors.append(format_exc())
+            outcome.errors.append(format_exc())
         finally:
             context.call_on_fit_task_end(estimator=self.caller, X=self.X, y=self.y)
-        # A sweep is one piece of work; its rows share the time that it took.
-        seconds = (time.perf_counter() - start) / max(1, len(front))
-        if errors:
-            return [(dict(params), Outcome(fit_time=seconds, errors=errors))]
-        return [
-            ({**params, **setting}, Outcome(fit_time=seconds, test_scores=dict(scores)))
-            for setting, scores in front
-        ]
+        outcome.fit_time = time.perf_counter() - start
+        return outcome
 
     def evaluate(self, params: Mapping[str, Any], split: Split, context: Any) -> Outcome:
         """Fit a clone with `params` on one part, score it on the other."""
@@ -84,8 +100,7 @@ class Task:
         outcome = Outcome()
         start = time.perf_counter()
         try:
-            # Settings may be estimators themselves, which must not be shared between evaluations.
-            estimator.set_params(**clone(dict(params), safe=False))
+            estimator.set_params(**unshared(params))
             with context.propagate_callback_context(estimator):
                 context.call_on_fit_task_begin(estimator=self.caller, X=X, y=y)
                 fit(estimator, X, y, fit_params)
@@ -125,6 +140,28 @@ class Task:
                 )
             )
         return parts[0], parts[1]
+
+
+def unshared(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Copy a setting for one evaluation: estimators among its values must not be shared."""
+    return {
+        name: value if isinstance(value, _IMMUTABLE) else clone(value, safe=False)
+        for name, value in params.items()
+    }
+
+
+def _as_columns(front: Any) -> tuple[dict[str, FloatArray], dict[str, FloatArray]]:
+    if isinstance(front, tuple) and len(front) == 2 and isinstance(front[0], Mapping):
+        settings, scores = front
+    else:
+        settings, scores = (
+            {name: [row[part][name] for row in front] for name in (front[0][part] if front else ())}
+            for part in (0, 1)
+        )
+    return (
+        {name: np.asarray(column, dtype=np.float64) for name, column in settings.items()},
+        {name: np.asarray(column, dtype=np.float64) for name, column in scores.items()},
+    )
 
 
 def fit(estimator: Any, X: Any, y: Any, params: Mapping[str, Any]) -> None:

@@ -57,32 +57,37 @@ class Reporter:
     callbacks: Sequence[Callable[[SearchProgress], object]]
     verbose: bool
 
-    def report(self, record: Record, n_done: int) -> bool:
-        """Report the last evaluation, or the last row of a sweep, `n_done` of which are done.
+    def report(self, record: Record) -> bool:
+        """Report the last evaluation, of a sweep its last row.
 
         Returns whether a callback wants the search to end.
         """
-        values = name_objectives(record.losses[-1], record.objectives or ())
+        if not (self.verbose or self.callbacks):
+            return False
+        n_done, last = len(record), record.evaluations[-1]
+        losses = last.losses[-1] if len(last.losses) else None
+        values = name_objectives(losses, record.objectives or ())
+        params = last.setting(-1) if last.n_rows else dict(last.params)
         if self.verbose:
             shown = ", ".join(f"{name}={value:.4g}" for name, value in values.items())
-            print(f"[{n_done}/{self.n_iter}] {record.params[-1]}: {shown or 'failed'}")
-        if not self.callbacks:
-            return False
-        progress = self._progress(record, n_done, values)
+            print(f"[{n_done}/{self.n_iter}] {params}: {shown or 'failed'}")
+        progress = self._progress(record, n_done, params, values)
         # All are told, also after one of them has said that it wants to stop.
         answers = [callback(progress) for callback in self.callbacks]
         return any(answer is True for answer in answers)
 
-    def _progress(self, record: Record, n_done: int, values: Mapping[str, float]) -> SearchProgress:
+    def _progress(
+        self, record: Record, n_done: int, params: Mapping[str, Any], values: Mapping[str, float]
+    ) -> SearchProgress:
         best_params, best_objectives = None, None
-        if record.objectives is not None and record.n_failed < len(record):
-            best = pick_compromise(record.loss_table(), record.objectives, self.rule)
-            best_params = record.params[best]
-            best_objectives = name_objectives(record.losses[best], record.objectives)
+        if record.objectives is not None and len(record.front):
+            best = pick_compromise(record.front_losses, record.objectives, self.rule)
+            best_params = record.setting(int(record.front[best]))
+            best_objectives = name_objectives(record.front_losses[best], record.objectives)
         return SearchProgress(
             n_done=n_done,
             n_iter=self.n_iter,
-            params=record.params[-1],
+            params=params,
             objectives=values,
             best_params=best_params,
             best_objectives=best_objectives,

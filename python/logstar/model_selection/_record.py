@@ -3,19 +3,90 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ._compromise import Objective
-from ._evaluation import Outcome
-from ._pareto import FloatArray
+from ._evaluation import Outcome, Swept
+from ._pareto import FloatArray, is_non_dominated
 from ._scoring import RewardScorer
+from ._spaces import Point
+
+
+@dataclass
+class Evaluation:
+    """One setting that the engine asked for, and what came of it.
+
+    Parameters
+    ----------
+    point : tuple
+        The setting as a point of the space.
+    params : dict
+        The setting.
+    outcomes : list of Outcome, or Swept
+        One for each split; or the front over the swept parameters, every row of which is a row of
+        the results.
+    """
+
+    point: Point
+    params: Mapping[str, Any]
+    outcomes: list[Outcome] | Swept
+    #: Minus the mean scores, shape (n_rows, n_objectives), failures as rows of NaN; of no columns
+    #: as long as scores have no names.
+    losses: FloatArray = field(default_factory=lambda: np.empty((1, 0)))
+
+    @property
+    def n_rows(self) -> int:
+        """How many rows of the results it makes."""
+        if isinstance(self.outcomes, list) or self.outcomes.errors:
+            return 1
+        return max((len(column) for column in self.outcomes.scores.values()), default=0)
+
+    @property
+    def errors(self) -> list[str]:
+        """Tracebacks of what went wrong."""
+        if isinstance(self.outcomes, list):
+            return [error for outcome in self.outcomes for error in outcome.errors]
+        return self.outcomes.errors
+
+    @property
+    def seconds(self) -> float:
+        """Time that the estimator and the scorers took, over all splits."""
+        if isinstance(self.outcomes, list):
+            return sum(outcome.fit_time + outcome.score_time for outcome in self.outcomes)
+        return self.outcomes.fit_time
+
+    def setting(self, row: int) -> dict[str, Any]:
+        """Return all parameters of a row."""
+        if isinstance(self.outcomes, list):
+            return dict(self.params)
+        swept = {name: float(column[row]) for name, column in self.outcomes.settings.items()}
+        return {**self.params, **swept}
+
+    def settings(self) -> list[dict[str, Any]]:
+        """Return all parameters of every row."""
+        if isinstance(self.outcomes, list) or not self.outcomes.settings:
+            return [dict(self.params)] * self.n_rows
+        names = tuple(self.outcomes.settings)
+        columns = [column.tolist() for column in self.outcomes.settings.values()]
+        return [
+            {**self.params, **dict(zip(names, row, strict=True))}
+            for row in zip(*columns, strict=True)
+        ]
+
+    def score_names(self) -> list[tuple[str, ...]]:
+        """Names of the scores of each part that gave them all."""
+        if isinstance(self.outcomes, list):
+            return [tuple(o.test_scores) for o in self.outcomes if o.test_scores and not o.errors]
+        return [tuple(self.outcomes.scores)] if self.outcomes.scores else []
 
 
 class Record:
-    """Everything evaluated so far, in order.
+    """Evaluations in order, their losses, and the front of them.
 
     Parameters
     ----------
@@ -26,80 +97,96 @@ class Record:
     def __init__(self, scorer: RewardScorer) -> None:
         self._scorer = scorer
         self.objectives: tuple[Objective, ...] | None = None
-        self.params: list[dict[str, Any]] = []
-        self.outcomes: list[list[Outcome]] = []
-        self.losses: list[FloatArray | None] = []
+        self.evaluations: list[Evaluation] = []
+        #: Number of rows.
+        self.n_rows = 0
+        #: How many rows have no finite score on some objective.
+        self.n_failed = 0
+        #: Rows on the front, and their losses.
+        self.front: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+        self.front_losses: FloatArray = np.empty((0, 0))
         if scorer.names is not None:
-            self.objectives = scorer.objectives(scorer.names)
+            self._name(scorer.names)
 
     def __len__(self) -> int:
-        return len(self.params)
+        return len(self.evaluations)
 
     @property
     def names(self) -> tuple[str, ...] | None:
         """Names of the scores, as far as known."""
         return None if self.objectives is None else tuple(o.name for o in self.objectives)
 
-    @property
-    def n_failed(self) -> int:
-        """How many evaluations gave no finite score on some objective."""
-        return sum(losses is None for losses in self.losses)
+    def _name(self, names: Sequence[str]) -> None:
+        self.objectives = self._scorer.objectives(tuple(names))
+        self.front_losses = np.empty((0, len(self.objectives)))
 
-    def add(self, params: dict[str, Any], outcomes: list[Outcome]) -> None:
-        """Append one evaluation: the outcomes of one setting on all splits."""
-        for outcome in outcomes:
-            self._check_names(outcome)
-        self.params.append(params)
-        self.outcomes.append(outcomes)
-        losses = None
-        if self.names is not None:
-            scores = [[o.test_scores.get(name, np.nan) for name in self.names] for o in outcomes]
+    def add(self, evaluation: Evaluation) -> None:
+        """Append one evaluation.
+
+        Raises
+        ------
+        ValueError
+            If its scores have other names than those before.
+        """
+        for names in evaluation.score_names():
+            if self.names is None:
+                self._name(names)
+            elif set(names) != set(self.names):
+                raise ValueError(
+                    f"The scorer returned the scores {sorted(names)}, but {sorted(self.names)} in "
+                    "earlier evaluations; it must always return the same."
+                )
+        evaluation.losses = self._losses_of(evaluation)
+        failed = np.isnan(evaluation.losses).any(axis=1) | (self.names is None)
+        self.evaluations.append(evaluation)
+        self.n_failed += int(failed.sum())
+        if not failed.all():
+            rows = self.n_rows + np.flatnonzero(~failed)
+            losses = np.vstack([self.front_losses, evaluation.losses[~failed]])
+            kept = is_non_dominated(losses)
+            self.front = np.concatenate([self.front, rows])[kept]
+            self.front_losses = losses[kept]
+        self.n_rows += evaluation.n_rows
+
+    def _losses_of(self, evaluation: Evaluation) -> FloatArray:
+        names = self.names or ()
+        outcomes = evaluation.outcomes
+        missing = np.full((evaluation.n_rows, len(names)), np.nan)
+        if not isinstance(outcomes, list):
+            if outcomes.errors or not outcomes.scores:
+                return missing
+            losses = -np.column_stack([outcomes.scores[name] for name in names])
+        else:
+            scores = [[o.test_scores.get(name, np.nan) for name in names] for o in outcomes]
             with np.errstate(invalid="ignore"):  # infinities of both signs; a failure either way
-                losses = -np.mean(scores, axis=0)
-        self.losses.append(losses if losses is not None and np.isfinite(losses).all() else None)
-
-    def _check_names(self, outcome: Outcome) -> None:
-        if outcome.errors or not outcome.test_scores:
-            return
-        names = tuple(outcome.test_scores)
-        if self.names is None:
-            self.objectives = self._scorer.objectives(names)
-        elif set(names) != set(self.names):
-            raise ValueError(
-                f"The scorer returned the scores {sorted(names)}, but {sorted(self.names)} in "
-                "earlier evaluations; it must always return the same."
-            )
+                losses = -np.mean(scores, axis=0, keepdims=True)
+        losses[~np.isfinite(losses).all(axis=1)] = np.nan
+        return losses
 
     def loss_table(self) -> FloatArray:
-        """Losses of all evaluations, shape (n, n_objectives), failures as rows of NaN."""
-        n_objectives = len(self.names or ())
-        missing = np.full(n_objectives, np.nan)
-        return np.array([missing if row is None else row for row in self.losses]).reshape(
-            -1, n_objectives
-        )
-
-    def split_results(self, error_score: float) -> list[dict[str, Any]]:
-        """Outcomes in the form in which scikit-learn's searches collect them."""
-        filler = dict.fromkeys(self.names or (), error_score)
-        return [
-            {
-                "fit_time": outcome.fit_time,
-                "score_time": outcome.score_time,
-                "test_scores": filler | outcome.test_scores,
-                "train_scores": filler | outcome.train_scores,
-            }
-            for outcomes in self.outcomes
-            for outcome in outcomes
+        """Losses of all rows, shape (n_rows, n_objectives), failures as rows of NaN."""
+        width = len(self.names or ())
+        tables = [
+            e.losses if e.losses.shape[1] == width else np.full((e.n_rows, width), np.nan)
+            for e in self.evaluations
         ]
+        return np.vstack(tables) if tables else np.empty((0, width))
+
+    def setting(self, row: int) -> dict[str, Any]:
+        """Return all parameters of a row."""
+        for evaluation in self.evaluations:
+            if row < evaluation.n_rows:
+                return evaluation.setting(row)
+            row -= evaluation.n_rows
+        raise IndexError(f"There is no row {row}.")
 
     def describe_failures(self) -> str:
         """Count the errors of each kind; empty if there were none."""
-        errors = Counter(
-            error for outcomes in self.outcomes for outcome in outcomes for error in outcome.errors
-        )
+        errors = Counter(error for e in self.evaluations for error in e.errors)
         silent = sum(
-            losses is None and not any(outcome.errors for outcome in outcomes)
-            for losses, outcomes in zip(self.losses, self.outcomes, strict=True)
+            not np.isfinite(e.losses).all(axis=1).all() or e.losses.shape[1] == 0
+            for e in self.evaluations
+            if not e.errors
         )
         # Messages that quote a setting all differ: each kind is one line, one traceback is enough.
         lines = [f"{n} x {error.strip().splitlines()[-1]}" for error, n in errors.most_common(5)]
@@ -113,8 +200,8 @@ class Record:
 
 
 def name_objectives(losses: FloatArray | None, objectives: Sequence[Objective]) -> dict[str, float]:
-    """Give losses their names and their own sign."""
-    if losses is None:
+    """Give losses their names and their own sign; NaN for a failure."""
+    if losses is None or len(losses) < len(objectives):
         return {objective.name: float("nan") for objective in objectives}
     return {
         objective.name: float(objective.from_loss(loss))

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import time
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from joblib import effective_n_jobs
 from sklearn.utils.parallel import Parallel, delayed
 
 from ._compromise import pick_compromise
-from ._engine import Engine
-from ._evaluation import Split, Task
+from ._engines import Engine
+from ._evaluation import Outcome, Split, Swept, Task
+from ._journal import Batch, Journal
 from ._pareto import FloatArray
 from ._progress import Reporter
-from ._record import Record
-from ._spaces import SearchSpace
+from ._record import Evaluation, Record
+from ._spaces import Point, SearchSpace
+from ._stopping import Stopping
 
-#: From `run` over `fit` and its decorator to the caller of `fit`.
-_CALLER_OF_FIT = 4
+#: From `_warn` over `fit` and its decorator to the caller of `fit`.
+_CALLER_OF_FIT = 6
 
 
 @dataclass
@@ -28,128 +32,191 @@ class Runner:
 
     Parameters
     ----------
-    n_iter : int
-        The most evaluations.
+    n_iter, n_initial, n_points : int
+        The most evaluations, those of the initial design, and how many are asked for at a time
+        after it.
     n_jobs, pre_dispatch : int or None, int or str
         As in joblib. The result does not depend on them.
-    space, engine, task, splits, record, reporter : see their types
-        What the search consists of.
+    initial_points : sequence of tuple
+        Points to begin with.
+    space, engine, task, splits, record, reporter, journal, stopping : see their types
+        What the search consists of. What the journal holds already is not evaluated again.
     check_names : callable
         Given the scores' names once they are known; raises what does not fit them.
+
+    Attributes
+    ----------
+    reason : str
+        What ended the search: ``"n_iter"``, ``"exhausted"``, ``"max_time"``, ``"stop_after"``,
+        ``"callback"`` or ``"interrupted"``.
+    optimizer_time : float
+        Seconds that the engine took.
     """
 
     n_iter: int
+    n_initial: int
+    n_points: int
     n_jobs: int | None
     pre_dispatch: int | str
+    initial_points: Sequence[Point]
     space: SearchSpace
     engine: Engine
     task: Task
     splits: list[Split]
     record: Record
     reporter: Reporter
+    journal: Journal
+    stopping: Stopping
     check_names: Callable[[tuple[str, ...]], None]
-    #: Size of the engine's first batch.
-    n_initial: int = 0
-    interrupted: bool = False
+    reason: str = field(default="n_iter", init=False)
+    optimizer_time: float = field(default=0.0, init=False)
 
     def run(self, context: Any) -> None:
         """Evaluate until the budget, the space or somebody's patience is exhausted."""
         try:
             with Parallel(n_jobs=self.n_jobs, pre_dispatch=self.pre_dispatch) as parallel:
-                exhausted = self._loop(parallel, context)
+                self.reason = self._loop(parallel, context)
         except KeyboardInterrupt:
-            if self.record.n_failed == len(self.record):
+            if self.record.n_failed == self.record.n_rows:
                 raise
-            self.interrupted = True
-            warnings.warn(
+            self.reason = "interrupted"
+            self._warn(
                 f"The search was interrupted after {len(self.record)} of {self.n_iter} "
-                "evaluations; these are kept.",
-                UserWarning,
-                stacklevel=_CALLER_OF_FIT,
+                "evaluations; these are kept."
             )
-            return
         # Where parameters are swept, the others are meant to have few settings.
-        if exhausted and not self.task.swept:
-            warnings.warn(
+        if self.reason == "exhausted" and not self.task.swept:
+            self._warn(
                 f"search_spaces holds only {len(self.record)} different settings; the search "
-                f"ended when all were evaluated, before n_iter={self.n_iter}.",
-                UserWarning,
-                stacklevel=_CALLER_OF_FIT,
+                f"ended when all were evaluated, before n_iter={self.n_iter}."
             )
+        self.optimizer_time = sum(batch.seconds for batch in self.journal.batches)
 
-    def _loop(self, parallel: Any, context: Any) -> bool:
-        """Return whether the space was exhausted before the budget."""
-        n_asked = 0
-        while n_asked < self.n_iter:
-            points = self.engine.ask()[: self.n_iter - n_asked]
-            if not points:
-                return True
-            first = n_asked == 0
-            n_asked += len(points)
+    @staticmethod
+    def _warn(message: str) -> None:
+        warnings.warn(message, UserWarning, stacklevel=_CALLER_OF_FIT)
+
+    def _loop(self, parallel: Any, context: Any) -> str:
+        """Return what ended the search."""
+        pending = self._replay()
+        learning = 0.0
+        while True:
+            # Also after a replay: a search that had ended is not gone on with.
+            if reason := self.stopping.reason():
+                return reason
+            if not pending:
+                n_left = self.n_iter - len(self.record)
+                if n_left <= 0:
+                    return "n_iter"
+                pending = self._next_batch(n_left, learning)
+                if not pending:
+                    return "exhausted"
+            if reason := self._evaluate(pending, parallel, context):
+                return reason
+            pending = []
+            start = time.perf_counter()
+            self._tell(self.journal.batches[-1].points)
+            learning = time.perf_counter() - start
+
+    def _replay(self) -> list[Point]:
+        """Go through what the journal holds; return the points that its last batch still lacks."""
+        evaluations = iter(self.journal.evaluations)
+        for batch in self.journal.batches:
             n_before = len(self.record)
-            self.n_initial = self.n_initial or len(points)
-            batch = [self.space.decode(point) for point in points]
-            if self.task.swept:
-                losses, stop = self._sweep(batch, n_asked - len(points), context)
-                if first:
-                    self.n_initial = len(self.record)
-            else:
-                stop = self._evaluate(batch, parallel, context)
-                losses = self.record.losses[n_before:]
-            if stop:
-                return False
-            self.engine.tell(points, losses)
-        return False
+            for _, evaluation in zip(batch.points, evaluations, strict=False):
+                self.record.add(evaluation)
+                self.stopping.update(self.record)
+            if batch is self.journal.batches[-1] and batch.state is not None:
+                self.engine.set_state(dict(batch.state))
+            if missing := batch.points[len(self.record) - n_before :]:
+                return missing
+            self._tell(batch.points)
+        if self.record.names is not None:
+            self.check_names(self.record.names)
+        return []
 
-    def _sweep(
-        self, batch: list[dict[str, Any]], n_done: int, context: Any
-    ) -> tuple[list[FloatArray | None], bool]:
-        """Sweep each setting; return the best losses of each, and whether a callback ends it."""
-        best: list[FloatArray | None] = []
-        for params in batch:
-            n_before = len(self.record)
-            subcontext = context.subcontext(task_name="sweep", task_id=n_done + len(best))
-            for setting, outcome in self.task.sweep(params, subcontext):
-                self.record.add(setting, [outcome])
-                if self.record.names is not None:
-                    self.check_names(self.record.names)
-            best.append(self._compromise_since(n_before))
-            if self.reporter.report(self.record, n_done + len(best)):
-                return best, True
-        return best, False
+    def _next_batch(self, n_left: int, learning: float) -> list[Point]:
+        if self.initial_points and not self.journal.batches:
+            points = list(self.initial_points)[:n_left]
+            self.journal.add_batch(Batch(points))
+            return points
+        n_points = min(n_left, max(self.n_points, self.n_initial - len(self.record)))
+        start = time.perf_counter()
+        points = self.engine.ask(n_points)
+        seconds = learning + time.perf_counter() - start
+        if points:
+            self.journal.add_batch(Batch(points, self.engine.get_state(), seconds))
+        return points
 
-    def _compromise_since(self, n_before: int) -> FloatArray | None:
-        """Losses of the compromise among the latest rows: what stands for them to the engine."""
-        rows = self.record.losses[n_before:]
-        if self.record.objectives is None or all(row is None for row in rows):
+    def _tell(self, points: Sequence[Point]) -> None:
+        """Let the engine learn of the last evaluations, which are those of `points`."""
+        evaluations = self.record.evaluations[-len(points) :]
+        self.engine.tell(points, [self._loss_of(evaluation) for evaluation in evaluations])
+
+    def _loss_of(self, evaluation: Evaluation) -> FloatArray | None:
+        """Losses of an evaluation; of the rows of a sweep, those of the compromise stand for all.
+
+        None for a failure.
+        """
+        objectives = self.record.objectives
+        losses = evaluation.losses[np.isfinite(evaluation.losses).all(axis=1)]
+        if objectives is None or losses.size == 0:
             return None
-        losses = self.record.loss_table()[n_before:]
-        return rows[pick_compromise(losses, self.record.objectives, "euclidean")]
+        index = 0 if len(losses) == 1 else pick_compromise(losses, objectives, "euclidean")
+        loss: FloatArray = losses[index]
+        return loss
 
-    def _evaluate(self, batch: list[dict[str, Any]], parallel: Any, context: Any) -> bool:
-        """Evaluate settings in order; return whether a callback ends the search."""
+    def _evaluate(self, points: list[Point], parallel: Any, context: Any) -> str | None:
+        """Evaluate points in order; return what ends the search, if anything."""
         n_splits = len(self.splits)
-        # As many settings at a time as there are workers: no more is lost by an interruption.
-        n_at_once = max(1, effective_n_jobs(self.n_jobs) // n_splits)
-        for start in range(0, len(batch), n_at_once):
-            chunk = batch[start : start + n_at_once]
-            first_id = len(self.record) * n_splits
-            outcomes = parallel(
-                delayed(self.task.evaluate)(
-                    params,
-                    split,
-                    context.subcontext(
-                        task_name="candidate-split-evaluation",
-                        task_id=first_id + i * n_splits + j,
-                    ),
-                )
-                for i, params in enumerate(chunk)
-                for j, split in enumerate(self.splits)
-            )
-            for i, params in enumerate(chunk):
-                self.record.add(params, outcomes[i * n_splits : (i + 1) * n_splits])
+        # As many settings at a time as there are workers: no more is lost by an interruption. What
+        # a sweep shares with the next, such as cached images, is shared within one process.
+        n_at_once = 1 if self.task.swept else max(1, effective_n_jobs(self.n_jobs) // n_splits)
+        for start in range(0, len(points), n_at_once):
+            chunk = points[start : start + n_at_once]
+            settings = [self.space.decode(point) for point in chunk]
+            outcomes: Sequence[list[Outcome] | Swept]
+            if self.task.swept:
+                outcomes = [self._sweep(params, context) for params in settings]
+            else:
+                outcomes = self._fit_and_score(settings, parallel, context)
+            reason = None
+            for point, params, outcome in zip(chunk, settings, outcomes, strict=True):
+                evaluation = Evaluation(point, params, outcome)
+                self.record.add(evaluation)
+                self.journal.add_evaluation(evaluation)
                 if self.record.names is not None:
                     self.check_names(self.record.names)
-                if self.reporter.report(self.record, len(self.record)):
-                    return True
-        return False
+                self.stopping.update(self.record)
+                if self.reporter.report(self.record):
+                    return "callback"
+                reason = self.stopping.reason()
+                if reason == "stop_after":
+                    # Others of the chunk are dropped: how many they are depends on `n_jobs`.
+                    return reason
+            if reason is not None:
+                return reason
+        return None
+
+    def _sweep(self, params: dict[str, Any], context: Any) -> Swept:
+        return self.task.sweep(
+            params, context.subcontext(task_name="sweep", task_id=len(self.record))
+        )
+
+    def _fit_and_score(
+        self, settings: list[dict[str, Any]], parallel: Any, context: Any
+    ) -> list[list[Outcome]]:
+        n_splits = len(self.splits)
+        first_id = len(self.record) * n_splits
+        outcomes = parallel(
+            delayed(self.task.evaluate)(
+                params,
+                split,
+                context.subcontext(
+                    task_name="candidate-split-evaluation", task_id=first_id + i * n_splits + j
+                ),
+            )
+            for i, params in enumerate(settings)
+            for j, split in enumerate(self.splits)
+        )
+        return [outcomes[i * n_splits : (i + 1) * n_splits] for i in range(len(settings))]

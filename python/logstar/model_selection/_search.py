@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numbers
-import operator
+import os
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from copy import deepcopy
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -16,34 +18,35 @@ from sklearn.base import clone, is_classifier
 from sklearn.exceptions import FitFailedWarning
 from sklearn.model_selection import check_cv
 from sklearn.utils import get_tags, indexable
-from sklearn.utils.validation import check_is_fitted
 
-from ._compromise import RULES, Objective, pick_compromise
-from ._engine import ParEGO, as_random_state
-from ._evaluation import Split, Task, fit
-from ._pareto import FloatArray, hypervolume_trace, is_non_dominated, reference_point
+from ._checks import check_initial_points, check_refit, check_space
+from ._engines import make_engine
+from ._evaluation import Split, Task, fit, unshared
+from ._fitted import FittedSearch, Rule
+from ._history import open_history
+from ._journal import Journal
 from ._progress import Reporter
 from ._record import Record
+from ._results import summarise
 from ._runner import Runner
 from ._scoring import RewardScorer, accepts_sample_weight
 from ._sklearn_private import (
     SEARCH_CONSTRAINTS,
-    BaseSearchCV,
+    HasMethods,
     Interval,
     NoCallbacks,
     check_method_params,
     fit_context,
     root_callback_context,
 )
-from ._spaces import Dimension, SearchSpace, as_dimension
+from ._spaces import Point, SearchSpace
+from ._stopping import Stopping
 
 if TYPE_CHECKING:
     from sklearn.utils import Tags
 
-Rule = str | bool | Callable[[dict[str, Any]], Any]
 
-
-class MOBOSearchCV(BaseSearchCV):  # type: ignore[misc] # scikit-learn ships no types
+class MOBOSearchCV(FittedSearch):
     """Multi-objective Bayesian search over an estimator's parameters.
 
     Reads like scikit-learn's `GridSearchCV` with several metrics, but all of them drive the
@@ -54,10 +57,11 @@ class MOBOSearchCV(BaseSearchCV):  # type: ignore[misc] # scikit-learn ships no 
     ----------
     estimator : estimator object
         Cloned for each evaluation.
-    search_spaces : dict of str to domain
+    search_spaces : dict of str to domain, or list of such dicts
         Parameter names and where to search: ``(low, high)`` or ``(low, high, "log-uniform")``,
-        integers if both ends are; a list of choices; a scikit-optimize dimension; a frozen
-        `scipy.stats` ``uniform``, ``loguniform`` or ``randint``.
+        integers if both ends are; a list of choices, which may be estimators; a scikit-optimize
+        dimension; a frozen distribution of `scipy.stats`. Of a list of dicts, each setting comes
+        from one: so parameters are searched only where they apply.
     scoring : dict, list, str, callable or None
         Scorers as `GridSearchCV` takes them, greater is better; one callable may return a dict. A
         scorer may also declare, as attributes: `greater_is_better` (False if the score is minus
@@ -67,19 +71,53 @@ class MOBOSearchCV(BaseSearchCV):  # type: ignore[misc] # scikit-learn ships no 
         Number of evaluations; of sweeps where `sweep` is given.
     n_initial_points : int, default=10
         How many of them are spread evenly over the space before the search begins to learn.
-    refit : {"euclidean", "chebyshev"}, scorer's name, callable, bool; default="euclidean"
+    n_points : int, default=1
+        How many settings are chosen at a time after that. The result depends on it, but not on
+        how many of them run in parallel.
+    engine : str or callable, default="ehvi"
+        What chooses settings: ``"ehvi"``, Bayesian search by the expected gain in hypervolume;
+        ``"parego"``, the same by randomly weighted objectives; ``"random"``; ``"sobol"``; with
+        their extras installed ``"nsga2"``, ``"optuna"``, ``"botorch"``. Or a callable that makes
+        an engine.
+    engine_options : dict or None, default=None
+        Keyword arguments of the engine.
+    space_constraint : callable or None, default=None
+        Given a setting as a dict, without the parameters of `sweep`, returns whether it may be
+        evaluated.
+    initial_points : list of dict, fitted MOBOSearchCV, or None; default=None
+        What to evaluate first, as part of `n_iter`: settings in `search_spaces`; or from the front
+        of a previous search, as of a neighbouring window or the last frame, its compromise and
+        settings evenly along the front, up to half of `n_initial_points`, clipped into
+        `search_spaces`.
+    noisy : bool, default=False
+        Whether equal settings score differently. They may then be evaluated again, and are
+        compared by the means over all evaluations.
+    max_time : float or None, default=None
+        Seconds after which no evaluation starts.
+    stop_after : int or None, default=None
+        The search ends when so many evaluations after the initial points brought no gain in
+        hypervolume. Fewer than 30 may cut off a search that would still improve.
+    warm_start : bool, default=False
+        Whether the next `fit` goes on from the evaluations of this one, which count in `n_iter`.
+        It must be the same problem on the same data.
+    checkpoint : path or None, default=None
+        File to which every evaluation is appended, as a line of JSON. A search that finds the
+        file of the same problem goes on from it, to the same result as if it had never been
+        interrupted, given that the estimator gives the same each time.
+    refit : {"euclidean", "chebyshev", "knee"}, scorer's name, callable, bool; default="euclidean"
         Which setting to fit at last to all data: the one at least distance from the ideal point;
-        the best in one score; that whose index the callable returns for `cv_results_`; False for
-        none; True is the default. Distances are taken of ``(objective - ideal) / scale``, where
-        the front's best and its range (1 if that is 0) stand in for what a scorer does not
-        declare. Ties go to the nearer by the other rule, then to the earlier evaluation.
+        the knee, farthest from the line through the front's extremes; the best in one score; that
+        whose index the callable returns for `cv_results_`; False for none; True is the default.
+        Distances are taken of ``(objective - ideal) / scale``, where the front's best and its
+        range (1 if that is 0) stand in for what a scorer does not declare. Ties go to the better
+        by the other rules, then to the earlier evaluation.
     cv : int, splitter, iterable or None, default=None
         How to split data for scoring. None fits and scores on all data, passed on as they are;
         that is how an analysis without labels is tuned on the image itself, and it differs from
         `GridSearchCV`, where None splits in five.
     n_jobs : int, default=None
-        Processes, as in joblib. The result does not depend on it. The initial points run in
-        parallel, after that the splits.
+        Processes, as in joblib. The result does not depend on it. Initial points run in
+        parallel, after that batches of `n_points`; and splits.
     verbose : int, default=0
         Above 0, a line is printed for each evaluation.
     pre_dispatch : int or str, default="2*n_jobs"
@@ -105,7 +143,10 @@ class MOBOSearchCV(BaseSearchCV):  # type: ignore[misc] # scikit-learn ships no 
     ----------
     cv_results_ : dict of str to ndarray
         As in `GridSearchCV`, one row for each evaluation in order; in addition
-        ``objective_NAME``, the quantity in its own sign, and ``is_pareto``.
+        ``objective_NAME``, the quantity in its own sign, of repeated settings the mean;
+        ``is_pareto``, of repeated settings for the first; ``pareto_rank``, 0 on the front, 1 on
+        what would be the front without it, and so on, -1 for failures; and ``ask_time``, the
+        optimiser's share in seconds.
     pareto_indices_ : ndarray of shape (n_front,)
         Rows of `cv_results_` on the Pareto front, in the order of evaluation.
     pareto_front_ : ndarray of shape (n_front, n_objectives)
@@ -121,7 +162,8 @@ class MOBOSearchCV(BaseSearchCV):  # type: ignore[misc] # scikit-learn ships no 
     hypervolume_ : float
         What the front dominates up to `ref_point_`.
     hypervolume_trace_ : ndarray of shape (n_evaluations_,)
-        The same after each evaluation, with the final `ref_point_`.
+        The same after each evaluation, with the final `ref_point_`; all rows of a sweep count as
+        found at once.
     best_index_, best_params_ : int, dict
         The chosen row and its setting; not with ``refit=False``.
     best_score_ : dict of str to float
@@ -133,6 +175,11 @@ class MOBOSearchCV(BaseSearchCV):  # type: ignore[misc] # scikit-learn ships no 
         `n_iter`, or fewer if the space was exhausted or the search ended early.
     interrupted_ : bool
         Whether the search was ended by Ctrl-C. What was evaluated until then is kept.
+    stop_reason_ : str
+        What ended the search: ``"n_iter"``, ``"exhausted"``, ``"max_time"``, ``"stop_after"``,
+        ``"callback"`` or ``"interrupted"``.
+    optimizer_time_, estimator_time_ : float
+        Seconds taken by the engine; by fits and scorers, summed over processes.
     scorer_ : callable or dict of str to callable
         The scorers.
     n_splits_ : int
@@ -148,8 +195,13 @@ class MOBOSearchCV(BaseSearchCV):  # type: ignore[misc] # scikit-learn ships no 
 
     Notes
     -----
-    The engine is ParEGO on scikit-optimize's Gaussian process. Scorers get a shallow copy of the
-    fitted estimator that computes `predict` and the like once per input, however many ask.
+    Scorers get a shallow copy of the fitted estimator that computes `predict` and the like once
+    per input, however many ask.
+
+    What makes a checkpoint's problem: estimator and scorers by class and parameters (functions by
+    name), spaces, splits, engine, seed and all data. `n_iter` and what ends a search early may
+    change. A line that a crash cut off is dropped with a warning; a file that is damaged
+    elsewhere, or of another problem, is refused.
 
     Examples
     --------
@@ -180,9 +232,19 @@ class MOBOSearchCV(BaseSearchCV):  # type: ignore[misc] # scikit-learn ships no 
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **SEARCH_CONSTRAINTS,
-        "search_spaces": [dict],
+        "search_spaces": [dict, list, tuple],
         "n_iter": [Interval(numbers.Integral, 1, None, closed="left")],
         "n_initial_points": [Interval(numbers.Integral, 1, None, closed="left")],
+        "n_points": [Interval(numbers.Integral, 1, None, closed="left")],
+        "engine": [str, callable],
+        "engine_options": [dict, None],
+        "space_constraint": [callable, None],
+        "initial_points": [list, tuple, HasMethods(["fit", "select"]), None],
+        "noisy": ["boolean"],
+        "max_time": [Interval(numbers.Real, 0, None, closed="neither"), None],
+        "stop_after": [Interval(numbers.Integral, 1, None, closed="left"), None],
+        "warm_start": ["boolean"],
+        "checkpoint": [str, os.PathLike, None],
         "random_state": ["random_state", np.random.Generator],
         "sweep": [list, tuple],
         "callback": [callable, list, None],
@@ -191,11 +253,17 @@ class MOBOSearchCV(BaseSearchCV):  # type: ignore[misc] # scikit-learn ships no 
     def __init__(
         self,
         estimator: Any,
-        search_spaces: Mapping[str, Any],
+        search_spaces: Mapping[str, Any] | Sequence[Mapping[str, Any]],
         *,
         scoring: Any,
         n_iter: int = 50,
         n_initial_points: int = 10,
+        n_points: int = 1,
+        engine: str | Callable[..., Any] = "ehvi",
+        engine_options: Mapping[str, Any] | None = None,
+        space_constraint: Callable[[dict[str, Any]], Any] | None = None,
+        initial_points: Any = None,
+        noisy: bool = False,
         refit: Rule = "euclidean",
         cv: Any = None,
         n_jobs: int | None = None,
@@ -204,6 +272,10 @@ class MOBOSearchCV(BaseSearchCV):  # type: ignore[misc] # scikit-learn ships no 
         error_score: float | str = np.nan,
         return_train_score: bool = False,
         random_state: int | np.random.RandomState | np.random.Generator | None = None,
+        max_time: float | None = None,
+        stop_after: int | None = None,
+        warm_start: bool = False,
+        checkpoint: str | os.PathLike[str] | None = None,
         sweep: Sequence[str] = (),
         callback: Any = None,
     ) -> None:
@@ -221,7 +293,17 @@ class MOBOSearchCV(BaseSearchCV):  # type: ignore[misc] # scikit-learn ships no 
         self.search_spaces = search_spaces
         self.n_iter = n_iter
         self.n_initial_points = n_initial_points
+        self.n_points = n_points
+        self.engine = engine
+        self.engine_options = engine_options
+        self.space_constraint = space_constraint
+        self.initial_points = initial_points
+        self.noisy = noisy
         self.random_state = random_state
+        self.max_time = max_time
+        self.stop_after = stop_after
+        self.warm_start = warm_start
+        self.checkpoint = checkpoint
         self.sweep = sweep
         self.callback = callback
 
@@ -258,19 +340,17 @@ class MOBOSearchCV(BaseSearchCV):  # type: ignore[misc] # scikit-learn ships no 
             For parameters that are not allowed, before anything is evaluated, and if every
             evaluation failed.
         """
-        space, swept = self._check_space()
+        space, swept = check_space(self)
         scorer = self._get_scorers()[0]
         if scorer.names is not None:
-            self._check_refit(scorer.names)
+            check_refit(self.refit, scorer.names)
+        initial_points = check_initial_points(self, space)
         if self.cv is not None:
             X, y = indexable(X, y)
             params = check_method_params(X, params=params)
         routed = self._get_routed_params_for_fit(params)
         splits = self._split(X, y, routed.splitter.split)
         self.n_splits_ = len(splits)
-
-        root = root_callback_context(self, n_subtasks=1 + bool(self.refit))
-        root.call_on_fit_task_begin(estimator=self, X=X, y=y)
         task = Task(
             estimator=clone(self.estimator),
             scorer=scorer,
@@ -280,40 +360,74 @@ class MOBOSearchCV(BaseSearchCV):  # type: ignore[misc] # scikit-learn ships no 
             score_params=routed.scorer.score,
             return_train_score=self.return_train_score,
             raise_errors=self.error_score == "raise",
-            caller=None if isinstance(root, NoCallbacks) else self,
+            caller=None,
             swept=swept,
         )
-        engine = ParEGO(
+        with ExitStack() as stack:
+            journal = open_history(self, space, task, splits, stack)
+            self._search(space, task, splits, journal, initial_points)
+            if self.warm_start:
+                journal.sink = None
+                self._journal = journal
+        return self
+
+    def _search(
+        self,
+        space: SearchSpace,
+        task: Task,
+        splits: list[Split],
+        journal: Journal,
+        initial_points: list[Point],
+    ) -> None:
+        """Search, store what was found, and fit the chosen setting to all data."""
+        root = root_callback_context(self, n_subtasks=1 + bool(self.refit))
+        root.call_on_fit_task_begin(estimator=self, X=task.X, y=task.y)
+        if not isinstance(root, NoCallbacks):
+            task = replace(task, caller=self)
+        record = Record(task.scorer)
+        # User's points beyond the design's size are a larger design.
+        n_initial = max(self.n_initial_points, len(initial_points))
+        engine = make_engine(
+            self.engine,
             space,
-            n_initial_points=self.n_initial_points,
-            random_state=as_random_state(self.random_state),
+            n_initial_points=n_initial,
+            seed=journal.seed,
+            n_objectives=None if record.names is None else len(record.names),
+            noisy=self.noisy,
+            options=self.engine_options or {},
         )
-        record = Record(scorer)
         runner = Runner(
             n_iter=self.n_iter,
+            n_initial=n_initial,
+            n_points=self.n_points,
             n_jobs=self.n_jobs,
             pre_dispatch=self.pre_dispatch,
+            initial_points=initial_points,
             space=space,
             engine=engine,
             task=task,
             splits=splits,
             record=record,
             reporter=self._make_reporter(),
-            check_names=self._check_refit,
+            journal=journal,
+            stopping=Stopping(n_initial, self.max_time, self.stop_after),
+            check_names=partial(check_refit, self.refit),
         )
         context = root.subcontext(
             task_name="search", max_subtasks=self.n_iter * len(splits), sequential_subtasks=False
         ).call_on_fit_task_begin(estimator=self)
         runner.run(context)
         context.call_on_fit_task_end(estimator=self)
-        self.interrupted_ = runner.interrupted
-        self._store_results(record, runner.n_initial)
-        self.scorer_ = scorer.scorers["score"] if scorer.single else scorer.scorers
-        self._reward_scorer = scorer
+        self.stop_reason_ = runner.reason
+        self.interrupted_ = runner.reason == "interrupted"
+        self.optimizer_time_ = runner.optimizer_time
+        self._store_results(record, journal, n_initial)
+        self._space = space
+        self.scorer_ = task.scorer.scorers["score"] if task.scorer.single else task.scorer.scorers
+        self._reward_scorer = task.scorer
         if self.refit:
             self._refit_best(task, root)
-        root.call_on_fit_task_end(estimator=self, X=X, y=y)
-        return self
+        root.call_on_fit_task_end(estimator=self, X=task.X, y=task.y)
 
     def _split(self, X: Any, y: Any, params: Mapping[str, Any]) -> list[Split]:
         """Split once: every setting is scored on the same parts even where these are random."""
@@ -324,50 +438,6 @@ class MOBOSearchCV(BaseSearchCV):  # type: ignore[misc] # scikit-learn ships no 
         if not splits:
             raise ValueError(f"cv={self.cv!r} gives no split; at least one is needed.")
         return splits
-
-    def _check_space(self) -> tuple[SearchSpace, dict[str, Dimension]]:
-        swept = self._check_sweep()
-        searched = {name: v for name, v in self.search_spaces.items() if name not in swept}
-        space = SearchSpace(searched, may_be_single=bool(swept))
-        known = self.estimator.get_params()
-        unknown = [name for name in self.search_spaces if name not in known]
-        if unknown:
-            raise ValueError(
-                f"search_spaces names parameters that {type(self.estimator).__name__} does not "
-                f"have: {unknown}. It has {sorted(known)}."
-            )
-        if self.n_iter < self.n_initial_points:
-            raise ValueError(
-                f"n_iter below the initial points: n_iter={self.n_iter}, "
-                f"n_initial_points={self.n_initial_points}. Raise the one or lower the other."
-            )
-        return space, swept
-
-    def _check_sweep(self) -> dict[str, Dimension]:
-        if not self.sweep:
-            return {}
-        if not hasattr(self.estimator, "sweep"):
-            raise ValueError(
-                f"sweep={self.sweep!r}: {type(self.estimator).__name__} has no method `sweep`, so "
-                "it evaluates no parameters exactly; leave `sweep` empty."
-            )
-        if self.cv is not None:
-            raise ValueError(f"sweep={self.sweep!r} needs cv=None, got cv={self.cv!r}.")
-        missing = [name for name in self.sweep if name not in self.search_spaces]
-        if missing:
-            raise ValueError(
-                f"sweep names {missing}, which search_spaces lacks; it has "
-                f"{sorted(self.search_spaces)}."
-            )
-        return {name: as_dimension(name, self.search_spaces[name]) for name in self.sweep}
-
-    def _check_refit(self, names: tuple[str, ...]) -> None:
-        allowed = (*RULES, *names)
-        if isinstance(self.refit, str) and self.refit not in allowed:
-            raise ValueError(
-                f"refit={self.refit!r} is no rule and no scorer's name; it must be one of "
-                f"{allowed}, a callable that returns an index, or False."
-            )
 
     def _make_reporter(self) -> Reporter:
         callbacks = self.callback if isinstance(self.callback, list) else [self.callback]
@@ -386,9 +456,9 @@ class MOBOSearchCV(BaseSearchCV):  # type: ignore[misc] # scikit-learn ships no 
         """Let scikit-learn pass sample weights on if any scorer takes them."""
         return any(map(accepts_sample_weight, self._get_scorers()[0].scorers.values()))
 
-    def _store_results(self, record: Record, n_initial: int) -> None:
-        n_failed = record.n_failed
-        if n_failed == len(record):
+    def _store_results(self, record: Record, journal: Journal, n_initial: int) -> None:
+        n_failed, n_rows = record.n_failed, record.n_rows
+        if n_failed == n_rows:
             raise ValueError(
                 f"Every one of the {n_failed} evaluations failed, so there is nothing to choose "
                 "from. error_score='raise' stops at the first error. What went wrong:\n"
@@ -397,47 +467,36 @@ class MOBOSearchCV(BaseSearchCV):  # type: ignore[misc] # scikit-learn ships no 
         fill = np.nan if self.error_score == "raise" else float(self.error_score)
         if failures := record.describe_failures():
             warnings.warn(
-                f"{n_failed} of {len(record)} evaluations failed; they have the score {fill} and "
+                f"{n_failed} of {n_rows} evaluations failed; they have the score {fill} and "
                 "are not on the Pareto front. error_score='raise' stops at the first error. What "
                 f"went wrong:\n{failures}",
                 FitFailedWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
-        objectives = self._objectives = record.objectives or ()
-        losses = record.loss_table()
-        on_front = is_non_dominated(losses)
-        table = _from_losses(losses, objectives)
-        columns: dict[str, Any] = {
-            f"objective_{objective.name}": table[:, i] for i, objective in enumerate(objectives)
-        }
-        with warnings.catch_warnings(), np.errstate(invalid="ignore"):
-            # Scores that are not finite have just been reported, with the reasons.
-            warnings.filterwarnings("ignore", message="One or more of the t(est|rain) scores are")
-            self.cv_results_ = self._format_results(
-                record.params,
-                self.n_splits_,
-                record.split_results(fill),
-                columns | {"is_pareto": on_front},
-            )
-        self.multimetric_ = len(objectives) > 1 or isinstance(self.scoring, (dict, list, tuple))
-        self.n_evaluations_ = len(record)
-        self.objective_names_ = tuple(objective.name for objective in objectives)
-        self.pareto_indices_ = np.flatnonzero(on_front)
-        self.pareto_front_ = table[on_front]
-        self.pareto_params_ = [record.params[index] for index in self.pareto_indices_]
-        corner = reference_point(losses, n_initial)
-        self.ref_point_ = _from_losses(corner[np.newaxis], objectives)[0]
-        self.hypervolume_trace_ = hypervolume_trace(losses, corner)
-        self.hypervolume_ = float(self.hypervolume_trace_[-1])
+        found = summarise(
+            record,
+            journal.batches,
+            n_splits=self.n_splits_,
+            n_initial=n_initial,
+            noisy=self.noisy,
+            error_score=fill,
+            return_train_score=self.return_train_score,
+        )
+        for name, value in found.items():
+            setattr(self, name, value)
+        self._objectives = record.objectives or ()
+        self.multimetric_ = len(self._objectives) > 1 or isinstance(
+            self.scoring, (dict, list, tuple)
+        )
 
     def _refit_best(self, task: Task, root: Any) -> None:
         self.best_index_ = self.select(self.refit)
         self.best_params_ = self.cv_results_["params"][self.best_index_]
         self.best_score_ = {
-            name: float(self.cv_results_[f"mean_test_{name}"][self.best_index_])
-            for name in self.objective_names_
+            o.name: float(-o.sign * self.cv_results_[f"objective_{o.name}"][self.best_index_])
+            for o in self._objectives
         }
-        best = clone(task.estimator).set_params(**clone(self.best_params_, safe=False))
+        best = clone(task.estimator).set_params(**unshared(self.best_params_))
         context = root.subcontext(task_name="refit-with-best-params")
         with context.propagate_callback_context(best):
             context.call_on_fit_task_begin(estimator=self, X=task.X, y=task.y)
@@ -448,97 +507,3 @@ class MOBOSearchCV(BaseSearchCV):  # type: ignore[misc] # scikit-learn ships no 
         self.best_estimator_ = best
         with suppress(AttributeError):
             self.feature_names_in_ = best.feature_names_in_
-
-    def select(self, rule: Rule = "euclidean") -> int:
-        """Pick a setting by another rule, without a new search or fit.
-
-        Parameters
-        ----------
-        rule : {"euclidean", "chebyshev"}, scorer's name, or callable; default="euclidean"
-            As `refit`.
-
-        Returns
-        -------
-        index : int
-            Row of `cv_results_`.
-
-        Raises
-        ------
-        ValueError, TypeError, IndexError
-            For an unknown rule, or a callable that returns no row.
-        """
-        check_is_fitted(self, "cv_results_")
-        if callable(rule):
-            answer = rule(self.cv_results_)
-            try:
-                index = operator.index(answer)
-            except TypeError as error:
-                raise TypeError(
-                    f"The rule must return the index of a row, got {answer!r}."
-                ) from error
-            if not 0 <= index < self.n_evaluations_:
-                raise IndexError(
-                    f"The rule returned the row {index}; there are rows 0 to "
-                    f"{self.n_evaluations_ - 1}."
-                )
-            return index
-        name = "euclidean" if rule is True else rule
-        if name not in (*RULES, *self.objective_names_):
-            raise ValueError(
-                f"rule={rule!r} must be one of {(*RULES, *self.objective_names_)} or a callable."
-            )
-        objectives: tuple[Objective, ...] = self._objectives
-        losses = np.column_stack(
-            [o.sign * self.cv_results_[f"objective_{o.name}"] for o in objectives]
-        )
-        return pick_compromise(losses, objectives, str(name))
-
-    def scores(self, X: Any, y: Any = None, **params: Any) -> dict[str, float]:
-        """Score the best estimator by every scorer.
-
-        Parameters
-        ----------
-        X : array-like, image or stack of images
-            New data.
-        y : array-like or None, default=None
-            As scorers need it.
-        **params : dict
-            Metadata for the scorers.
-
-        Returns
-        -------
-        scores : dict of str to float
-            Greater is better.
-        """
-        if not self.refit:
-            raise AttributeError(
-                "With refit=False there is no best estimator; fit one with a setting of "
-                "`pareto_params_`, or search with another `refit`."
-            )
-        check_is_fitted(self, "best_estimator_")
-        scorer: RewardScorer = self._reward_scorer
-        return scorer(self.best_estimator_, X, y, **params)
-
-    def score(self, X: Any, y: Any = None, **params: Any) -> float:
-        """Score the best estimator by the first scorer.
-
-        Parameters
-        ----------
-        X : array-like, image or stack of images
-            New data.
-        y : array-like or None, default=None
-            As scorers need it.
-        **params : dict
-            Metadata for the scorers.
-
-        Returns
-        -------
-        score : float
-            Greater is better.
-        """
-        return next(iter(self.scores(X, y, **params).values()))
-
-
-def _from_losses(losses: FloatArray, objectives: Sequence[Objective]) -> FloatArray:
-    """Turn a table of losses into the objectives' own signs."""
-    return np.column_stack([o.from_loss(losses[:, i]) for i, o in enumerate(objectives)])

@@ -14,8 +14,8 @@ from sklearn.base import _fit_context as fit_context
 from sklearn.metrics._scorer import _check_multimetric_scoring as check_multimetric_scoring
 from sklearn.model_selection._search import BaseSearchCV
 
-# The error class and the interval in which constraints of numbers are written.
-from sklearn.utils._param_validation import Interval
+# In which constraints of parameters are written.
+from sklearn.utils._param_validation import HasMethods, Interval
 
 # Splits rows and, for precomputed kernels, columns, as every scikit-learn search does.
 from sklearn.utils.metaestimators import _safe_split as safe_split
@@ -29,6 +29,7 @@ SEARCH_CONSTRAINTS: dict[str, list[Any]] = BaseSearchCV._parameter_constraints  
 __all__ = [
     "SEARCH_CONSTRAINTS",
     "BaseSearchCV",
+    "HasMethods",
     "Interval",
     "NoCallbacks",
     "check_method_params",

@@ -1,0 +1,138 @@
+"""Checks of a search's parameters, before anything is evaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ._compromise import RULES
+from ._spaces import Dimension, Point, SearchSpace, as_dimension
+
+
+def check_space(search: Any) -> tuple[SearchSpace, dict[str, Dimension]]:
+    """Read the space to search, and the domains of the parameters to sweep."""
+    swept = _check_sweep(search)
+    searched: Any = search.search_spaces
+    if swept:
+        searched = {name: v for name, v in search.search_spaces.items() if name not in swept}
+    space = SearchSpace(searched, constraint=search.space_constraint, may_be_single=bool(swept))
+    known = search.estimator.get_params()
+    unknown = [name for name in (*space.names, *swept) if name not in known]
+    if unknown:
+        raise ValueError(
+            f"search_spaces names parameters that {type(search.estimator).__name__} does not "
+            f"have: {unknown}. It has {sorted(known)}."
+        )
+    if search.n_iter < search.n_initial_points:
+        raise ValueError(
+            f"n_iter below the initial points: n_iter={search.n_iter}, "
+            f"n_initial_points={search.n_initial_points}. Raise the one or lower the other."
+        )
+    return space, swept
+
+
+def _check_sweep(search: Any) -> dict[str, Dimension]:
+    names = search.sweep
+    if not names:
+        return {}
+    if not hasattr(search.estimator, "sweep"):
+        raise ValueError(
+            f"sweep={names!r}: {type(search.estimator).__name__} has no method `sweep`, so "
+            "it evaluates no parameters exactly; leave `sweep` empty."
+        )
+    if search.cv is not None:
+        raise ValueError(f"sweep={names!r} needs cv=None, got cv={search.cv!r}.")
+    if not isinstance(search.search_spaces, Mapping):
+        raise TypeError(
+            f"sweep={names!r} needs search_spaces as one dict, got a list of them; search the "
+            "branches one after the other."
+        )
+    missing = [name for name in names if name not in search.search_spaces]
+    if missing:
+        raise ValueError(
+            f"sweep names {missing}, which search_spaces lacks; it has "
+            f"{sorted(search.search_spaces)}."
+        )
+    return {name: as_dimension(name, search.search_spaces[name]) for name in names}
+
+
+def check_refit(refit: Any, names: Sequence[str]) -> None:
+    """Refuse a rule that is neither one of ours nor a score's name."""
+    allowed = (*RULES, *names)
+    if isinstance(refit, str) and refit not in allowed:
+        raise ValueError(
+            f"refit={refit!r} is no rule and no scorer's name; it must be one of "
+            f"{allowed}, a callable that returns an index, or False."
+        )
+
+
+def check_initial_points(search: Any, space: SearchSpace) -> list[Point]:
+    """Read settings to begin with: dicts that are in the space, or another search's front."""
+    given = search.initial_points
+    if given is None:
+        return []
+    if hasattr(given, "pareto_params_"):
+        return _points_of_front(given, space, max(1, search.n_initial_points // 2))
+    if hasattr(given, "get_params"):
+        raise ValueError(f"initial_points={given!r} is a search that is not fitted.")
+    points: list[Point] = []
+    for index, params in enumerate(given):
+        if not isinstance(params, Mapping):
+            raise TypeError(
+                f"initial_points[{index}] must be a dict of parameters, got {params!r}."
+            )
+        try:
+            point = space.encode_params(params)
+        except ValueError as error:
+            raise ValueError(f"initial_points[{index}]: {error}.") from None
+        if not space.is_valid(point):
+            raise ValueError(
+                f"initial_points[{index}] = {dict(params)} does not meet space_constraint."
+            )
+        points.append(point)
+    points = list(dict.fromkeys(points))
+    if len(points) > search.n_iter:
+        raise ValueError(
+            f"initial_points holds {len(points)} different settings, more than n_iter="
+            f"{search.n_iter}."
+        )
+    return points
+
+
+def _points_of_front(search: Any, space: SearchSpace, n_most: int) -> list[Point]:
+    """Points of another search's front: its compromise, then evenly along the first objective."""
+    order = np.argsort(search.pareto_front_[:, 0], kind="stable")
+    settings = [search.pareto_params_[index] for index in order]
+    if hasattr(search, "best_params_"):
+        settings.insert(0, search.best_params_)
+    found: dict[Point, None] = {}
+    for params in settings:
+        try:
+            point = space.nearest_params(params)
+        except ValueError as error:
+            raise ValueError(
+                f"initial_points is a search over other parameters than search_spaces: {error}."
+            ) from None
+        if space.is_valid(point):
+            found.setdefault(point)
+    points = list(found)
+    if len(points) <= n_most:
+        return points
+    if n_most == 1:
+        return points[:1]
+    rest = points[1:]
+    places = np.linspace(0, len(rest) - 1, n_most - 1).round().astype(np.int64)
+    return points[:1] + [rest[place] for place in np.unique(places)]
+
+
+def seed_of(random_state: Any) -> int:
+    """Turn any seed into an int for the engine."""
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(2**31))
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**31))
+    if random_state is None:
+        return int(np.random.default_rng().integers(2**31))
+    return int(random_state)

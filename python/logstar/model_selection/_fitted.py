@@ -1,0 +1,174 @@
+"""What a search can be asked once it is fitted."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from ._compromise import RULES, Objective, pick_compromise
+from ._scoring import RewardScorer
+from ._sklearn_private import BaseSearchCV
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+Rule = str | bool | Callable[[dict[str, Any]], Any]
+
+
+def _estimator_has(name: str) -> Callable[[Any], bool]:
+    """Tell whether a search's estimator has a method."""
+    return lambda search: hasattr(getattr(search, "best_estimator_", search.estimator), name)
+
+
+class FittedSearch(BaseSearchCV):  # type: ignore[misc] # scikit-learn ships no types
+    """Base of `MOBOSearchCV`: everything that follows from what `fit` has stored."""
+
+    def select(self, rule: Rule = "euclidean") -> int:
+        """Pick a setting by another rule, without a new search or fit.
+
+        Parameters
+        ----------
+        rule : {"euclidean", "chebyshev", "knee"}, scorer's name, or callable; default="euclidean"
+            As `refit`.
+
+        Returns
+        -------
+        index : int
+            Row of `cv_results_`.
+
+        Raises
+        ------
+        ValueError, TypeError, IndexError
+            For an unknown rule, or a callable that returns no row.
+        """
+        check_is_fitted(self, "cv_results_")
+        if callable(rule):
+            answer = rule(self.cv_results_)
+            try:
+                index = operator.index(answer)
+            except TypeError as error:
+                raise TypeError(
+                    f"The rule must return the index of a row, got {answer!r}."
+                ) from error
+            if not 0 <= index < self.n_evaluations_:
+                raise IndexError(
+                    f"The rule returned the row {index}; there are rows 0 to "
+                    f"{self.n_evaluations_ - 1}."
+                )
+            return index
+        name = "euclidean" if rule is True else rule
+        if name not in (*RULES, *self.objective_names_):
+            raise ValueError(
+                f"rule={rule!r} must be one of {(*RULES, *self.objective_names_)} or a callable."
+            )
+        objectives: tuple[Objective, ...] = self._objectives
+        losses = np.column_stack(
+            [o.sign * self.cv_results_[f"objective_{o.name}"] for o in objectives]
+        )
+        return pick_compromise(losses, objectives, str(name))
+
+    def scores(self, X: Any, y: Any = None, **params: Any) -> dict[str, float]:
+        """Score the best estimator by every scorer.
+
+        Parameters
+        ----------
+        X : array-like, image or stack of images
+            New data.
+        y : array-like or None, default=None
+            As scorers need it.
+        **params : dict
+            Metadata for the scorers.
+
+        Returns
+        -------
+        scores : dict of str to float
+            Greater is better.
+        """
+        if not self.refit:
+            raise AttributeError(
+                "With refit=False there is no best estimator; fit one with a setting of "
+                "`pareto_params_`, or search with another `refit`."
+            )
+        check_is_fitted(self, "best_estimator_")
+        scorer: RewardScorer = self._reward_scorer
+        return scorer(self.best_estimator_, X, y, **params)
+
+    def score(self, X: Any, y: Any = None, **params: Any) -> float:
+        """Score the best estimator by the first scorer.
+
+        Parameters
+        ----------
+        X : array-like, image or stack of images
+            New data.
+        y : array-like or None, default=None
+            As scorers need it.
+        **params : dict
+            Metadata for the scorers.
+
+        Returns
+        -------
+        score : float
+            Greater is better.
+        """
+        return next(iter(self.scores(X, y, **params).values()))
+
+    @available_if(_estimator_has("set_output"))  # type: ignore[untyped-decorator]
+    def set_output(self, *, transform: str | None = None) -> Self:
+        """Choose what the estimator's `transform` returns, as scikit-learn's `set_output`.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"} or None, default=None
+            The container; None leaves it.
+
+        Returns
+        -------
+        self : MOBOSearchCV
+        """
+        self.estimator.set_output(transform=transform)
+        if hasattr(self, "best_estimator_"):
+            self.best_estimator_.set_output(transform=transform)
+        return self
+
+    def to_frame(self, *, front_only: bool = False) -> DataFrame:
+        """Return the evaluations as a table.
+
+        Parameters
+        ----------
+        front_only : bool, default=False
+            Whether to leave out what is not on the Pareto front.
+
+        Returns
+        -------
+        frame : pandas.DataFrame
+            Parameters, objectives in their own signs, whether and in which rank of front, and
+            seconds; indexed as `cv_results_`, the rest of which has the single scores.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
+        check_is_fitted(self, "cv_results_")
+        try:
+            from pandas import DataFrame  # noqa: PLC0415 # not a dependency
+        except ImportError as error:
+            raise ImportError(
+                'to_frame needs pandas: pip install pandas, or pip install "logstar[test]".'
+            ) from error
+        results = self.cv_results_
+        columns: dict[str, Any] = {
+            name: np.where(values.mask, None, values.data) if values.mask.any() else values.data
+            for name, values in results.items()
+            if name.startswith("param_")
+        }
+        columns |= {name: v for name, v in results.items() if name.startswith("objective_")}
+        for name in ("is_pareto", "pareto_rank", "mean_fit_time", "mean_score_time", "ask_time"):
+            columns[name] = results[name]
+        frame = DataFrame(columns)
+        return frame[frame["is_pareto"]] if front_only else frame

@@ -1,0 +1,273 @@
+"""Tables of results, in the form of scikit-learn's searches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.ma import MaskedArray
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from ._evaluation import Swept
+from ._journal import Batch
+from ._pareto import (
+    FloatArray,
+    hypervolume,
+    hypervolume_trace,
+    is_non_dominated,
+    reference_point,
+)
+from ._record import Evaluation, Record
+
+
+@dataclass
+class Outlook:
+    """The front and what it dominates, all of losses.
+
+    Parameters
+    ----------
+    losses : ndarray of shape (n_rows, n_objectives)
+        Losses by which rows are compared: where settings were evaluated repeatedly, their means.
+    on_front : ndarray of shape (n_rows,), bool
+        The first row of each setting on the front.
+    ranks : ndarray of shape (n_rows,)
+        0 on the front, 1 on what would be the front without it, and so on; -1 for failures.
+    corner : ndarray of shape (n_objectives,)
+        Reference point.
+    trace : ndarray of shape (n_rows,)
+        Hypervolume after each row; all rows of a sweep come at once.
+    """
+
+    losses: FloatArray
+    on_front: NDArray[np.bool_]
+    ranks: NDArray[np.int64]
+    corner: FloatArray
+    trace: FloatArray
+
+
+def summarise(
+    record: Record,
+    batches: list[Batch],
+    *,
+    n_splits: int,
+    n_initial: int,
+    noisy: bool,
+    error_score: float,
+    return_train_score: bool,
+) -> dict[str, Any]:
+    """Make the fitted attributes that say what was found, by name.
+
+    Parameters
+    ----------
+    record : Record
+        What was evaluated; not all of it failed.
+    batches : list of Batch
+        How it was asked for.
+    n_splits, n_initial : int
+        Number of splits, and of evaluations in the initial design.
+    noisy : bool
+        Whether to compare repeated settings by their means.
+    error_score : float
+        What stands for a score that failed.
+    return_train_score : bool
+        Whether to include scores on the training data.
+    """
+    objectives = record.objectives or ()
+    found = _look_over(record, n_initial, noisy=noisy)
+    table = np.column_stack([o.from_loss(found.losses[:, i]) for i, o in enumerate(objectives)])
+    results = _results_table(
+        record, n_splits, batches, error_score=error_score, return_train_score=return_train_score
+    )
+    results |= {f"objective_{o.name}": table[:, i] for i, o in enumerate(objectives)}
+    results |= {"is_pareto": found.on_front, "pareto_rank": found.ranks}
+    indices = np.flatnonzero(found.on_front)
+    return {
+        "cv_results_": results,
+        "n_evaluations_": record.n_rows,
+        "objective_names_": tuple(objective.name for objective in objectives),
+        "pareto_indices_": indices,
+        "pareto_front_": table[indices],
+        "pareto_params_": [results["params"][index] for index in indices],
+        "ref_point_": np.array(
+            [o.from_loss(loss) for o, loss in zip(objectives, found.corner, strict=True)]
+        ),
+        "hypervolume_trace_": found.trace,
+        "hypervolume_": float(found.trace[-1]),
+        "estimator_time_": sum(evaluation.seconds for evaluation in record.evaluations),
+    }
+
+
+def _look_over(record: Record, n_initial: int, *, noisy: bool) -> Outlook:
+    """Find the front of a record, of which the first `n_initial` evaluations were the design."""
+    losses = record.loss_table()
+    counts = [e.n_rows for e in record.evaluations]
+    first = np.ones(len(losses), dtype=np.bool_)
+    if noisy:
+        losses, first = _average_repeats(losses, np.repeat(_point_numbers(record), counts))
+    ranks = pareto_ranks(losses)
+    corner = reference_point(losses, sum(counts[:n_initial]))
+    if record.n_rows == len(record):
+        trace = hypervolume_trace(losses, corner)
+    else:
+        trace = np.repeat(_trace_of_blocks(losses, counts, corner), counts)
+    return Outlook(losses, (ranks == 0) & first, ranks, corner, trace)
+
+
+def _point_numbers(record: Record) -> list[int]:
+    """Number the different settings."""
+    numbers: dict[Any, int] = {}
+    return [numbers.setdefault(e.point, len(numbers)) for e in record.evaluations]
+
+
+def _average_repeats(
+    losses: FloatArray, numbers: NDArray[np.int64]
+) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Replace losses by the means over rows of the same setting that did not fail."""
+    n_settings = int(numbers.max(initial=-1)) + 1
+    valid = np.isfinite(losses).all(axis=1)
+    sums = np.zeros((n_settings, losses.shape[1]))
+    np.add.at(sums, numbers[valid], losses[valid])
+    counts = np.bincount(numbers[valid], minlength=n_settings)
+    with np.errstate(invalid="ignore"):
+        means = sums / counts[:, np.newaxis]
+    first = np.zeros(len(losses), dtype=np.bool_)
+    first[np.unique(numbers, return_index=True)[1]] = True
+    return means[numbers], first
+
+
+def _trace_of_blocks(losses: FloatArray, counts: list[int], corner: FloatArray) -> FloatArray:
+    """Hypervolume after each block of rows."""
+    trace = np.zeros(len(counts))
+    front = losses[:0]
+    volume, end = 0.0, 0
+    for i, count in enumerate(counts):
+        rows = np.vstack([front, losses[end : end + count]])
+        end += count
+        front = rows[is_non_dominated(rows)]
+        # Rounding must not let the trace fall.
+        volume = max(volume, hypervolume(front, corner)) if len(front) else volume
+        trace[i] = volume
+    return trace
+
+
+def _results_table(
+    record: Record,
+    n_splits: int,
+    batches: list[Batch],
+    *,
+    error_score: float,
+    return_train_score: bool,
+) -> dict[str, Any]:
+    """Make `cv_results_`, with the same keys in the same order as scikit-learn's searches."""
+    evaluations = record.evaluations
+    counts = np.array([e.n_rows for e in evaluations], dtype=np.int64)
+    results: dict[str, Any] = {}
+    for kind in ("fit_time", "score_time"):
+        times = np.repeat([_times(e, kind, n_splits) for e in evaluations], counts, axis=0)
+        results[f"mean_{kind}"], results[f"std_{kind}"] = times.mean(axis=1), times.std(axis=1)
+    asked = [batch.seconds / len(batch.points) for batch in batches for _ in batch.points]
+    results["ask_time"] = np.repeat(
+        np.array(asked[: len(evaluations)]) / np.maximum(counts, 1), counts
+    )
+    results.update(_parameter_columns(evaluations, counts))
+    results["params"] = [setting for e in evaluations for setting in e.settings()]
+    for name in record.names or ():
+        test = _scores(evaluations, name, "test_scores", n_splits, error_score)
+        _add_scores(results, f"test_{name}", test)
+        results[f"rank_test_{name}"] = _rank(results[f"mean_test_{name}"])
+        if return_train_score:
+            train = _scores(evaluations, name, "train_scores", n_splits, error_score)
+            _add_scores(results, f"train_{name}", train)
+    return results
+
+
+def _times(evaluation: Evaluation, kind: str, n_splits: int) -> list[float]:
+    outcomes = evaluation.outcomes
+    if isinstance(outcomes, Swept):
+        # A sweep is one piece of work; its rows share the time that it took.
+        share = outcomes.fit_time / max(1, evaluation.n_rows) if kind == "fit_time" else 0.0
+        return [share] * n_splits
+    return [getattr(outcome, kind) for outcome in outcomes]
+
+
+def _scores(
+    evaluations: list[Evaluation], name: str, part: str, n_splits: int, error_score: float
+) -> FloatArray:
+    """Scores of all rows on all splits; `error_score` where there is none."""
+    blocks: list[Any] = []
+    for evaluation in evaluations:
+        outcomes = evaluation.outcomes
+        if not isinstance(outcomes, Swept):
+            blocks.append([[getattr(o, part).get(name, error_score) for o in outcomes]])
+        elif part == "test_scores" and name in outcomes.scores:
+            blocks.append(outcomes.scores[name][:, np.newaxis])
+        else:
+            blocks.append(np.full((evaluation.n_rows, n_splits), error_score))
+    return np.concatenate(blocks, dtype=np.float64) if blocks else np.empty((0, n_splits))
+
+
+def _add_scores(results: dict[str, Any], key: str, scores: FloatArray) -> None:
+    for split in range(scores.shape[1]):
+        results[f"split{split}_{key}"] = scores[:, split]
+    with np.errstate(invalid="ignore"):  # infinities, which have been reported as failures
+        results[f"mean_{key}"] = scores.mean(axis=1)
+        results[f"std_{key}"] = scores.std(axis=1)
+
+
+def _rank(means: FloatArray) -> NDArray[np.int32]:
+    """Rank scores, the best first; what failed ties with the worst, as in scikit-learn."""
+    if np.isnan(means).all():
+        return np.ones(len(means), dtype=np.int32)
+    filled = np.where(np.isnan(means), np.nanmin(means) - 1, means)
+    ranks: NDArray[np.int32] = rankdata(-filled, method="min").astype(np.int32)
+    return ranks
+
+
+def _parameter_columns(
+    evaluations: list[Evaluation], counts: NDArray[np.int64]
+) -> dict[str, MaskedArray[Any, Any]]:
+    """Values of each parameter, masked where it does not apply."""
+    columns = {}
+    for name in dict.fromkeys(name for e in evaluations for name in e.params):
+        has = np.array([name in e.params for e in evaluations])
+        values = [e.params[name] for e in evaluations if name in e.params]
+        column = np.empty(len(evaluations), dtype=_column_type(values))
+        # One by one: an array would take sequences and pipelines apart.
+        for index, value in zip(np.flatnonzero(has), values, strict=True):
+            column[index] = value
+        columns[f"param_{name}"] = MaskedArray(
+            np.repeat(column, counts), mask=np.repeat(~has, counts)
+        )
+    swept = [e.outcomes.settings if isinstance(e.outcomes, Swept) else {} for e in evaluations]
+    for name in dict.fromkeys(name for settings in swept for name in settings):
+        blocks = [
+            settings.get(name, np.full(count, np.nan))
+            for settings, count in zip(swept, counts, strict=True)
+        ]
+        values_of_rows = np.concatenate(blocks)
+        columns[f"param_{name}"] = MaskedArray(values_of_rows, mask=np.isnan(values_of_rows))
+    return columns
+
+
+def _column_type(values: list[Any]) -> np.dtype[Any]:
+    """Choose the type as scikit-learn does: objects for text and for sequences."""
+    try:
+        array = np.array(values)
+    except ValueError:
+        return np.dtype(object)
+    return np.dtype(object) if array.dtype.kind == "U" or array.ndim != 1 else array.dtype
+
+
+def pareto_ranks(losses: FloatArray) -> NDArray[np.int64]:
+    """Number the fronts that are left when those before are taken away; -1 where not finite."""
+    ranks = np.full(len(losses), -1, dtype=np.int64)
+    left = np.flatnonzero(np.isfinite(losses).all(axis=1))
+    rank = 0
+    while len(left):
+        front = is_non_dominated(losses[left])
+        ranks[left[front]] = rank
+        left = left[~front]
+        rank += 1
+    return ranks
