@@ -81,8 +81,7 @@ class BoTorchSearch(BaseEngine):
     def _standardised(self, losses: FloatArray) -> FloatArray:
         """Return losses with mean 0 and variance 1, for BoTorch to maximise."""
         if self._warps:
-            initial = [row for row in self._losses[: self._n_initial] if row is not None]
-            losses = Warp.from_losses(losses, np.array(initial) if initial else losses)(losses)
+            losses = Warp.from_losses(losses)(losses)
         spread = losses.std(axis=0)
         values: FloatArray = -(losses - losses.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
         return values

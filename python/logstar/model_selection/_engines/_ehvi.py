@@ -57,8 +57,7 @@ class EHVI(ParEGO):
             super()._prepare(rng)
             return
         if self._warps:
-            n_initial = [row for row in self._losses[: self._n_initial] if row is not None]
-            losses = Warp.from_losses(losses, np.array(n_initial) if n_initial else losses)(losses)
+            losses = Warp.from_losses(losses)(losses)
         # One scale for all: surrogates have their own, but ties and rounding then look the same.
         spread = losses.std(axis=0)
         self._values = (losses - losses.mean(axis=0)) / np.where(spread > 0, spread, 1.0)

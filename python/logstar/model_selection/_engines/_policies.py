@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from logstar.model_selection._pareto import FloatArray
 
@@ -40,26 +39,30 @@ class Warp:
     unit: FloatArray
 
     @classmethod
-    def from_losses(cls, losses: FloatArray, initial: FloatArray) -> Warp:
-        """Decide on the initial design, whose spread no engine has chosen.
+    def from_losses(cls, losses: FloatArray) -> Warp:
+        """Decide for each objective, by the excess over the best seen.
+
+        Decided anew at each ask: as evaluations gather near the front, the median excess shrinks
+        and the linear part zooms in. Deciding once, on the initial design, loses a third of the
+        front where most of that design is far off (four detection parameters: .60 of the best
+        known hypervolume after 80 evaluations instead of .96).
 
         Parameters
         ----------
         losses : ndarray of shape (n_points, n_objectives)
             All seen so far.
-        initial : ndarray of shape (n_initial, n_objectives)
-            Those of the initial design among them.
         """
+        best = losses.min(axis=0)
         unit = np.full(losses.shape[1], np.inf)
-        for j, excess in enumerate((initial - initial.min(axis=0)).T):
+        for j, excess in enumerate((losses - best).T):
             positive = excess[excess > 0]
             if len(positive) == 0:
                 continue
-            # Where most of the design is at the best, the median would be zero.
+            # Where most points are at the best, the median would be zero.
             median = float(np.median(excess)) or float(np.median(positive))
             if excess.max() > _HEAVY * median:
                 unit[j] = median
-        return cls(losses.min(axis=0), unit)
+        return cls(best, unit)
 
     def __call__(self, losses: FloatArray) -> FloatArray:
         """Warp losses of shape (n_points, n_objectives)."""
@@ -97,8 +100,3 @@ def corner_beyond(
     # A front of one point, or all equal in an objective, has no extent of its own.
     extent = np.where(extent > 0, extent, spread)
     return np.asarray(front.max(axis=0) + _MARGIN * extent, dtype=np.float64)
-
-
-def heavy_tailed(warp: Warp) -> NDArray[np.bool_]:
-    """Tell which objectives are warped."""
-    return np.isfinite(warp.unit)
