@@ -5,6 +5,17 @@ the drawn artists are attributes that end in an underscore. Only drawing imports
 """
 
 from ._detections import DetectionDisplay
+from ._front_parameters import FrontParametersDisplay
+from ._hypervolume import HypervolumeDisplay
+from ._importance import ParameterImportanceDisplay
 from ._pareto_front import ParetoFrontDisplay
+from ._slices import SurrogateSliceDisplay
 
-__all__ = ["DetectionDisplay", "ParetoFrontDisplay"]
+__all__ = [
+    "DetectionDisplay",
+    "FrontParametersDisplay",
+    "HypervolumeDisplay",
+    "ParameterImportanceDisplay",
+    "ParetoFrontDisplay",
+    "SurrogateSliceDisplay",
+]

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from logstar._validation import FloatArray
 
-from ._style import CHOSEN, EVALUATED, FRONT, axes_or_new
+from ._style import CHOSEN, EVALUATED, FRONT, axes_or_new, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,6 +42,9 @@ class ParetoFrontDisplay:
         Labels of the axes.
     ideal : array-like of shape (2,), default=None
         The ideal point; None draws none.
+    ref_point : array-like of shape (2,), default=None
+        The reference point, where the hypervolume ends; None draws none. Where it is outside the
+        view, the legend tells it.
 
     Attributes
     ----------
@@ -49,7 +52,7 @@ class ParetoFrontDisplay:
         The axes drawn on.
     figure_ : matplotlib Figure
         Their figure.
-    evaluated_, front_, chosen_, ideal_ : matplotlib Line2D or None
+    evaluated_, front_, chosen_, ideal_, ref_point_ : matplotlib Line2D or None
         What was drawn.
 
     See Also
@@ -76,12 +79,14 @@ class ParetoFrontDisplay:
         *,
         objective_names: Sequence[str] = ("objective 1", "objective 2"),
         ideal: ArrayLike | None = None,
+        ref_point: ArrayLike | None = None,
     ) -> None:
         self.objectives = objectives
         self.is_pareto = is_pareto
         self.chosen = chosen
         self.objective_names = objective_names
         self.ideal = ideal
+        self.ref_point = ref_point
 
     @classmethod
     def from_estimator(
@@ -131,6 +136,7 @@ class ParetoFrontDisplay:
             getattr(search, "best_index_", None),
             objective_names=names,
             ideal=_declared_ideal(search.scorer_, names),
+            ref_point=search.ref_point_[[known.index(name) for name in names]],
         )
         return display.plot(ax=ax, **kwargs)
 
@@ -166,7 +172,7 @@ class ParetoFrontDisplay:
         low, high = _view(points, marked)
         n_outside = int(((points < low) | (points > high)).any(axis=1).sum())
 
-        ax = axes_or_new(ax, (5.0, 4.4))
+        ax = axes_or_new(ax, (5.6, 4.4))
         text = f"evaluated ({len(points)}" + (f", {n_outside} outside)" if n_outside else ")")
         (self.evaluated_,) = ax.plot(
             *points.T, ls="", marker="o", ms=4.5, mew=0, color=EVALUATED, alpha=0.7, label=text
@@ -174,7 +180,7 @@ class ParetoFrontDisplay:
         (self.front_,) = ax.plot(
             *front.T, marker="o", ms=6, lw=1.4, color=FRONT, zorder=3, label="Pareto front"
         )
-        self.chosen_ = self.ideal_ = None
+        self.chosen_ = self.ideal_ = self.ref_point_ = None
         if self.chosen is not None:
             (self.chosen_,) = ax.plot(
                 *values[self.chosen],
@@ -200,18 +206,32 @@ class ParetoFrontDisplay:
                 clip_on=False,
                 label="ideal point",
             )
+        if self.ref_point is not None:
+            corner = np.asarray(self.ref_point, dtype=np.float64)
+            inside = ((low <= corner) & (corner <= high)).all()
+            (self.ref_point_,) = ax.plot(
+                *corner,
+                linestyle="",
+                marker="x" if inside else "",
+                ms=9,
+                mew=1.6,
+                color="black",
+                zorder=3.5,
+                label="reference" + (" point" if inside else " ({:.3g}, {:.3g})".format(*corner)),
+            )
         ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
         ax.set_xlabel(self.objective_names[0] if xlabel is None else xlabel)
         ax.set_ylabel(self.objective_names[1] if ylabel is None else ylabel)
-        ax.spines[["top", "right"]].set_visible(False)
-        ax.grid(visible=True, color="0.92", linewidth=0.8)
-        ax.set_axisbelow(True)
+        tidy(ax)
         if legend:
             # Above the axes, where it hides no point.
             ax.legend(
                 loc="lower left",
                 bbox_to_anchor=(0.0, 1.0),
                 ncols=2,
+                fontsize="small",
+                columnspacing=1.2,
+                handletextpad=0.4,
                 frameon=False,
                 borderaxespad=0.3,
             )

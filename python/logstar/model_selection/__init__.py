@@ -1,7 +1,15 @@
 """Search for the settings of any estimator over several scores at once."""
 
-from ._pareto import hypervolume, is_non_dominated
+from ._pareto import hypervolume, is_non_dominated, pareto_ranks
 from ._progress import SearchProgress
 from ._search import MOBOSearchCV
+from ._search_surrogate import SearchSurrogate
 
-__all__ = ["MOBOSearchCV", "SearchProgress", "hypervolume", "is_non_dominated"]
+__all__ = [
+    "MOBOSearchCV",
+    "SearchProgress",
+    "SearchSurrogate",
+    "hypervolume",
+    "is_non_dominated",
+    "pareto_ranks",
+]

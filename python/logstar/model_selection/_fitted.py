@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._compromise import RULES, Objective, pick_compromise
 from ._scoring import RewardScorer
+from ._search_surrogate import SearchSurrogate
 from ._sklearn_private import BaseSearchCV
 
 if TYPE_CHECKING:
@@ -116,6 +117,32 @@ class FittedSearch(BaseSearchCV):  # type: ignore[misc] # scikit-learn ships no 
             Greater is better.
         """
         return next(iter(self.scores(X, y, **params).values()))
+
+    def surrogate(self, objective: str | None = None) -> SearchSurrogate:
+        """Learn a model of one objective from all evaluations.
+
+        Parameters
+        ----------
+        objective : str or None, default=None
+            One of `objective_names_`; None is the first.
+
+        Returns
+        -------
+        surrogate : SearchSurrogate
+            Predicts the objective, with its uncertainty, at settings that were not evaluated.
+
+        Raises
+        ------
+        ValueError
+            For an unknown objective.
+        """
+        check_is_fitted(self, "cv_results_")
+        names: tuple[str, ...] = self.objective_names_
+        name = names[0] if objective is None else objective
+        if name not in names:
+            raise ValueError(f"objective={objective!r} must be one of {names}.")
+        chosen: Objective = self._objectives[names.index(name)]
+        return SearchSurrogate.from_search(self, chosen)
 
     @available_if(_estimator_has("set_output"))  # type: ignore[untyped-decorator]
     def set_output(self, *, transform: str | None = None) -> Self:

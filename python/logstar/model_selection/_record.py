@@ -105,6 +105,8 @@ class Record:
         #: Rows on the front, and their losses.
         self.front: NDArray[np.int64] = np.empty(0, dtype=np.int64)
         self.front_losses: FloatArray = np.empty((0, 0))
+        #: The latter after each evaluation.
+        self.fronts: list[FloatArray] = []
         if scorer.names is not None:
             self._name(scorer.names)
 
@@ -146,6 +148,7 @@ class Record:
             kept = is_non_dominated(losses)
             self.front = np.concatenate([self.front, rows])[kept]
             self.front_losses = losses[kept]
+        self.fronts.append(self.front_losses)
         self.n_rows += evaluation.n_rows
 
     def _losses_of(self, evaluation: Evaluation) -> FloatArray:

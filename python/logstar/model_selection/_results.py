@@ -16,7 +16,7 @@ from ._pareto import (
     FloatArray,
     hypervolume,
     hypervolume_trace,
-    is_non_dominated,
+    pareto_ranks,
     reference_point,
 )
 from ._record import Evaluation, Record
@@ -111,7 +111,9 @@ def _look_over(record: Record, n_initial: int, *, noisy: bool) -> Outlook:
     if record.n_rows == len(record):
         trace = hypervolume_trace(losses, corner)
     else:
-        trace = np.repeat(_trace_of_blocks(losses, counts, corner), counts)
+        volumes = [hypervolume(front, corner) if front.size else 0.0 for front in record.fronts]
+        # Rounding must not let the trace fall.
+        trace = np.repeat(np.maximum.accumulate(volumes), counts)
     return Outlook(losses, (ranks == 0) & first, ranks, corner, trace)
 
 
@@ -135,21 +137,6 @@ def _average_repeats(
     first = np.zeros(len(losses), dtype=np.bool_)
     first[np.unique(numbers, return_index=True)[1]] = True
     return means[numbers], first
-
-
-def _trace_of_blocks(losses: FloatArray, counts: list[int], corner: FloatArray) -> FloatArray:
-    """Hypervolume after each block of rows."""
-    trace = np.zeros(len(counts))
-    front = losses[:0]
-    volume, end = 0.0, 0
-    for i, count in enumerate(counts):
-        rows = np.vstack([front, losses[end : end + count]])
-        end += count
-        front = rows[is_non_dominated(rows)]
-        # Rounding must not let the trace fall.
-        volume = max(volume, hypervolume(front, corner)) if len(front) else volume
-        trace[i] = volume
-    return trace
 
 
 def _results_table(
@@ -258,16 +245,3 @@ def _column_type(values: list[Any]) -> np.dtype[Any]:
     except ValueError:
         return np.dtype(object)
     return np.dtype(object) if array.dtype.kind == "U" or array.ndim != 1 else array.dtype
-
-
-def pareto_ranks(losses: FloatArray) -> NDArray[np.int64]:
-    """Number the fronts that are left when those before are taken away; -1 where not finite."""
-    ranks = np.full(len(losses), -1, dtype=np.int64)
-    left = np.flatnonzero(np.isfinite(losses).all(axis=1))
-    rank = 0
-    while len(left):
-        front = is_non_dominated(losses[left])
-        ranks[left[front]] = rank
-        left = left[~front]
-        rank += 1
-    return ranks

@@ -99,7 +99,6 @@ class Runner:
     def _loop(self, parallel: Any, context: Any) -> str:
         """Return what ended the search."""
         pending = self._replay()
-        learning = 0.0
         while True:
             # Also after a replay: a search that had ended is not gone on with.
             if reason := self.stopping.reason():
@@ -108,15 +107,12 @@ class Runner:
                 n_left = self.n_iter - len(self.record)
                 if n_left <= 0:
                     return "n_iter"
-                pending = self._next_batch(n_left, learning)
+                pending = self._next_batch(n_left)
                 if not pending:
                     return "exhausted"
             if reason := self._evaluate(pending, parallel, context):
                 return reason
             pending = []
-            start = time.perf_counter()
-            self._tell(self.journal.batches[-1].points)
-            learning = time.perf_counter() - start
 
     def _replay(self) -> list[Point]:
         """Go through what the journal holds; return the points that its last batch still lacks."""
@@ -130,20 +126,24 @@ class Runner:
                 self.engine.set_state(dict(batch.state))
             if missing := batch.points[len(self.record) - n_before :]:
                 return missing
-            self._tell(batch.points)
+            if batch is not self.journal.batches[-1]:
+                self._tell(batch.points)
         if self.record.names is not None:
             self.check_names(self.record.names)
         return []
 
-    def _next_batch(self, n_left: int, learning: float) -> list[Point]:
+    def _next_batch(self, n_left: int) -> list[Point]:
         if self.initial_points and not self.journal.batches:
             points = list(self.initial_points)[:n_left]
             self.journal.add_batch(Batch(points))
             return points
         n_points = min(n_left, max(self.n_points, self.n_initial - len(self.record)))
         start = time.perf_counter()
+        # Only now that something follows from it: the last batch teaches nobody.
+        if self.journal.batches:
+            self._tell(self.journal.batches[-1].points)
         points = self.engine.ask(n_points)
-        seconds = learning + time.perf_counter() - start
+        seconds = time.perf_counter() - start
         if points:
             self.journal.add_batch(Batch(points, self.engine.get_state(), seconds))
         return points
