@@ -6,7 +6,7 @@ from hypothesis import given, strategies as st
 from hypothesis.extra.numpy import arrays
 
 from logstar.model_selection import hypervolume, is_non_dominated
-from logstar.model_selection._pareto import hypervolume_trace, reference_point
+from logstar.model_selection._pareto import hypervolume_trace, pareto_ranks, reference_point
 
 SIDE = 5
 
@@ -45,6 +45,17 @@ def test_front_of_real_numbers(points):
     np.testing.assert_array_equal(is_non_dominated(points), front_by_definition(points))
 
 
+@given(tables(st.sampled_from([0.0, 1.0, 2.0, 3.0, 4.0, np.nan, np.inf]), max_rows=20))
+def test_ranks_are_those_of_peeling(points):
+    ranks = pareto_ranks(points)
+    finite = np.isfinite(points).all(axis=1)
+    np.testing.assert_array_equal(ranks < 0, ~finite)
+    for rank in range(ranks.max(initial=-1) + 1):
+        left = np.flatnonzero(ranks >= rank)
+        on_front = ranks[left] == rank
+        np.testing.assert_array_equal(front_by_definition(points[left]), on_front)
+
+
 def test_equal_points_are_all_on_the_front():
     np.testing.assert_array_equal(is_non_dominated([[1, 1], [1, 1], [1, 2]]), [True, True, False])
 
@@ -77,6 +88,17 @@ def test_hypervolume_agrees_with_sampling_in_four_dimensions():
     samples = rng.uniform(size=(100_000, 4))
     share = (points[:, None] <= samples).all(axis=2).any(axis=0).mean()
     assert hypervolume(points, np.ones(4)) == pytest.approx(share, abs=0.01)
+
+
+@pytest.mark.parametrize("n_objectives", [2, 3, 4, 5])
+def test_hypervolume_agrees_with_moocore(n_objectives):
+    moocore = pytest.importorskip("moocore")
+    rng = np.random.default_rng(n_objectives)
+    for n_points in (1, 12, 20):
+        points = rng.normal(size=(n_points, n_objectives))
+        corner = np.full(n_objectives, 0.7)
+        expected = moocore.hypervolume(points, ref=corner)
+        assert hypervolume(points, corner) == pytest.approx(expected, rel=1e-12)
 
 
 @given(tables(st.integers(0, 6).map(float), max_rows=8))

@@ -1,0 +1,65 @@
+"""The scale of losses, and the corner that their hypervolume ends at."""
+
+import numpy as np
+import pytest
+from hypothesis import given, strategies as st
+from hypothesis.extra.numpy import arrays
+
+from logstar.model_selection import is_non_dominated
+from logstar.model_selection._engines._policies import Warp, corner_beyond
+
+HEAVY = np.array([0.0, 0.1, 0.2, 0.3, 0.4, 40.0])
+
+
+def test_heavy_tails_alone_are_compressed():
+    losses = np.column_stack([HEAVY, np.linspace(5, 6, len(HEAVY))])
+    warp = Warp.from_losses(losses)
+    warped = warp(losses)
+    np.testing.assert_array_equal(warped[:, 1], losses[:, 1])
+    # Linear up to the median excess of 0.25, then its logarithm.
+    np.testing.assert_array_equal(warped[:3, 0], losses[:3, 0])
+    np.testing.assert_allclose(warped[3:, 0], 0.25 * (1 + np.log(HEAVY[3:] / 0.25)))
+    assert warped[-1, 0] < 2
+
+
+def test_plateaus_of_the_best_do_not_make_the_unit_zero():
+    warp = Warp.from_losses(np.array([[0.0]] * 9 + [[0.5], [0.6], [90.0]]))
+    assert warp.unit[0] == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize("value", [0.0, -3.0, 1e300])
+def test_constant_losses_stay(value):
+    losses = np.full((4, 2), value)
+    np.testing.assert_array_equal(Warp.from_losses(losses)(losses), losses)
+
+
+@given(
+    arrays(
+        np.float64,
+        st.tuples(st.integers(1, 12), st.integers(1, 3)),
+        elements=st.one_of(st.floats(0, 1, width=32), st.floats(1, 1e6, width=32)),
+    )
+)
+def test_no_front_changes(losses):
+    warped = Warp.from_losses(losses)(losses)
+    assert np.isfinite(warped).all()
+    for before, after in zip(losses.T, warped.T, strict=True):
+        order = np.argsort(before, kind="stable")
+        assert (np.diff(after[order]) >= 0).all()
+    assert (is_non_dominated(losses) <= is_non_dominated(warped)).all()
+
+
+def test_three_asks_near_the_front_one_far():
+    losses = np.array([[0.0, 1.0], [1.0, 0.0], [5.0, 9.0]])
+    corners = [corner_beyond(losses[:2], losses, n, alternate=True) for n in range(4)]
+    np.testing.assert_allclose(corners[0], [5.5, 9.9])
+    for corner in corners[1:]:
+        np.testing.assert_allclose(corner, [1.1, 1.1])
+    np.testing.assert_allclose(corner_beyond(losses[:2], losses, 0, alternate=False), [1.1, 1.1])
+
+
+def test_a_front_of_one_point_has_a_corner():
+    losses = np.array([[0.0, 0.0], [2.0, 4.0]])
+    np.testing.assert_allclose(corner_beyond(losses[:1], losses, 1, alternate=True), [0.2, 0.4])
+    corner = corner_beyond(losses[:1], losses[:1], 1, alternate=True)
+    assert (corner > 0).all()
