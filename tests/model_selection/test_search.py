@@ -342,6 +342,31 @@ def test_scikit_learns_callbacks_work(make_search, image):
     assert sorted(recorder.begun) == sorted(recorder.ended)
 
 
+def test_scikit_learns_callbacks_may_stop_the_search(make_search, image):
+    callback = pytest.importorskip("sklearn.callback")
+
+    class Patience(callback.FitCallback):
+        def __init__(self):
+            self.n_ended = 0
+
+        def setup(self, estimator, context):
+            pass
+
+        def teardown(self, estimator, context):
+            pass
+
+        def on_fit_task_begin(self, estimator, context):
+            pass
+
+        def on_fit_task_end(self, _, context):
+            self.n_ended += context.task_name == "candidate-split-evaluation"
+            return self.n_ended >= 4
+
+    search = make_search().set_callbacks(Patience()).fit(image)
+    assert search.n_evaluations_ == 4
+    assert search.stop_reason_ == "callback"
+
+
 def test_verbose_prints_each_evaluation(make_search, image, capsys):
     make_search(verbose=1).fit(image)
     lines = capsys.readouterr().out.splitlines()

@@ -33,7 +33,7 @@ def search(losses, **changes):
         "n_iter": 10,
         "random_state": 0,
     }
-    return MOBOSearchCV(SweptValley(), **(arguments | changes))
+    return MOBOSearchCV(changes.pop("estimator", SweptValley()), **(arguments | changes))
 
 
 def test_every_setting_of_a_sweep_becomes_a_row(losses, image):
@@ -104,3 +104,30 @@ def test_bad_sweeps_are_refused(losses, image, changes, message):
 def test_errors_are_raised_if_asked_for(losses, image):
     with pytest.raises(RuntimeError, match="too high"):
         search(losses, search_spaces={"a": (0.0, 1.0), "b": [0.95]}, error_score="raise").fit(image)
+
+
+def test_fronts_may_come_as_columns(losses, image):
+    class InColumns(SweptValley):
+        def sweep(self, X, y=None, *, ranges, scorers):
+            front = super().sweep(X, y, ranges=ranges, scorers=scorers)
+            settings, scores = (
+                {name: np.array([row[part][name] for row in front]) for name in front[0][part]}
+                for part in (0, 1)
+            )
+            return settings, scores
+
+    rows = search(losses).fit(image)
+    columns = search(losses, estimator=InColumns()).fit(image)
+    assert columns.cv_results_["params"] == rows.cv_results_["params"]
+    np.testing.assert_array_equal(columns.pareto_front_, rows.pareto_front_)
+    assert list(rows.hypervolume_trace_) == sorted(rows.hypervolume_trace_)
+
+
+def test_a_sweep_may_find_nothing(losses, image):
+    class Barren(SweptValley):
+        def sweep(self, X, y=None, *, ranges, scorers):
+            return [] if self.b else super().sweep(X, y, ranges=ranges, scorers=scorers)
+
+    found = search(losses, estimator=Barren(), verbose=1).fit(image)
+    assert found.n_evaluations_ == 7
+    assert {params["b"] for params in found.cv_results_["params"]} == {0.0}

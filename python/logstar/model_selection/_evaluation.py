@@ -32,6 +32,8 @@ class Outcome:
     test_scores: dict[str, float] = field(default_factory=dict)
     train_scores: dict[str, float] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
+    #: Whether a callback of scikit-learn wants the search to end.
+    stop: bool = False
 
 
 @dataclass
@@ -46,12 +48,15 @@ class Swept:
         Values of the swept parameters, and what they score.
     errors : list of str
         Why there is none.
+    stop : bool
+        Whether a callback of scikit-learn wants the search to end.
     """
 
     fit_time: float = 0.0
     settings: dict[str, FloatArray] = field(default_factory=dict)
     scores: dict[str, FloatArray] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
+    stop: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,7 @@ class Task:
                 raise
             outcome.errors.append(format_exc())
         finally:
-            context.call_on_fit_task_end(estimator=self.caller, X=self.X, y=self.y)
+            outcome.stop = context.call_on_fit_task_end(estimator=self.caller, X=self.X, y=self.y)
         outcome.fit_time = time.perf_counter() - start
         return outcome
 
@@ -115,7 +120,7 @@ class Task:
                 raise
             outcome.errors.append(format_exc())
         finally:
-            context.call_on_fit_task_end(estimator=self.caller, X=X, y=y)
+            outcome.stop = context.call_on_fit_task_end(estimator=self.caller, X=X, y=y)
         fitted = time.perf_counter()
         outcome.fit_time = fitted - start
         if not outcome.errors:

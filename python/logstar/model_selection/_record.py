@@ -54,6 +54,13 @@ class Evaluation:
         return self.outcomes.errors
 
     @property
+    def stop(self) -> bool:
+        """Whether a callback of scikit-learn wants the search to end."""
+        if isinstance(self.outcomes, list):
+            return any(outcome.stop for outcome in self.outcomes)
+        return self.outcomes.stop
+
+    @property
     def seconds(self) -> float:
         """Time that the estimator and the scorers took, over all splits."""
         if isinstance(self.outcomes, list):

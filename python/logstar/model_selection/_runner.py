@@ -188,7 +188,7 @@ class Runner:
                 if self.record.names is not None:
                     self.check_names(self.record.names)
                 self.stopping.update(self.record)
-                if self.reporter.report(self.record):
+                if self.reporter.report(self.record) or evaluation.stop:
                     return "callback"
                 reason = self.stopping.reason()
                 if reason == "stop_after":
