@@ -1,7 +1,7 @@
 """Types of the Rust core; its functions take checked arrays and are called by the estimators."""
 
 from collections.abc import Sequence
-from typing import Self, TypeAlias, final
+from typing import Literal, Self, TypeAlias, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ __all__ = [
     "CandidateSet",
     "__version__",
     "distance_sums",
+    "extract_patches",
     "find_candidates",
     "instruction_sets",
     "order_statistics",
@@ -33,6 +34,15 @@ def find_candidates(
     n_threads: int,
     instruction_set: str | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]: ...
+def extract_patches(
+    image: _Floats,
+    positions: NDArray[np.float64],
+    size: int,
+    subpixel: bool,
+    border: Literal["drop", "reflect"],
+    normalization: Literal["none", "mean", "zscore"],
+    n_threads: int,
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]: ...
 def instruction_sets() -> list[str]: ...
 def order_statistics(image: _Floats, ranks: Sequence[int]) -> list[float]: ...
 def prune_by_scale(

@@ -12,6 +12,7 @@
 #![allow(clippy::needless_pass_by_value, reason = "PyO3 hands arguments over by value")]
 
 mod convert;
+mod patches;
 mod signals;
 mod sweep;
 
@@ -184,6 +185,8 @@ fn distance_sums<'py>(
 
 #[pymodule]
 mod _core {
+    #[pymodule_export]
+    use super::patches::extract_patches;
     #[pymodule_export]
     use super::sweep::CandidateSet;
     use super::{Bound, PyModule, PyModuleMethods, PyResult};

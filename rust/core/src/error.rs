@@ -57,6 +57,28 @@ pub enum Error {
     /// A number of neighbours out of range.
     #[error("n_neighbors must be at least 1, got {0}")]
     NeighborCount(usize),
+    /// Windows without pixels, or larger than the image.
+    #[error("windows of {size} px cannot be cut from an image of {rows} x {cols} px")]
+    WindowSize {
+        /// Rows and columns of a window.
+        size: usize,
+        /// Rows of the image.
+        rows: usize,
+        /// Columns of the image.
+        cols: usize,
+    },
+    /// An image or a buffer that windows were not planned for.
+    #[error(
+        "windows were not planned for an image of {rows} x {cols} px and {len} values of output"
+    )]
+    PatchesShape {
+        /// Rows of the image.
+        rows: usize,
+        /// Columns of the image.
+        cols: usize,
+        /// Values that the output holds.
+        len: usize,
+    },
     /// A pair that names a blob that is not there.
     #[error("pair ({first}, {second}) names a blob beyond the {len} given")]
     PairOutOfRange {

@@ -10,6 +10,7 @@
 //! | [`neighbors`] | sums the distances of each point to its nearest neighbours |
 //! | [`sweep`] | holds candidates that answer at any threshold and overlap, and finds the best settings |
 //! | [`order`] | finds the intensities at given ranks |
+//! | [`patches`] | cuts windows that are centred on atoms |
 //! | [`simd`] | chooses the instruction set of the vectors, at run time |
 //!
 //! Positions are `(row, column)` in pixels with pixel centres at integers. Results do not depend
@@ -20,6 +21,7 @@ pub mod error;
 pub mod image;
 pub mod neighbors;
 pub mod order;
+pub mod patches;
 pub mod prune;
 pub mod scale_space;
 pub mod simd;

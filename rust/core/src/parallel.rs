@@ -1,6 +1,7 @@
 //! Work split over threads, with results in the order of the work.
 
 use std::num::NonZeroUsize;
+use std::sync::{Mutex, PoisonError};
 
 /// Applies `work` to every item on up to `threads` threads; the results keep the items' order.
 pub(crate) fn map<I: Sync, R: Send>(
@@ -51,6 +52,21 @@ pub(crate) fn map_with<I: Sync, R: Send, O>(
     results.into_iter().map(|(_, result)| result).collect()
 }
 
+/// Lets `work` change every item on up to `threads` threads, with something of its own for each.
+pub(crate) fn for_each_with<I: Send, O>(
+    items: &mut [I],
+    threads: NonZeroUsize,
+    own: impl Fn() -> O + Sync,
+    work: impl Fn(&mut O, &mut I) + Sync,
+) {
+    // Each item is taken by one thread; the locks are never waited for.
+    let items: Vec<Mutex<&mut I>> = items.iter_mut().map(Mutex::new).collect();
+    map_with(&items, threads, own, |own, item| {
+        let mut item = item.lock().unwrap_or_else(PoisonError::into_inner);
+        work(own, &mut item);
+    });
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,5 +81,15 @@ mod tests {
         }
         let none: Vec<usize> = map(&[], NonZeroUsize::MIN, |i: &usize| *i);
         assert!(none.is_empty());
+    }
+
+    #[test]
+    fn every_item_is_changed_once() {
+        for threads in [1, 2, 3, 200] {
+            let mut items = vec![1; 100];
+            let threads = NonZeroUsize::new(threads).unwrap();
+            for_each_with(&mut items, threads, || (), |(), item| *item += 1);
+            assert_eq!(items, [2; 100]);
+        }
     }
 }
