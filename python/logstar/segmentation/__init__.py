@@ -1,5 +1,6 @@
 """Where the crystal is damaged: windows centred on atoms, and types of atoms."""
 
-from ._patches import AtomPatches, extract_patches
+from ._patches import AtomPatches, Patches, extract_patches
+from ._types import AtomTypeGMM
 
-__all__ = ["AtomPatches", "extract_patches"]
+__all__ = ["AtomPatches", "AtomTypeGMM", "Patches", "extract_patches"]

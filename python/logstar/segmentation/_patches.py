@@ -37,7 +37,7 @@ BORDERS = ("drop", "reflect")
 NORMALIZATIONS = (None, "mean", "zscore")
 
 #: The window that is chosen by itself, by the median distance of an atom to its nearest.
-_WINDOW_SHARE = 2.0
+_WINDOW_SHARE = 2.4
 
 
 class Patches(NamedTuple):
@@ -151,8 +151,8 @@ class AtomPatches(TransformerMixin, BaseEstimator):  # type: ignore[misc] # no t
         table (row, col, ...) for an image, a search over one included. It is cloned and fitted.
         None is a `logstar.LoGStarDetector` with its defaults.
     window_size : int, default=None
-        Rows and columns of a window, in pixels. None chooses twice the median distance of an atom
-        to its nearest neighbour, made odd: a window then holds the atom and its neighbours.
+        Rows and columns of a window, in pixels. None chooses 2.4 times the median distance of an
+        atom to its nearest neighbour, made odd: a window then holds the atom and its neighbours.
     subpixel : bool, default=True
         Whether windows are interpolated to be centred exactly.
     border : {"drop", "reflect"}, default="drop"
@@ -397,7 +397,7 @@ def _check_fits(size: int, image: Image, name: str) -> None:
 
 
 def _window_for(tables: list[FloatArray]) -> int:
-    """Twice the median distance to the nearest neighbour, as the nearest odd number of pixels."""
+    """Choose a window by the median distance to the nearest neighbour, odd."""
     nearest = [cKDTree(table).query(table, k=2)[0][:, 1] for table in tables if len(table) > 1]
     if not nearest:
         raise ValueError(

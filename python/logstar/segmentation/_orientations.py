@@ -1,0 +1,98 @@
+"""Whether the surroundings of one type of atom come in two orientations."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.decomposition import PCA
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import GaussianMixture
+
+from ._features import Windows, odd_moment, odd_part
+
+#: Fewer atoms than this are not asked for orientations.
+_MIN_ATOMS = 10
+#: Two Gaussians of one deviation have two maxima if they are farther apart than two of them.
+_MIN_SEPARATION = 2.0
+#: Outliers, such as displaced atoms, are no orientation: each must have this share of the atoms.
+_MIN_SHARE = 0.1
+
+
+@dataclass(frozen=True)
+class OrientationAxis:
+    """The difference of two orientations of the same surroundings.
+
+    Attributes
+    ----------
+    direction : ndarray of shape (size ** 2 // 2,)
+        The odd part by which they differ, of unit length.
+    middle : float
+        Where atoms are as likely of one as of the other, along it.
+    separation : float
+        Distance of the two means, by the standard deviation around each.
+    """
+
+    direction: NDArray[np.float64]
+    middle: float
+    separation: float
+
+    def label(self, windows: Windows) -> NDArray[np.int64]:
+        """Tell which orientation windows have, 1 or 2."""
+        along = odd_part(windows) @ self.direction
+        return np.where(along > self.middle, 1, 2)
+
+
+def find_orientations(windows: Windows) -> OrientationAxis | None:
+    """Find out whether windows of one type are of two orientations.
+
+    A half turn takes one orientation to the other, so they differ by the sign of what it reverses:
+    the first principal component of the odd parts. Two orientations are accepted if the atoms'
+    places along it are told better by two Gaussians of one deviation than by one (BIC), with two
+    maxima, and a tenth of the atoms in each.
+
+    Parameters
+    ----------
+    windows : ndarray of shape (n_atoms, size ** 2)
+        Normalised windows.
+
+    Returns
+    -------
+    axis : OrientationAxis or None
+        None if there is one orientation. The first of two is the one that is brighter towards row
+        0, or towards column 0 if the brighter sides are rather left and right.
+    """
+    if len(windows) < _MIN_ATOMS or windows.shape[1] < 2:
+        return None
+    odd = odd_part(windows)
+    direction = PCA(1, svd_solver="randomized", random_state=0).fit(odd).components_[0]
+    direction = direction.astype(np.float64)
+    moment = odd_moment(direction, math.isqrt(windows.shape[1]))
+    if moment[np.abs(moment).argmax()] > 0:
+        direction = -direction
+    along = (odd @ direction)[:, None]
+    if np.ptp(along) == 0:
+        return None
+    starts = np.quantile(along, [0.1, 0.9])[:, None]
+    with warnings.catch_warnings():
+        # One Gaussian split in two is found slowly; it is refused below, converged or not.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        one, two = (
+            GaussianMixture(
+                len(means), covariance_type="tied", means_init=means, init_params="random",
+                random_state=0, reg_covar=1e-6 * float(along.var()),
+            ).fit(along)
+            for means in (along.mean(keepdims=True), starts)
+        )  # fmt: skip
+    low, high = np.sort(two.means_[:, 0])
+    separation = float((high - low) / math.sqrt(two.covariances_[0, 0]))
+    if (
+        two.bic(along) >= one.bic(along)
+        or separation <= _MIN_SEPARATION
+        or two.weights_.min() < _MIN_SHARE
+    ):
+        return None
+    return OrientationAxis(direction, float(low + high) / 2, separation)
