@@ -18,10 +18,19 @@ CALLERS_OF_THE_CORE = {
     "candidates.py",
     "detection.py",
     "neighbors.py",
+    "segmentation/_patches.py",
 }
 
 
-PUBLIC_NAMES = {"Lattice", "LoGStarDetector", "MOBOSearchCV", "ScaleSpaceCandidates", "blob_log"}
+PUBLIC_NAMES = {
+    "AtomPatches",
+    "AtomTypeGMM",
+    "Lattice",
+    "LoGStarDetector",
+    "MOBOSearchCV",
+    "ScaleSpaceCandidates",
+    "blob_log",
+}
 
 
 def imports_of(path):

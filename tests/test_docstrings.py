@@ -21,6 +21,7 @@ PUBLIC_MODULES = [
     "logstar.model_selection",
     "logstar.neighbors",
     "logstar.rewards",
+    "logstar.segmentation",
 ]
 
 

@@ -9,9 +9,11 @@ from . import (
     model_selection as model_selection,
     neighbors as neighbors,
     rewards as rewards,
+    segmentation as segmentation,
 )
 from ._core import __version__ as __version__
 from .candidates import ScaleSpaceCandidates as ScaleSpaceCandidates
 from .detection import LoGStarDetector as LoGStarDetector, blob_log as blob_log
 from .lattice import Lattice as Lattice
 from .model_selection import MOBOSearchCV as MOBOSearchCV
+from .segmentation import AtomPatches as AtomPatches, AtomTypeGMM as AtomTypeGMM

@@ -91,7 +91,8 @@ def odd_part(windows: Windows) -> Windows:
 def odd_moment(odd: NDArray[Any], size: int) -> NDArray[Any]:
     """To which side an odd part is bright: sums of its pixels' values by row and column."""
     offsets = np.indices((size, size)).reshape(2, -1)[:, : len(odd)] - (size - 1) / 2
-    return offsets @ odd
+    moment: NDArray[Any] = offsets @ odd
+    return moment
 
 
 def brightness(windows: Windows) -> NDArray[Any]:
@@ -100,4 +101,5 @@ def brightness(windows: Windows) -> NDArray[Any]:
     offsets = np.arange(size) - (size - 1) / 2
     profile = np.exp(-((offsets / (_BRIGHTNESS_SHARE * size)) ** 2) / 2)
     weights = np.outer(profile, profile).ravel()
-    return windows @ (weights / weights.sum()).astype(windows.dtype)
+    means: NDArray[Any] = windows @ (weights / weights.sum()).astype(windows.dtype)
+    return means

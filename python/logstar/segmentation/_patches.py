@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial import cKDTree
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
@@ -24,6 +23,7 @@ from logstar._validation import (
 )
 from logstar.detection import LoGStarDetector
 from logstar.exceptions import NoAtomsWarning
+from logstar.neighbors import distance_sums
 
 if TYPE_CHECKING:
     from sklearn.utils import Tags
@@ -37,7 +37,7 @@ BORDERS = ("drop", "reflect")
 NORMALIZATIONS = (None, "mean", "zscore")
 
 #: The window that is chosen by itself, by the median distance of an atom to its nearest.
-_WINDOW_SHARE = 2.4
+_WINDOW_SHARE = 2.5
 
 
 class Patches(NamedTuple):
@@ -151,7 +151,7 @@ class AtomPatches(TransformerMixin, BaseEstimator):  # type: ignore[misc] # no t
         table (row, col, ...) for an image, a search over one included. It is cloned and fitted.
         None is a `logstar.LoGStarDetector` with its defaults.
     window_size : int, default=None
-        Rows and columns of a window, in pixels. None chooses 2.4 times the median distance of an
+        Rows and columns of a window, in pixels. None chooses 2.5 times the median distance of an
         atom to its nearest neighbour, made odd: a window then holds the atom and its neighbours.
     subpixel : bool, default=True
         Whether windows are interpolated to be centred exactly.
@@ -273,7 +273,7 @@ class AtomPatches(TransformerMixin, BaseEstimator):  # type: ignore[misc] # no t
         """
         return self._flat([patches for patches, _ in self._extract(X, positions)])
 
-    def extract(self, X: Images, *, positions: Any = None) -> tuple[Patches, FloatArray]:
+    def extract(self, X: ArrayLike, *, positions: Any = None) -> tuple[Patches, FloatArray]:
         """Cut windows around the atoms of one image, and tell which atoms these are.
 
         Parameters
@@ -299,7 +299,7 @@ class AtomPatches(TransformerMixin, BaseEstimator):  # type: ignore[misc] # no t
         if self.window_size is not None:
             check_integer(self.window_size, name="window_size", low=1)
         images, is_stack = as_image_list(X)
-        self.detector_ = None
+        self.detector_: Any = None
         if positions is None:
             detector = LoGStarDetector() if self.detector is None else clone(self.detector)
             self.detector_ = detector.fit(X, y)
@@ -312,9 +312,9 @@ class AtomPatches(TransformerMixin, BaseEstimator):  # type: ignore[misc] # no t
         kept = [patch.kept for patch in patches]
         if not any(mask.any() for mask in kept):
             raise ValueError(
-                f"none of {sum(map(len, kept))} atoms has a window of {self.window_size_} px inside "
-                'its image; use a smaller window_size, border="reflect", or a detector that finds '
-                "atoms farther from the edges."
+                f"none of {sum(map(len, kept))} atoms has a window of {self.window_size_} px "
+                'inside its image; use a smaller window_size, border="reflect", or a detector that '
+                "finds atoms farther from the edges."
             )
         self.kept_ = kept if is_stack else kept[0]
         self.positions_ = np.concatenate(
@@ -398,7 +398,7 @@ def _check_fits(size: int, image: Image, name: str) -> None:
 
 def _window_for(tables: list[FloatArray]) -> int:
     """Choose a window by the median distance to the nearest neighbour, odd."""
-    nearest = [cKDTree(table).query(table, k=2)[0][:, 1] for table in tables if len(table) > 1]
+    nearest = [distance_sums(table, n_neighbors=1) for table in tables if len(table) > 1]
     if not nearest:
         raise ValueError(
             "window_size=None is chosen by the distances of atoms, but no image has two atoms; "

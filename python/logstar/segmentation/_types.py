@@ -115,7 +115,7 @@ class AtomTypeGMM(ClusterMixin, BaseEstimator):  # type: ignore[misc] # no types
 
     Notes
     -----
-    Windows of about 2.4 times the nearest distance, `AtomPatches`'s default, hold the neighbours
+    Windows of about 2.5 times the nearest distance, `AtomPatches`'s default, hold the neighbours
     that tell atoms of one element apart.
 
     References
@@ -200,7 +200,7 @@ class AtomTypeGMM(ClusterMixin, BaseEstimator):  # type: ignore[misc] # no types
             self._orient(prepared)
         return self
 
-    @_clusterer_has("predict")
+    @_clusterer_has("predict")  # type: ignore[untyped-decorator]
     def predict(self, X: ArrayLike) -> NDArray[np.int64]:
         """Tell the types of atoms.
 
@@ -216,7 +216,7 @@ class AtomTypeGMM(ClusterMixin, BaseEstimator):  # type: ignore[misc] # no types
         """
         return self._labels_of(self._transformed(X))
 
-    @_clusterer_has("predict_proba")
+    @_clusterer_has("predict_proba")  # type: ignore[untyped-decorator]
     def predict_proba(self, X: ArrayLike) -> FloatArray:
         """Tell how probable each type is for each atom.
 
@@ -234,7 +234,7 @@ class AtomTypeGMM(ClusterMixin, BaseEstimator):  # type: ignore[misc] # no types
         ordered: FloatArray = probabilities[:, self._own_labels]
         return ordered
 
-    @_clusterer_has("predict")
+    @_clusterer_has("predict")  # type: ignore[untyped-decorator]
     def predict_orientation(self, X: ArrayLike) -> NDArray[np.int64]:
         """Tell the orientations of atoms' surroundings.
 
