@@ -16,6 +16,7 @@ pub(super) struct Weights<T>([T; TAPS]);
 
 impl<T: Sample> Weights<T> {
     /// For a place this share of a pixel, in [0, 1), after the last whole one.
+    #[inline(always)]
     pub(super) fn new(t: f64) -> Self {
         let outer = |t: f64| ((2.0 - t) * t - 1.0) * t / 2.0;
         let inner = |t: f64| (3.0 * t - 5.0) * t * t / 2.0 + 1.0;
@@ -23,6 +24,7 @@ impl<T: Sample> Weights<T> {
     }
 
     /// Weighs four rows of pixels.
+    #[inline(always)]
     pub(super) fn combine(&self, [a, b, c, d]: [&[T]; TAPS], out: &mut [T]) {
         let [wa, wb, wc, wd] = self.0;
         for ((((out, &a), &b), &c), &d) in out.iter_mut().zip(a).zip(b).zip(c).zip(d) {

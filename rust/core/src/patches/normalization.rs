@@ -23,6 +23,7 @@ const CONSTANT: f64 = 32.0;
 
 impl Normalization {
     /// Writes the normalised window in single precision; sums are in double precision.
+    #[inline(always)]
     pub(super) fn apply<T: Pixel>(self, window: &[T], out: &mut [f32]) {
         if self == Self::None {
             for (out, pixel) in out.iter_mut().zip(window) {
@@ -45,6 +46,7 @@ impl Normalization {
     }
 }
 
+#[inline(always)]
 fn sum<T: Pixel>(window: &[T], of: impl Fn(f64) -> f64) -> f64 {
     let mut sums = [0.0; LANES];
     let (chunks, rest) = window.as_chunks::<LANES>();
