@@ -316,6 +316,7 @@ class AtomPatches(TransformerMixin, BaseEstimator):  # type: ignore[misc] # no t
                 'inside its image; use a smaller window_size, border="reflect", or a detector that '
                 "finds atoms farther from the edges."
             )
+        self._warn_of_empty(patches)
         self.kept_ = kept if is_stack else kept[0]
         self.positions_ = np.concatenate(
             [table[mask] for table, mask in zip(points, kept, strict=True)]
@@ -332,7 +333,9 @@ class AtomPatches(TransformerMixin, BaseEstimator):  # type: ignore[misc] # no t
                 "detector; give positions here too."
             )
         points = self._positions(X, positions, images, is_stack=is_stack)
-        return list(zip(self._cut(images, points), points, strict=True))
+        patches = self._cut(images, points)
+        self._warn_of_empty(patches)
+        return list(zip(patches, points, strict=True))
 
     def _positions(
         self, X: Images, positions: Any, images: list[Image], *, is_stack: bool
@@ -347,7 +350,7 @@ class AtomPatches(TransformerMixin, BaseEstimator):  # type: ignore[misc] # no t
         return [as_positions(table) for table in tables]
 
     def _cut(self, images: list[Image], points: list[FloatArray]) -> list[Patches]:
-        patches = [
+        return [
             extract_patches(
                 image,
                 table,
@@ -359,6 +362,8 @@ class AtomPatches(TransformerMixin, BaseEstimator):  # type: ignore[misc] # no t
             )
             for image, table in zip(images, points, strict=True)
         ]
+
+    def _warn_of_empty(self, patches: list[Patches]) -> None:
         for index, patch in enumerate(patches):
             if not patch.kept.any():
                 warnings.warn(
@@ -367,13 +372,12 @@ class AtomPatches(TransformerMixin, BaseEstimator):  # type: ignore[misc] # no t
                     NoAtomsWarning,
                     stacklevel=4,
                 )
-        return patches
 
     def _flat(self, patches: list[Patches]) -> NDArray[Any]:
         windows = patches[0].windows
         if len(patches) > 1:
             windows = np.concatenate([patch.windows for patch in patches])
-        return windows.reshape(len(windows), -1)
+        return windows.reshape(len(windows), self.window_size_**2)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

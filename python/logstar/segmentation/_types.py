@@ -31,6 +31,8 @@ COVARIANCE_TYPES = ("full", "tied", "diag", "spherical")
 #: Added to the variances of a mixture, by the mean variance of what it is fitted to: clean images
 #: have types of next to no spread.
 _REGULARIZATION = 1e-3
+#: Windows that differ by less than this share of their length are the same.
+_GRAIN = 1e-5
 #: Mixtures are started so often, and the likeliest is taken.
 _N_STARTS = 5
 _MAX_AUTO_TYPES = 8
@@ -324,8 +326,11 @@ class AtomTypeGMM(ClusterMixin, BaseEstimator):  # type: ignore[misc] # no types
 
     def _embed(self, prepared: Windows, random_state: np.random.RandomState) -> None:
         self.pca_ = PCA(self.n_components, svd_solver="randomized", random_state=random_state)
-        self.embedding_ = self.pca_.fit_transform(self._features(prepared)).astype(np.float64)
-        n_different = len(np.unique(self.embedding_, axis=0))
+        features = self._features(prepared)
+        self.embedding_ = self.pca_.fit_transform(features).astype(np.float64)
+        # Equal windows may differ by rounding.
+        grain = _GRAIN * float(np.linalg.norm(features, axis=1).mean())
+        n_different = len(np.unique(np.rint(self.embedding_ / grain), axis=0))
         needed = 2 if self.n_types == "auto" else int(self.n_types)
         if n_different < needed:
             raise ValueError(
@@ -364,7 +369,7 @@ class AtomTypeGMM(ClusterMixin, BaseEstimator):  # type: ignore[misc] # no types
         # One seed for all numbers of types.
         seed = int(random_state.randint(np.iinfo(np.int32).max))
         if n_types == "auto":
-            numbers = range(1, min(_MAX_AUTO_TYPES, len(np.unique(self.embedding_, axis=0))) + 1)
+            numbers = range(1, min(_MAX_AUTO_TYPES, len(self.embedding_)) + 1)
             mixtures = [self._mixture(n, "full", seed) for n in numbers]
             self.bic_ = np.array([mixture.bic(self.embedding_) for mixture in mixtures])
             enough = self.bic_.min() + _BIC_SHARE * (self.bic_[0] - self.bic_.min())
