@@ -16,4 +16,8 @@ from .candidates import ScaleSpaceCandidates as ScaleSpaceCandidates
 from .detection import LoGStarDetector as LoGStarDetector, blob_log as blob_log
 from .lattice import Lattice as Lattice
 from .model_selection import MOBOSearchCV as MOBOSearchCV
-from .segmentation import AtomPatches as AtomPatches, AtomTypeGMM as AtomTypeGMM
+from .segmentation import (
+    AmorphousGMMSegmenter as AmorphousGMMSegmenter,
+    AtomPatches as AtomPatches,
+    AtomTypeGMM as AtomTypeGMM,
+)

@@ -1,6 +1,17 @@
-"""Where the crystal is damaged: windows centred on atoms, and types of atoms."""
+"""Where the crystal is damaged: windows centred on atoms, types of atoms, amorphous regions."""
 
 from ._patches import AtomPatches, Patches, extract_patches
+from ._regions import Region
+from ._residual import Residual
+from ._segmenter import AmorphousGMMSegmenter
 from ._types import AtomTypeGMM
 
-__all__ = ["AtomPatches", "AtomTypeGMM", "Patches", "extract_patches"]
+__all__ = [
+    "AmorphousGMMSegmenter",
+    "AtomPatches",
+    "AtomTypeGMM",
+    "Patches",
+    "Region",
+    "Residual",
+    "extract_patches",
+]

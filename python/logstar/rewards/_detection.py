@@ -1,19 +1,4 @@
-"""Rewards: what physics says about the outcome of an analysis.
-
-A reward is a scikit-learn scorer, ``reward(estimator, X, y) -> float`` with greater values
-better, so searches take it as `scoring`. Its `measure` gives the quantity itself, in its own sign.
-For searches over several rewards it declares three things:
-
-=====================  ==================================================================
-``greater_is_better``  whether the quantity behind the score is to grow or to shrink
-``ideal``              the value of the quantity that cannot be bettered
-``scale``              one unit of it, by which distances from the ideal are measured
-=====================  ==================================================================
-
-References
-----------
-K. Barakati, H. Yuan, A. Goyal, S. V. Kalinin, Digital Discovery 2024, 3, 2061.
-"""
+"""Rewards of detections: their number and their distances."""
 
 from __future__ import annotations
 
@@ -25,12 +10,10 @@ from typing import Any, ClassVar, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._validation import FloatArray, as_positions, check_integer, check_real
-from .exceptions import NoAtomsWarning
-from .lattice import Lattice
-from .neighbors import distance_sums
-
-__all__ = ["ErrorRate", "QualityCount", "flag_errors"]
+from logstar._validation import FloatArray, as_positions, check_integer, check_real
+from logstar.exceptions import NoAtomsWarning
+from logstar.lattice import Lattice
+from logstar.neighbors import distance_sums
 
 
 @runtime_checkable
