@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,14 +77,14 @@ def find_orientations(windows: Windows) -> OrientationAxis | None:
     size = math.isqrt(windows.shape[1])
     if len(windows) < _MIN_ATOMS or size < 2:
         return None
-    odd = odd_part(windows).astype(np.float64)
-    slopes = _slopes(windows.mean(axis=0).reshape(size, size))
+    odd: NDArray[Any] = odd_part(windows)
+    slopes: NDArray[Any] = _slopes(windows.mean(axis=0).reshape(size, size)).astype(odd.dtype)
     odd -= (odd @ slopes) @ slopes.T
     n_components = min(_N_COMPONENTS, *odd.shape)
-    pca = PCA(n_components, svd_solver="randomized", random_state=0).fit(odd)
-    energy = float((windows.astype(np.float64) ** 2).sum(axis=1).mean())
+    pca = PCA(n_components, svd_solver="randomized", iterated_power=4, random_state=0).fit(odd)
+    energy = float(np.einsum("ij,ij->i", windows, windows).mean())
     axes = [
-        _split(odd, direction, size)
+        _split(odd, direction.astype(np.float64), size)
         for direction, variance in zip(pca.components_, pca.explained_variance_, strict=True)
         if variance > _MIN_CONTRAST * energy
     ]
@@ -102,9 +103,7 @@ def _slopes(mean: NDArray[np.floating]) -> NDArray[np.float64]:
     return basis
 
 
-def _split(
-    odd: NDArray[np.float64], direction: NDArray[np.float64], size: int
-) -> OrientationAxis | None:
+def _split(odd: NDArray[Any], direction: NDArray[np.float64], size: int) -> OrientationAxis | None:
     moment = odd_moment(direction, size)
     if moment[np.abs(moment).argmax()] > 0:
         direction = -direction

@@ -325,7 +325,14 @@ class AtomTypeGMM(ClusterMixin, BaseEstimator):  # type: ignore[misc] # no types
         return even_part(prepared) if self.twofold else prepared
 
     def _embed(self, prepared: Windows, random_state: np.random.RandomState) -> None:
-        self.pca_ = PCA(self.n_components, svd_solver="randomized", random_state=random_state)
+        # Four iterations come to 5e-7 of the exact variances, in less time than scikit-learn's
+        # seven or an eigendecomposition of the covariance.
+        self.pca_ = PCA(
+            self.n_components,
+            svd_solver="randomized",
+            iterated_power=4,
+            random_state=random_state,
+        )
         features = self._features(prepared)
         self.embedding_ = self.pca_.fit_transform(features).astype(np.float64)
         # Equal windows may differ by rounding.
