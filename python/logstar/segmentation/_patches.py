@@ -185,8 +185,9 @@ class AtomPatches(TransformerMixin, BaseEstimator):  # type: ignore[misc] # no t
     >>> from logstar.datasets import make_scene
     >>> from logstar.segmentation import AtomPatches
     >>> scene = make_scene(shape=(128, 128), random_state=0)
-    >>> patches = AtomPatches(window_size=21).fit(scene.image, positions=scene.positions)
-    >>> patches.transform(scene.image).shape == (patches.kept_.sum(), 21 * 21)
+    >>> patches = AtomPatches(window_size=21)
+    >>> windows = patches.fit_transform(scene.image, positions=scene.positions)
+    >>> windows.shape == (patches.kept_.sum(), 21 * 21)
     True
     """
 

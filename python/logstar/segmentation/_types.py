@@ -135,8 +135,8 @@ class AtomTypeGMM(ClusterMixin, BaseEstimator):  # type: ignore[misc] # no types
     >>> detector = LoGStarDetector(min_sigma=2.0, max_sigma=4.5)
     >>> types = make_pipeline(AtomPatches(detector), AtomTypeGMM(random_state=0))
     >>> labels = types.fit_predict(scene.image)
-    >>> types[-1].n_orientations_  # Ba, Y, chains, planes
-    array([2, 1, 1, 2])
+    >>> types[-1].n_orientations_  # Ba, Y, planes, chains
+    array([2, 1, 2, 1])
     """
 
     def __init__(
