@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import numpy as np
 
 from ._validation import check_real
 
+#: HAADF intensity goes with this power of the atomic number (screened Rutherford scattering).
+Z_EXPONENT = 1.7
 #: Columns nearer than this, in fractional coordinates, are one column.
 _SAME_PLACE = 1e-3
 _SYMBOLS = """
@@ -21,6 +23,11 @@ _SYMBOLS = """
 _ATOMIC_NUMBERS: Mapping[str, int] = MappingProxyType(
     {symbol: number for number, symbol in enumerate(_SYMBOLS.split(), start=1)}
 )
+
+
+def is_element(species: str) -> bool:
+    """Tell whether there is an element with this chemical symbol."""
+    return species in _ATOMIC_NUMBERS
 
 
 def atomic_number(species: str) -> int:
@@ -56,6 +63,9 @@ class Column:
     u, v : float
         Fractional coordinates along the cell's `a` and `b`; values outside [0, 1) mean the same
         column in a neighbouring cell.
+    weight : float, default=None
+        How strongly it scatters, in arbitrary units: the sum of Z^1.7 over its atoms in HAADF.
+        None stands for one atom of `species`.
 
     Raises
     ------
@@ -73,6 +83,7 @@ class Column:
     species: str
     u: float
     v: float
+    weight: float | None = field(default=None, repr=False, kw_only=True)
 
     def __post_init__(self) -> None:
         for name in ("kind", "species"):
@@ -82,6 +93,10 @@ class Column:
         for name in ("u", "v"):
             value = check_real(getattr(self, name), name=f"{name} of column {self.kind!r}")
             object.__setattr__(self, name, value)
+        if self.weight is not None:
+            name = f"weight of column {self.kind!r}"
+            weight = check_real(self.weight, name=name, low=0, low_included=False)
+            object.__setattr__(self, "weight", weight)
 
 
 def as_columns(columns: Iterable[Column]) -> tuple[Column, ...]:

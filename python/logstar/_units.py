@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import math
+import re
 import unicodedata
+from collections.abc import Sequence
+
+import numpy as np
+
+from ._validation import check_real
 
 _METERS = {
     "A": 1e-10,
@@ -31,6 +38,11 @@ _SPELLINGS = {
 }
 #: Units that fit pixels of atomically resolved images.
 PIXEL_UNITS = ("A", "nm", "pm")
+#: The unit of lengths in an image whose pixel size is unknown.
+PIXELS = "px"
+_LENGTH = re.compile(r"([0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)\s*(\D\S*)?")
+#: Pixels whose sides differ by more than this are not square.
+_SQUARE = 1e-3
 
 
 def convert_length(value: float, unit: str, to: str) -> float:
@@ -112,3 +124,75 @@ def normalize_unit(unit: str) -> str:
     if name not in PIXEL_UNITS:
         raise ValueError(f'unit must be "A" ("Å", "angstrom"), "nm" or "pm", got {unit!r}.')
     return name
+
+
+def as_pixel_size(pixel_size: object, unit: str | None = None) -> tuple[float, str]:
+    """Read the size of a pixel as people and files give it.
+
+    Parameters
+    ----------
+    pixel_size : float, str, or two of such
+        A number in `unit`, or a text with its own unit such as "0.2966 A" or "29.66pm". Two are
+        the height and the width of a pixel, which must agree.
+    unit : str, default=None
+        Unit of a number; any of `convert_length`. None is "A".
+
+    Returns
+    -------
+    pixel_size : float
+        Above 0.
+    unit : {"A", "nm", "pm"}
+        Larger units are converted to nm.
+
+    Raises
+    ------
+    TypeError
+        If there is none, or it is neither number nor text.
+    ValueError
+        For a text without number or unit, an unknown unit, or pixels that are not square.
+
+    Examples
+    --------
+    >>> from logstar._units import as_pixel_size
+    >>> as_pixel_size("0.02966 nm")
+    (0.02966, 'nm')
+    >>> as_pixel_size(2.966e-11, "m")
+    (0.02966, 'nm')
+    """
+    if isinstance(pixel_size, (Sequence, np.ndarray)) and not isinstance(pixel_size, str):
+        return _side_of_square(pixel_size, unit)
+    if pixel_size is None:
+        raise TypeError(
+            "pixel_size is missing; give it with its unit, such as '0.2 A', or 0.02 and unit='nm'."
+        )
+    if isinstance(pixel_size, str):
+        match = _LENGTH.fullmatch(pixel_size.strip())
+        if match is None:
+            raise ValueError(
+                f"pixel_size must be a number with a unit like '0.2 A', got {pixel_size!r}."
+            )
+        value, unit = float(match[1]), match[2] or unit
+        if unit is None:
+            raise ValueError(f"pixel_size={pixel_size!r} has no unit; write it like '0.2 A'.")
+    else:
+        value, unit = check_real(pixel_size, name="pixel_size"), unit or "A"
+    value = check_real(value, name="pixel_size", low=0, low_included=False)
+    name = unit_name(unit)
+    if name is None:
+        raise ValueError(f"unit of pixel_size must be one of {', '.join(_METERS)}, got {unit!r}.")
+    if name in PIXEL_UNITS:
+        return value, name
+    return convert_length(value, name, to="nm"), "nm"
+
+
+def _side_of_square(sides: Sequence[object] | np.ndarray, unit: str | None) -> tuple[float, str]:
+    if len(sides) != 2:
+        raise ValueError(f"pixel_size must be one length, or height and width, got {sides!r}.")
+    (height, unit_of_height), (width, unit_of_width) = (as_pixel_size(x, unit) for x in sides)
+    width = convert_length(width, unit_of_width, to=unit_of_height)
+    if abs(height / width - 1) > _SQUARE:
+        raise ValueError(
+            f"pixels must be square, got pixel_size={tuple(sides)!r} (height, width); resample the "
+            f"image first, to {math.sqrt(height * width):.6g} {unit_of_height} both ways."
+        )
+    return height, unit_of_height

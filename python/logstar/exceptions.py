@@ -1,4 +1,8 @@
-"""Warnings of logstar."""
+"""Warnings and errors of logstar."""
+
+from __future__ import annotations
+
+from typing import Any
 
 
 class NoAtomsWarning(UserWarning):
@@ -6,3 +10,24 @@ class NoAtomsWarning(UserWarning):
 
     Rewards stay silent about it: while a search tries parameters, finding nothing is a result.
     """
+
+
+class NotOneLatticeError(ValueError):
+    """An image shows no lattice, or more than one.
+
+    Parameters
+    ----------
+    message : str
+        What was seen.
+    confidence : float, default=0.0
+        How far the strongest lattice explains the image, 0 to 1.
+    lattice : ImageLattice or None, default=None
+        The strongest lattice, if there is any.
+    """
+
+    def __init__(
+        self, message: str, confidence: float = 0.0, lattice: Any = None
+    ) -> None:
+        super().__init__(message)
+        self.confidence = confidence
+        self.lattice = lattice

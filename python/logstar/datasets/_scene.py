@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from logstar._crystal import atomic_number
+from logstar._crystal import Z_EXPONENT, atomic_number
 from logstar._validation import FloatArray, check_integer, check_real
 from logstar.lattice import Lattice
 
@@ -18,8 +18,6 @@ from ._rendering import CUTOFF, render_atoms
 
 Pocket: TypeAlias = tuple[float, float, float]
 
-#: HAADF intensity goes with this power of the atomic number (screened Rutherford scattering).
-_Z_EXPONENT = 1.7
 #: Sigma of an atom by the nearest distance: in `load_ybco` 0.17 (Cu, Y) to 0.20 (Ba).
 _SIGMA_SHARE = 0.18
 #: In amorphous pockets, unless told otherwise: displacement by the nearest distance.
@@ -190,7 +188,7 @@ def _streams(random_state: int | np.random.Generator | None, n: int) -> list[np.
 def _kind_heights(lattice: Lattice, amplitudes: Mapping[str, float] | None) -> dict[str, float]:
     numbers = {column.kind: atomic_number(column.species) for column in lattice.columns}
     heaviest = max(numbers.values())
-    heights = {kind: (number / heaviest) ** _Z_EXPONENT for kind, number in numbers.items()}
+    heights = {kind: (number / heaviest) ** Z_EXPONENT for kind, number in numbers.items()}
     for kind, height in (amplitudes or {}).items():
         if kind not in heights:
             raise ValueError(

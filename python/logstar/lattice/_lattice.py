@@ -1,33 +1,30 @@
-"""What a crystal says about an image: how many atoms, how far apart, how large.
-
-A `Lattice` is the projected cell of a crystal with its visible columns, at a pixel size. From it
-follow the expected count and the distance sum of the rewards of Barakati et al. (Digital Discovery
-2024, 3, 2061):
-
-==========================  =======================
-here                        in the paper
-==========================  =======================
-``n_expected``              N_physics (eq. 1 and 2)
-``distance_sum_threshold``  DS (eq. 2)
-==========================  =======================
-"""
+"""The projected cell of a crystal."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._crystal import Column, as_columns
-from ._periodic import columns_within, neighbor_distances
-from ._units import convert_length, normalize_unit
-from ._validation import FloatArray, check_integer, check_real
+from logstar._crystal import Z_EXPONENT, Column, as_columns, atomic_number
+from logstar._units import PIXELS, as_pixel_size, convert_length, normalize_unit
+from logstar._validation import FloatArray, check_integer, check_real
 
-__all__ = ["Column", "Lattice", "normalize_unit"]
+from ._counting import Count, edge_spread, in_field
+from ._periodic import columns_within, covering_radius, neighbor_distances
+from ._plane_group import PlaneGroup, plane_group
+
+if TYPE_CHECKING:
+    import os
+
+    from ._comparison import LatticeComparison
+    from ._image_lattice import ImageLattice
 
 #: More atoms per pixel than this cannot be told apart: the pixel size must be wrong.
 _MAX_ATOMS_PER_PIXEL = 0.25
@@ -48,10 +45,12 @@ class Lattice:
         The columns of one cell that the detector shows; invisible ones (O in HAADF) are left out.
     pixel_size : float
         Size of a pixel in `unit`.
-    unit : {"A", "nm", "pm"}, default="A"
-        Unit of `a`, `b` and `pixel_size`; "Å" and "angstrom" mean "A".
+    unit : {"A", "nm", "pm", "px"}, default="A"
+        Unit of `a`, `b` and `pixel_size`; "Å" and "angstrom" mean "A". With "px" lengths are in
+        pixels, and `pixel_size` is 1.
     mask : array-like of shape (n_rows, n_cols), bool, default=None
-        Where in the image there is crystal, if it is not everywhere. Only `n_expected` regards it.
+        Where in the image there is crystal, if it is not everywhere. Only counts regard it; see
+        `logstar.lattice.estimate_field`.
     tolerance : float, default=0.85
         Share of the smallest distance sum below which an atom counts as an error, in (0, 1].
         Measured on YBa2Cu3O7: true columns rounded to whole pixels keep at least 0.97 of it at
@@ -113,8 +112,10 @@ class Lattice:
             "tolerance",
             check_real(self.tolerance, name="tolerance", low=0, high=1, low_included=False),
         )
-        store("unit", normalize_unit(self.unit))
-        store("mask", _as_mask(self.mask))
+        store("unit", PIXELS if self.unit == PIXELS else normalize_unit(self.unit))
+        if self.unit == PIXELS and self.pixel_size != 1:
+            raise ValueError(f"with unit='px' pixel_size is 1, got {self.pixel_size!r}.")
+        store("mask", as_mask(self.mask))
         store("columns", as_columns(self.columns))
 
     def __eq__(self, other: object) -> bool:
@@ -234,6 +235,164 @@ class Lattice:
             a, a, columns=columns, pixel_size=pixel_size, unit=unit, mask=mask, tolerance=tolerance
         )
 
+    @classmethod
+    def from_cif(
+        cls,
+        path: str | os.PathLike[str],
+        zone_axis: str | Sequence[int],
+        pixel_size: Any,
+        unit: str | None = None,
+        *,
+        visible: float | Iterable[str] | None = None,
+        exponent: float = Z_EXPONENT,
+        mask: NDArray[np.bool_] | None = None,
+        tolerance: float = 0.85,
+    ) -> Lattice:
+        """Project a crystal structure along a direction.
+
+        Atoms less than 0.5 angstrom apart in projection are one column, which stands where its
+        strongest element does. The cell is the smallest that repeats the visible columns.
+
+        Parameters
+        ----------
+        path : path-like
+            A CIF (``pip install "logstar[crystal]"``).
+        zone_axis : str or sequence of three int
+            The direction of view [uvw]: "[1 0 0]", "100", "1,-1,0", "[1-10]" or (1, 0, 0).
+        pixel_size : float, str, or two of such
+            Size of a pixel: a number in `unit`, or a text with its unit, such as "0.02966 nm".
+            Two (height, width) must agree: pixels are square here.
+        unit : str, default=None
+            Unit of a number: A (the default), nm, pm, um or m.
+        visible : float, iterable of str or None, default=None
+            Which columns the detector shows: those with at least this share of the intensity of
+            the strongest; or those of these elements or atom labels. None is what HAADF shows: a
+            share of 0.1 (Ti in PbTiO3 has 0.11 to 0.125), but of 0.5 for columns of elements up
+            to Ne alone (O has 0.04 to 0.13 in YBa2Cu3O7 and SrTiO3, up to 0.36 in TiO2).
+        exponent : float, default=1.7
+            Intensity goes with this power of the atomic number: 1.7 in HAADF.
+        mask, tolerance
+            As for the class.
+
+        Returns
+        -------
+        lattice : Lattice
+            In the unit of the pixel size. Kinds are named by the atoms' labels in the file, by
+            several where a column holds several; weights are relative to the strongest column.
+
+        Raises
+        ------
+        ImportError
+            Without the extra ``crystal``.
+        OSError
+            If the file is missing, or no CIF.
+        TypeError, ValueError
+            For a CIF without cell or atoms, with unknown elements, or with more atoms at a place
+            than can be; a zone axis or a pixel size that is none; or where nothing is visible.
+
+        Warns
+        -----
+        UserWarning
+            If the file states no symmetry.
+        """
+        from ._cif import read_cif  # noqa: PLC0415 - only this needs the extra
+        from ._projection import project  # noqa: PLC0415
+        from ._zone_axis import parse_zone_axis  # noqa: PLC0415
+
+        size, unit = as_pixel_size(pixel_size, unit)
+        axis = parse_zone_axis(zone_axis)
+        cell, sites = read_cif(path)
+        edges, columns = project(cell, sites, axis, visible, exponent)
+        a, b = (float(length) for length in np.linalg.norm(edges, axis=1))
+        angle = math.degrees(math.acos(float(edges[0] @ edges[1]) / (a * b)))
+        return cls(
+            convert_length(a, "A", to=unit),
+            convert_length(b, "A", to=unit),
+            float(f"{angle:.12g}"),
+            columns=columns,
+            pixel_size=size,
+            unit=unit,
+            mask=mask,
+            tolerance=tolerance,
+        )
+
+    @classmethod
+    def from_image(
+        cls,
+        image: ArrayLike,
+        pixel_size: Any = None,
+        unit: str | None = None,
+        *,
+        polarity: Literal["bright", "dark"] = "bright",
+        mask: NDArray[np.bool_] | None = None,
+        tolerance: float = 0.85,
+        min_confidence: float = 0.7,
+    ) -> ImageLattice:
+        """Find the lattice that an image shows, with no crystal given.
+
+        Bragg peaks of the image's Fourier transform, refined to a hundredth of a bin, give the
+        vectors; all cells of the image laid on one another along these, with slow distortions of
+        the scan taken out, give the columns of the cell.
+
+        Parameters
+        ----------
+        image : array-like of shape (n_rows, n_cols)
+            The image. It should show at least some five cells each way.
+        pixel_size : float or str, default=None
+            As for `from_cif`; None leaves lengths in pixels.
+        unit : str, default=None
+            Unit of a number.
+        polarity : {"bright", "dark"}, default="bright"
+            Whether columns are brighter than their surroundings (HAADF) or darker (ABF).
+        mask : array-like of shape (n_rows, n_cols), bool, default=None
+            Where in the image there is crystal; the rest is not looked at.
+        tolerance : float, default=0.85
+            As for the class.
+        min_confidence : float, default=0.7
+            Below this the image is refused.
+
+        Returns
+        -------
+        lattice : ImageLattice
+            A lattice that knows where its columns are, and how sure it is. Kinds are "A", "B" and
+            so on, the brightest first; the species is unknown, "X".
+
+        Raises
+        ------
+        NotOneLatticeError
+            If the image shows no lattice, or several (a grain boundary, two phases). Its
+            attribute `lattice` is the strongest one, if there is any.
+        TypeError, ValueError
+            For an image or a parameter that cannot be.
+
+        Notes
+        -----
+        Columns that the detector does not resolve, that show as a mere shoulder of a neighbour or
+        drown in the noise of the mean cell, are not counted: a crystal, where it is known, knows
+        better.
+
+        Examples
+        --------
+        >>> from logstar.datasets import make_scene
+        >>> from logstar.lattice import Lattice
+        >>> crystal = Lattice.perovskite(4.0, pixel_size=0.2)
+        >>> scene = make_scene(crystal, shape=(200, 200), noise=0.2, random_state=0)
+        >>> lattice = Lattice.from_image(scene.image)
+        >>> lattice.a, lattice.b, len(lattice.columns)
+        (20.0, 20.0, 2)
+        """
+        from ._image_lattice import lattice_of_image  # noqa: PLC0415 - it needs this class
+
+        return lattice_of_image(
+            image,
+            pixel_size,
+            unit,
+            polarity=polarity,
+            mask=mask,
+            tolerance=tolerance,
+            min_confidence=min_confidence,
+        )
+
     def with_pixel_size(self, pixel_size: float, unit: str | None = None) -> Lattice:
         """Give the same crystal at another pixel size.
 
@@ -274,6 +433,11 @@ class Lattice:
         return self.nearest_distance * self.pixel_size
 
     @property
+    def covering_radius(self) -> float:  # numpydoc ignore=RT01
+        """How far in pixels one can get from any column: no gap of the lattice is wider."""
+        return covering_radius(self._cell(), self._places())
+
+    @property
     def sigma_range(self) -> tuple[float, float]:  # numpydoc ignore=RT01
         """Smallest and largest sigma in pixels that an atom can have in a search by LoG.
 
@@ -297,7 +461,7 @@ class Lattice:
         -------
         n_expected : float
             Area over area of the cell, times the columns of a cell. The true count differs from
-            it by those columns that the edges cut off or let in.
+            it by those columns that the edges cut off or let in; see `expected_count`.
 
         Raises
         ------
@@ -305,22 +469,63 @@ class Lattice:
             If the mask has another shape, or the number is absurd: below half an atom, or above
             one atom per four pixels.
         """
-        n_rows, n_cols = _as_shape(shape)
-        n_pixels = n_rows * n_cols
-        if self.mask is not None:
-            if self.mask.shape != (n_rows, n_cols):
-                raise ValueError(
-                    f"The lattice's mask has shape {self.mask.shape}, the image {tuple(shape)}; "
-                    "they must be the same."
-                )
-            n_pixels = int(np.count_nonzero(self.mask))
+        size = as_shape(shape)
+        n_pixels = self._n_pixels(size, 0)
         expected = n_pixels * self._density()
         if expected < _MIN_ATOMS:
             raise ValueError(
                 f"The lattice expects {expected:.3g} atoms in {n_pixels} px of an image of "
-                f"{n_rows} x {n_cols} px. {self._what_to_check()}"
+                f"{size[0]} x {size[1]} px. {self._what_to_check()}"
             )
         return expected
+
+    def expected_count(
+        self, shape: tuple[int, ...], *, border: int = 0, calibration: float = 0.0
+    ) -> Count:
+        """Count the columns of a field of view, and say how uncertain that is.
+
+        Parameters
+        ----------
+        shape : tuple of two int
+            Rows and columns of the image. With a `mask` only its pixels count.
+        border : int, default=0
+            Width in pixels of the frame that does not belong to the field.
+        calibration : float, default=0.0
+            Relative standard deviation of the pixel size; the count is uncertain by twice that.
+
+        Returns
+        -------
+        count : Count
+            The expected number; its standard deviation by the edges, measured over 64 places of
+            the lattice with `a` along the rows, where it is largest (whole rows of columns come
+            and go at once); and that by the pixel size.
+
+        Raises
+        ------
+        ValueError
+            As `n_expected`; also for a border that leaves nothing.
+
+        Examples
+        --------
+        >>> from logstar.lattice import Lattice
+        >>> lattice = Lattice.perovskite(4.0, pixel_size=0.2)
+        >>> print(lattice.expected_count((105, 205), calibration=0.01))
+        107.6 +- 6.2
+        """
+        size = as_shape(shape)
+        border = check_integer(border, name="border", low=0)
+        calibration = check_real(calibration, name="calibration", low=0)
+        if 2 * border >= min(size):
+            raise ValueError(f"border={border} leaves nothing of {size[0]} x {size[1]} px.")
+        self.n_expected(shape)
+        n = self._n_pixels(size, border) * self._density()
+
+        def count(origin: FloatArray) -> int:
+            corner = tuple(origin @ self._cell())
+            points, _ = Lattice.positions(self, size, origin=corner, margin=0.5)
+            return int(in_field(points, size, border, self.mask).sum())
+
+        return Count(n, edge_spread(count), 2 * calibration * n)
 
     def distance_sums(self, n_neighbors: int = 4) -> dict[str, float]:
         """Sum of the distances to the nearest neighbours, for each kind of column.
@@ -410,7 +615,7 @@ class Lattice:
             For parameters that are not finite numbers, or a lattice with more than one atom per
             four pixels.
         """
-        n_rows, n_cols = _as_shape(shape)
+        n_rows, n_cols = as_shape(shape)
         margin = check_real(margin, name="margin")
         start = np.array([check_real(x, name="origin") for x in origin])
         self._density()
@@ -419,6 +624,89 @@ class Lattice:
         high = np.array([n_rows - 1 + margin, n_cols - 1 + margin])
         points, indices = columns_within(cell, self._places(), start, low, high)
         return points, np.array([column.kind for column in self.columns])[indices]
+
+    def relative_intensities(self) -> dict[str, float]:
+        """How bright the kinds of columns are in HAADF, the brightest being 1.
+
+        Returns
+        -------
+        intensities : dict of str to float
+            By the columns' weights, else by Z^1.7 of their species.
+
+        Examples
+        --------
+        >>> from logstar.lattice import Lattice
+        >>> Lattice.perovskite(3.905, pixel_size=0.1).relative_intensities()
+        {'A': 1.0, 'B': 0.395}
+        """
+        weights = {
+            column.kind: (
+                atomic_number(column.species) ** Z_EXPONENT
+                if column.weight is None
+                else column.weight
+            )
+            for column in self.columns
+        }
+        strongest = max(weights.values())
+        return {kind: weight / strongest for kind, weight in weights.items()}
+
+    def plane_group(self) -> PlaneGroup:
+        """Find the symmetry of the visible columns, those of one kind being alike.
+
+        Returns
+        -------
+        group : PlaneGroup
+            Symbol, order of rotation, mirrors and glides.
+
+        Examples
+        --------
+        >>> from logstar.lattice import Lattice
+        >>> Lattice.perovskite(3.905, pixel_size=0.1).plane_group().symbol
+        'p4mm'
+        """
+        return plane_group(self._cell(), self.columns)
+
+    def compare(self, image_lattice: ImageLattice) -> LatticeComparison:
+        """Compare the crystal with the lattice that an image shows.
+
+        Parameters
+        ----------
+        image_lattice : ImageLattice
+            From `from_image`.
+
+        Returns
+        -------
+        comparison : LatticeComparison
+            How far the pixel size is off, what shear and stretch the scan made, in numbers and in
+            words.
+
+        Examples
+        --------
+        A crystal at a pixel size that is 3 % too small for the image.
+
+        >>> from logstar.datasets import make_scene
+        >>> from logstar.lattice import Lattice
+        >>> crystal = Lattice.perovskite(4.0, pixel_size=0.2)
+        >>> image = make_scene(crystal, shape=(200, 200), random_state=0).image
+        >>> found = Lattice.from_image(image)
+        >>> crystal.with_pixel_size(0.2 / 1.03).compare(found).pixel_size_error
+        -0.029
+        """
+        from ._comparison import compare  # noqa: PLC0415 - it needs this class
+
+        return compare(self, image_lattice)
+
+    def _n_pixels(self, size: tuple[int, int], border: int) -> int:
+        """Pixels of the field."""
+        if self.mask is None:
+            return (size[0] - 2 * border) * (size[1] - 2 * border)
+        if self.mask.shape != size:
+            raise ValueError(
+                f"The lattice's mask has shape {self.mask.shape}, the image {size}; "
+                "they must be the same."
+            )
+        inner = slice(border, -border or None)
+        return int(np.count_nonzero(self.mask[inner, inner]))
 
     def _key(self) -> tuple[object, ...]:
         fields = (field.name for field in dataclasses.fields(self))
@@ -455,7 +743,7 @@ class Lattice:
         )
 
 
-def _as_mask(mask: ArrayLike | None) -> NDArray[np.bool_] | None:
+def as_mask(mask: ArrayLike | None) -> NDArray[np.bool_] | None:
     if mask is None:
         return None
     # A copy that nobody can write to: the lattice is a value.
@@ -468,7 +756,7 @@ def _as_mask(mask: ArrayLike | None) -> NDArray[np.bool_] | None:
     return array
 
 
-def _as_shape(shape: tuple[int, ...]) -> tuple[int, int]:
+def as_shape(shape: tuple[int, ...]) -> tuple[int, int]:
     if len(shape) != 2:
         raise ValueError(f"shape must be (n_rows, n_cols) of one image, got {tuple(shape)}.")
     n_rows, n_cols = (check_integer(n, name="each of shape", low=1) for n in shape)

@@ -9,8 +9,9 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import KDTree, Voronoi
 
-from ._validation import FloatArray
+from logstar._validation import FloatArray
 
 
 def neighbor_distances(cell: FloatArray, places: FloatArray, n_neighbors: int) -> FloatArray:
@@ -87,3 +88,66 @@ def _cells(first: NDArray[np.int_], last: NDArray[np.int_]) -> NDArray[np.int_]:
         np.arange(first[0], last[0] + 1), np.arange(first[1], last[1] + 1), indexing="ij"
     )
     return np.stack([u.ravel(), v.ravel()], axis=1)
+
+
+def reduced_cell(cell: FloatArray) -> FloatArray:
+    """Give the cell with the shortest edges, turned one way.
+
+    Parameters
+    ----------
+    cell : ndarray of shape (2, 2)
+        Edges of a cell, as rows.
+
+    Returns
+    -------
+    reduced : ndarray of shape (2, 2)
+        Edges of the same lattice, the shorter first, at an angle of 60 to 120 degrees; the
+        determinant is negative, as that of an unrotated `Lattice` with edges as (row, col).
+    """
+    short, long = (np.array(edge, dtype=np.float64) for edge in cell)
+    while True:
+        if short @ short > long @ long * (1 + 1e-9):
+            short, long = long, short
+        steps = np.round(short @ long / (short @ short))
+        # Half a step either way gives edges of one length: stay.
+        if steps == 0 or abs(short @ long / (short @ short)) <= 0.5 + 1e-9:
+            break
+        long = long - steps * short
+    if np.linalg.det(np.array([short, long])) > 0:
+        long = -long
+    if short @ long > 0 and math.isclose(short @ short, long @ long, rel_tol=1e-6):
+        # Hexagonal cells have 120 degrees by custom.
+        short, long = long, -short
+    return np.array([short, long])
+
+
+def same_place(one: FloatArray, other: FloatArray, tolerance: float = 1e-3) -> bool:
+    """Tell whether two fractional coordinates are one place of the lattice."""
+    apart = np.asarray(one) - other
+    return bool(np.abs(apart - np.round(apart)).max() < tolerance)
+
+
+def covering_radius(cell: FloatArray, places: FloatArray) -> float:
+    """Find how far from any lattice point one can get.
+
+    Parameters
+    ----------
+    cell : ndarray of shape (2, 2)
+        Edges of the cell.
+    places : ndarray of shape (n_places, 2)
+        Fractional coordinates.
+
+    Returns
+    -------
+    radius : float
+        Exact: the greatest distance of a Voronoi vertex to its points.
+    """
+    edges = reduced_cell(cell)
+    inner = (places @ cell @ np.linalg.inv(edges)) % 1.0
+    # Five cells each way hold every Voronoi cell of the middle one: the edges are reduced.
+    points = (_cells(np.array([-5, -5]), np.array([5, 5]))[:, None, :] + inner).reshape(-1, 2)
+    diagram = Voronoi(points @ edges)
+    vertices = diagram.vertices
+    fractions = vertices @ np.linalg.inv(edges)
+    middle = vertices[((fractions > -1) & (fractions < 2)).all(axis=1)]
+    return float(np.max(KDTree(points @ edges).query(middle)[0]))

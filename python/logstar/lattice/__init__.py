@@ -1,0 +1,35 @@
+"""What a crystal says about an image: how many atoms, how far apart, how large.
+
+A `Lattice` is the projected cell of a crystal with its visible columns, at a pixel size. It is
+typed in, comes from a CIF, or from the image itself; then it is an `ImageLattice`, which knows
+where its columns are. From it follow the expected count and the distance sum of the rewards of
+Barakati et al. (Digital Discovery 2024, 3, 2061):
+
+==========================  =======================
+here                        in the paper
+==========================  =======================
+``n_expected``              N_physics (eq. 1 and 2)
+``distance_sum_threshold``  DS (eq. 2)
+==========================  =======================
+"""
+
+from logstar._crystal import Column
+from logstar._units import normalize_unit
+
+from ._comparison import LatticeComparison
+from ._counting import Count
+from ._field import estimate_field
+from ._image_lattice import ImageLattice
+from ._lattice import Lattice
+from ._plane_group import PlaneGroup
+
+__all__ = [
+    "Column",
+    "Count",
+    "ImageLattice",
+    "Lattice",
+    "LatticeComparison",
+    "PlaneGroup",
+    "estimate_field",
+    "normalize_unit",
+]
