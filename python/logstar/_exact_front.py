@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._validation import FloatArray, Image
+from ._stability import CountCurves
+from ._validation import FloatArray, Image, check_real
 from .candidates import ScaleSpaceCandidates
 
 #: Of the overlaps at which the outcome changes, this many are tried; between neighbouring ones a
@@ -15,6 +16,8 @@ from .candidates import ScaleSpaceCandidates
 _MAX_OVERLAPS = 64
 #: The settings that a stack is evaluated at; images share no breakpoints.
 _N_THRESHOLDS, _N_OVERLAPS = 96, 24
+#: Overlaps of the front at which stable settings are sought.
+_MOST_STABLE_OVERLAPS = 8
 
 
 class Objectives(NamedTuple):
@@ -27,6 +30,8 @@ class Objectives(NamedTuple):
     expected_errors: list[float]
     distance_sum: float
     n_neighbors: int
+    #: By which share the expected count may be wrong.
+    uncertainty: float
 
     @classmethod
     def of(cls, scorers: Mapping[str, Any], images: Sequence[Image], y: Any) -> Objectives:
@@ -54,13 +59,19 @@ class Objectives(NamedTuple):
             expected[errors[0]],
             distance_sum,
             n_neighbors,
+            check_real(getattr(scorers[counts[0]], "uncertainty", 0.0), name="uncertainty", low=0),
         )
 
 
 def exact_front(
     candidates: Sequence[ScaleSpaceCandidates], objectives: Objectives, ranges: Mapping[str, Any]
 ) -> list[tuple[dict[str, float], dict[str, float]]]:
-    """Find the settings that no other beats, with their scores, minus the mean |QC| and mean ER."""
+    """Find the settings that no other beats, with their scores, minus the mean |QC| and mean ER.
+
+    Where the expected count is uncertain, and there is one image, the setting with a count within
+    the uncertainty that is stable over the widest range of thresholds is added: it may be beaten
+    in |QC|, but that is no argument then.
+    """
     bounds = {name: (ranges[name].low, ranges[name].high) for name in ("threshold", "overlap")}
     if len(candidates) == 1:
         front = candidates[0].pareto_front(
@@ -78,6 +89,10 @@ def exact_front(
                 front.er * (objectives.expected_count[0] / objectives.expected_errors[0]),
             ]
         )
+        if objectives.uncertainty > 0:
+            stable = _most_stable(candidates[0], objectives, bounds, settings)
+            settings = np.concatenate([settings, stable[:, :2]])
+            losses = np.concatenate([losses, stable[:, 2:]])
     else:
         settings, losses = _front_on_grid(candidates, objectives, bounds)
     return [
@@ -87,6 +102,31 @@ def exact_front(
         )
         for (threshold, overlap), (qc, er) in zip(settings, losses, strict=True)
     ]
+
+
+def _most_stable(
+    candidates: ScaleSpaceCandidates,
+    objectives: Objectives,
+    bounds: Mapping[str, tuple[float, float]],
+    settings: FloatArray,
+) -> FloatArray:
+    """Threshold, overlap, |QC| and ER (n, 4) of the most stable setting, without rows if none."""
+    overlaps = np.unique(settings[:, 1])
+    if len(overlaps) > _MOST_STABLE_OVERLAPS:
+        overlaps = overlaps[np.linspace(0, len(overlaps) - 1, _MOST_STABLE_OVERLAPS).astype(int)]
+    curves = CountCurves(
+        candidates,
+        overlaps.tolist() or [bounds["overlap"][1]],
+        bounds["threshold"],
+        n_expected=objectives.expected_count[0],
+        distance_sum=objectives.distance_sum,
+        n_neighbors=objectives.n_neighbors,
+    )
+    plateau = curves.most_stable(objectives.uncertainty)
+    if plateau is None:
+        return np.empty((0, 4))
+    er = plateau.er * (objectives.expected_count[0] / objectives.expected_errors[0])
+    return np.array([[plateau.threshold, plateau.overlap, abs(plateau.qc), er]])
 
 
 def _front_on_grid(

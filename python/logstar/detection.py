@@ -258,16 +258,39 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         objectives = Objectives.of(scorers, images, references)
         sigmas = self._ladder()
         candidates = [
-            ScaleSpaceCandidates.from_image(
-                self._scaled(image, index),
-                sigmas,
-                threshold=ranges["threshold"].low,
-                exclude_border=self.exclude_border,
-                n_jobs=self.n_jobs,
-            )
+            self._candidates(image, index, sigmas, ranges["threshold"].low)
             for index, image in enumerate(images)
         ]
         return exact_front(candidates, objectives, ranges)
+
+    def find_candidates(self, X: ArrayLike, threshold: float) -> ScaleSpaceCandidates:
+        """Find the candidates of one image, which answer at any threshold and overlap.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_cols)
+            One image.
+        threshold : float
+            The least threshold of interest.
+
+        Returns
+        -------
+        candidates : ScaleSpaceCandidates
+            With this detector's ladder, scaling and border; its `threshold` and `overlap` play no
+            part.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For parameters and images that `fit` refuses, and for a stack.
+        """
+        self._check_parameters()
+        images, is_stack = as_image_list(X)
+        if is_stack:
+            raise ValueError("X must be one image, got a stack; find the candidates of each.")
+        self._check_sizes(images)
+        least = check_real(threshold, name="threshold")
+        return self._candidates(images[0], 0, self._ladder(), least)
 
     def score(self, X: Images, y: Any = None) -> float:
         """F1 of the atoms found against reference positions, averaged over images.
@@ -304,6 +327,17 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
             float(self.min_sigma), float(self.max_sigma), int(self.num_sigma)
         )
         return ladder
+
+    def _candidates(
+        self, image: Image, index: int, sigmas: FloatArray, threshold: float
+    ) -> ScaleSpaceCandidates:
+        return ScaleSpaceCandidates.from_image(
+            self._scaled(image, index),
+            sigmas,
+            threshold=threshold,
+            exclude_border=self.exclude_border,
+            n_jobs=self.n_jobs,
+        )
 
     def _detect(self, image: Image, index: int) -> FloatArray:
         found = find_candidates(

@@ -31,6 +31,8 @@ examples:
   logstar demo                                          everything, on the shipped micrograph
   logstar detect film.dm4 --crystal ybco                the pixel size is in the file
   logstar detect film.tif --crystal perovskite:a=3.905 --pixel-size 0.2A
+  logstar detect film.dm4 --cif SrTiO3.cif --zone 110   any crystal, along any direction
+  logstar detect film.png --lattice auto                no crystal: the image shows its lattice
   logstar detect film.npy --expected 784 --distance-sum 58.4     no crystal, lengths in pixels
   logstar detect abf.hspy --crystal perovskite:a=3.905 --polarity dark --json > result.json
 
@@ -44,15 +46,21 @@ exit codes:
 _DETECT_DESCRIPTION = """\
 Tune on one micrograph, then find its atoms.
 
-Say what physics expects, in one of two ways:
-  --crystal                    number and distances of atoms follow from crystal and pixel size
-  --expected, --distance-sum   both as numbers; no pixel size is needed
+Say what physics expects, in one of these ways:
+  --crystal, or --cif --zone   number and distances of atoms follow from crystal and pixel size,
+                               which is corrected where the image shows the lattice
+  --lattice auto               both follow from the lattice that the image shows
+  --expected, --distance-sum   both as numbers, the first within 3 %; no pixel size is needed
+
+Where the expected number is uncertain (edges, calibration), the setting among those that agree
+with it is chosen whose atoms are the same over the widest range of thresholds.
 """
 
 _DETECT_EPILOG = """\
 crystals:
   ybco               YBa2Cu3O7 along [100]: Ba, Y and Cu columns
   perovskite:a=3.99  ABO3 along [001]: A and B columns; a in angstrom
+  --cif FILE         any other: pip install "logstar[crystal]"
 
 formats:
   dm3 dm4 ser emd hspy hdf5 h5 mrc   with RosettaSciIO: pip install "logstar[io]"
@@ -127,6 +135,18 @@ def _add_detect(commands: Any) -> None:
         "--crystal", type=parse_crystal, metavar="NAME", help="ybco or perovskite:a=3.99"
     )
     physics.add_argument(
+        "--cif", type=Path, metavar="FILE", help="the crystal's structure; needs --zone"
+    )
+    physics.add_argument(
+        "--zone",
+        type=parse_zone,
+        metavar="UVW",
+        help="the direction that the crystal is seen along, such as 110 or '1 -1 0'",
+    )
+    physics.add_argument(
+        "--lattice", choices=("auto",), help="take the lattice that the image shows"
+    )
+    physics.add_argument(
         "--pixel-size",
         type=parse_pixel_size,
         metavar="SIZE",
@@ -189,16 +209,25 @@ def check_physics(args: argparse.Namespace) -> None:
         Saying what to give.
     """
     by_number = [args.expected is not None, args.distance_sum is not None]
-    if args.crystal is not None and any(by_number):
-        raise ValueError("give --crystal, or --expected with --distance-sum, but not both.")
+    if (args.cif is None) != (args.zone is None):
+        given, missing = ("--cif", "--zone")[:: 1 if args.zone is None else -1]
+        raise ValueError(f"{given} needs {missing} as well.")
+    ways = [args.crystal is not None, args.cif is not None, args.lattice is not None]
+    if sum(ways) + any(by_number) > 1:
+        raise ValueError(
+            "give --crystal, or --cif with --zone, or --lattice auto, or --expected with "
+            "--distance-sum, but not both or several."
+        )
     if any(by_number) and not all(by_number):
         given, missing = ("--expected", "--distance-sum")[:: 1 if by_number[0] else -1]
         raise ValueError(f"{given} needs {missing} as well: the count alone can be met by chance.")
-    if args.crystal is None and not any(by_number):
+    if not any(ways) and not any(by_number):
         raise ValueError(
-            f"say what physics expects: --crystal ({_CRYSTALS}), or --expected N with "
-            "--distance-sum PX."
+            f"say what physics expects: --crystal ({_CRYSTALS}), --cif FILE --zone UVW, --lattice "
+            "auto, or --expected N with --distance-sum PX."
         )
+    if args.cif is not None:
+        args.crystal = crystal_of_cif(args.cif, args.zone)
 
 
 def positive(text: str) -> float:
@@ -262,3 +291,23 @@ def parse_crystal(text: str) -> Crystal:
         a = positive(value)
         return Crystal(f"perovskite:a={a:g}", lambda pixel_size: Lattice.perovskite(a, pixel_size))
     raise argparse.ArgumentTypeError(f"unknown crystal {text!r}; known are {_CRYSTALS}")
+
+
+def parse_zone(text: str) -> tuple[int, int, int]:
+    """Read the indices of a zone axis."""
+    from logstar.lattice import parse_zone_axis  # noqa: PLC0415 - NumPy would slow --help down
+
+    try:
+        return parse_zone_axis(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def crystal_of_cif(path: Path, zone: tuple[int, int, int]) -> Crystal:
+    """Take the crystal of a CIF along a direction."""
+    from logstar.lattice import Lattice  # noqa: PLC0415 - NumPy would slow --help down
+
+    indices = " ".join(map(str, zone))
+    return Crystal(
+        f"{path.stem} [{indices}]", lambda pixel_size: Lattice.from_cif(path, zone, pixel_size)
+    )

@@ -98,7 +98,7 @@ def _demo(args: argparse.Namespace) -> Run:
     from logstar.datasets import load_ybco  # noqa: PLC0415 - heavy; --help needs none of it
     from logstar.metrics import detection_metrics  # noqa: PLC0415
 
-    from ._tuning import Expectation  # noqa: PLC0415
+    from ._expectation import Expectation  # noqa: PLC0415
 
     start = time.perf_counter()
     scene = load_ybco(noisy=args.noisy)
@@ -109,7 +109,7 @@ def _demo(args: argparse.Namespace) -> Run:
         image=scene.image,
         calibration=PixelSize(scene.pixel_size, scene.unit),
         crystal="ybco",
-        expectation=Expectation.from_lattice(scene.lattice, scene.image.shape),
+        expectation=Expectation.from_image(scene.image, scene.lattice),
         polarity="bright",
         folder=args.out or Path("logstar-demo"),
         read_seconds=seconds,
@@ -122,23 +122,25 @@ def _detect(args: argparse.Namespace) -> Run:
     check_physics(args)
     from logstar.io import read_image  # noqa: PLC0415 - heavy; --help needs none of it
 
-    from ._tuning import Expectation  # noqa: PLC0415
+    from ._expectation import TYPED_UNCERTAINTY, Expectation  # noqa: PLC0415
 
     start = time.perf_counter()
     micrograph = read_image(args.file, dataset=args.dataset)
     seconds = time.perf_counter() - start
-    shape = micrograph.image.shape
     calibration = _calibration(args.pixel_size, micrograph)
-    if args.crystal is None:
-        expectation = Expectation.from_numbers(args.expected, args.distance_sum, shape)
+    if args.expected is not None:
+        expectation = Expectation.from_numbers(
+            args.expected, args.distance_sum, micrograph.image.shape, TYPED_UNCERTAINTY
+        )
     else:
-        expectation = Expectation.from_lattice(_lattice(args, calibration, micrograph), shape)
+        crystal = None if args.lattice else _lattice(args, calibration, micrograph)
+        expectation = Expectation.from_image(micrograph.image, crystal, args.polarity)
     return _execute(
         args,
         source=str(args.file),
         image=micrograph.image,
         calibration=calibration,
-        crystal=None if args.crystal is None else args.crystal.name,
+        crystal="its own lattice" if args.lattice else args.crystal and args.crystal.name,
         expectation=expectation,
         polarity=args.polarity,
         folder=args.out or Path(f"logstar-{args.file.stem}"),
@@ -160,16 +162,16 @@ def _lattice(
     from logstar.io import convert_length  # noqa: PLC0415 - heavy; --help needs none of it
 
     if calibration is None:
+        option = "--crystal" if args.cif is None else "--cif"
         gives, example = "no pixel size", "such as 0.2A"
         if micrograph.pixel_size is not None:
             gives = f"the pixel size {micrograph.pixel_size:.5g} without a unit"
             example = f"{micrograph.pixel_size:.5g}nm if these are nm"
         raise ValueError(
-            f"{args.file} gives {gives}; --crystal needs one: pass --pixel-size, {example}."
+            f"{args.file} gives {gives}; {option} needs one: pass --pixel-size, {example}."
         )
-    lattice: Lattice = args.crystal.lattice(
-        convert_length(calibration.value, calibration.unit, to="A")
-    )
+    pixel_size = convert_length(calibration.value, calibration.unit, to="A")
+    lattice: Lattice = args.crystal.lattice(pixel_size)
     return lattice
 
 

@@ -14,7 +14,8 @@ from logstar import __version__
 from logstar.io import write_positions
 from logstar.metrics import DetectionMetrics
 
-from ._tuning import ER, N_NEIGHBORS, QC, Expectation, Tuned
+from ._expectation import N_NEIGHBORS, Expectation
+from ._tuning import ER, QC, Tuned
 
 _POSITIONS, _FRONT, _PICTURE = "positions.csv", "pareto.csv", "atoms.png"
 _DPI = 150
@@ -76,7 +77,8 @@ class Run:
         results = search.cv_results_
         objectives = [results[f"objective_{name}"] for name in (QC, ER)]
         rows = sorted(
-            search.pareto_indices_, key=lambda i: [abs(values[i]) for values in objectives]
+            {*search.pareto_indices_.tolist(), search.best_index_},
+            key=lambda i: [abs(values[i]) for values in objectives],
         )
         parameters = list(search.best_params_)
         with path.open("w", newline="", encoding="utf-8") as file:
@@ -139,6 +141,12 @@ class Run:
             "crystal": self.crystal,
             "n_found": len(tuned.detections),
             "n_expected": self.expectation.n_expected,
+            "n_expected_uncertainty": self.expectation.uncertainty * self.expectation.n_expected,
+            "calibration": self.expectation.calibration,
+            "corrected_pixel_size": self.expectation.pixel_size,
+            "lattice": self._lattice_as_dict(),
+            "field_share": self.expectation.field_share,
+            "stable_thresholds": [tuned.plateau.low, tuned.plateau.high],
             "n_flagged": int(tuned.flagged.sum()),
             "distance_sum": self.expectation.distance_sum,
             "qc": tuned.qc,
@@ -152,6 +160,17 @@ class Run:
             "seconds": {step: round(value, 3) for step, value in self.seconds.items()},
         }
 
+    def _lattice_as_dict(self) -> dict[str, Any] | None:
+        lattice = self.expectation.lattice
+        if lattice is None:
+            return None
+        return {
+            "vectors_px": lattice.vectors.tolist(),
+            "columns": len(lattice.columns),
+            "nearest_distance_px": lattice.nearest_distance,
+            "confidence": lattice.confidence,
+        }
+
     def summary(self) -> str:
         """Everything as text."""
         tuned, search, expected = self.tuned, self.tuned.search, self.expectation
@@ -161,15 +180,25 @@ class Run:
         rule = (
             f"distances to {N_NEIGHBORS} neighbours sum to less than {expected.distance_sum:.1f} px"
         )
+        spread = expected.uncertainty * expected.n_expected
         lines = [
             ("image", f"{self.source}, {n_rows} x {n_cols} px{size}"),
             ("found", f"{len(tuned.detections)} atoms"),
-            ("expected", f"{expected.n_expected:.1f} atoms{crystal}"),
+            ("expected", f"{expected.n_expected:.1f} +- {spread:.1f} atoms{crystal}"),
+            *self._physics(),
             ("QC", f"{tuned.qc:+.4f}   (found - expected) / expected"),
             ("ER", f"{tuned.er:.4f}    {tuned.flagged.sum()} atoms flagged ({rule})"),
         ]
         if self.truth is not None:
             lines.append(("truth", self._compare(self.truth)))
+        plateau = tuned.plateau
+        stable = (
+            f"within 0.2 % from threshold {plateau.low:.3g} to {plateau.high:.3g}"
+            if tuned.is_stable
+            else "NO: the count hangs on the threshold, it is the same only from "
+            f"{plateau.low:.3g} to {plateau.high:.3g}"
+        )
+        lines.append(("stable", stable))
         parameters = ", ".join(f"{name} {value:.3g}" for name, value in search.best_params_.items())
         interrupted = ", INTERRUPTED before its end" if search.interrupted_ else ""
         steps = ", ".join(f"{step} {value:.2f} s" for step, value in self.seconds.items())
@@ -181,6 +210,21 @@ class Run:
             *(("written" if i == 0 else "", str(p)) for i, p in enumerate(self.files.values())),
         ]
         return "\n".join(f"{name:<12}{text}" for name, text in lines)
+
+    def _physics(self) -> list[tuple[str, str]]:
+        """What the image says about its lattice, its calibration and its field."""
+        expected, lattice = self.expectation, self.expectation.lattice
+        lines = []
+        if lattice is not None:
+            edges = f"{lattice.a:.5g} x {lattice.b:.5g} {lattice.unit}, {lattice.angle:.2f} degrees"
+            n = len(lattice.columns)
+            columns = f"{n} column{'s' if n > 1 else ''} a cell"
+            lines.append(("lattice", f"{edges}, {columns} (confidence {lattice.confidence:.2f})"))
+        if expected.calibration is not None:
+            lines.append(("calibration", expected.calibration))
+        if expected.field_share < 1:
+            lines.append(("field", f"{expected.field_share:.0%} of the image shows crystal"))
+        return lines
 
     def _compare(self, truth: DetectionMetrics) -> str:
         rmse = f"{truth.rmse:.2f} px"

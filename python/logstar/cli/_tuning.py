@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import clone
 
+from logstar._stability import CountCurves, Plateau
 from logstar._validation import FloatArray, as_image
 from logstar.detection import LoGStarDetector
 from logstar.exceptions import NoAtomsWarning
-from logstar.lattice import Column, Lattice
 from logstar.model_selection import MOBOSearchCV
 from logstar.rewards import ErrorRate, QualityCount, flag_errors
+
+from ._expectation import N_NEIGHBORS, Expectation
 
 #: Names of the two rewards in the search.
 QC, ER = "qc", "er"
@@ -30,56 +33,17 @@ _N_ENDS = 3
 MOST_LADDERS = _N_ENDS**2
 #: What follows exactly from the candidates of a ladder.
 _SWEPT = ("threshold", "overlap")
-#: Denser atoms cannot be told apart.
-_MIN_PIXELS_PER_ATOM = 4
-N_NEIGHBORS = 4
+_THRESHOLDS = (0.005, 0.4)
+#: Settings are as good as the best if they are no further from the ideal than this beyond it, the
+#: uncertainty of the count being granted, and as stable if the logarithm of their range of
+#: thresholds is this share of the widest one's.
+_AS_GOOD, _AS_STABLE = 0.002, 0.8
+#: A count that is the same over less than this factor of the threshold hangs on it.
+_LEAST_STABLE = 1.5
 
 
 class NothingFoundError(Exception):
     """The tuned detector finds no atom."""
-
-
-@dataclass(frozen=True)
-class Expectation:
-    """What physics expects of an image.
-
-    Attributes
-    ----------
-    n_expected : float
-        Number of atoms.
-    distance_sum : float
-        DS: least sum of an atom's distances to its four nearest neighbours, in pixels.
-    sigma_range : tuple of float
-        Smallest and largest sigma in pixels.
-    """
-
-    n_expected: float
-    distance_sum: float
-    sigma_range: tuple[float, float]
-
-    @classmethod
-    def from_lattice(cls, lattice: Lattice, shape: tuple[int, ...]) -> Self:
-        """Take it from a crystal, for the field that the detector searches."""
-        field = tuple(max(1, size - 2 * _EXCLUDED_BORDER) for size in shape)
-        return cls(
-            lattice.n_expected(field),
-            lattice.distance_sum_threshold(N_NEIGHBORS),
-            lattice.sigma_range,
-        )
-
-    @classmethod
-    def from_numbers(cls, n_expected: float, distance_sum: float, shape: tuple[int, ...]) -> Self:
-        """Take it from a count and a distance sum in pixels."""
-        most = np.prod(shape) / _MIN_PIXELS_PER_ATOM
-        if n_expected > most:
-            raise ValueError(
-                f"{n_expected:g} atoms cannot be told apart in an image of {shape[0]} x {shape[1]} "
-                f"px; at most one per {_MIN_PIXELS_PER_ATOM} px can, that is {most:g}."
-            )
-        # The square lattice that has this distance sum stands for the unknown one.
-        spacing = distance_sum / (N_NEIGHBORS * Lattice.tolerance)
-        square = Lattice(spacing, spacing, columns=(Column("atom", "X", 0, 0),), pixel_size=1.0)
-        return cls(n_expected, distance_sum, square.sigma_range)
 
 
 @dataclass(frozen=True)
@@ -98,6 +62,8 @@ class Tuned:
         The fitted search.
     search_seconds, detect_seconds : float
         How long tuning took, and finding the atoms with the tuned parameters.
+    plateau : Plateau
+        Over which thresholds the number of atoms is the same.
     """
 
     detections: FloatArray
@@ -107,6 +73,75 @@ class Tuned:
     search: MOBOSearchCV
     search_seconds: float
     detect_seconds: float
+    plateau: Plateau
+
+    @property
+    def is_stable(self) -> bool:
+        """Whether the number of atoms does not hang on the threshold."""
+        return self.plateau.width >= _LEAST_STABLE
+
+
+class StableChoice:
+    """The rule that chooses among settings: see `__call__`.
+
+    Parameters
+    ----------
+    detector : LoGStarDetector
+        Whose parameters the settings are.
+    image : ndarray of shape (n_rows, n_cols)
+        The micrograph.
+    expectation : Expectation
+        What physics expects, with its uncertainty.
+    """
+
+    def __init__(
+        self, detector: LoGStarDetector, image: NDArray[Any], expectation: Expectation
+    ) -> None:
+        self.detector = detector
+        self.image = image
+        self.expectation = expectation
+
+    def __call__(self, results: dict[str, Any]) -> int:
+        """Choose a row of `cv_results_`.
+
+        The expected count is uncertain, so |QC| within that is as good as 0. Of the settings that
+        are then as near to the ideal as the best, those are kept whose count is the same over
+        nearly the widest range of thresholds; of these the one with the most atoms is taken:
+        invented atoms would have raised ER or come and gone with the threshold.
+        """
+        qc = np.abs(results[f"objective_{QC}"])
+        beyond = np.maximum(qc - self.expectation.uncertainty, 0.0)
+        distance = np.hypot(beyond, results[f"objective_{ER}"])
+        good = np.flatnonzero(distance <= np.nanmin(distance) + _AS_GOOD)
+        plateaus = self.plateaus([results["params"][row] for row in good])
+        widths = np.log([plateau.width for plateau in plateaus])
+        stable = np.flatnonzero(widths >= _AS_STABLE * widths.max())
+        thresholds = np.array([results["params"][row]["threshold"] for row in good])
+        # A setting amid its plateau, not at its end.
+        off = np.abs(np.log(thresholds / [p.threshold for p in plateaus])).round(1)
+        best = max(stable, key=lambda i: (plateaus[i].qc, -off[i], -distance[good[i]]))
+        return int(good[best])
+
+    def plateaus(self, settings: Sequence[Mapping[str, float]]) -> list[Plateau]:
+        """Find the range of thresholds over which each setting's count is the same."""
+        by_ladder: dict[tuple[float, float], list[int]] = {}
+        for index, setting in enumerate(settings):
+            ladder = setting["min_sigma"], setting["max_sigma"]
+            by_ladder.setdefault(ladder, []).append(index)
+        found: dict[int, Plateau] = {}
+        for (low, high), indices in by_ladder.items():
+            detector = clone(self.detector).set_params(min_sigma=low, max_sigma=high)
+            curves = CountCurves(
+                detector.find_candidates(self.image, _THRESHOLDS[0]),
+                sorted({settings[i]["overlap"] for i in indices}),
+                _THRESHOLDS,
+                n_expected=self.expectation.n_expected,
+                distance_sum=self.expectation.distance_sum,
+                n_neighbors=N_NEIGHBORS,
+            )
+            for i in indices:
+                found[i] = curves.around(settings[i]["threshold"], settings[i]["overlap"])
+        return [found[i] for i in range(len(settings))]
 
 
 def search_space(sigma_range: tuple[float, float]) -> dict[str, Any]:
@@ -122,7 +157,7 @@ def search_space(sigma_range: tuple[float, float]) -> dict[str, Any]:
     return {
         "min_sigma": np.linspace(low, middle, _N_ENDS, endpoint=False).tolist(),
         "max_sigma": np.linspace(middle, high, _N_ENDS).tolist(),
-        "threshold": (0.005, 0.4, "log-uniform"),
+        "threshold": (*_THRESHOLDS, "log-uniform"),
         "overlap": (0.01, 0.5),
     }
 
@@ -179,7 +214,8 @@ def tune_and_detect(
     )
     # Too small an image is found out now, and not by every evaluation.
     detector.fit(pixels)
-    count = QualityCount(expectation.n_expected)
+    count = QualityCount(expectation.n_expected, expectation.uncertainty)
+    choice = StableChoice(detector, pixels, expectation)
     errors = ErrorRate(expectation.distance_sum, expectation.n_expected, N_NEIGHBORS)
     search = MOBOSearchCV(
         detector,
@@ -187,6 +223,8 @@ def tune_and_detect(
         scoring={QC: count, ER: errors},
         n_iter=n_iter,
         n_initial_points=min(MOST_LADDERS, n_iter),
+        # A count that is known exactly is met exactly.
+        refit=choice if expectation.uncertainty > 0 else "euclidean",
         sweep=_SWEPT,
         random_state=random_state,
         callback=progress,
@@ -200,6 +238,7 @@ def tune_and_detect(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NoAtomsWarning)
         detections = search.best_estimator_.detect(pixels)
+    found = time.perf_counter()
     if len(detections) == 0:
         raise NothingFoundError(
             f"no atom was found with {n_iter} ladders of sigmas; are atoms "
@@ -212,5 +251,6 @@ def tune_and_detect(
         float(errors.measure(detections)),
         search,
         tuned - start,
-        time.perf_counter() - tuned,
+        found - tuned,
+        choice.plateaus([search.best_params_])[0],
     )

@@ -22,6 +22,7 @@ from ._field import estimate_field
 from ._image_lattice import ImageLattice
 from ._lattice import Lattice
 from ._plane_group import PlaneGroup
+from ._zone_axis import parse_zone_axis
 
 __all__ = [
     "Column",
@@ -32,4 +33,5 @@ __all__ = [
     "PlaneGroup",
     "estimate_field",
     "normalize_unit",
+    "parse_zone_axis",
 ]

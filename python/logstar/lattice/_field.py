@@ -8,11 +8,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
-from logstar._validation import as_image, check_real
+from logstar._validation import FloatArray, as_image, check_real
 
 from ._bragg import find_peaks, flatten, index_peaks
 from ._image_lattice import ImageLattice
 from ._mean_cell import local_phases
+
+#: A region whose contrast is below this share of the crystal's is even.
+_EVEN = 0.5
 
 
 def estimate_field(
@@ -21,6 +24,7 @@ def estimate_field(
     *,
     level: float = 0.4,
     polarity: Literal["bright", "dark"] = "bright",
+    keep_disorder: bool = False,
 ) -> NDArray[np.bool_]:
     """Find where an image shows its lattice: not in vacuum, holes, amorphous or other grains.
 
@@ -34,6 +38,10 @@ def estimate_field(
         Least amplitude of the Bragg peaks there, by its 90th percentile over the image.
     polarity : {"bright", "dark"}, default="bright"
         As of `Lattice.from_image`.
+
+    keep_disorder : bool, default=False
+        Whether to keep what shows no lattice but has contrast: amorphous regions, whose atoms are
+        seen all the same. Then only what is even is left out: vacuum and holes.
 
     Returns
     -------
@@ -73,4 +81,14 @@ def estimate_field(
         ),
         indexing="ij",
     )
-    return np.asarray(ndimage.map_coordinates(distortion.amplitude, at, order=1) >= level)
+    field = np.asarray(ndimage.map_coordinates(distortion.amplitude, at, order=1) >= level)
+    if not keep_disorder or field.all() or not field.any():
+        return field
+    contrast = _local_contrast(flat, lattice.nearest_distance)
+    return field | (contrast >= _EVEN * np.median(contrast[field]))
+
+
+def _local_contrast(flat: FloatArray, width: float) -> FloatArray:
+    """Standard deviation over the surroundings of each pixel."""
+    mean, square = (ndimage.gaussian_filter(values, width / 2) for values in (flat, flat**2))
+    return np.sqrt(np.maximum(square - mean**2, 0.0))

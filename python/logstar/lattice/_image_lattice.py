@@ -19,7 +19,6 @@ from logstar._validation import (
     Image,
     as_image,
     as_positions,
-    check_integer,
     check_real,
 )
 from logstar.exceptions import NotOneLatticeError
@@ -35,8 +34,6 @@ _LEAST_SIDE = 32
 _REACH = 0.35
 #: Fewer atoms do not tell where a lattice lies.
 _LEAST_ATOMS = 6
-#: Atoms are found at whole pixels: how far their place is from the truth at an edge.
-_EDGE_ERROR = 0.5
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -162,7 +159,12 @@ class ImageLattice(Lattice):
         return float(self._n_inside(0)) if as_shape(shape) == self.shape else mean
 
     def expected_count(
-        self, shape: tuple[int, ...], *, border: int = 0, calibration: float = 0.0
+        self,
+        shape: tuple[int, ...],
+        *,
+        border: float = 0.0,
+        calibration: float = 0.0,
+        edge_error: float = 0.5,
     ) -> Count:
         """Count the columns in a field of view, and say how uncertain that is.
 
@@ -170,26 +172,30 @@ class ImageLattice(Lattice):
         ----------
         shape : tuple of two int
             Rows and columns.
-        border : int, default=0
+        border : float, default=0.0
             Width in pixels of the frame that does not belong to the field.
         calibration : float, default=0.0
             For another image than the lattice's own: relative standard deviation of its scale.
             Here the pixel size plays no part, the lattice was measured in pixels.
+        edge_error : float, default=0.5
+            How far in pixels from the field's edge a column may be taken to be on the other side;
+            half a pixel for atoms found at whole pixels.
 
         Returns
         -------
         count : Count
-            For the lattice's own image the number of columns inside. It is uncertain by those
-            within half a pixel of the edges, and by the vectors' error.
+            For the lattice's own image the number of columns inside. It is uncertain by half of
+            those within `edge_error` of the edge, and by the vectors' error.
         """
         if as_shape(shape) != self.shape:
             return super().expected_count(shape, border=border, calibration=calibration)
         super().n_expected(shape)
-        border = check_integer(border, name="border", low=0)
-        outer, inner = (self._n_inside(border + step) for step in (-_EDGE_ERROR, _EDGE_ERROR))
+        border = check_real(border, name="border", low=0)
+        off = check_real(edge_error, name="edge_error", low=0)
+        outer, inner = (self._n_inside(border + step) for step in (-off, off))
         error = 0.0 if math.isnan(self.vector_error) else self.vector_error
         n = self._n_inside(border)
-        return Count(float(n), math.sqrt(max(outer - inner, 0)) / 2, 2 * error * n)
+        return Count(float(n), (outer - inner) / 2, 2 * error * n)
 
     def _n_inside(self, border: float) -> int:
         points, _ = self.positions(margin=1.0 - min(border, 0.0))

@@ -7,7 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -412,6 +412,20 @@ class Lattice:
             size = convert_length(size, normalize_unit(unit), to=self.unit)
         return dataclasses.replace(self, pixel_size=size)
 
+    def with_mask(self, mask: ArrayLike | None) -> Self:
+        """Give the same lattice with another field of view.
+
+        Parameters
+        ----------
+        mask : array-like of shape (n_rows, n_cols), bool, or None
+            Where in the image there is crystal; None is everywhere.
+
+        Returns
+        -------
+        lattice : Lattice
+        """
+        return dataclasses.replace(self, mask=as_mask(mask))
+
     @property
     def unit_cell_area(self) -> float:  # numpydoc ignore=RT01
         """Area of the cell in square pixels."""
@@ -474,13 +488,13 @@ class Lattice:
         expected = n_pixels * self._density()
         if expected < _MIN_ATOMS:
             raise ValueError(
-                f"The lattice expects {expected:.3g} atoms in {n_pixels} px of an image of "
+                f"The lattice expects {expected:.3g} atoms in {n_pixels:g} px of an image of "
                 f"{size[0]} x {size[1]} px. {self._what_to_check()}"
             )
         return expected
 
     def expected_count(
-        self, shape: tuple[int, ...], *, border: int = 0, calibration: float = 0.0
+        self, shape: tuple[int, ...], *, border: float = 0.0, calibration: float = 0.0
     ) -> Count:
         """Count the columns of a field of view, and say how uncertain that is.
 
@@ -488,8 +502,9 @@ class Lattice:
         ----------
         shape : tuple of two int
             Rows and columns of the image. With a `mask` only its pixels count.
-        border : int, default=0
-            Width in pixels of the frame that does not belong to the field.
+        border : float, default=0.0
+            Width in pixels of the frame that does not belong to the field; with a mask, to the
+            nearest whole one.
         calibration : float, default=0.0
             Relative standard deviation of the pixel size; the count is uncertain by twice that.
 
@@ -513,10 +528,10 @@ class Lattice:
         107.6 +- 6.2
         """
         size = as_shape(shape)
-        border = check_integer(border, name="border", low=0)
+        border = check_real(border, name="border", low=0)
         calibration = check_real(calibration, name="calibration", low=0)
         if 2 * border >= min(size):
-            raise ValueError(f"border={border} leaves nothing of {size[0]} x {size[1]} px.")
+            raise ValueError(f"border={border:g} leaves nothing of {size[0]} x {size[1]} px.")
         self.n_expected(shape)
         n = self._n_pixels(size, border) * self._density()
 
@@ -696,8 +711,8 @@ class Lattice:
 
         return compare(self, image_lattice)
 
-    def _n_pixels(self, size: tuple[int, int], border: int) -> int:
-        """Pixels of the field."""
+    def _n_pixels(self, size: tuple[int, int], border: float) -> float:
+        """Area of the field in pixels."""
         if self.mask is None:
             return (size[0] - 2 * border) * (size[1] - 2 * border)
         if self.mask.shape != size:
@@ -705,7 +720,8 @@ class Lattice:
                 f"The lattice's mask has shape {self.mask.shape}, the image {size}; "
                 "they must be the same."
             )
-        inner = slice(border, -border or None)
+        frame = round(border)
+        inner = slice(frame, -frame or None)
         return int(np.count_nonzero(self.mask[inner, inner]))
 
     def _key(self) -> tuple[object, ...]:

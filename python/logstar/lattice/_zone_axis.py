@@ -40,7 +40,7 @@ def parse_zone_axis(zone_axis: object) -> ZoneAxis:
 
     Examples
     --------
-    >>> from logstar.lattice._zone_axis import parse_zone_axis
+    >>> from logstar.lattice import parse_zone_axis
     >>> parse_zone_axis("[1-10]"), parse_zone_axis("2,2,0")
     ((1, -1, 0), (1, 1, 0))
     """

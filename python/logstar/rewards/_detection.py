@@ -166,6 +166,11 @@ class QualityCount(_DetectionReward):
         The expected number of atoms: a number for every image, one per image, a `Lattice` (by the
         image's shape), or any object with `predict` that finds positions. None takes the
         reference positions or counts given as `y`; with anything else `y` is ignored.
+    uncertainty : float, default=0.0
+        By which share the expected number may be wrong, because of edges or calibration. Measure
+        and score do not depend on it: it says which counts are as good as the expected one, so
+        that `LoGStarDetector.sweep` adds the setting among them that is stable over the widest
+        range of thresholds, for a rule to choose.
 
     Examples
     --------
@@ -174,11 +179,13 @@ class QualityCount(_DetectionReward):
     -0.25
     """
 
-    def __init__(self, n_expected: ExpectedCount = None) -> None:
+    def __init__(self, n_expected: ExpectedCount = None, uncertainty: float = 0.0) -> None:
         self.n_expected = n_expected
+        self.uncertainty = uncertainty
 
     def __repr__(self) -> str:
-        return f"QualityCount(n_expected={self.n_expected!r})"
+        uncertainty = f", uncertainty={self.uncertainty!r}" if self.uncertainty else ""
+        return f"QualityCount(n_expected={self.n_expected!r}{uncertainty})"
 
     def _measure(self, detections: ArrayLike, n_expected: float) -> float:
         n_found = len(as_positions(detections, name="detections"))
