@@ -1,17 +1,24 @@
-"""One micrograph of a file."""
+"""One micrograph of a file, or of another library's object."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ._calibration import pixel_size
-from ._readers import EXTENSIONS, Signal, grey, read_signals
+from logstar._validation import check_integer
+
+from ._calibration import Calibration, calibration
+from ._colors import Channel, grey
+from ._foreign import signals_of
+from ._readers import EXTENSIONS, FOLDERS, read_signals
+from ._resampling import bin_pixels, to_square_pixels
+from ._signal import Signal
 
 #: So many images are listed in an error before it becomes hard to read.
 _MOST_LISTED = 8
@@ -24,7 +31,7 @@ class Micrograph:
     Parameters
     ----------
     image : ndarray of shape (n_rows, n_cols)
-        In the number type of the file.
+        In the number type of the file, or as floats if it was averaged, binned or resampled.
     pixel_size : float or None
         Side of a pixel in `unit`, or in a unit unknown if that is None; None if the file does not
         say.
@@ -32,7 +39,7 @@ class Micrograph:
         Unit of `pixel_size`.
     metadata : dict
         What the reader hands over besides.
-    path : Path
+    path : Path or None
         The file.
     """
 
@@ -40,26 +47,83 @@ class Micrograph:
     pixel_size: float | None
     unit: str | None
     metadata: dict[str, Any] = field(repr=False)
-    path: Path
+    path: Path | None = None
+
+    @classmethod
+    def from_signal(cls, signal: Any, *, dataset: int | None = None, average: bool = False) -> Self:
+        """Take image and calibration of another library's object.
+
+        Parameters
+        ----------
+        signal : HyperSpy Signal2D, xarray DataArray, or dict as RosettaSciIO's readers give
+            Told by what it can do, lazy or not; none of these libraries needs to be there. A
+            DataArray's calibration is the step of the coordinates of its last two dimensions,
+            with their attribute ``units``.
+        dataset : int, default=None
+            Which image of a stack, from 0.
+        average : bool, default=False
+            Take the mean of the stack.
+
+        Returns
+        -------
+        micrograph : Micrograph
+
+        Raises
+        ------
+        TypeError
+            If it is none of these.
+        ValueError
+            As `read_image`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from logstar.io import Micrograph
+        >>> axis = {"scale": 0.2, "units": "Å", "size": 8, "navigate": False}
+        >>> micrograph = Micrograph.from_signal({"data": np.eye(8), "axes": [axis, axis]})
+        >>> micrograph.pixel_size, micrograph.unit
+        (0.2, 'A')
+        """
+        name = type(signal).__name__
+        return cls(*_choose(signals_of(signal), name, dataset=dataset, average=average))
 
 
-def read_image(path: str | os.PathLike[str], *, dataset: int | None = None) -> Micrograph:
+def read_image(
+    path: str | os.PathLike[str],
+    *,
+    dataset: int | None = None,
+    average: bool = False,
+    channel: Channel = None,
+    resample: bool = False,
+    binning: int = 1,
+) -> Micrograph:
     """Read one micrograph with its calibration.
 
     Parameters
     ----------
     path : path-like
-        A file whose extension is among `EXTENSIONS`. All but tif, png and npy need RosettaSciIO
-        (``pip install "logstar[io]"``).
+        A file whose extension is among `EXTENSIONS`. All but tif, npy, png and other pictures
+        need RosettaSciIO (``pip install "logstar[io]"``).
     dataset : int, default=None
         Which image to take, from 0, of a file that holds several (data sets, or frames of a
-        stack). May be None if there is only one.
+        stack); `list_images` shows them. May be None if there is only one.
+    average : bool, default=False
+        Take the mean of all frames of the stack instead of one; `dataset` may then be any of its
+        frames, and None if the file holds one stack.
+    channel : int, "luminance" or None, default=None
+        Of a colour image the channel to take, or its grey value (ITU-R BT.709). None refuses
+        colours, but for grey ones. Alpha is ignored.
+    resample : bool, default=False
+        Interpolate an image whose pixels are not square onto square ones with the shorter side
+        (cubic splines). False refuses it.
+    binning : int, default=1
+        Take the mean of blocks of so many pixels each way; the pixel size grows with them.
 
     Returns
     -------
     micrograph : Micrograph
         Image, pixel size and unit, metadata. Lengths in um, mm, cm, inch or m are converted to
-        nm; reciprocal units and print resolutions are no pixel size.
+        nm; reciprocal units (with a warning) and print resolutions are no pixel size.
 
     Raises
     ------
@@ -68,10 +132,12 @@ def read_image(path: str | os.PathLike[str], *, dataset: int | None = None) -> M
     ImportError
         If the format needs the extra ``io`` and that is not installed.
     OSError
-        If the file is broken, cut off, or not what its extension says.
+        If the file is broken, cut off, or not what its extension says; also if its reader took
+        longer than 30 s and 1 s for each 5 MB, or than ``LOGSTAR_READ_SECONDS``.
     ValueError
-        For an unknown extension, a file without a grey 2-D image (spectra, colours), one with
-        several where `dataset` does not choose, and pixels that are not square.
+        For an unknown extension, a file without a 2-D image (spectra), one with several where
+        `dataset` does not choose, colours without `channel`, pixels that are not square without
+        `resample`.
 
     Examples
     --------
@@ -87,35 +153,90 @@ def read_image(path: str | os.PathLike[str], *, dataset: int | None = None) -> M
     ((64, 64), None)
     """
     path = Path(path)
-    if not path.is_file():
+    chosen = _choose(
+        read_signals_of(path),
+        str(path),
+        dataset=dataset,
+        average=average,
+        channel=channel,
+        resample=resample,
+        binning=binning,
+    )
+    return Micrograph(*chosen, path)
+
+
+def read_signals_of(path: Path) -> list[Signal]:
+    """Read what is in a file that exists and whose extension is known.
+
+    Raises
+    ------
+    FileNotFoundError, ImportError, OSError, ValueError
+        As `read_image`.
+    """
+    folder = path.is_dir() and path.suffix.lower() in FOLDERS
+    if not path.is_file() and not folder:
         raise FileNotFoundError(f"{path}: {'a directory' if path.is_dir() else 'no such file'}.")
     if path.suffix.lower() not in EXTENSIONS:
         raise ValueError(
             f"{path}: unknown extension {path.suffix!r}; known are {', '.join(EXTENSIONS)}."
         )
-    signals = read_signals(path)
+    return read_signals(path)
+
+
+def _choose(
+    signals: Sequence[Signal],
+    source: str,
+    *,
+    dataset: int | None,
+    average: bool,
+    channel: Channel = None,
+    resample: bool = False,
+    binning: int = 1,
+) -> tuple[NDArray[Any], float | None, str | None, dict[str, Any]]:
+    """Choose one image of several; give it with pixel size, unit and metadata."""
+    binning = check_integer(binning, name="binning", low=1)
     places = [(signal, frame) for signal in signals for frame in range(len(signal.frames))]
     if not places:
-        raise ValueError(f"{path} holds no 2-D image; spectra and diffraction patterns are none.")
-    if dataset is None and len(places) > 1:
+        raise ValueError(f"{source} holds no 2-D image; spectra and curves are none.")
+    if dataset is None and len(signals if average else places) > 1:
         raise ValueError(
-            f"{path} holds {len(places)} images ({_listing(signals)}); choose one by its number, "
-            f"dataset=0 to {len(places) - 1}."
+            f"{source} holds {len(places)} images ({listing(signals)}); choose one by its number, "
+            f"dataset=0 to {len(places) - 1}{_or_mean(signals, average)}."
         )
     if dataset is not None and not 0 <= dataset < len(places):
-        raise ValueError(f"{path}: dataset must be 0 to {len(places) - 1}, got {dataset!r}.")
+        raise ValueError(f"{source}: dataset must be 0 to {len(places) - 1}, got {dataset!r}.")
     signal, index = places[dataset or 0]
     try:
-        image = grey(signal.frames[index])
-        size, unit = pixel_size(signal.sides, signal.units)
+        image = _average(signal, channel) if average else grey(signal.frames[index], channel)
+        size = calibration(signal.sides, signal.units)
+        if resample and not size.is_square and size.height and size.width:
+            image = to_square_pixels(image, size.height, size.width)
+            shorter = min(size.height, size.width)
+            size = Calibration(shorter, shorter, size.unit)
+        side = size.side
+        if binning > 1:
+            image = bin_pixels(image, binning)
+            side = None if side is None else side * binning
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
-    # A copy, since some readers map the file; in the machine's byte order.
+        raise ValueError(f"{source}: {error}") from None
+    # In the machine's byte order.
     image = np.array(image, dtype=image.dtype.newbyteorder("="), order="C")
-    return Micrograph(image, size, unit, signal.metadata, path)
+    return image, side, size.unit, signal.metadata
 
 
-def _listing(signals: list[Signal]) -> str:
+def _average(signal: Signal, channel: Channel) -> NDArray[Any]:
+    total = np.zeros(signal.frames.shape[1:3])
+    for frame in signal.frames:
+        total += grey(frame, channel)
+    return total / len(signal.frames)
+
+
+def _or_mean(signals: Sequence[Signal], average: bool) -> str:
+    several = any(len(signal.frames) > 1 for signal in signals)
+    return ", or the mean of a stack, average=True" if several and not average else ""
+
+
+def listing(signals: Sequence[Signal]) -> str:
     """Say which numbers belong to which data set."""
     entries = []
     first = 0

@@ -1,0 +1,92 @@
+"""Write small files of every format that can be written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+#: One extension of each format that `save_any` writes without loss.
+WRITABLE = (".hspy", ".hdf5", ".h5", ".emd", ".mrc", ".tif", ".png", ".npy", ".rpl")
+
+
+def signal(data, sides, units, *, navigate=None, title="a film"):
+    """What RosettaSciIO's writers take."""
+    navigate = navigate or [False] * data.ndim
+    names = "zyx"[3 - data.ndim :]
+    return {
+        "data": data,
+        "axes": [
+            {
+                "_type": "UniformDataAxis",
+                "name": names[i],
+                "units": units,
+                "navigate": navigate[i],
+                "is_binned": False,
+                "size": data.shape[i],
+                "scale": sides[i],
+                "offset": 0.0,
+                "index_in_array": i,
+            }
+            for i in range(data.ndim)
+        ],
+        "metadata": {"General": {"title": title}, "Signal": {"signal_type": ""}},
+        "original_metadata": {},
+        "attributes": {"_lazy": False, "ragged": False},
+        "learning_results": {},
+        "tmp_parameters": {},
+        "package_info": {},
+        "models": {},
+    }
+
+
+def write_hspy(path, *args, **kwargs):
+    hspy = pytest.importorskip("rsciio.hspy", reason="needs the extra io")
+    # The writer picks its layout by the extension; the content is the same under any name.
+    target = path.with_suffix(".hspy")
+    hspy.file_writer(str(target), signal(*args, **kwargs), show_progressbar=False)
+    return target.rename(path)
+
+
+def write_emd(path, *args, **kwargs):
+    emd = pytest.importorskip("rsciio.emd", reason="needs the extra io")
+    emd.file_writer(str(path), signal(*args, **kwargs))
+    return path
+
+
+def write_mrc(path, data, side):
+    pytest.importorskip("rsciio.mrc", reason="needs the extra io")
+    header = np.zeros(256, dtype="<i4")
+    n_rows, n_cols = data.shape[-2:]
+    n_frames = 1 if data.ndim == 2 else len(data)
+    header[[0, 1, 2, 3]] = n_cols, n_rows, n_frames, 6  # 6 is uint16
+    header[[7, 8, 9]] = n_cols, n_rows, n_frames
+    header[10:13] = np.array([n_cols * side, n_rows * side, 1.0], dtype="<f4").view("<i4")
+    header[16:19] = 1, 2, 3
+    header[52] = int.from_bytes(b"MAP ", "little")
+    path.write_bytes(header.tobytes() + data.astype("<u2").tobytes())
+    return path
+
+
+def save_any(path: Path, pixels: np.ndarray) -> Path:
+    """Write an image in the format of the extension."""
+    match path.suffix:
+        case ".hspy" | ".hdf5" | ".h5":
+            return write_hspy(path, pixels, (0.02, 0.02), "nm")
+        case ".emd":
+            return write_emd(path, pixels, (0.02, 0.02), "nm")
+        case ".mrc":
+            return write_mrc(path, pixels, 0.2)
+        case ".rpl":
+            ripple = pytest.importorskip("rsciio.ripple", reason="needs the extra io")
+            ripple.file_writer(str(path), signal(pixels, (0.02, 0.02), "nm"))
+        case ".tif" | ".tiff":
+            tifffile.imwrite(path, pixels)
+        case ".png" | ".pgm":
+            Image.fromarray(pixels).save(path)
+        case ".npy":
+            np.save(path, pixels)
+    return path

@@ -1,0 +1,118 @@
+"""Readers that never end, take the process down, or ask for too much."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import numpy as np
+import pytest
+
+from logstar.io import _isolation, read_image
+from logstar.io._isolation import ReaderError, read_isolated
+
+from .files import write_hspy
+
+
+@pytest.fixture
+def reader(tmp_path, monkeypatch):
+    """Replace RosettaSciIO's reader of dm3 in the reading process by a few lines."""
+    _isolation._process.stop()
+    package = tmp_path / "modules" / "rsciio"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    monkeypatch.syspath_prepend(str(package.parent))
+    path = tmp_path / "film.dm3"
+    path.write_bytes(b"film")
+
+    def read(body: str):
+        code = "def file_reader(path, **options):\n" + textwrap.indent(body, "    ")
+        (package / "digitalmicrograph.py").write_text(code)
+        return read_isolated("digitalmicrograph", path)
+
+    yield read
+    _isolation._process.stop()
+
+
+def test_a_reader_that_never_ends(reader, monkeypatch):
+    monkeypatch.setenv("LOGSTAR_READ_SECONDS", "1.5")
+    start = time.perf_counter()
+    with pytest.raises(ReaderError, match=r"gave nothing within 2 s .*LOGSTAR_READ_SECONDS"):
+        reader("while True: pass")
+    assert time.perf_counter() - start < 10
+
+
+@pytest.mark.parametrize("text", ["soon", "-1", "inf"])
+def test_a_time_limit_that_is_none(reader, monkeypatch, text):
+    monkeypatch.setenv("LOGSTAR_READ_SECONDS", text)
+    with pytest.raises(ReaderError, match="must be a number of seconds above 0"):
+        reader("return []")
+
+
+def test_a_reader_that_takes_its_process_down(reader):
+    with pytest.raises(ReaderError, match="the library that reads it broke down"):
+        reader("import os\nos.kill(os.getpid(), 9)")
+    # The next file has a new process.
+    assert reader("return []") == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of memory")
+def test_a_reader_that_asks_for_too_much_memory(reader):
+    with pytest.raises(ReaderError, match="asks for more memory than a file of its size"):
+        reader("import numpy as np\nreturn [np.ones(2**33, 'u1')]")
+
+
+def test_a_reader_that_prints(reader):
+    axis = "dict(scale=0.5, units='A', navigate=False)"
+    (found,) = reader(
+        f"import numpy as np\nprint('tag')\nreturn [dict(data=np.eye(3), axes=[{axis}, {axis}])]"
+    )
+    np.testing.assert_array_equal(found.frames, np.eye(3)[np.newaxis])
+    assert found.sides == (0.5, 0.5)
+
+
+def test_a_reader_without_its_package(reader):
+    with pytest.raises(ReaderError, match="needs no_such_package") as caught:
+        reader("import no_such_package")
+    assert caught.value.missing == "no_such_package"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_a_forked_process_reads_by_itself(tmp_path):
+    path = write_hspy(tmp_path / "a.hspy", np.eye(8), (0.1, 0.1), "nm")
+    code = (
+        "import os, sys; from logstar.io import read_image; a = read_image(sys.argv[1])\n"
+        "child = os.fork(); b = read_image(sys.argv[1]); ok = (a.image == b.image).all()\n"
+        "if child == 0: os._exit(not ok)\n"
+        "sys.exit(os.waitpid(child, 0)[1] or not ok)"
+    )
+    run = subprocess.run([sys.executable, "-c", code, str(path)], check=False, timeout=60)
+    assert run.returncode == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT")
+def test_ctrl_c_ends_the_reading(reader):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 1.0)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            reader("while True: pass")
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert _isolation._process._child is None
+
+
+def test_the_process_is_kept(tmp_path):
+    path = write_hspy(tmp_path / "a.hspy", np.eye(8), (0.1, 0.1), "nm")
+    read_image(path)
+    child = _isolation._process._child
+    read_image(path)
+    assert _isolation._process._child is child
