@@ -2,6 +2,7 @@ from . import (
     candidates as candidates,
     datasets as datasets,
     detection as detection,
+    diagnostics as diagnostics,
     inspection as inspection,
     io as io,
     lattice as lattice,

@@ -70,6 +70,8 @@ what is written into DIR:
   positions.csv   row, col, sigma (pixels and units), response, and whether the atom is flagged
   pareto.csv      the front: QC and ER with the parameters, and which was chosen
   atoms.png       atoms over the image, flagged ones red; the front with the chosen point
+  quality.png     zooms on what is to be doubted, worst first, then on the weakest atoms (where a
+                  lattice is known)
 
 QC and ER: see logstar --help.  Exit codes: 0 done, 1 failed, 2 wrong usage or input,
 130 interrupted (what was evaluated is written).

@@ -47,6 +47,9 @@ class Expectation:
         Relative standard deviation of the number.
     lattice : ImageLattice or None
         The image's own lattice.
+    judge : Lattice or None
+        By which the atoms found are judged: the image's lattice if it has the crystal's columns,
+        else the crystal.
     calibration : str or None
         What the image says about the pixel size, or why it says nothing.
     pixel_size : float or None
@@ -60,6 +63,7 @@ class Expectation:
     sigma_range: tuple[float, float]
     uncertainty: float = 0.0
     lattice: ImageLattice | None = None
+    judge: Lattice | None = None
     calibration: str | None = None
     pixel_size: float | None = None
     field_share: float = 1.0
@@ -109,6 +113,9 @@ class Expectation:
         share = float(field.mean())
         if share < _FULL_FIELD:
             seen = seen.with_mask(field)
+        else:
+            # Holes that small are within the uncertainty.
+            share = 1.0
         if crystal is None:
             count = _count(seen, pixels.shape, _CONFIRMED)
             return cls._of(seen, count, image_lattice=seen, field_share=share)
@@ -117,14 +124,16 @@ class Expectation:
             count = _count(crystal, pixels.shape, _UNCONFIRMED)
             return cls._of(crystal, count, calibration=str(comparison), image_lattice=seen)
         crystal = crystal.with_pixel_size(comparison.corrected_pixel_size).with_mask(seen.mask)
+        judge = crystal
         count = _count(crystal, pixels.shape, max(comparison.error, _CONFIRMED))
         densities = [len(x.columns) / x.unit_cell_area for x in (seen, crystal)]
         if math.isclose(*densities, rel_tol=_SAME_DENSITY):
             # The same columns, and where they are is known.
-            count = _count(seen, pixels.shape, _CONFIRMED)
+            count, judge = _count(seen, pixels.shape, _CONFIRMED), seen
         return cls._of(
             crystal,
             count,
+            judge=judge,
             image_lattice=seen,
             calibration=str(comparison),
             pixel_size=crystal.pixel_size,
@@ -158,6 +167,7 @@ class Expectation:
         count: Count,
         *,
         image_lattice: ImageLattice | None = None,
+        judge: Lattice | None = None,
         calibration: str | None = None,
         pixel_size: float | None = None,
         field_share: float = 1.0,
@@ -168,6 +178,7 @@ class Expectation:
             lattice.sigma_range,
             count.uncertainty / count.n,
             image_lattice,
+            lattice if judge is None else judge,
             calibration,
             pixel_size,
             field_share,

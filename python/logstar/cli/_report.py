@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logstar import __version__
+from logstar.diagnostics import QualityReport, quality_report
 from logstar.io import write_positions
 from logstar.metrics import DetectionMetrics
 
@@ -18,6 +19,7 @@ from ._expectation import N_NEIGHBORS, Expectation
 from ._tuning import ER, QC, Tuned
 
 _POSITIONS, _FRONT, _PICTURE = "positions.csv", "pareto.csv", "atoms.png"
+_ZOOMS = "quality.png"
 _DPI = 150
 
 
@@ -45,6 +47,8 @@ class Run:
         How long each step took.
     files : dict of str to Path
         What was written.
+    quality : QualityReport or None
+        What the diagnostics say, as soon as it is written; None without a lattice.
     """
 
     source: str
@@ -57,6 +61,7 @@ class Run:
     truth: DetectionMetrics | None
     seconds: dict[str, float]
     files: dict[str, Path] = field(default_factory=dict)
+    quality: QualityReport | None = None
 
     def write(self, folder: Path) -> None:
         """Write positions, front and picture into a folder."""
@@ -70,6 +75,10 @@ class Run:
         self._write_front(folder / _FRONT)
         self._draw(folder / _PICTURE)
         names = {"positions": _POSITIONS, "pareto_front": _FRONT, "picture": _PICTURE}
+        if self.expectation.judge is not None:
+            self.quality = quality_report(self.image, self.tuned.detections, self.expectation.judge)
+            self._draw_zooms(folder / _ZOOMS)
+            names["quality"] = _ZOOMS
         self.files = {kind: folder / name for kind, name in names.items()}
 
     def _write_front(self, path: Path) -> None:
@@ -118,6 +127,16 @@ class Run:
         right.set_box_aspect(0.9)
         figure.savefig(path, dpi=_DPI, bbox_inches="tight", pad_inches=0.1)
 
+    def _draw_zooms(self, path: Path) -> None:
+        from matplotlib.figure import Figure  # noqa: PLC0415 - only drawing pays for it
+
+        from logstar.inspection import QualityReportDisplay  # noqa: PLC0415
+
+        figure = Figure(figsize=(8.0, 9.0), layout="constrained")
+        if self.quality is not None:
+            QualityReportDisplay(self.quality).plot(figure)
+        figure.savefig(path, dpi=_DPI)
+
     @property
     def _n_ladders(self) -> int:
         """How many were tried, each with all thresholds and overlaps."""
@@ -146,6 +165,7 @@ class Run:
             "corrected_pixel_size": self.expectation.pixel_size,
             "lattice": self._lattice_as_dict(),
             "field_share": self.expectation.field_share,
+            "quality": self._quality_as_dict(),
             "stable_thresholds": [tuned.plateau.low, tuned.plateau.high],
             "n_flagged": int(tuned.flagged.sum()),
             "distance_sum": self.expectation.distance_sum,
@@ -158,6 +178,19 @@ class Run:
             "truth": None if self.truth is None else asdict(self.truth),
             "files": {kind: str(path) for kind, path in self.files.items()},
             "seconds": {step: round(value, 3) for step, value in self.seconds.items()},
+        }
+
+    def _quality_as_dict(self) -> dict[str, Any] | None:
+        report = self.quality
+        if report is None:
+            return None
+        return {
+            "concerns": report.concerns,
+            "short_pairs": report.short_pairs,
+            "gaps": report.gaps,
+            "spread": report.spread,
+            "on_lattice": report.on_lattice,
+            "places": [asdict(place) for place in report.places],
         }
 
     def _lattice_as_dict(self) -> dict[str, Any] | None:
@@ -199,6 +232,8 @@ class Run:
             f"{plateau.low:.3g} to {plateau.high:.3g}"
         )
         lines.append(("stable", stable))
+        if self.quality is not None:
+            lines.append(("quality", str(self.quality)))
         parameters = ", ".join(f"{name} {value:.3g}" for name, value in search.best_params_.items())
         interrupted = ", INTERRUPTED before its end" if search.interrupted_ else ""
         steps = ", ".join(f"{step} {value:.2f} s" for step, value in self.seconds.items())

@@ -9,6 +9,7 @@ from ._front_parameters import FrontParametersDisplay
 from ._hypervolume import HypervolumeDisplay
 from ._importance import ParameterImportanceDisplay
 from ._pareto_front import ParetoFrontDisplay
+from ._quality import QualityReportDisplay
 from ._slices import SurrogateSliceDisplay
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "HypervolumeDisplay",
     "ParameterImportanceDisplay",
     "ParetoFrontDisplay",
+    "QualityReportDisplay",
     "SurrogateSliceDisplay",
 ]

@@ -32,6 +32,8 @@ from ._mean_cell import local_phases, mean_cell, straighten
 _LEAST_SIDE = 32
 #: An atom belongs to a lattice point within this share of the nearest distance.
 _REACH = 0.35
+#: Atoms around one whose displacement tells how the scan drifted there.
+_N_AROUND = 12
 #: Fewer atoms do not tell where a lattice lies.
 _LEAST_ATOMS = 6
 
@@ -204,6 +206,9 @@ class ImageLattice(Lattice):
     def on_lattice(self, detections: ArrayLike, reach: float = 0.25) -> NDArray[np.bool_]:
         """Tell which atoms are on lattice points.
 
+        Where the scan drifted, points are displaced by the median of what the twelve nearest
+        other atoms are displaced by.
+
         Parameters
         ----------
         detections : array-like of shape (n_atoms, >=2)
@@ -220,8 +225,12 @@ class ImageLattice(Lattice):
         if len(atoms) == 0:
             return np.zeros(0, dtype=bool)
         points, _ = self.positions(margin=self.nearest_distance)
-        distances, _ = KDTree(points).query(atoms)
-        return np.asarray(distances < reach * self.nearest_distance)
+        _, nearest = KDTree(points).query(atoms)
+        off = atoms - points[nearest]
+        if len(atoms) > _N_AROUND:
+            _, around = KDTree(atoms).query(atoms, k=_N_AROUND + 1)
+            off = off - np.median(off[np.asarray(around)[:, 1:]], axis=1)
+        return np.asarray(np.linalg.norm(off, axis=1) < reach * self.nearest_distance)
 
     def refined(self, detections: ArrayLike) -> Self:
         """Fit the lattice to atoms that were found.
