@@ -1,4 +1,4 @@
-"""Read micrographs with their calibration; write positions.
+"""Read micrographs with their calibration; write and read positions and masks.
 
 tif, npy, png and other pictures are read as they are; all other formats need RosettaSciIO
 (``pip install "logstar[io]"``).
@@ -7,16 +7,24 @@ tif, npy, png and other pictures are read as they are; all other formats need Ro
 from logstar._units import convert_length
 
 from ._listing import ImageEntry, list_images
+from ._masks import read_mask, write_mask
 from ._micrograph import Micrograph, read_image
-from ._positions import write_positions
+from ._positions import read_positions, write_positions
+from ._provenance import provenance
 from ._readers import EXTENSIONS
+from ._table import Positions
 
 __all__ = [
     "EXTENSIONS",
     "ImageEntry",
     "Micrograph",
+    "Positions",
     "convert_length",
     "list_images",
+    "provenance",
     "read_image",
+    "read_mask",
+    "read_positions",
+    "write_mask",
     "write_positions",
 ]

@@ -1,0 +1,148 @@
+"""Masks in files: where something is, pixel by pixel."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image as PillowImage
+from PIL.PngImagePlugin import PngInfo
+
+from logstar._units import convert_length, unit_name
+from logstar._validation import check_real
+
+from ._micrograph import read_image
+from ._readers import PNG_KEY, TAG_SIDES, TAG_UNITS
+from ._table import known_extension
+
+_EXTENSIONS = (".tif", ".tiff", ".png", ".npy")
+_TRUE = 255
+
+
+def write_mask(
+    path: str | os.PathLike[str],
+    mask: ArrayLike,
+    *,
+    pixel_size: float | None = None,
+    unit: str | None = None,
+) -> None:
+    """Write a mask in the format that the extension names.
+
+    Parameters
+    ----------
+    path : path-like
+        A tif, tiff, png or npy; an existing one is overwritten. Pictures hold 0 and 255.
+    mask : array-like of shape (n_rows, n_cols), bool
+        The mask.
+    pixel_size : float, default=None
+        Side of a pixel in `unit`; a tif gets it as resolution (pixels per cm) and in the tags of
+        DigitalMicrograph and HyperSpy, a png as text. A npy cannot hold it.
+    unit : str, default=None
+        Unit of `pixel_size`; both or neither.
+
+    Raises
+    ------
+    ValueError
+        For another extension, a mask that is none, a pixel size without unit or for a npy.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from logstar.io import read_image, write_mask
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "damage.tif"
+    ...     write_mask(path, np.eye(8, dtype=bool), pixel_size=0.2, unit="A")
+    ...     micrograph = read_image(path)
+    >>> micrograph.pixel_size, micrograph.unit
+    (0.2, 'A')
+    """
+    path = Path(path)
+    extension = known_extension(path, _EXTENSIONS, "a mask")
+    array = np.asarray(mask)
+    if array.dtype != bool or array.ndim != 2 or array.size == 0:
+        raise ValueError(
+            f"mask must be a 2-D array of bool, got shape {array.shape} of {array.dtype}."
+        )
+    if (pixel_size is None) != (unit is None):
+        raise ValueError(
+            f"pixel_size and unit go together, got pixel_size={pixel_size!r} and unit={unit!r}."
+        )
+    if extension == ".npy":
+        if pixel_size is not None:
+            raise ValueError(f"{path}: a npy holds no pixel size; write a tif or png instead.")
+        np.save(path, array)
+        return
+    name = None
+    if pixel_size is not None:
+        pixel_size = check_real(pixel_size, name="pixel_size", low=0, low_included=False)
+        name = unit_name(unit)
+        if name is None:
+            raise ValueError(f"unit must be a unit of length such as A, nm or pm, got {unit!r}.")
+    pixels = np.where(array, np.uint8(_TRUE), np.uint8(0))
+    if extension == ".png":
+        text = PngInfo()
+        if name is not None:
+            text.add_text(PNG_KEY, f"{pixel_size!r} {name}")
+        PillowImage.fromarray(pixels).save(path, pnginfo=text)
+        return
+    tifffile.imwrite(path, pixels, **_tags(pixel_size, name))
+
+
+def _tags(pixel_size: float | None, unit: str | None) -> dict[str, Any]:
+    if pixel_size is None or unit is None:
+        return {}
+    per_centimeter = 1 / convert_length(pixel_size, unit, to="cm")
+    # Double precision where RosettaSciIO and this package look first; a resolution is a fraction
+    # of 32-bit integers.
+    extra: list[Any] = [(code, "d", 1, pixel_size, False) for code in TAG_SIDES]
+    extra += [(code, "s", 0, unit, False) for code in TAG_UNITS]
+    return {
+        "resolution": (per_centimeter, per_centimeter),
+        "resolutionunit": "CENTIMETER",
+        "extratags": extra,
+    }
+
+
+def read_mask(path: str | os.PathLike[str]) -> NDArray[np.bool_]:
+    """Read a mask of a tif, png or npy: every pixel that is not 0.
+
+    Parameters
+    ----------
+    path : path-like
+        The file; `read_image` gives its pixel size.
+
+    Returns
+    -------
+    mask : ndarray of shape (n_rows, n_cols), bool
+
+    Raises
+    ------
+    FileNotFoundError, OSError, ValueError
+        As `read_image`; also for another extension, and for a picture of more than two values.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from logstar.io import read_mask, write_mask
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "damage.png"
+    ...     write_mask(path, np.eye(8, dtype=bool))
+    ...     mask = read_mask(path)
+    >>> int(mask.sum())
+    8
+    """
+    path = Path(path)
+    known_extension(path, _EXTENSIONS, "a mask")
+    pixels = read_image(path).image
+    values = np.unique(pixels)
+    if len(values) > 2 or (len(values) == 2 and values[0] != 0):
+        raise ValueError(f"{path} is no mask: it has {len(values)} values, {values[:3]} ...")
+    return np.asarray(pixels != 0)

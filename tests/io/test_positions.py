@@ -1,0 +1,319 @@
+"""Positions written and read in every format."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies as st
+from hypothesis.extra.numpy import arrays
+
+from logstar import __version__
+from logstar.io import Positions, provenance, read_positions, write_positions
+
+from ..conftest import atoms_image  # noqa: TID252 - tests are not installed
+
+FORMATS = (".csv", ".json", ".parquet", ".hdf5", ".h5", ".xyz")
+NEEDS = {".parquet": "pyarrow", ".hdf5": "h5py", ".h5": "h5py"}
+#: These keep where positions come from.
+WITH_PROVENANCE = (".json", ".parquet", ".hdf5", ".h5")
+#: Neighbouring floats, halves of bits, large and small.
+AWKWARD = np.array(
+    [
+        [0.1 + 0.2, 1 / 3, math.pi, 1e-300],
+        [np.nextafter(5.0, 6), 0.0, 2.5, -1e-17],
+        [511.99999999999994, 123456.789, 1e-9, 1.7976931348623157e308],
+    ]
+)
+
+
+def skip_without(extension: str) -> None:
+    if extension in NEEDS:
+        pytest.importorskip(NEEDS[extension], reason="needs an extra")
+
+
+def assert_same_bits(found: np.ndarray, expected: np.ndarray) -> None:
+    assert found.dtype == np.float64
+    np.testing.assert_array_equal(found.view(np.int64), expected.view(np.int64))
+
+
+@pytest.mark.parametrize("extension", FORMATS)
+@pytest.mark.parametrize("calibrated", [True, False])
+def test_round_trip_to_the_bit(tmp_path, extension, calibrated):
+    skip_without(extension)
+    path = tmp_path / f"atoms{extension}"
+    film = tmp_path / "film.npy"
+    np.save(film, np.eye(16))
+    options = {"pixel_size": 0.14831234567890123, "unit": "Å"} if calibrated else {}
+    flagged = np.array([True, False, True])
+    source = provenance(film, parameters={"threshold": 0.1}, rewards={"qc": -0.01})
+    image = np.eye(16, dtype=np.float32)
+    write_positions(path, AWKWARD, **options, flagged=flagged, provenance=source, image=image)
+    found = read_positions(path)
+    assert_same_bits(found.detections, AWKWARD)
+    assert found.columns == ("row", "col", "sigma", "response")
+    expected = (0.14831234567890123, "A") if calibrated else (None, None)
+    assert (found.pixel_size, found.unit) == expected
+    np.testing.assert_array_equal(found.flagged, flagged)
+    assert found.provenance == (source if extension in WITH_PROVENANCE else {})
+
+
+@pytest.mark.parametrize("extension", FORMATS)
+def test_tables_without_atoms_or_flags(tmp_path, extension):
+    skip_without(extension)
+    path = tmp_path / f"atoms{extension}"
+    write_positions(path, np.empty((0, 3)), image=np.eye(16))
+    found = read_positions(path)
+    assert found.detections.shape == (0, 3)
+    assert found.columns == ("row", "col", "sigma")
+    assert (found.flagged, found.pixel_size, found.unit) == (None, None, None)
+
+
+@pytest.mark.parametrize("extension", FORMATS)
+def test_columns_of_other_names(tmp_path, extension):
+    skip_without(extension)
+    path = tmp_path / f"atoms{extension}"
+    table = np.array([[1.5, 2.5, 0.25, np.nan], [3.0, 4.0, 0.5, 7.0]])
+    columns = ("row", "col", "ellipticity", "sigma")
+    write_positions(path, table, columns=columns, pixel_size=0.2, unit="A", image=np.eye(8))
+    found = read_positions(path)
+    order = [found.columns.index(name) for name in columns]
+    np.testing.assert_array_equal(found.detections[:, order], table)
+    assert found.pixel_size == 0.2
+
+
+@settings(max_examples=60)
+@given(
+    table=arrays(np.float64, (5, 3), elements=st.floats(0, 4096)),
+    side=st.floats(1e-3, 100),
+)
+def test_csv_gives_back_table_and_a_pixel_size_that_agrees(tmp_path_factory, table, side):
+    path = tmp_path_factory.mktemp("csv") / "a.csv"
+    write_positions(path, table, pixel_size=side, unit="pm")
+    found = read_positions(path)
+    np.testing.assert_array_equal(found.detections, table)
+    if table.any():
+        # Small products have too few bits left to tell neighbouring sizes apart.
+        assert (table * found.pixel_size == table * side).all()
+        if table.max() > 1:
+            assert found.pixel_size == pytest.approx(side, rel=1e-15)
+
+
+def test_csv_has_lengths_in_units_and_flags(tmp_path):
+    atoms = np.array([[1.25, 2.0, 3.0, 0.125], [10.0, 20.0, 2.0, 0.5]])
+    path = tmp_path / "atoms.csv"
+    write_positions(path, atoms, pixel_size=0.2, unit="A", flagged=[False, True])
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == [
+        *("row", "col", "sigma", "response"),
+        *("row_A", "col_A", "sigma_A", "flagged"),
+    ]
+    assert float(rows[0]["row_A"]) == pytest.approx(0.25)
+    assert float(rows[1]["sigma"]) == 2
+    assert [row["flagged"] for row in rows] == ["0", "1"]
+    write_positions(path, np.empty((0, 3)))
+    assert path.read_text() == "row,col,sigma\n"
+
+
+def test_csv_of_other_programs(tmp_path):
+    path = tmp_path / "clicks.csv"
+    path.write_text("\ufeffname,col,row\r\n", encoding="utf-8")
+    path.write_text("\ufeffcol, row,size\r\n2,1,9\r\n\r\n4,3,8\r\n", encoding="utf-8")
+    found = read_positions(path)
+    assert found.columns == ("row", "col", "size")
+    np.testing.assert_array_equal(found.detections, [[1, 2, 9], [3, 4, 8]])
+
+
+def test_json_tells_where_positions_come_from(tmp_path):
+    film = tmp_path / "film.npy"
+    film.write_bytes(b"abc")
+    source = provenance(
+        film,
+        dataset=2,
+        parameters={"threshold": np.float64(0.1), "n": np.int64(3), "sigmas": np.arange(2)},
+        rewards={"qc": float("nan")},
+    )
+    write_positions(tmp_path / "a.json", AWKWARD, provenance=source)
+    found = json.loads((tmp_path / "a.json").read_text())
+    assert found["provenance"] == {
+        "software": f"logstar {__version__}",
+        "source": {
+            "name": "film.npy",
+            "size": 3,
+            "sha256": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+            "dataset": 2,
+        },
+        "parameters": {"threshold": 0.1, "n": 3, "sigmas": [0, 1]},
+        "rewards": {"qc": None},
+    }
+
+
+def test_parquet_reads_as_a_data_frame(tmp_path):
+    pytest.importorskip("pyarrow", reason="needs the extra parquet")
+    pandas = pytest.importorskip("pandas")
+    path = tmp_path / "a.parquet"
+    write_positions(path, AWKWARD, pixel_size=0.5, unit="A", flagged=[0, 1, 0])
+    frame = pandas.read_parquet(path)
+    np.testing.assert_array_equal(frame["row_A"], AWKWARD[:, 0] * 0.5)
+    assert frame["flagged"].tolist() == [False, True, False]
+
+
+def test_parquet_without_pyarrow_names_the_extra(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(ImportError, match=r'pip install "logstar\[parquet\]"'):
+        write_positions(tmp_path / "a.parquet", AWKWARD)
+
+
+def test_hdf5_without_h5py_names_the_extra(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(ImportError, match=r'pip install "logstar\[io\]"'):
+        write_positions(tmp_path / "a.hdf5", AWKWARD, image=np.eye(8))
+
+
+@pytest.fixture
+def lattice() -> tuple[np.ndarray, np.ndarray]:
+    image, positions = atoms_image((80, 100), pitch=12)
+    rng = np.random.default_rng(3)
+    positions = positions + rng.normal(0, 0.05, positions.shape)
+    sigmas, responses = rng.uniform(1.8, 2.2, len(positions)), rng.uniform(size=len(positions))
+    return image, np.column_stack([positions, sigmas, responses])
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_atomap_opens_ours_and_we_open_atomaps(tmp_path, lattice):
+    # Of its modules only this one can be imported first.
+    pytest.importorskip("atomap.api", reason="Atomap is not installed")
+    atomap = pytest.importorskip("atomap.io")
+    image, atoms = lattice
+    path = tmp_path / "atoms.hdf5"
+    write_positions(path, atoms, image=image, pixel_size=0.2, unit="nm")
+    opened = atomap.load_atom_lattice_from_hdf5(str(path))
+    (sublattice,) = opened.sublattice_list
+    np.testing.assert_array_equal(sublattice.x_position, atoms[:, 1])
+    np.testing.assert_array_equal(sublattice.y_position, atoms[:, 0])
+    np.testing.assert_array_equal(sublattice.sigma_x, atoms[:, 2])
+    np.testing.assert_array_equal(sublattice.sigma_y, atoms[:, 2])
+    np.testing.assert_array_equal(sublattice.image, image)
+    np.testing.assert_array_equal(opened.image, image)
+    assert (sublattice.pixel_size, sublattice.units) == (0.2, "nm")
+    # Planes of a square lattice of this pitch are found: it works as one of Atomap's own.
+    assert sublattice._pixel_separation == pytest.approx(12, abs=0.1)
+    lengths = np.hypot(*np.array(sublattice.zones_axis_average_distances[:2]).T)
+    np.testing.assert_allclose(lengths, 12, atol=0.1)
+    # Atomap refines them, on its own image, to the centres of the Gaussians.
+    sublattice.find_nearest_neighbors()
+    sublattice.refine_atom_positions_using_2d_gaussian()
+    refined = np.column_stack([sublattice.y_position, sublattice.x_position])
+    np.testing.assert_allclose(refined, np.round(atoms[:, :2]), atol=0.02)
+
+    atomap.save_atom_lattice_to_hdf5(opened, str(tmp_path / "theirs.hdf5"))
+    found = read_positions(tmp_path / "theirs.hdf5")
+    np.testing.assert_array_equal(found.detections[:, :2], refined)
+    assert (found.pixel_size, found.unit) == (0.2, "nm")
+
+
+def test_the_layout_that_atomap_reads(tmp_path, lattice):
+    h5py = pytest.importorskip("h5py", reason="needs the extra io")
+    image, atoms = lattice
+    write_positions(tmp_path / "a.hdf5", atoms, image=image)
+    with h5py.File(tmp_path / "a.hdf5") as file:
+        (name,) = [name for name in file if "sublattice" in name]
+        group = file[name]
+        np.testing.assert_array_equal(group["atom_positions"][:], atoms[:, 1::-1])
+        for data in ("modified_image_data", "original_image_data"):
+            np.testing.assert_array_equal(group[data][:], image)
+        assert {"pixel_size", "units", "name", "plot_color", "sublattice_index"} <= set(group.attrs)
+        assert group.attrs["units"] == "pixel"
+
+
+def test_hdf5_of_several_sublattices_is_one_table(tmp_path, lattice):
+    h5py = pytest.importorskip("h5py", reason="needs the extra io")
+    image, atoms = lattice
+    write_positions(tmp_path / "a.hdf5", atoms, image=image, pixel_size=0.2, unit="nm")
+    with h5py.File(tmp_path / "a.hdf5", "a") as file:
+        file.copy("logstar_sublattice", "B_sublattice")
+        file["B_sublattice/sigma_y"][:] = 4 * atoms[:, 2]
+    found = read_positions(tmp_path / "a.hdf5")
+    assert found.detections.shape == (2 * len(atoms), 3)
+    np.testing.assert_allclose(found.detections[: len(atoms), 2], 2 * atoms[:, 2])
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_ase_reads_xyz(tmp_path):
+    ase = pytest.importorskip("ase.io", reason="ASE is not installed")
+    path = tmp_path / "a.xyz"
+    write_positions(path, AWKWARD[:2], pixel_size=0.02, unit="nm", flagged=[True, False])
+    atoms = ase.read(path)
+    expected = np.column_stack([AWKWARD[:2, 1] * 0.2, -AWKWARD[:2, 0] * 0.2, np.zeros(2)])
+    np.testing.assert_allclose(atoms.positions, expected)
+    np.testing.assert_array_equal(atoms.arrays["row"], AWKWARD[:2, 0])
+    np.testing.assert_array_equal(atoms.arrays["flagged"], [True, False])
+
+
+@pytest.mark.parametrize(
+    ("detections", "options", "message"),
+    [
+        ([[1, 2]], {}, r"shape \(1, 2\)"),
+        ([1, 2, 3], {}, r"shape \(3,\)"),
+        ([[1, np.nan, 3]], {}, "is not finite"),
+        ([[1, 2, 3]], {"pixel_size": 0.2}, "pixel_size and unit go together"),
+        ([[1, 2, 3]], {"unit": "A"}, "pixel_size and unit go together"),
+        ([[1, 2, 3]], {"pixel_size": -1, "unit": "A"}, "pixel_size must be"),
+        ([[1, 2, 3]], {"pixel_size": 1, "unit": "parsec"}, "unit must be a unit of length"),
+        ([[1, 2, 3]], {"flagged": [True, False]}, "for each of the 1 atoms"),
+        ([[1, 2, 3]], {"columns": ("row", "col")}, "do not have the columns"),
+        ([[1, 2, 3]], {"columns": ("col", "row", "a")}, 'begin with "row" and "col"'),
+        ([[1, 2, 3]], {"columns": ("row", "col", "flagged")}, "not be any of flagged"),
+        (
+            [[1, 2, 3]],
+            {"columns": ("row", "col", "row_A"), "pixel_size": 1, "unit": "A"},
+            "lengths in units",
+        ),
+    ],
+)
+def test_positions_that_are_none(tmp_path, detections, options, message):
+    with pytest.raises(ValueError, match=message):
+        write_positions(tmp_path / "a.csv", detections, **options)
+    assert not (tmp_path / "a.csv").exists()
+
+
+def test_a_sublattice_needs_its_image(tmp_path):
+    with pytest.raises(ValueError, match="holds its image; give it as image="):
+        write_positions(tmp_path / "a.hdf5", AWKWARD)
+
+
+def test_extensions_that_are_none(tmp_path):
+    with pytest.raises(ValueError, match=r"'\.xlsx' for positions; known are \.csv"):
+        write_positions(tmp_path / "a.xlsx", AWKWARD)
+    with pytest.raises(ValueError, match=r"'' for positions"):
+        read_positions(tmp_path / "a")
+    with pytest.raises(FileNotFoundError, match="no such file"):
+        read_positions(tmp_path / "a.csv")
+    with pytest.raises(ValueError, match="are words"):
+        write_positions(tmp_path / "a.xyz", [[1, 2, 3]], columns=("row", "col", "a b"))
+
+
+@pytest.mark.parametrize("extension", FORMATS)
+def test_broken_files_of_positions(tmp_path, extension):
+    skip_without(extension)
+    path: Path = tmp_path / f"atoms{extension}"
+    write_positions(path, AWKWARD, image=np.eye(16), pixel_size=0.1, unit="nm")
+    content = path.read_bytes()
+    foreign = b'{"a": 1}' if extension == ".json" else b"2\nno properties\nX 1 2 3\n"
+    for broken in (b"", content[: len(content) - 10], foreign):
+        path.write_bytes(broken)
+        with pytest.raises(OSError, match="cannot be read as positions"):
+            read_positions(path)
+
+
+def test_positions_without_pixel_size_have_no_lengths():
+    assert Positions(AWKWARD).lengths_in_units == {}
+    assert set(Positions(AWKWARD, pixel_size=2.0, unit="pm").lengths_in_units) == {
+        *("row_pm", "col_pm", "sigma_pm")
+    }
