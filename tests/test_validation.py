@@ -7,6 +7,9 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from logstar._validation import as_image, as_image_list, as_positions, check_integer, check_real
+from logstar.detection import LoGStarDetector
+
+from .conftest import atoms_image
 
 
 @pytest.mark.parametrize(
@@ -86,3 +89,69 @@ def test_numbers():
         check_integer(True, name="n", low=0)
     with pytest.raises(ValueError, match="x must be finite and > 0 and <= 2, got 0"):
         check_real(0, name="x", low=0, high=2, low_included=False)
+
+
+def foreign(library: str, array: np.ndarray) -> object:
+    """An array in the hands of another library, or skip."""
+    if library == "dask":
+        return pytest.importorskip("dask.array").from_array(array, chunks=4)
+    if library == "xarray":
+        dims = ("frame", "y", "x")[-array.ndim :]
+        return pytest.importorskip("xarray").DataArray(array, dims=dims)
+    if library == "xarray on dask":
+        return foreign("xarray", array).chunk(4)  # type: ignore[attr-defined]
+    signals = pytest.importorskip("hyperspy.api", reason="HyperSpy is not installed").signals
+    signal = signals.Signal2D(array)
+    return signal.as_lazy() if library == "HyperSpy, lazy" else signal
+
+
+LIBRARIES = ["dask", "xarray", "xarray on dask", "HyperSpy", "HyperSpy, lazy"]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_arrays_of_other_libraries(library):
+    stack = np.random.default_rng(0).random((3, 6, 8)).astype(np.float32)
+    image = as_image(foreign(library, stack[0]))
+    assert (type(image), image.dtype) == (np.ndarray, np.float32)
+    np.testing.assert_array_equal(image, stack[0])
+    for X in (foreign(library, stack), [foreign(library, frame) for frame in stack]):
+        images, is_stack = as_image_list(X)
+        assert is_stack
+        np.testing.assert_array_equal(images, stack)
+    images, is_stack = as_image_list(foreign(library, stack[0]))
+    assert not is_stack
+    np.testing.assert_array_equal(images[0], stack[0])
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("library", ["xarray on dask", "HyperSpy, lazy"])
+def test_a_detector_finds_the_same_in_arrays_of_other_libraries(library):
+    image, _ = atoms_image((48, 56), pitch=12)
+    detector = LoGStarDetector(max_sigma=3.0)
+    expected = detector.fit(image).predict(image)
+    X = foreign(library, image)
+    np.testing.assert_array_equal(detector.fit(X).predict(X), expected)
+
+
+class Spectra:
+    """As HyperSpy describes a line of spectra."""
+
+    class axes_manager:  # noqa: N801 - as it is called there
+        signal_dimension = 1
+
+    def __array__(self, dtype=None, copy=None):
+        return np.ones((8, 8))
+
+
+def test_spectra_are_no_image():
+    with pytest.raises(ValueError, match=r"X must be an image .* 1-D spectra .*as_signal2D"):
+        as_image_list(Spectra())
+
+
+def test_masked_pixels_are_not_taken_as_they_are():
+    masked = np.ma.masked_greater(np.arange(12.0).reshape(3, 4), 9)
+    with pytest.raises(ValueError, match="image has 2 masked pixels"):
+        as_image(masked)
+    np.testing.assert_array_equal(as_image(masked.filled(0)), masked.filled(0))
+    as_image(np.ma.masked_greater(np.ones((3, 3)), 9))

@@ -35,7 +35,8 @@ def as_image(image: ArrayLike, *, name: str = "image") -> Image:
     Parameters
     ----------
     image : array-like of shape (n_rows, n_cols)
-        Booleans, integers or real floats.
+        Booleans, integers or real floats; whatever NumPy can make an array of, so also a HyperSpy
+        Signal2D, an xarray DataArray or a dask array, which is computed.
     name : str, default="image"
         What the caller calls it; stands in the error.
 
@@ -51,7 +52,7 @@ def as_image(image: ArrayLike, *, name: str = "image") -> Image:
     ValueError
         If it is not two-dimensional, is empty, or holds NaN or infinite pixels.
     """
-    array = np.asarray(image)
+    array = _as_array(image, name)
     if array.dtype.kind not in "buif":
         raise TypeError(
             f"{name} must hold real numbers (bool, integer or float), got dtype {array.dtype}."
@@ -74,6 +75,23 @@ def as_image(image: ArrayLike, *, name: str = "image") -> Image:
                 f"= ({row}, {col}): {array[row, col]}. Replace or crop them first."
             )
     return result
+
+
+def _as_array(image: ArrayLike, name: str) -> NDArray[Any]:
+    """Make an array of what may be another library's object."""
+    # HyperSpy's signals know whether an image or a spectrum is at each place.
+    axes = getattr(image, "axes_manager", None)
+    if axes is not None and getattr(axes, "signal_dimension", 2) != 2:
+        raise ValueError(
+            f"{name} must be an image or a stack of images, got a signal of "
+            f"{axes.signal_dimension}-D spectra or points; for an image of it use as_signal2D."
+        )
+    if isinstance(image, np.ma.MaskedArray) and np.ma.is_masked(image):
+        raise ValueError(
+            f"{name} has {int(np.ma.count_masked(image))} masked pixels, which would be taken as "
+            "they are; fill them first, by filled()."
+        )
+    return np.asarray(image)
 
 
 def as_image_list(
@@ -111,7 +129,7 @@ def as_image_list(
                 f"{name} is a list, so each entry must be a 2-D image; got entries with "
                 f"{sorted(dimensions)} dimensions."
             )
-    array = np.asarray(X)
+    array = _as_array(X, name)
     if array.ndim == 3:
         if len(array) == 0:
             raise ValueError(f"{name} is an empty stack; at least one image is needed.")
