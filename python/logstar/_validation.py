@@ -77,7 +77,7 @@ def as_image(image: ArrayLike, *, name: str = "image") -> Image:
     return result
 
 
-def _as_array(image: ArrayLike, name: str) -> NDArray[Any]:
+def _as_array(image: Any, name: str) -> NDArray[Any]:
     """Make an array of what may be another library's object."""
     # HyperSpy's signals know whether an image or a spectrum is at each place.
     axes = getattr(image, "axes_manager", None)
@@ -88,8 +88,8 @@ def _as_array(image: ArrayLike, name: str) -> NDArray[Any]:
         )
     if isinstance(image, np.ma.MaskedArray) and np.ma.is_masked(image):
         raise ValueError(
-            f"{name} has {int(np.ma.count_masked(image))} masked pixels, which would be taken as "
-            "they are; fill them first, by filled()."
+            f"{name} has {int(np.ma.getmaskarray(image).sum())} masked pixels, which would be "
+            "taken as they are; fill them first, by filled()."
         )
     return np.asarray(image)
 

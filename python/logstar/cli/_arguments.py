@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ._image_arguments import FORMATS, add_image, add_info, integer_from
+
 if TYPE_CHECKING:
     from logstar.lattice import Lattice
 
@@ -29,12 +31,14 @@ Two quantities are made small at once, and a compromise on their Pareto front is
 _EPILOG = """\
 examples:
   logstar demo                                          everything, on the shipped micrograph
+  logstar info film.dm4                                 what is in it, and what to run
   logstar detect film.dm4 --crystal ybco                the pixel size is in the file
   logstar detect film.tif --crystal perovskite:a=3.905 --pixel-size 0.2A
   logstar detect film.dm4 --cif SrTiO3.cif --zone 110   any crystal, along any direction
   logstar detect film.png --lattice auto                no crystal: the image shows its lattice
   logstar detect film.npy --expected 784 --distance-sum 58.4     no crystal, lengths in pixels
   logstar detect abf.hspy --crystal perovskite:a=3.905 --polarity dark --json > result.json
+  logstar detect *.dm4 --lattice auto --out found --resume       many files, one table
 
 exit codes:
   0    done
@@ -44,7 +48,8 @@ exit codes:
 """
 
 _DETECT_DESCRIPTION = """\
-Tune on one micrograph, then find its atoms.
+Tune on a micrograph, then find its atoms. Of many, each is tuned for itself; what fails is told,
+and the rest is done.
 
 Say what physics expects, in one of these ways:
   --crystal, or --cif --zone   number and distances of atoms follow from crystal and pixel size,
@@ -63,8 +68,9 @@ crystals:
   --cif FILE         any other: pip install "logstar[crystal]"
 
 formats:
-  dm3 dm4 ser emd hspy hdf5 h5 mrc   with RosettaSciIO: pip install "logstar[io]"
-  tif tiff png npy                   always
+  dm3 dm4 ser emi emd hspy zspy hdf5 h5 mrc and all else that RosettaSciIO reads as an image:
+                          pip install "logstar[io]"
+  tif tiff npy, and png jpg bmp gif ... pictures:  always
 
 what is written into DIR:
   positions.csv   row, col, sigma (pixels and units), response, and whether the atom is flagged
@@ -73,8 +79,11 @@ what is written into DIR:
   quality.png     zooms on what is to be doubted, worst first, then on the weakest atoms (where a
                   lattice is known)
 
-QC and ER: see logstar --help.  Exit codes: 0 done, 1 failed, 2 wrong usage or input,
-130 interrupted (what was evaluated is written).
+  result.json     all of it for machines, and what --resume goes by
+Many files have a folder each, DIR/NAME, and DIR/summary.csv.
+
+QC and ER: see logstar --help.  Exit codes: 0 done, 1 failed (of many files: any), 2 wrong usage or
+input, 130 interrupted (what was evaluated is written).
 """
 
 _PIXEL_SIZE = re.compile(r"([0-9.]+(?:[eE][-+]?[0-9]+)?)\s*(\S*)")
@@ -108,6 +117,7 @@ def build_parser(version: str) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"logstar {version}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _add_demo(commands)
+    add_info(commands)
     _add_detect(commands)
     return parser
 
@@ -131,7 +141,9 @@ def _add_detect(commands: Any) -> None:
         epilog=_DETECT_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    detect.add_argument("file", type=Path, metavar="FILE", help="the micrograph")
+    detect.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE", help="the micrograph, or many"
+    )
     physics = detect.add_argument_group("what physics expects")
     physics.add_argument(
         "--crystal", type=parse_crystal, metavar="NAME", help="ybco or perovskite:a=3.99"
@@ -164,27 +176,27 @@ def _add_detect(commands: Any) -> None:
         help="least sum of the distances of an atom to its four nearest neighbours, in pixels; "
         "0.85 of the crystal's is a good choice",
     )
-    image = detect.add_argument_group("the image")
-    image.add_argument(
-        "--polarity",
-        choices=("bright", "dark"),
-        default="bright",
-        help="atoms are bright (HAADF, default) or dark (ABF)",
+    add_image(detect)
+    output = _add_common(detect, "logstar-FILE")
+    output.add_argument(
+        "--format",
+        action="append",
+        choices=FORMATS,
+        dest="formats",
+        help="write positions in this format as well; may be given several times",
     )
-    image.add_argument(
-        "--dataset",
-        type=not_negative_integer,
-        metavar="I",
-        help="which image of a file that holds several, from 0",
+    output.add_argument(
+        "--resume",
+        action="store_true",
+        help="leave out files whose results are there, from the same options and the same content",
     )
-    _add_common(detect, "logstar-FILE")
 
 
-def _add_common(parser: Any, out: str) -> None:
+def _add_common(parser: Any, out: str) -> Any:
     group = parser.add_argument_group("search and output")
     group.add_argument(
         "--n-iter",
-        type=positive_integer,
+        type=integer_from(1),
         default=DEFAULT_N_ITER,
         metavar="N",
         help="ladders of sigmas to try, each with all thresholds and overlaps (default "
@@ -192,7 +204,7 @@ def _add_common(parser: Any, out: str) -> None:
     )
     group.add_argument(
         "--random-state",
-        type=not_negative_integer,
+        type=integer_from(0),
         default=0,
         metavar="SEED",
         help="seed of the search (default %(default)s); the same seed gives the same atoms",
@@ -200,6 +212,7 @@ def _add_common(parser: Any, out: str) -> None:
     group.add_argument("--out", type=Path, metavar="DIR", help=f"output folder (default {out})")
     group.add_argument("--json", action="store_true", help="print one JSON object, for machines")
     group.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return group
 
 
 def check_physics(args: argparse.Namespace) -> None:
@@ -241,20 +254,6 @@ def positive(text: str) -> float:
     if not (value > 0 and math.isfinite(value)):
         raise argparse.ArgumentTypeError(f"must be a number above 0, got {text!r}")
     return value
-
-
-def positive_integer(text: str) -> int:
-    """Read an integer above 0."""
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"must be an integer above 0, got {text!r}")
-    return int(text)
-
-
-def not_negative_integer(text: str) -> int:
-    """Read an integer from 0."""
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"must be an integer from 0, got {text!r}")
-    return int(text)
 
 
 def parse_pixel_size(text: str) -> PixelSize:

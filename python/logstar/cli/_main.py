@@ -11,16 +11,15 @@ import traceback
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from logstar import __version__
 
+from . import _batch
 from ._arguments import PixelSize, build_parser, check_physics
+from ._detect import detect, execute, request_of
 
 if TYPE_CHECKING:
-    from logstar.io import Micrograph
-    from logstar.lattice import Lattice
-
     from ._report import Run
 
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -61,7 +60,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     try:
-        run = _demo(args) if args.command == "demo" else _detect(args)
+        if args.command == "info":
+            return _info(args)
+        if args.command == "detect" and (len(args.files) > 1 or args.resume):
+            return _detect_all(args)
+        run = _demo(args) if args.command == "demo" else detect(args)
     except KeyboardInterrupt:
         return _fail(args, "interrupted before anything was evaluated.", INTERRUPTED)
     except ValueError as error:
@@ -103,7 +106,7 @@ def _demo(args: argparse.Namespace) -> Run:
     start = time.perf_counter()
     scene = load_ybco(noisy=args.noisy)
     seconds = time.perf_counter() - start
-    run = _execute(
+    run = execute(
         args,
         source=f"YBa2Cu3O7 [100], simulated{' at low dose' if args.noisy else ''}",
         image=scene.image,
@@ -118,107 +121,54 @@ def _demo(args: argparse.Namespace) -> Run:
     return run
 
 
-def _detect(args: argparse.Namespace) -> Run:
+def _info(args: argparse.Namespace) -> int:
+    from ._info import inspect_file  # noqa: PLC0415 - heavy; --help needs none of it
+
+    found: list[dict[str, Any]] = []
+    code = OK
+    for path in args.files:
+        try:
+            info = inspect_file(args, path)
+        except Exception as error:  # noqa: BLE001 - the other files are not to suffer
+            code = _fail(args, error, FAILED)
+            found.append({"file": str(path), "error": str(error)})
+            continue
+        found.append(info.as_dict())
+        if not args.json:
+            _print(("" if path == args.files[0] else "\n") + info.summary())
+    if args.json:
+        _print(json.dumps({"version": __version__, "files": found}, indent=2))
+    return code
+
+
+def _detect_all(args: argparse.Namespace) -> int:
+    """Detect in many files; one table and one exit code."""
     check_physics(args)
-    from logstar.io import read_image  # noqa: PLC0415 - heavy; --help needs none of it
-
-    from ._expectation import TYPED_UNCERTAINTY, Expectation  # noqa: PLC0415
-
-    start = time.perf_counter()
-    micrograph = read_image(args.file, dataset=args.dataset)
-    seconds = time.perf_counter() - start
-    calibration = _calibration(args.pixel_size, micrograph)
-    if args.expected is not None:
-        expectation = Expectation.from_numbers(
-            args.expected, args.distance_sum, micrograph.image.shape, TYPED_UNCERTAINTY
+    rows = list(
+        _batch.detect_all(
+            args,
+            lambda one: ((run := detect(one)).as_dict(), run.tuned.search.interrupted_),
+            request_of,
+            lambda file, error: _told(args, file, error),
         )
-    else:
-        crystal = None if args.lattice else _lattice(args, calibration, micrograph)
-        expectation = Expectation.from_image(micrograph.image, crystal, args.polarity)
-    return _execute(
-        args,
-        source=str(args.file),
-        image=micrograph.image,
-        calibration=calibration,
-        crystal="its own lattice" if args.lattice else args.crystal and args.crystal.name,
-        expectation=expectation,
-        polarity=args.polarity,
-        folder=args.out or Path(f"logstar-{args.file.stem}"),
-        read_seconds=seconds,
     )
-
-
-def _calibration(given: PixelSize | None, micrograph: Micrograph) -> PixelSize | None:
-    if given is not None:
-        return given
-    if micrograph.pixel_size is None or micrograph.unit is None:
-        return None
-    return PixelSize(micrograph.pixel_size, micrograph.unit)
-
-
-def _lattice(
-    args: argparse.Namespace, calibration: PixelSize | None, micrograph: Micrograph
-) -> Lattice:
-    from logstar.io import convert_length  # noqa: PLC0415 - heavy; --help needs none of it
-
-    if calibration is None:
-        option = "--crystal" if args.cif is None else "--cif"
-        gives, example = "no pixel size", "such as 0.2A"
-        if micrograph.pixel_size is not None:
-            gives = f"the pixel size {micrograph.pixel_size:.5g} without a unit"
-            example = f"{micrograph.pixel_size:.5g}nm if these are nm"
-        raise ValueError(
-            f"{args.file} gives {gives}; {option} needs one: pass --pixel-size, {example}."
-        )
-    pixel_size = convert_length(calibration.value, calibration.unit, to="A")
-    lattice: Lattice = args.crystal.lattice(pixel_size)
-    return lattice
-
-
-def _execute(
-    args: argparse.Namespace,
-    *,
-    source: str,
-    image: Any,
-    calibration: PixelSize | None,
-    crystal: str | None,
-    expectation: Any,
-    polarity: Literal["bright", "dark"],
-    folder: Path,
-    read_seconds: float,
-) -> Run:
-    """Tune, detect and write; what both commands share."""
-    from ._progress import progress_bar  # noqa: PLC0415 - heavy; --help needs none of it
-    from ._report import Run  # noqa: PLC0415
-    from ._tuning import tune_and_detect  # noqa: PLC0415
-
-    # Before the search: nobody wants to learn after it that nothing can be written.
+    folder = args.out or Path()
     folder.mkdir(parents=True, exist_ok=True)
-    with progress_bar(args.n_iter) as progress:
-        tuned = tune_and_detect(
-            image,
-            expectation,
-            polarity=polarity,
-            n_iter=args.n_iter,
-            random_state=args.random_state,
-            progress=progress,
-        )
-    run = Run(
-        source=source,
-        image=image,
-        pixel_size=None if calibration is None else calibration.value,
-        unit=None if calibration is None else calibration.unit,
-        crystal=crystal,
-        expectation=expectation,
-        tuned=tuned,
-        truth=None,
-        seconds={
-            "read": read_seconds,
-            "tune": tuned.search_seconds,
-            "detect": tuned.detect_seconds,
-        },
-    )
-    start = time.perf_counter()
-    run.write(folder)
-    run.seconds["write"] = time.perf_counter() - start
-    return run
+    summary = folder / ("summary.csv" if args.out else "logstar-summary.csv")
+    _batch.write_summary(summary, rows)
+    statuses = {row.status for row in rows}
+    if args.json:
+        table = [row.as_dict() for row in rows]
+        _print(json.dumps({"version": __version__, "files": table, "summary": str(summary)}))
+    else:
+        _print(f"{_batch.table(rows)}\n{summary}")
+    if _batch.INTERRUPTED in statuses:
+        return INTERRUPTED
+    return FAILED if _batch.FAILED in statuses else OK
+
+
+def _told(args: argparse.Namespace, file: Path, error: Exception) -> str:
+    message = " ".join(str(error).split()) or type(error).__name__
+    named = message if str(file) in message else f"{file}: {message}"
+    _fail(args, named, FAILED)
+    return message

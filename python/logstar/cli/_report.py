@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from logstar import __version__
 from logstar.diagnostics import QualityReport, quality_report
-from logstar.io import write_positions
+from logstar.io import provenance, write_positions
 from logstar.metrics import DetectionMetrics
 
 from ._expectation import N_NEIGHBORS, Expectation
 from ._tuning import ER, QC, Tuned
 
-_POSITIONS, _FRONT, _PICTURE = "positions.csv", "pareto.csv", "atoms.png"
+_POSITIONS, _FRONT, _PICTURE = "positions", "pareto.csv", "atoms.png"
 _ZOOMS = "quality.png"
 _DPI = 150
 
@@ -45,6 +45,12 @@ class Run:
         Comparison with known atoms.
     seconds : dict of str to float
         How long each step took.
+    path : Path or None
+        The file, if it is one.
+    dataset : int or None
+        Which image of it.
+    formats : tuple of str
+        Extensions of the tables of positions.
     files : dict of str to Path
         What was written.
     quality : QualityReport or None
@@ -60,26 +66,42 @@ class Run:
     tuned: Tuned
     truth: DetectionMetrics | None
     seconds: dict[str, float]
+    path: Path | None = None
+    dataset: int | None = None
+    formats: tuple[str, ...] = ("csv",)
     files: dict[str, Path] = field(default_factory=dict)
     quality: QualityReport | None = None
 
     def write(self, folder: Path) -> None:
         """Write positions, front and picture into a folder."""
-        write_positions(
-            folder / _POSITIONS,
-            self.tuned.detections,
-            pixel_size=self.pixel_size,
-            unit=self.unit,
-            flagged=self.tuned.flagged,
-        )
+        tables = [f"{_POSITIONS}.{extension}" for extension in self.formats]
+        for name in tables:
+            write_positions(
+                folder / name,
+                self.tuned.detections,
+                pixel_size=self.pixel_size,
+                unit=self.unit,
+                flagged=self.tuned.flagged,
+                provenance=self._provenance(),
+                image=self.image,
+            )
         self._write_front(folder / _FRONT)
         self._draw(folder / _PICTURE)
-        names = {"positions": _POSITIONS, "pareto_front": _FRONT, "picture": _PICTURE}
+        names = {"positions": tables[0], "pareto_front": _FRONT, "picture": _PICTURE}
+        names |= {f"positions_{name.rpartition('.')[2]}": name for name in tables[1:]}
         if self.expectation.judge is not None:
             self.quality = quality_report(self.image, self.tuned.detections, self.expectation.judge)
             self._draw_zooms(folder / _ZOOMS)
             names["quality"] = _ZOOMS
         self.files = {kind: folder / name for kind, name in names.items()}
+
+    def _provenance(self) -> dict[str, Any]:
+        return provenance(
+            self.path,
+            dataset=self.dataset,
+            parameters=self.tuned.search.best_params_,
+            rewards={QC: self.tuned.qc, ER: self.tuned.er},
+        )
 
     def _write_front(self, path: Path) -> None:
         search = self.tuned.search

@@ -6,7 +6,7 @@ tif, npy, png and other pictures are read as they are; all other formats need Ro
 
 from logstar._units import convert_length
 
-from ._listing import ImageEntry, list_images
+from ._listing import NOT_SQUARE, ImageEntry, list_images
 from ._masks import read_mask, write_mask
 from ._micrograph import Micrograph, read_image
 from ._positions import read_positions, write_positions
@@ -16,6 +16,7 @@ from ._table import Positions
 
 __all__ = [
     "EXTENSIONS",
+    "NOT_SQUARE",
     "ImageEntry",
     "Micrograph",
     "Positions",

@@ -12,6 +12,9 @@ import numpy as np
 from ._calibration import UNCALIBRATED, calibration
 from ._micrograph import read_signals_of
 
+#: Note on an image that `read_image` takes with ``resample=True`` only.
+NOT_SQUARE = "pixels are not square"
+
 
 @dataclass(frozen=True)
 class ImageEntry:
@@ -97,7 +100,7 @@ def list_images(path: str | os.PathLike[str]) -> list[ImageEntry]:
             size = calibration(signal.sides, signal.units)
         note = str(caught[0].message) if caught else ""
         if not size.is_square:
-            note = "pixels are not square"
+            note = NOT_SQUARE
         elif size.height is not None and size.unit is None:
             note = "the file gives no unit"
         finite = frames if frames.dtype.kind != "f" else frames[np.isfinite(frames)]

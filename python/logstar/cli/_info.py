@@ -1,0 +1,233 @@
+"""The command `info`: what is in a file, and what to run."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import shlex
+import warnings
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from logstar.exceptions import NotOneLatticeError
+from logstar.io import NOT_SQUARE, ImageEntry, convert_length, list_images
+
+from ._expectation import Expectation
+from ._image_arguments import read_chosen
+
+#: So many data sets are shown to people; machines get all.
+_MOST_SHOWN = 12
+
+
+@dataclass
+class FileInfo:
+    """What is known of a file.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    images : list of ImageEntry
+        Its data sets.
+    lattice : dict or None
+        The lattice that the chosen image shows, in plain values.
+    no_lattice : str
+        Why there is none.
+    suggestion : str
+        A command.
+    why : str
+        What else there is to say about it.
+    """
+
+    path: Path
+    images: list[ImageEntry]
+    lattice: dict[str, Any] | None = None
+    no_lattice: str = ""
+    suggestion: str = ""
+    why: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything as plain values."""
+        return {
+            "file": str(self.path),
+            "images": [_plain_entry(entry) for entry in self.images],
+            "lattice": self.lattice,
+            "no_lattice": self.no_lattice or None,
+            "suggestion": self.suggestion,
+            "why": self.why,
+        }
+
+    def summary(self) -> str:
+        """Everything as text."""
+        lines = [("file", str(self.path))]
+        lines += [("images" if i == 0 else "", _entry(x)) for i, x in enumerate(self.images)]
+        if len(self.images) > _MOST_SHOWN:
+            more = len(self.images) - _MOST_SHOWN
+            lines = [*lines[: _MOST_SHOWN + 1], ("", f"and {more} more; --json shows them")]
+        if not self.images:
+            lines.append(("images", "none; spectra and curves are no images"))
+        if self.lattice is not None:
+            lines.append(("lattice", _lattice(self.lattice)))
+            found = self.lattice
+            spread = found["n_expected_uncertainty"]
+            lines.append(("atoms", f"{found['n_expected']:.1f} +- {spread:.1f} expected"))
+        elif self.no_lattice:
+            lines.append(("lattice", self.no_lattice))
+        if self.suggestion:
+            lines.append(("run", self.suggestion))
+        if self.why:
+            lines.append(("", self.why))
+        return "\n".join(f"{name:<12}{text}" for name, text in lines)
+
+
+def inspect_file(args: argparse.Namespace, path: Path) -> FileInfo:
+    """Look into a file.
+
+    Raises
+    ------
+    ImportError, OSError, ValueError
+        If it cannot be read.
+    """
+    info = FileInfo(path, list_images(path))
+    if not info.images:
+        info.why = "There is nothing to find atoms in."
+        return info
+    problem = _what_is_missing(args, info)
+    if problem:
+        info.suggestion, info.why = problem
+        return info
+    with warnings.catch_warnings():
+        # The entry's note says it already.
+        warnings.simplefilter("ignore")
+        micrograph = read_chosen(args, path)
+    options = _given(args)
+    calibrated = micrograph.pixel_size is not None and micrograph.unit is not None
+    crystal = "--cif CRYSTAL.cif --zone UVW" + ("" if calibrated else " --pixel-size SIZE")
+    dark = "" if args.polarity == "dark" else " If atoms are dark (ABF): --polarity dark."
+    try:
+        expected = Expectation.from_image(micrograph.image, polarity=args.polarity)
+    except NotOneLatticeError as error:
+        info.no_lattice = str(error)
+        numbers = ["--expected", "N", "--distance-sum", "PX"]
+        info.suggestion = _command(path, [*numbers, *options])
+        info.why = f"A crystal that is known: {crystal}.{dark}"
+        return info
+    info.lattice = _plain_lattice(expected, micrograph.pixel_size, micrograph.unit)
+    info.suggestion = _command(path, ["--lattice", "auto", *options])
+    info.why = f"A known crystal is better: {crystal}.{dark}"
+    return info
+
+
+def _what_is_missing(args: argparse.Namespace, info: FileInfo) -> tuple[str, str] | None:
+    """Say which option must be given before the image can be read, if one must."""
+    stacks = [entry for entry in info.images if entry.n_frames > 1]
+    n_images = sum(entry.n_frames for entry in info.images)
+    options = _given(args)
+    if args.dataset is None and n_images > 1 and not (args.average and len(info.images) == 1):
+        cure = ["--average"] if stacks and len(info.images) == 1 else ["--dataset", "0"]
+        other = f"Or one of the {n_images} images: --dataset 0 to {n_images - 1}."
+        return _command(info.path, [*cure, *options], "info"), other
+    chosen = _chosen(args, info)
+    if chosen.n_channels > 1 and args.channel is None and chosen.n_channels != 2:
+        colors = f"It has {chosen.n_channels} channels; if they are equal, nothing is lost."
+        return _command(info.path, ["--channel", "luminance", *options], "info"), colors
+    if chosen.note == NOT_SQUARE and not args.resample:
+        why = "Its pixels are not square; --resample interpolates them."
+        return _command(info.path, ["--resample", *options], "info"), why
+    return None
+
+
+def _chosen(args: argparse.Namespace, info: FileInfo) -> ImageEntry:
+    number = args.dataset or 0
+    fitting = [entry for entry in info.images if entry.dataset <= number]
+    return fitting[-1]
+
+
+def _given(args: argparse.Namespace) -> list[str]:
+    """The options that choose the image, as they were given."""
+    options = []
+    if args.polarity != "bright":
+        options += ["--polarity", args.polarity]
+    for name in ("dataset", "channel"):
+        value = getattr(args, name)
+        if value is not None:
+            options += [f"--{name}", str(value)]
+    options += [f"--{name}" for name in ("average", "resample") if getattr(args, name)]
+    if args.binning > 1:
+        options += ["--binning", str(args.binning)]
+    return options
+
+
+def _command(path: Path, options: list[str], command: str = "detect") -> str:
+    return f"logstar {command} {shlex.quote(str(path))} {' '.join(options)}"
+
+
+def _plain_lattice(
+    expected: Expectation, pixel_size: float | None, unit: str | None
+) -> dict[str, Any]:
+    lattice = expected.lattice
+    if lattice is None:
+        raise ValueError("an expectation of an image has its lattice")
+    edges = [lattice.a, lattice.b]
+    found: dict[str, Any] = {
+        "edges_px": edges,
+        "angle": lattice.angle,
+        "columns_per_cell": len(lattice.columns),
+        "nearest_distance_px": lattice.nearest_distance,
+        "distance_sum_px": expected.distance_sum,
+        "confidence": lattice.confidence,
+        "field_share": expected.field_share,
+        "n_expected": expected.n_expected,
+        "n_expected_uncertainty": expected.uncertainty * expected.n_expected,
+        "edges_A": None,
+        "nearest_distance_A": None,
+    }
+    if pixel_size is not None and unit is not None:
+        side = convert_length(pixel_size, unit, to="A")
+        found["edges_A"] = [edge * side for edge in edges]
+        found["nearest_distance_A"] = lattice.nearest_distance * side
+    return found
+
+
+def _lattice(found: dict[str, Any]) -> str:
+    n = found["columns_per_cell"]
+    a, b = found["edges_px"]
+    text = (
+        f"{a:.2f} x {b:.2f} px, {found['angle']:.1f} degrees, {n} column{'s' if n > 1 else ''} a "
+        f"cell, nearest {found['nearest_distance_px']:.2f} px"
+    )
+    if found["edges_A"] is not None:
+        a, b = found["edges_A"]
+        text += f" ({a:.3f} x {b:.3f} A, nearest {found['nearest_distance_A']:.3f} A)"
+    return f"{text}, confidence {found['confidence']:.2f}"
+
+
+def _plain_entry(entry: ImageEntry) -> dict[str, Any]:
+    # JSON has no NaN.
+    bounds = {name: getattr(entry, name) for name in ("low", "high")}
+    finite = {name: value if math.isfinite(value) else None for name, value in bounds.items()}
+    return asdict(entry) | finite
+
+
+def _entry(entry: ImageEntry) -> str:
+    last = entry.dataset + entry.n_frames - 1
+    number = f"{entry.dataset}" if entry.n_frames == 1 else f"{entry.dataset}-{last}"
+    channels = "" if entry.n_channels == 1 else f", {entry.n_channels} channels"
+    parts = [f"{number}: {entry.shape[0]} x {entry.shape[1]} px{channels}, {entry.dtype}"]
+    parts.append(f"{entry.low:.6g} to {entry.high:.6g}")
+    if entry.n_not_finite:
+        parts.append(f"{entry.n_not_finite} pixels NaN or infinite")
+    parts.append(_size(entry))
+    if entry.title:
+        parts.append(repr(entry.title))
+    return ", ".join(parts)
+
+
+def _size(entry: ImageEntry) -> str:
+    if entry.pixel_size is None:
+        return f"no pixel size{f' ({entry.note})' if entry.note else ''}"
+    height, width = entry.pixel_size
+    size = f"{width:.5g}" if entry.note != NOT_SQUARE else f"{height:.5g} x {width:.5g}"
+    unit = f" {entry.unit}/px" if entry.unit else "/px"
+    return f"{size}{unit}{f' ({entry.note})' if entry.note else ''}"
