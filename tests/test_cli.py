@@ -20,6 +20,7 @@ from logstar.cli._arguments import PixelSize, parse_crystal, parse_pixel_size
 from logstar.cli._progress import describe
 from logstar.cli._tuning import Expectation, search_space
 from logstar.detection import LoGStarDetector
+from logstar.io._calibration import Calibration
 from logstar.lattice import Lattice
 from logstar.metrics import detection_metrics
 from logstar.model_selection import SearchProgress
@@ -226,7 +227,8 @@ def test_wrong_usage(film, capsys, options, message):
 
 
 def test_a_pixel_size_without_unit_is_not_guessed(film, capsys, monkeypatch):
-    monkeypatch.setattr("logstar.io._micrograph.pixel_size", lambda *_: (0.0093, None))
+    without_unit = Calibration(0.0093, 0.0093, None)
+    monkeypatch.setattr("logstar.io._micrograph.calibration", lambda *_: without_unit)
     assert detect(film, "--crystal", "ybco") == 2
     assert_one_line_error(capsys, "gives the pixel size 0.0093 without a unit")
 
