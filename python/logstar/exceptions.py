@@ -25,9 +25,7 @@ class NotOneLatticeError(ValueError):
         The strongest lattice, if there is any.
     """
 
-    def __init__(
-        self, message: str, confidence: float = 0.0, lattice: Any = None
-    ) -> None:
+    def __init__(self, message: str, confidence: float = 0.0, lattice: Any = None) -> None:
         super().__init__(message)
         self.confidence = confidence
         self.lattice = lattice

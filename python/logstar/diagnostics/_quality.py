@@ -225,10 +225,10 @@ def _gaps(atoms: FloatArray, shape: tuple[int, int], lattice: Lattice) -> list[P
     limit = scorer.limit()
     distances = np.nan_to_num(scorer.distances(atoms, shape), nan=0.0, posinf=float(max(shape)))
     labels, n = ndimage.label(distances > limit)
-    middles = ndimage.maximum_position(distances, labels, range(1, n + 1)) if n else []
+    middles = np.reshape(ndimage.maximum_position(distances, labels, np.arange(1, n + 1)), (-1, 2))
     return [
-        Place(float(row), float(col), "gap", float(distances[row, col]) / limit - 1)
-        for row, col in middles
+        Place(row, col, "gap", float(distances[row, col]) / limit - 1)
+        for row, col in middles.astype(int).tolist()
     ]
 
 

@@ -33,7 +33,7 @@ class LatticeComparison:
     ----------
     agrees : bool
         Whether the image can show the crystal: a cell of it, stretched and sheared by at most 25 %
-        and at most 25 % larger or smaller, is the image's.
+        and at most 25 % larger or smaller, is the image's, with no more columns.
     pixel_size, unit : float and str
         The crystal's.
     corrected_pixel_size : float
@@ -106,6 +106,8 @@ def compare(crystal: Lattice, image_lattice: ImageLattice) -> LatticeComparison:
         agrees=bool(
             limits.max() / limits.min() - 1 < _LARGEST_STRETCH
             and abs(math.log(scale)) < math.log(1 + _LARGEST_SCALE)
+            # The image may hide columns, but shows none that are not there.
+            and len(image_lattice.columns) <= ratio * len(crystal.columns) + 0.01
         ),
         pixel_size=crystal.pixel_size,
         unit=crystal.unit,

@@ -22,7 +22,7 @@ def estimate_field(
     image: ArrayLike,
     lattice: ImageLattice,
     *,
-    level: float = 0.4,
+    level: float = 0.5,
     polarity: Literal["bright", "dark"] = "bright",
     keep_disorder: bool = False,
 ) -> NDArray[np.bool_]:
@@ -34,8 +34,9 @@ def estimate_field(
         The image.
     lattice : ImageLattice
         Its lattice.
-    level : float, default=0.4
-        Least amplitude of the Bragg peaks there, by its 90th percentile over the image.
+    level : float, default=0.5
+        Least amplitude of the Bragg peaks there, by its 90th percentile over the image; at a
+        straight edge of the crystal it is half of that inside.
     polarity : {"bright", "dark"}, default="bright"
         As of `Lattice.from_image`.
 

@@ -243,8 +243,8 @@ class ImageLattice(Lattice):
         Returns
         -------
         lattice : ImageLattice
-            With edges and origin of least squares to the atoms within 0.35 of the nearest distance
-            of a lattice point. Itself, where fewer than six atoms are so near.
+            With edges, origin and columns' places of least squares to the atoms within 0.35 of
+            the nearest distance of a lattice point. Itself, where fewer than six atoms are so near.
         """
         atoms = as_positions(detections, name="detections")
         lattice = self
@@ -266,9 +266,10 @@ class ImageLattice(Lattice):
         good = off[rows, nearest] < _REACH * self.nearest_distance
         if good.sum() < _LEAST_ATOMS:
             return None
-        indices = (cells[rows, nearest] + places[nearest])[good]
-        table = np.column_stack([indices, np.ones(len(indices))])
-        if np.linalg.matrix_rank(table) < 3:
+        columns, which = np.unique(nearest[good], return_inverse=True)
+        # Two edges, and where each column of the cell is.
+        table = np.column_stack([cells[rows, nearest][good], np.eye(len(columns))[which]])
+        if np.linalg.matrix_rank(table) < table.shape[1]:
             return None
         fit = np.linalg.lstsq(table, atoms[good], rcond=None)[0]
         residuals = atoms[good] - table @ fit
@@ -276,10 +277,17 @@ class ImageLattice(Lattice):
             float((residuals**2).mean() * np.linalg.inv(table.T @ table)[:2, :2].diagonal().max())
         )
         lengths = np.linalg.norm(fit[:2], axis=1)
+        moved = places.copy()
+        origin = fit[2] - places[columns[0]] @ fit[:2]
+        moved[columns] = (fit[2:] - origin) @ np.linalg.inv(fit[:2])
         return dataclasses.replace(
             self,
             **_edges(fit[:2], self.pixel_size),
-            origin=(float(fit[2, 0]), float(fit[2, 1])),
+            columns=tuple(
+                dataclasses.replace(column, u=float(u), v=float(v))
+                for column, (u, v) in zip(self.columns, moved, strict=True)
+            ),
+            origin=(float(origin[0]), float(origin[1])),
             vector_error=error / float(lengths.min()),
         )
 
@@ -311,7 +319,8 @@ def lattice_of_image(
             f"tell, {_LEAST_SIDE} px each way are needed."
         )
     flat = flatten(pixels if polarity == "bright" else -pixels, field)
-    peaks = find_peaks(flat) if flat.any() else None
+    seen = pixels if field is None else pixels[field]
+    peaks = find_peaks(flat) if seen.min() < seen.max() else None
     bragg = None
     if peaks is not None and len(peaks.frequencies) > 2:
         bragg = find_basis(peaks, pixels.shape)

@@ -37,12 +37,15 @@ class Distortion(NamedTuple):
         What is to be added to a place's fractional coordinates.
     amplitude : ndarray of shape (n_block_rows, n_block_cols)
         How strong the lattice is, by its 90th percentile; 0 where there is none.
+    trust : ndarray of shape (n_block_rows, n_block_cols)
+        1 well inside, 0 at the edges, where other peaks do not average out.
     block : int
         Side of a block in pixels.
     """
 
     fractions: FloatArray
     amplitude: FloatArray
+    trust: FloatArray
     block: int
 
 
@@ -87,8 +90,12 @@ def local_phases(flat: FloatArray, bragg: BraggLattice) -> Distortion:
         phases.append(unwrap_phase(np.angle(local)) / (2 * np.pi))
         amplitude = np.abs(local)
         amplitudes.append(amplitude / max(np.percentile(amplitude, 90), np.finfo(float).tiny))
+    # The smoothing loses half of its weight at an edge.
+    trust = np.clip(2 * weight - 1, 0, 1) ** 2
     fractions = np.linalg.solve(chosen.astype(float), np.reshape(phases, (2, -1)))
-    return Distortion(fractions.reshape(2, n_rows, n_cols), np.min(amplitudes, axis=0), block)
+    return Distortion(
+        fractions.reshape(2, n_rows, n_cols), np.min(amplitudes, axis=0), trust, block
+    )
 
 
 def _two_peaks(bragg: BraggLattice) -> NDArray[np.int_]:
@@ -114,7 +121,7 @@ def straighten(vectors: FloatArray, distortion: Distortion) -> tuple[FloatArray,
     """
     centres = _centres(distortion)
     table = np.column_stack([np.ones(len(centres)), centres])
-    root = np.sqrt(np.minimum(distortion.amplitude, 1.0).ravel())[:, None]
+    root = np.sqrt((np.minimum(distortion.amplitude, 1.0) * distortion.trust).ravel())[:, None]
     fit = np.linalg.lstsq(table * root, distortion.fractions.reshape(2, -1).T * root, rcond=None)[0]
     reciprocal = np.linalg.inv(vectors).T + fit[1:].T
     return np.linalg.inv(reciprocal).T, fit[0]
