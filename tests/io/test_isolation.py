@@ -14,6 +14,7 @@ import pytest
 
 from logstar.io import _isolation, read_image
 from logstar.io._isolation import ReaderError, read_isolated
+from logstar.io._rsciio import READERS
 
 from .files import write_hspy
 
@@ -108,6 +109,19 @@ def test_ctrl_c_ends_the_reading(reader):
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
     assert _isolation._process._child is None
+
+
+def test_a_file_that_no_reader_survives_is_tried_once(reader, tmp_path, monkeypatch):
+    monkeypatch.setenv("LOGSTAR_READ_SECONDS", "9")
+    body = "def file_reader(path, **options):\n    import os; os.kill(os.getpid(), 9)\n"
+    with pytest.raises(ReaderError):
+        reader("raise OSError")
+    for name in READERS[".h5"]:
+        (tmp_path / "modules" / "rsciio" / f"{name}.py").write_text(body)
+    (tmp_path / "film.h5").write_bytes(b"film")
+    message = r"of another kind \(as hspy: the library that reads it broke down\)\.$"
+    with pytest.raises(OSError, match=message):
+        read_image(tmp_path / "film.h5")
 
 
 def test_the_process_is_kept(tmp_path):

@@ -43,11 +43,14 @@ class ReaderError(Exception):
         The sentence.
     missing : str or None, default=None
         The module that the reader lacks, if that is the reason.
+    hopeless : bool, default=False
+        Whether the library below broke down, which it would do for any other reader as well.
     """
 
-    def __init__(self, message: str, missing: str | None = None) -> None:
+    def __init__(self, message: str, missing: str | None = None, *, hopeless: bool = False) -> None:
         super().__init__(message)
         self.missing = missing
+        self.hopeless = hopeless
 
 
 def read_isolated(name: str, path: Path) -> list[Signal]:
@@ -111,9 +114,10 @@ class _ReaderProcess:
             if late.is_set():
                 return ReaderError(
                     f"gave nothing within {seconds:.0f} s (if the file is right and its disk is "
-                    f"slow, set {SECONDS_VARIABLE})"
+                    f"slow, set {SECONDS_VARIABLE})",
+                    hopeless=True,
                 )
-            return ReaderError("the library that reads it broke down")
+            return ReaderError("the library that reads it broke down", hopeless=True)
         except BaseException:
             # Ctrl-C: what the process is at is nobody's any more.
             self.stop()

@@ -70,6 +70,8 @@ def read_signals(path: Path) -> list[Signal]:
             except ReaderError as error:
                 errors.append(f"as {name}: {error}")
                 missing += [error.missing] if error.missing else []
+                if error.hopeless:
+                    break
             except MemoryError:
                 errors.append(f"as {name}: asks for more memory than there is")
             except Exception as error:  # noqa: BLE001 - readers fail on broken files in every way
