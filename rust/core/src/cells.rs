@@ -6,6 +6,9 @@ use std::ops::Range;
 /// a window of cells around a point holds little else than what is near.
 const PER_CELL: f64 = 3.0;
 
+/// One in so many points is left out at each end of an axis when cells are laid out.
+const FEW: usize = 64;
+
 /// A uniform grid whose cells follow one another row by row, and whose members are numbered in
 /// that order: what is close in space is close in memory, and the cells of a row from one column
 /// to another hold consecutive numbers.
@@ -21,12 +24,9 @@ pub(crate) struct Cells {
 impl Cells {
     /// The cells of some points, and for each number the index of the point that bears it.
     pub(crate) fn new(points: &[[f64; 2]]) -> (Self, Vec<u32>) {
-        let corner = |pick: fn(f64, f64) -> f64, from: f64| {
-            points.iter().fold([from; 2], |c, p| [pick(c[0], p[0]), pick(c[1], p[1])])
-        };
-        let origin = corner(f64::min, f64::INFINITY);
-        let last = corner(f64::max, f64::NEG_INFINITY);
-        let extent = [0, 1].map(|axis| (last[axis] - origin[axis]).max(0.0));
+        let spans = [0, 1].map(|axis| inner_span(points.iter().map(|point| point[axis]).collect()));
+        let origin = spans.map(|(first, _)| first);
+        let extent = spans.map(|(first, last)| (last - first).max(0.0));
         let most = (points.len() as f64 / PER_CELL).max(1.0);
         // The bounds keep the number of cells near `most` in area and along each axis.
         let cell = ((extent[0] / most).sqrt() * extent[1].sqrt())
@@ -79,6 +79,22 @@ impl Cells {
     fn col_of(&self, col: f64) -> usize {
         (((col - self.origin[1]) / self.cell) as usize).min(self.cols - 1)
     }
+}
+
+/// The first and last of some coordinates, or about, if a few of them are far from the others:
+/// where these lie decides how large cells are, and the few are taken into the outermost.
+fn inner_span(mut coordinates: Vec<f64>) -> (f64, f64) {
+    let first = coordinates.iter().copied().fold(f64::INFINITY, f64::min);
+    let last = coordinates.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let (len, few) = (coordinates.len(), coordinates.len() / FEW);
+    if few == 0 {
+        return (first, last);
+    }
+    let low = *coordinates.select_nth_unstable_by(few, f64::total_cmp).1;
+    let high = *coordinates.select_nth_unstable_by(len - 1 - few, f64::total_cmp).1;
+    // If all are spread evenly, this is beyond the last on both sides.
+    let margin = 3.0 * (high - low) / FEW as f64;
+    (first.max(low - margin), last.min(high + margin))
 }
 
 /// A rectangle of cells.
@@ -138,6 +154,22 @@ mod tests {
                 prop_assert!(!window.is_all() || inside.len() == points.len());
             }
         }
+    }
+
+    #[test]
+    fn a_few_far_points_do_not_coarsen_the_cells() {
+        let mut points: Vec<[f64; 2]> =
+            (0..10_000).map(|i| [f64::from(i / 100), f64::from(i % 100)]).collect();
+        points.extend([[1e300, -1e300], [f64::MAX, 5.0], [-f64::MAX, 5.0]]);
+        let (cells, order) = Cells::new(&points);
+        let near = cells.around([50.0, 50.0], 2.0);
+        let near: Vec<usize> = near.spans().flatten().collect();
+        assert!((25..200).contains(&near.len()), "{}", near.len());
+        // The far ones are found where they are.
+        let far = |point: [f64; 2]| {
+            cells.around(point, 1.0).spans().flatten().any(|n| points[order[n] as usize] == point)
+        };
+        assert!(points[10_000..].iter().all(|&point| far(point)));
     }
 
     #[test]

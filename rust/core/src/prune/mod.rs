@@ -81,31 +81,39 @@ pub fn compatible<T: Precision>(blobs: &[Blob<T>], max_overlap: T) -> Result<Ver
         descending(blobs[i].sigma_col.into(), blobs[j].sigma_col.into()).then_with(|| j.cmp(&i))
     });
     let rivals = placed.rivals();
-    // By remover, in the order of claims.
-    let mut removals: Vec<(usize, usize)> = Vec::new();
+    let exceeds = |i: usize, j: usize| {
+        // The overlap of two is not always the same to the bit the other way round.
+        let (first, second) = (i.min(j), i.max(j));
+        overlap_fraction(&blobs[first], &blobs[second]) > max_overlap
+    };
+    let mut threatened = vec![false; blobs.len()];
+    let mut removed = vec![false; blobs.len()];
+    // Those yet to come that nothing threatens so far.
+    let mut safe = blobs.len();
+    // In the order of claims, all that threaten a blob come before it.
     for &id in &placed.order {
+        if safe == 0 {
+            break;
+        }
         let remover = placed.index(id as usize);
-        for victim in rivals.of(id as usize) {
-            let victim = placed.index(victim);
-            // The overlap of two is not always the same to the bit the other way round.
-            let (first, second) = (remover.min(victim), remover.max(victim));
-            if overlap_fraction(&blobs[first], &blobs[second]) > max_overlap {
-                removals.push((remover, victim));
+        let decides = !threatened[remover];
+        safe -= usize::from(decides);
+        for victim in rivals.of(id as usize).map(|id| placed.index(id)) {
+            let unknown = !threatened[victim] || (decides && !removed[victim]);
+            if unknown && exceeds(remover, victim) {
+                safe -= usize::from(!threatened[victim]);
+                threatened[victim] = true;
+                removed[victim] |= decides;
             }
         }
     }
-    let mut threatened = vec![false; blobs.len()];
-    for &(_, victim) in &removals {
-        threatened[victim] = true;
-    }
-    let mut removed = vec![false; blobs.len()];
-    for &(remover, victim) in &removals {
-        removed[victim] |= !threatened[remover];
-    }
     let mut replayed: Vec<bool> = threatened.iter().zip(&removed).map(|(&t, &r)| t && !r).collect();
-    // Against the order of claims, so that a blob's own removers come after it.
-    for &(remover, victim) in removals.iter().rev() {
-        replayed[remover] |= replayed[victim];
+    if replayed.contains(&true) {
+        for &id in placed.order.iter().rev() {
+            let remover = placed.index(id as usize);
+            let mut victims = rivals.of(id as usize).map(|id| placed.index(id));
+            replayed[remover] |= victims.any(|v| replayed[v] && exceeds(remover, v));
+        }
     }
     Ok(Verdict { survives: threatened.into_iter().map(|t| !t).collect(), replayed })
 }

@@ -16,8 +16,6 @@ pub(crate) struct Rivals<'a, T> {
     pub rank: Vec<u32>,
     /// For each the distance beyond which it removes none.
     reaches: Vec<f64>,
-    /// Bound on the rounding of a difference of two coordinates.
-    slack: f64,
 }
 
 impl<'a, T: Precision> Rivals<'a, T> {
@@ -32,21 +30,22 @@ impl<'a, T: Precision> Rivals<'a, T> {
         for (place, &id) in order.iter().enumerate() {
             rank[id as usize] = place as u32;
         }
-        let farthest = points.iter().flatten().fold(0.0_f64, |most, x| most.max(x.abs()));
-        let slack = 8.0 * T::ROUNDOFF * farthest;
-        let reaches = reaches(blobs, order, slack);
-        Self { blobs, points, cells, rank, reaches, slack }
+        let mut reaches = reaches(blobs, order);
+        for (reach, &point) in reaches.iter_mut().zip(points) {
+            *reach += 2.0 * slack::<T>(point);
+        }
+        Self { blobs, points, cells, rank, reaches }
     }
 
     /// Those that claim later and are near enough that the two may overlap.
     pub(crate) fn of(&self, id: usize) -> impl Iterator<Item = usize> + '_ {
         let (claimant, point, rank) = (&self.blobs[id], self.points[id], self.rank[id]);
-        let round = is_round(claimant);
+        let (round, slack) = (is_round(claimant), slack::<T>(point));
         self.cells.around(point, self.reaches[id]).spans().flatten().filter(move |&other| {
             // Spares the divisions of the overlap; the margin covers its rounding.
             let victim = &self.blobs[other];
             let radii: f64 = claimant.sigma_col.into() + victim.sigma_col.into();
-            let reach = MARGIN * radii + self.slack;
+            let reach = MARGIN * radii + slack;
             let apart = squared_distance(point, self.points[other]) > 2.0 * reach * reach;
             self.rank[other] > rank && !(apart && round && is_round(victim))
         })
@@ -56,13 +55,19 @@ impl<'a, T: Precision> Rivals<'a, T> {
 /// Covers the rounding of the overlap's own test of distance.
 const MARGIN: f64 = 1.000_001;
 
+/// Bound on the rounding of a difference from the coordinates of this point, as far as the margin
+/// does not cover it, which grows with the distance.
+fn slack<T: Precision>([row, col]: [f64; 2]) -> f64 {
+    8.0 * T::ROUNDOFF * row.abs().max(col.abs())
+}
+
 fn is_round<T: Precision>(blob: &Blob<T>) -> bool {
     blob.sigma_row == blob.sigma_col
 }
 
 /// The unit in which the overlap is measured is the larger one's sigmas, or, among equals, one's
 /// or the other's.
-fn reaches<T: Precision>(blobs: &[Blob<T>], order: &[u32], slack: f64) -> Vec<f64> {
+fn reaches<T: Precision>(blobs: &[Blob<T>], order: &[u32]) -> Vec<f64> {
     let mut reaches = vec![0.0; blobs.len()];
     let sigma = |id: u32| blobs[id as usize].sigma_col;
     for equals in order.chunk_by(|&a, &b| sigma(a) == sigma(b)) {
@@ -71,7 +76,7 @@ fn reaches<T: Precision>(blobs: &[Blob<T>], order: &[u32], slack: f64) -> Vec<f6
             .map(|&id| blobs[id as usize].sigma_row.into().max(sigma(id).into()))
             .fold(0.0, f64::max);
         for &id in equals {
-            reaches[id as usize] = 2.0 * std::f64::consts::SQRT_2 * MARGIN * largest + 2.0 * slack;
+            reaches[id as usize] = 2.0 * std::f64::consts::SQRT_2 * MARGIN * largest;
         }
     }
     reaches
