@@ -229,8 +229,13 @@ def _seconds(runs: Sequence[Mapping[str, Any]], budget: int) -> str:
 
 
 def _conditions(runs: Sequence[Mapping[str, Any]]) -> list[str]:
-    others = {name: v for r in runs for name, v in r["versions"].items()}
-    versions = {name: _version(name) for name in _PACKAGES} | others
+    others: dict[str, set[str]] = {}
+    for r in runs:
+        for name, found in r["versions"].items():
+            others.setdefault(name, set()).add(found)
+    versions = {name: _version(name) for name in _PACKAGES}
+    # Engines with PyTorch may have run elsewhere, beside other releases.
+    versions |= {name: " and ".join(sorted(found)) for name, found in others.items()}
     return [
         "## Conditions",
         "",
