@@ -12,12 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image as PillowImage
 from PIL.PngImagePlugin import PngInfo
 
-from logstar._units import convert_length, unit_name
-from logstar._validation import check_real
+from logstar._units import convert_length
 
 from ._micrograph import read_image
 from ._readers import PNG_KEY, TAG_SIDES, TAG_UNITS
-from ._table import known_extension
+from ._table import checked_pixel_size, known_extension
 
 _EXTENSIONS = (".tif", ".tiff", ".png", ".npy")
 _TRUE = 255
@@ -69,21 +68,12 @@ def write_mask(
         raise ValueError(
             f"mask must be a 2-D array of bool, got shape {array.shape} of {array.dtype}."
         )
-    if (pixel_size is None) != (unit is None):
-        raise ValueError(
-            f"pixel_size and unit go together, got pixel_size={pixel_size!r} and unit={unit!r}."
-        )
+    pixel_size, name = checked_pixel_size(pixel_size, unit)
     if extension == ".npy":
         if pixel_size is not None:
             raise ValueError(f"{path}: a npy holds no pixel size; write a tif or png instead.")
         np.save(path, array)
         return
-    name = None
-    if pixel_size is not None:
-        pixel_size = check_real(pixel_size, name="pixel_size", low=0, low_included=False)
-        name = unit_name(unit)
-        if name is None:
-            raise ValueError(f"unit must be a unit of length such as A, nm or pm, got {unit!r}.")
     pixels = np.where(array, np.uint8(_TRUE), np.uint8(0))
     if extension == ".png":
         text = PngInfo()

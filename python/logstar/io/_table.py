@@ -83,6 +83,7 @@ def as_table(
     names = COLUMNS[: table.shape[1]] if columns is None else tuple(columns)
     if table.ndim != 2 or table.shape[1] != len(names):
         raise ValueError(f"detections of shape {table.shape} do not have the columns {names}.")
+    pixel_size, unit = checked_pixel_size(pixel_size, unit)
     reserved = {FLAGGED, *(f"{name}_{unit}" for name in LENGTHS)} & set(names)
     if names[:2] != COLUMNS[:2] or len(set(names)) < len(names) or reserved:
         raise ValueError(
@@ -92,15 +93,6 @@ def as_table(
     bad = np.argwhere(~np.isfinite(table[:, :2]))
     if len(bad):
         raise ValueError(f"detections[{bad[0, 0]}] = {table[bad[0, 0]]} is not finite.")
-    if (pixel_size is None) != (unit is None):
-        raise ValueError(
-            f"pixel_size and unit go together, got pixel_size={pixel_size!r} and unit={unit!r}."
-        )
-    if pixel_size is not None:
-        pixel_size = check_real(pixel_size, name="pixel_size", low=0, low_included=False)
-        if unit_name(unit) is None:
-            raise ValueError(f"unit must be a unit of length such as A, nm or pm, got {unit!r}.")
-        unit = unit_name(unit)
     flags = None
     if flagged is not None:
         flags = np.asarray(flagged, dtype=bool)
@@ -110,6 +102,29 @@ def as_table(
                 f"{flags.shape}."
             )
     return Positions(table, names, pixel_size, unit, flags, dict(provenance or {}))
+
+
+def checked_pixel_size(
+    pixel_size: float | None, unit: str | None
+) -> tuple[float | None, str | None]:
+    """Check a pixel size and its unit, of which both or neither are given.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the parameter.
+    """
+    if (pixel_size is None) != (unit is None):
+        raise ValueError(
+            f"pixel_size and unit go together, got pixel_size={pixel_size!r} and unit={unit!r}."
+        )
+    if pixel_size is None:
+        return None, None
+    side = check_real(pixel_size, name="pixel_size", low=0, low_included=False)
+    name = unit_name(unit)
+    if name is None:
+        raise ValueError(f"unit must be a unit of length such as A, nm or pm, got {unit!r}.")
+    return side, name
 
 
 def known_extension(path: Path, known: Sequence[str], what: str) -> str:
