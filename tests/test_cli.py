@@ -76,6 +76,7 @@ def test_demo_finds_the_atoms_and_writes_everything(tmp_path, capsys):
         "atoms.png",
         "pareto.csv",
         "positions.csv",
+        "quality.png",
     ]
     assert result["truth"]["n_true"] == 784
     assert result["truth"]["f1"] > 0.96
@@ -161,16 +162,20 @@ def test_detect_by_crystal_takes_the_pixel_size_of_the_file(film, atoms, capsys)
     assert detect(film, *crystal, *N_ITER, "--json") == 0
     from_file = json.loads(capsys.readouterr().out)
     assert (from_file["pixel_size"], from_file["unit"]) == (pytest.approx(0.02), "nm")
-    # Expected in the field that is searched: without the outermost rows and columns.
-    side = 8 * PITCH
-    assert from_file["n_expected"] == pytest.approx(64 * ((side - 2) / side) ** 2)
+    # The image shows the lattice: expected are its columns, counted one by one.
+    assert from_file["n_expected"] == 64
+    assert from_file["calibration"].startswith("calibration is right within")
+    assert len(from_file["lattice"]["vectors_px"]) == 2
     assert abs(from_file["n_found"] - from_file["n_expected"]) < 1
     assert "row_nm" in read_csv("logstar-film/positions.csv")[0]
 
     overridden = [*crystal, "--pixel-size", "40pm", "--json"]
     assert detect(film, *overridden, *N_ITER) == 0
     doubled = json.loads(capsys.readouterr().out)
-    assert doubled["n_expected"] == pytest.approx(4 * from_file["n_expected"])
+    # At twice the pixel size the image's lattice is not that of the crystal, which is said.
+    assert "not that of the crystal" in doubled["calibration"]
+    assert 3 * 64 < doubled["n_expected"] < 4 * 64
+    assert doubled["n_expected_uncertainty"] > 0.06 * doubled["n_expected"]
     assert (doubled["pixel_size"], doubled["unit"]) == (40, "pm")
 
 

@@ -21,6 +21,8 @@ _LARGEST_RATIO = 4
 _RATIO_COST = 0.1
 #: A crystal that must be stretched or sheared more than this, or scaled more, is another one.
 _LARGEST_STRETCH, _LARGEST_SCALE = 0.25, 0.25
+#: An image may hide columns, but rarely more than Cu and Y of YBa2Cu3O7, where a third is left.
+_LEAST_SEEN = 0.3
 #: Below this nothing is said of a distortion.
 _NOTICED = 0.003
 
@@ -33,7 +35,8 @@ class LatticeComparison:
     ----------
     agrees : bool
         Whether the image can show the crystal: a cell of it, stretched and sheared by at most 25 %
-        and at most 25 % larger or smaller, is the image's, with no more columns.
+        and at most 25 % larger or smaller, is the image's; and the image shows no more columns
+        than it has, and at least 0.3 of them.
     pixel_size, unit : float and str
         The crystal's.
     corrected_pixel_size : float
@@ -53,6 +56,8 @@ class LatticeComparison:
         fast direction makes it.
     cell_ratio : float
         Area of the image's primitive cell by the crystal's.
+    seen_share : float
+        Columns that the image shows by those that the crystal has.
     """
 
     agrees: bool
@@ -65,13 +70,14 @@ class LatticeComparison:
     stretch: float
     shear: float
     cell_ratio: float
+    seen_share: float
 
     def __str__(self) -> str:
         if not self.agrees:
             return (
                 "the image's lattice is not that of the crystal: the best match is off by "
                 f"{self.pixel_size_error:+.0%} in scale and distorted by {self.stretch:+.0%}, "
-                f"{self.shear:.0f} degrees"
+                f"{self.shear:.0f} degrees, and shows {self.seen_share:.0%} of the columns"
             )
         words = [self._calibration()]
         if abs(self.stretch) > max(_NOTICED, 2 * self.error):
@@ -101,13 +107,13 @@ def compare(crystal: Lattice, image_lattice: ImageLattice) -> LatticeComparison:
     scale = math.sqrt(abs(float(np.linalg.det(deformation))))
     stretch /= scale
     limits = np.sqrt(squared) / scale
+    seen_share = len(image_lattice.columns) / (ratio * len(crystal.columns))
     error = 0.0 if math.isnan(image_lattice.vector_error) else image_lattice.vector_error
     return LatticeComparison(
         agrees=bool(
             limits.max() / limits.min() - 1 < _LARGEST_STRETCH
             and abs(math.log(scale)) < math.log(1 + _LARGEST_SCALE)
-            # The image may hide columns, but shows none that are not there.
-            and len(image_lattice.columns) <= ratio * len(crystal.columns) + 0.01
+            and _LEAST_SEEN <= seen_share < 1.01
         ),
         pixel_size=crystal.pixel_size,
         unit=crystal.unit,
@@ -118,6 +124,7 @@ def compare(crystal: Lattice, image_lattice: ImageLattice) -> LatticeComparison:
         stretch=float(stretch[0, 0] / stretch[1, 1] - 1),
         shear=math.degrees(2 * math.atan(float(stretch[0, 1]))),
         cell_ratio=ratio,
+        seen_share=seen_share,
     )
 
 

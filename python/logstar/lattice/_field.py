@@ -65,8 +65,8 @@ def estimate_field(
     >>> crystal = Lattice.perovskite(4.0, pixel_size=0.2, mask=half)
     >>> image = make_scene(crystal, shape=(200, 200), noise=0.1, random_state=0).image
     >>> field = estimate_field(image, Lattice.from_image(image))
-    >>> (field == half).mean() > 0.95
-    True
+    >>> float((field == half).mean())
+    0.9...
     """
     pixels = as_image(image)
     level = check_real(level, name="level", low=0, high=1, low_included=False)

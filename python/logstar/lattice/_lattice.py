@@ -525,7 +525,7 @@ class Lattice:
         >>> from logstar.lattice import Lattice
         >>> lattice = Lattice.perovskite(4.0, pixel_size=0.2)
         >>> print(lattice.expected_count((105, 205), calibration=0.01))
-        107.6 +- 6.2
+        107.6 +- 6.1
         """
         size = as_shape(shape)
         border = check_real(border, name="border", low=0)
