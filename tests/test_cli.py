@@ -455,3 +455,72 @@ def test_a_reader_that_stops_reading_is_no_error(film):
         error = process.stderr.read()
     assert (process.returncode, error) == (0, b"")
     assert Path("logstar-film/positions.csv").exists()
+
+
+class TestLattices:
+    """The ways to say what physics expects that need a lattice."""
+
+    def test_auto_needs_nothing_else(self, film, atoms, capsys):
+        assert detect(film, "--lattice", "auto", *N_ITER, "--json") == 0
+        result = json.loads(capsys.readouterr().out)
+        assert (result["n_expected"], result["n_found"]) == (64, 64)
+        assert result["crystal"] == "its own lattice"
+        assert result["quality"]["concerns"] == []
+        low, high = result["stable_thresholds"]
+        assert high > 1.5 * low
+        assert detection_metrics(positions_of("logstar-film/positions.csv"), atoms[1]).f1 == 1
+
+    def test_a_crystal_from_a_file(self, film, capsys):
+        # Po is simple cubic: neighbours of the columns at the edge of the cell, here one pitch.
+        side = PITCH * 0.2
+        Path("po.cif").write_text(
+            f"data_po\n_cell_length_a {side}\n_cell_length_b {side}\n_cell_length_c {side}\n"
+            "_cell_angle_alpha 90\n_cell_angle_beta 90\n_cell_angle_gamma 90\n"
+            "_symmetry_space_group_name_H-M 'P m -3 m'\nloop_\n_atom_site_label\n"
+            "_atom_site_fract_x\n_atom_site_fract_y\n_atom_site_fract_z\nPo 0 0 0\n",
+            encoding="utf-8",
+        )
+        options = ["--cif", "po.cif", "--zone", "[0 0 1]", "--pixel-size", "0.205A"]
+        assert detect(film, *options, *N_ITER, "--json") == 0
+        result = json.loads(capsys.readouterr().out)
+        assert result["crystal"] == "po [0 0 1]"
+        assert result["n_found"] == 64
+        assert "too large: 0.20" in result["calibration"]
+        assert result["corrected_pixel_size"] == pytest.approx(0.2, rel=0.002)
+        assert detect(film, *options, *N_ITER) == 0
+        text = capsys.readouterr().out
+        for part in ("lattice     1", "calibration is 2.", "stable", "nothing to doubt"):
+            assert part in text
+
+    def test_no_lattice_is_said(self, film, capsys, rng):
+        np.save(film, rng.normal(size=(96, 96)))
+        assert detect(film, "--lattice", "auto") == 2
+        assert_one_line_error(capsys, "no lattice")
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            (["--cif", "x.cif"], "--cif needs --zone as well"),
+            (["--zone", "100"], "--zone needs --cif as well"),
+            (["--cif", "x.cif", "--zone", "abc"], "zone_axis must be three integers"),
+            (["--cif", "x.cif", "--zone", "100"], "--cif needs one: pass --pixel-size"),
+            (["--lattice", "auto", *NUMBERS], "not both or several"),
+            (["--lattice", "auto", "--crystal", "ybco"], "not both or several"),
+            (["--lattice", "cubic"], "invalid choice: 'cubic'"),
+        ],
+    )
+    def test_wrong_usage(self, film, capsys, options, message):
+        Path("x.cif").touch()
+        assert detect(film, *options) == 2
+        assert_one_line_error(capsys, message)
+
+    def test_a_missing_structure(self, film, capsys):
+        options = ["--cif", "x.cif", "--zone", "100", "--pixel-size", "0.2A"]
+        assert detect(film, *options) == 1
+        assert_one_line_error(capsys, "x.cif: no such file")
+
+    def test_a_count_that_hangs_on_the_threshold_is_said(self, film, capsys, rng):
+        # Noise alone: there are as many atoms as the threshold lets through.
+        np.save(film, rng.normal(size=(96, 96)))
+        assert detect(film, *NUMBERS, *N_ITER) == 0
+        assert "NO: the count hangs on the threshold" in capsys.readouterr().out

@@ -308,6 +308,8 @@ def crystal_of_cif(path: Path, zone: tuple[int, int, int]) -> Crystal:
     """Take the crystal of a CIF along a direction."""
     from logstar.lattice import Lattice  # noqa: PLC0415 - NumPy would slow --help down
 
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file.")
     indices = " ".join(map(str, zone))
     return Crystal(
         f"{path.stem} [{indices}]", lambda pixel_size: Lattice.from_cif(path, zone, pixel_size)
