@@ -4,6 +4,7 @@ They follow scikit-learn's convention: `from_estimator` computes and draws, `plo
 the drawn artists are attributes that end in an underscore. Only drawing imports matplotlib.
 """
 
+from ._amorphous_map import AmorphousMapDisplay
 from ._detections import DetectionDisplay
 from ._front_parameters import FrontParametersDisplay
 from ._hypervolume import HypervolumeDisplay
@@ -13,6 +14,7 @@ from ._quality import QualityReportDisplay
 from ._slices import SurrogateSliceDisplay
 
 __all__ = [
+    "AmorphousMapDisplay",
     "DetectionDisplay",
     "FrontParametersDisplay",
     "HypervolumeDisplay",

@@ -87,10 +87,10 @@ class AmorphousGMMSegmenter(BaseEstimator):  # type: ignore[misc] # scikit-learn
         Probability above which a place is amorphous, between 0 and 1. At 0.5 regions reach beyond
         their true boundary by about a third of the spacing, since displaced atoms reach out of
         theirs.
-    min_disorder : float, default=0.35
+    min_disorder : float, default=0.45
         Least root-mean-square residual of a region, beyond that of the rest, by the contrast of
-        the crystal. In simulated amorphous pockets it is 0.5 to 0.7; what the mixture finds in
-        crystals with noise up to 0.3, strain or vacancies has at most 0.25.
+        the crystal. In simulated amorphous pockets it is 0.55 to 0.65; what the mixture finds in
+        crystals has at most 0.25 with noise up to 0.3 or strain, 0.37 with 1 % of vacancies.
     min_atoms : float, default=6.0
         Least area of a region in atoms, by the mean area that an atom has.
     types : AtomTypeGMM, default=None
@@ -172,7 +172,7 @@ class AmorphousGMMSegmenter(BaseEstimator):  # type: ignore[misc] # scikit-learn
         n_components: int = 2,
         covariance_type: Literal["full", "tied", "diag", "spherical"] = "full",
         threshold: float = 0.7,
-        min_disorder: float = 0.35,
+        min_disorder: float = 0.45,
         min_atoms: float = 6.0,
         types: Any = None,
         random_state: int | np.random.RandomState | None = None,
