@@ -11,6 +11,8 @@ from PIL import Image
 
 #: One extension of each format that `save_any` writes without loss.
 WRITABLE = (".hspy", ".hdf5", ".h5", ".emd", ".mrc", ".tif", ".png", ".npy", ".rpl")
+#: The same without those that are read by the same readers as another.
+DISTINCT = tuple(extension for extension in WRITABLE if extension not in {".hdf5", ".h5"})
 
 
 def signal(data, sides, units, *, navigate=None, title="a film"):
