@@ -25,7 +25,8 @@ from logstar.exceptions import NotOneLatticeError
 
 from ._bragg import BraggLattice, find_basis, find_peaks, flatten
 from ._counting import Count, in_field
-from ._lattice import Lattice, as_mask, as_shape
+from ._geometry import as_mask, as_shape
+from ._lattice import Lattice
 from ._mean_cell import local_phases, mean_cell, straighten
 
 #: Smaller images hold no Bragg peaks.
