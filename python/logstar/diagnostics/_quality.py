@@ -16,7 +16,7 @@ from logstar.rewards import ErrorRate
 from ._scorers import GapShare, OnLattice, ShortPairs, SpacingSpread
 
 #: The frame in which atoms show a flank only, by the nearest distance.
-_FRAME = 0.2
+_FRAME = 0.3
 #: Above these a quantity is worth a word.
 _NOTICED_SHORT, _NOTICED_GAPS, _NOTICED_SPREAD, _NOTICED_OFF = 0.002, 0.002, 0.12, 0.01
 
@@ -50,7 +50,7 @@ class QualityReport:
     n_found : int
         Number of atoms.
     n_inside : int
-        Those inside a frame of 0.2 of the nearest distance, where atoms show whole.
+        Those inside a frame of 0.3 of the nearest distance, where atoms show whole.
     expected : Count
         The expected number there, with its uncertainty.
     qc, er : float
