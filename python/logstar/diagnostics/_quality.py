@@ -148,7 +148,7 @@ def quality_report(
     >>> quality_report(scene.image, scene.positions, lattice).concerns
     []
     >>> quality_report(scene.image, scene.positions[:-9], lattice).concerns
-    ['4.3% fewer atoms than expected, beyond its uncertainty', 'gaps without atoms, ... field']
+    ['3.3% fewer atoms than expected, beyond its uncertainty', 'gaps without atoms, ... field']
     """
     pixels = as_image(image)
     atoms = as_positions(detections, name="detections")
