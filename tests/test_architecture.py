@@ -14,6 +14,7 @@ PACKAGE = Path(logstar.__file__).parent
 #: The estimator layer: who may call the Rust core.
 CALLERS_OF_THE_CORE = {
     "_blob_log.py",
+    "_pair_order.py",
     "_scale_space.py",
     "candidates.py",
     "detection.py",
