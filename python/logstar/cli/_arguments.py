@@ -86,6 +86,20 @@ QC and ER: see logstar --help.  Exit codes: 0 done, 1 failed (of many files: any
 input, 130 interrupted (what was evaluated is written).
 """
 
+_SEGMENT_DESCRIPTION = """\
+Find the atoms of a micrograph as `logstar detect` does, compare each with its own kind, and map
+the regions that are not crystal, or find that there is none.
+"""
+
+_SEGMENT_EPILOG = """\
+what is written into DIR:
+  mask.tif, mask.png, mask.npy   255 (npy: True) where it is amorphous
+  regions.csv                    area, perimeter, compactness, centroid, atoms of each region
+  amorphous.png                  regions on the image, probability, atoms, principal components
+
+Crystals, formats and exit codes: see logstar detect --help.
+"""
+
 _PIXEL_SIZE = re.compile(r"([0-9.]+(?:[eE][-+]?[0-9]+)?)\s*(\S*)")
 _CRYSTALS = "ybco, perovskite:a=ANGSTROM"
 
@@ -119,6 +133,7 @@ def build_parser(version: str) -> argparse.ArgumentParser:
     _add_demo(commands)
     add_info(commands)
     _add_detect(commands)
+    _add_segment(commands)
     return parser
 
 
@@ -144,7 +159,48 @@ def _add_detect(commands: Any) -> None:
     detect.add_argument(
         "files", nargs="+", type=Path, metavar="FILE", help="the micrograph, or many"
     )
-    physics = detect.add_argument_group("what physics expects")
+    _add_physics(detect)
+    add_image(detect)
+    output = _add_common(detect, "logstar-FILE")
+    output.add_argument(
+        "--format",
+        action="append",
+        choices=FORMATS,
+        dest="formats",
+        help="write positions in this format as well; may be given several times",
+    )
+    output.add_argument(
+        "--resume",
+        action="store_true",
+        help="leave out files whose results are there, from the same options and the same content",
+    )
+
+
+def _add_segment(commands: Any) -> None:
+    segment = commands.add_parser(
+        "segment",
+        help="map the amorphous regions of a micrograph",
+        description=_SEGMENT_DESCRIPTION,
+        epilog=_SEGMENT_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    segment.add_argument("files", nargs=1, type=Path, metavar="FILE", help="the micrograph")
+    _add_physics(segment)
+    add_image(segment)
+    group = segment.add_argument_group("regions")
+    group.add_argument(
+        "--threshold",
+        type=share,
+        default=None,
+        metavar="P",
+        help="probability above which a place is amorphous, 0 to 1 (default 0.7)",
+    )
+    _add_common(segment, "logstar-FILE")
+    segment.set_defaults(formats=None)
+
+
+def _add_physics(parser: Any) -> None:
+    physics = parser.add_argument_group("what physics expects")
     physics.add_argument(
         "--crystal", type=parse_crystal, metavar="NAME", help="ybco or perovskite:a=3.99"
     )
@@ -175,20 +231,6 @@ def _add_detect(commands: Any) -> None:
         metavar="PX",
         help="least sum of the distances of an atom to its four nearest neighbours, in pixels; "
         "0.85 of the crystal's is a good choice",
-    )
-    add_image(detect)
-    output = _add_common(detect, "logstar-FILE")
-    output.add_argument(
-        "--format",
-        action="append",
-        choices=FORMATS,
-        dest="formats",
-        help="write positions in this format as well; may be given several times",
-    )
-    output.add_argument(
-        "--resume",
-        action="store_true",
-        help="leave out files whose results are there, from the same options and the same content",
     )
 
 
@@ -253,6 +295,17 @@ def positive(text: str) -> float:
         value = math.nan
     if not (value > 0 and math.isfinite(value)):
         raise argparse.ArgumentTypeError(f"must be a number above 0, got {text!r}")
+    return value
+
+
+def share(text: str) -> float:
+    """Read a number between 0 and 1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"must be between 0 and 1, got {text!r}")
     return value
 
 

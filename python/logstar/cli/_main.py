@@ -9,7 +9,7 @@ import sys
 import time
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from ._detect import detect, execute, request_of
 
 if TYPE_CHECKING:
     from ._report import Run
+    from ._segment import Segmentation
 
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -64,7 +65,7 @@ def _run(args: argparse.Namespace) -> int:
             return _info(args)
         if args.command == "detect" and (len(args.files) > 1 or args.resume):
             return _detect_all(args)
-        run = _demo(args) if args.command == "demo" else detect(args)
+        run = _COMMANDS[args.command](args)
     except KeyboardInterrupt:
         return _fail(args, "interrupted before anything was evaluated.", INTERRUPTED)
     except ValueError as error:
@@ -172,3 +173,23 @@ def _told(args: argparse.Namespace, file: Path, error: Exception) -> str:
     named = message if str(file) in message else f"{file}: {message}"
     _fail(args, named, FAILED)
     return message
+
+
+def _segment(args: argparse.Namespace) -> Segmentation:
+    from ._segment import segment  # noqa: PLC0415 - heavy; --help needs none of it
+
+    run = detect(args)
+    return segment(
+        run,
+        args.out,
+        threshold=args.threshold,
+        polarity=args.polarity,
+        random_state=args.random_state,
+    )
+
+
+_COMMANDS: dict[str, Callable[[argparse.Namespace], Run | Segmentation]] = {
+    "demo": _demo,
+    "detect": detect,
+    "segment": _segment,
+}
