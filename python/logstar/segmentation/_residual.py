@@ -97,11 +97,16 @@ def crystal_residual(
         raise ValueError(_too_few(len(whole), len(positions), size * step, image.shape))
 
     centred = windows - windows.mean(axis=1, keepdims=True)
+    contrast = float(np.median(centred[whole].std(axis=1)))
+    if contrast <= 16 * np.finfo(np.float32).eps * float(np.abs(coarse).max()):
+        raise ValueError(
+            "windows about the atoms are constant, so there is no crystal to compare with; is the "
+            "image constant?"
+        )
     residuals = centred - _own_kind(centred, windows, inside, whole)
     # A region that covers less than half of the window does not shift the rest of it.
     residuals -= np.nanmedian(np.where(inside, residuals, np.nan), axis=1, keepdims=True)
     values = _vote(residuals[inside], (rows * coarse.shape[1] + cols)[inside], coarse.size)
-    contrast = float(np.median(centred[whole].std(axis=1)))
     return Residual(values.reshape(coarse.shape), step, contrast)
 
 

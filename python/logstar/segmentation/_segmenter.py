@@ -247,11 +247,6 @@ class AmorphousGMMSegmenter(BaseEstimator):  # type: ignore[misc] # scikit-learn
             residual, self.positions_, self._size, n_pca, self.n_jobs
         )
         self.pca_, self.embedding_ = features.pca, features.atoms
-        if not residual.values.any() or residual.contrast == 0:
-            raise ValueError(
-                "every window is the same as its own kind, so there is no spread to fit a mixture "
-                "to; the image is constant, or made of exact copies of one cell."
-            )
         self.mixture_, self._is_amorphous = self._fit_mixture()
         posteriors = self.mixture_.predict_proba(self.embedding_)
         self.posteriors_ = posteriors[:, self._is_amorphous].sum(axis=1)
@@ -476,7 +471,7 @@ class AmorphousGMMSegmenter(BaseEstimator):  # type: ignore[misc] # scikit-learn
 
 
 def _find_atoms(detector: Any, image: Image) -> tuple[Any, FloatArray]:
-    fitted = detector.fit(image)
+    fitted = detector.fit(image, None)  # frozen estimators want to be given a y
     return fitted, as_positions(fitted.predict(image))
 
 
