@@ -12,7 +12,9 @@ calibration  the pixel size differs, the image does not: a number was flipped, n
 wrong        another image came back and nothing was said
 foreign      an exception that is none of ours
 hang         no answer within the time limit
-crash        the process died (a signal, or out of the 4 GiB it may take)
+crash        the process died (a signal)
+
+Each reading process may take 4 GiB; what asks for more must come out as an error.
 """
 
 from __future__ import annotations
@@ -168,8 +170,6 @@ def main() -> int:
         row = "".join(f"{counts[name]:>12}" for name in OUTCOMES)
         print(f"{source.name:<42}{row}{slowest:>8.2f} s", flush=True)
     print(f"{'total':<42}" + "".join(f"{total[name]:>12}" for name in OUTCOMES))
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**10
-    print(f"most memory of a reading process: {peak:.0f} MiB")
     if args.json:
         args.json.write_text(json.dumps(everything, indent=1))
     return int(any(total[name] for name in BAD))
