@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ._validation import FloatArray
 from .candidates import ScaleSpaceCandidates
@@ -89,7 +90,8 @@ class CountCurves:
         """Find the plateau that a setting is on."""
         column = self.overlaps.index(overlap)
         near = int(np.abs(np.log(self.thresholds / threshold)).argmin())
-        return self._plateau(near, column)
+        firsts, lasts = self._ends(np.array([near]), np.array([column]))
+        return self._plateau(int(firsts[0]), int(lasts[0]), column)
 
     def most_stable(self, uncertainty: float) -> Plateau | None:
         """Find the widest plateau where |QC| is within the uncertainty, None if there is none.
@@ -97,7 +99,8 @@ class CountCurves:
         Of plateaus that are as wide, that with the least ER, then the least |QC|.
         """
         rows, columns = np.nonzero(np.abs(self._qc) <= uncertainty)
-        plateaus = {self._plateau(int(r), int(c)) for r, c in zip(rows, columns, strict=True)}
+        ends = zip(*self._ends(rows, columns), columns, strict=True)
+        plateaus = (self._plateau(*map(int, each)) for each in set(ends))
         within = [plateau for plateau in plateaus if abs(plateau.qc) <= uncertainty]
         return max(
             within,
@@ -105,12 +108,19 @@ class CountCurves:
             default=None,
         )
 
-    def _plateau(self, row: int, column: int) -> Plateau:
-        counts = 1 + self._qc[:, column]
-        same = np.abs(counts - counts[row]) <= _SAME_COUNT * counts[row] + 1e-12
-        different = np.flatnonzero(~same)
-        first = int(different[different < row].max(initial=-1)) + 1
-        last = int(different[different > row].min(initial=len(counts))) - 1
+    def _ends(
+        self, rows: NDArray[np.intp], columns: NDArray[np.intp]
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """First and last row of the plateaus of these settings, all at once."""
+        counts = 1 + self._qc[:, columns]
+        own = 1 + self._qc[rows, columns]
+        different = np.abs(counts - own) > _SAME_COUNT * own + 1e-12
+        places = np.arange(len(counts))[:, None]
+        before = np.where(different & (places < rows), places, -1)
+        behind = np.where(different & (places > rows), places, len(counts))
+        return before.max(axis=0) + 1, behind.min(axis=0) - 1
+
+    def _plateau(self, first: int, last: int, column: int) -> Plateau:
         middle = (first + last) // 2
         return Plateau(
             float(self.thresholds[middle]),

@@ -336,7 +336,8 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
             sigmas,
             threshold=threshold,
             exclude_border=self.exclude_border,
-            n_jobs=self.n_jobs,
+            # Resolved here: `n_jobs` of -1 costs a look at the machine each time it is read.
+            n_jobs=threads_of(self.n_jobs),
         )
 
     def _detect(self, image: Image, index: int) -> FloatArray:

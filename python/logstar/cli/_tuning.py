@@ -13,7 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 
 from logstar._stability import CountCurves, Plateau
+from logstar._threads import threads_of
 from logstar._validation import FloatArray, as_image
+from logstar.candidates import ScaleSpaceCandidates
 from logstar.detection import LoGStarDetector
 from logstar.exceptions import NoAtomsWarning
 from logstar.model_selection import MOBOSearchCV
@@ -100,6 +102,8 @@ class StableChoice:
         self.detector = detector
         self.image = image
         self.expectation = expectation
+        # Of ladders that were asked about: the chosen one is asked about again.
+        self._candidates: dict[tuple[float, float], ScaleSpaceCandidates] = {}
 
     def __call__(self, results: dict[str, Any]) -> int:
         """Choose a row of `cv_results_`.
@@ -130,9 +134,8 @@ class StableChoice:
             by_ladder.setdefault(ladder, []).append(index)
         found: dict[int, Plateau] = {}
         for (low, high), indices in by_ladder.items():
-            detector = clone(self.detector).set_params(min_sigma=low, max_sigma=high)
             curves = CountCurves(
-                detector.find_candidates(self.image, _THRESHOLDS[0]),
+                self._candidates_of(low, high),
                 sorted({settings[i]["overlap"] for i in indices}),
                 _THRESHOLDS,
                 n_expected=self.expectation.n_expected,
@@ -142,6 +145,13 @@ class StableChoice:
             for i in indices:
                 found[i] = curves.around(settings[i]["threshold"], settings[i]["overlap"])
         return [found[i] for i in range(len(settings))]
+
+    def _candidates_of(self, low: float, high: float) -> ScaleSpaceCandidates:
+        if (low, high) not in self._candidates:
+            detector = clone(self.detector).set_params(min_sigma=low, max_sigma=high)
+            found = detector.find_candidates(self.image, _THRESHOLDS[0])
+            self._candidates[low, high] = found
+        return self._candidates[low, high]
 
 
 def search_space(sigma_range: tuple[float, float]) -> dict[str, Any]:
@@ -210,7 +220,8 @@ def tune_and_detect(
         max_sigma=expectation.sigma_range[1],
         exclude_border=_EXCLUDED_BORDER,
         polarity=polarity,
-        n_jobs=-1,
+        # Counting the cores reads files, which on a small image took a tenth of the time.
+        n_jobs=threads_of(-1),
     )
     # Too small an image is found out now, and not by every evaluation.
     detector.fit(pixels)
