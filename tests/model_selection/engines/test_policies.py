@@ -27,6 +27,17 @@ def test_plateaus_of_the_best_do_not_make_the_unit_zero():
     assert warp.unit[0] == pytest.approx(0.6)
 
 
+def test_a_front_as_wide_as_the_losses_is_not_compressed():
+    # Most points gather at one end of the front, so the median excess is small beside the range.
+    rise = np.concatenate([np.full(9, 0.01), np.linspace(0.1, 1, 10)]) * np.linspace(1, 1.001, 19)
+    losses = np.column_stack([rise, 1 - rise])
+    assert np.isinf(Warp.from_losses(losses).unit).all()
+    # Nor a worst that lies some extents away, as g does in the problems of Zitzler.
+    far = np.vstack([losses, [[10.0, 10.0]]])
+    assert np.isinf(Warp.from_losses(far).unit).all()
+    assert np.isfinite(Warp.from_losses(np.vstack([losses, [[40.0, 40.0]]])).unit).all()
+
+
 @pytest.mark.parametrize("value", [0.0, -3.0, 1e300])
 def test_constant_losses_stay(value):
     losses = np.full((4, 2), value)

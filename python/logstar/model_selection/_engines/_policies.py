@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from logstar.model_selection._pareto import FloatArray
+from logstar.model_selection._pareto import FloatArray, is_non_dominated
 
-#: Tails are heavy where the largest excess is more than so many times the median one.
-_HEAVY = 5.0
+#: Tails are heavy where the largest excess is more than so many times the extent of the front.
+_HEAVY = 20.0
 #: The corner lies beyond the front's nadir, or beyond the worst seen, by this share of the range.
 _MARGIN = 0.1
 #: One ask in so many looks beyond the front's nadir.
@@ -42,10 +42,10 @@ class Warp:
     def from_losses(cls, losses: FloatArray) -> Warp:
         """Decide for each objective, by the excess over the best seen.
 
-        Decided anew at each ask: as evaluations gather near the front, the median excess shrinks
-        and the linear part zooms in. Deciding once, on the initial design, loses a third of the
-        front where most of that design is far off (four detection parameters: .60 of the best
-        known hypervolume after 80 evaluations instead of .96).
+        Tails are heavy where the worst lies many times the front's own extent away: only there
+        does a surrogate of the raw losses see the whole front as one value. The median excess,
+        compared with the worst, tells less, because it shrinks wherever a search gathers near its
+        front. Decided anew at each ask, so that the linear part zooms in as the median shrinks.
 
         Parameters
         ----------
@@ -54,13 +54,15 @@ class Warp:
         """
         best = losses.min(axis=0)
         unit = np.full(losses.shape[1], np.inf)
-        for j, excess in enumerate((losses - best).T):
+        extents = np.ptp(losses[is_non_dominated(losses)], axis=0)
+        for j, (excess, extent) in enumerate(zip((losses - best).T, extents, strict=True)):
             positive = excess[excess > 0]
             if len(positive) == 0:
                 continue
             # Where most points are at the best, the median would be zero.
             median = float(np.median(excess)) or float(np.median(positive))
-            if excess.max() > _HEAVY * median:
+            # A front of one point, or one objective alone, has no extent to compare with.
+            if excess.max() > _HEAVY * (extent or median):
                 unit[j] = median
         return cls(best, unit)
 
