@@ -5,8 +5,13 @@ import pytest
 from hypothesis import given, strategies as st
 from hypothesis.extra.numpy import arrays
 
-from logstar.model_selection import hypervolume, is_non_dominated
-from logstar.model_selection._pareto import hypervolume_trace, pareto_ranks, reference_point
+from logstar.model_selection import (
+    hypervolume,
+    hypervolume_trace,
+    is_non_dominated,
+    pareto_ranks,
+)
+from logstar.model_selection._pareto import reference_point
 
 SIDE = 5
 

@@ -1,6 +1,6 @@
 """Search for the settings of any estimator over several scores at once."""
 
-from ._pareto import hypervolume, is_non_dominated, pareto_ranks
+from ._pareto import hypervolume, hypervolume_trace, is_non_dominated, pareto_ranks
 from ._progress import SearchProgress
 from ._search import MOBOSearchCV
 from ._search_surrogate import SearchSurrogate
@@ -10,6 +10,7 @@ __all__ = [
     "SearchProgress",
     "SearchSurrogate",
     "hypervolume",
+    "hypervolume_trace",
     "is_non_dominated",
     "pareto_ranks",
 ]
