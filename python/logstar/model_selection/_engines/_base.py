@@ -156,6 +156,10 @@ class BaseEngine:
 
     def _from_design(self, n_points: int, rng: np.random.Generator) -> list[Point]:
         """Take the next points of the design; random ones where it holds nothing new."""
+        size = self._space.size
+        if size is not None and size <= self._n_initial:
+            # All of the space is the design: a sequence would be drawn in vain for what is left.
+            return self._unseen(rng, n_points)
         points = self._take_new(self._design(), n_points)
         if len(points) < n_points:
             points += self._unseen(rng, n_points - len(points), points)
