@@ -40,7 +40,7 @@ class Problem:
     known_front : callable
         Returns losses on or near the front, from formulas or from a long search.
     held_out : bool
-        Whether no policy of an engine was chosen on it.
+        Whether it was not among those on which policies of engines were first chosen.
     """
 
     name: str
