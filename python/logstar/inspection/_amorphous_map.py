@@ -230,5 +230,7 @@ class AmorphousMapDisplay:
             ylabel="component 2",
             title="tight: crystal, dispersed: amorphous",
         )
+        # Residuals of unscaled images are long numbers.
+        ax.locator_params(nbins=5)
         ax.spines[["top", "right"]].set_visible(False)
         return scatter
