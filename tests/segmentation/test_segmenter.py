@@ -136,6 +136,14 @@ def test_memory_gives_the_same(scene, fitted, tmp_path):
         assert_array_equal(segmenter.probability_, fitted.probability_)
 
 
+def test_memory_computes_each_part_once(scene, tmp_path):
+    make_segmenter(memory=str(tmp_path)).fit(scene.image)
+    entries = sorted(tmp_path.rglob("output.pkl"))
+    assert len(entries) == 3  # atoms, residual, components
+    make_segmenter(memory=str(tmp_path), threshold=0.5, covariance_type="diag").fit(scene.image)
+    assert sorted(tmp_path.rglob("output.pkl")) == entries
+
+
 def test_a_tuned_search_is_taken_as_it_is(scene, fitted):
     tuned = make_detector().fit(scene.image)
     segmenter = AmorphousGMMSegmenter(FrozenEstimator(tuned), random_state=0).fit(scene.image)

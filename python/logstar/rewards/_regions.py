@@ -8,13 +8,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
 
 from logstar._validation import FloatArray, check_real
 from logstar.segmentation._regions import boundary_length
 
-#: Residuals count up to this many times what the crystal has, so that a few bright columns do not
-#: decide.
-_CLIP = 3.0
+#: Sigma by the spacing of atoms that the disorder is smoothed by. On three simulated scenes the
+#: best threshold by this reward has an overlap of 0.88 to 0.96 with the true regions; without smoothing
+#: and with outliers cut off at 3 standard deviations 0.85 to 0.90, since the edge is drawn too far
+#: out.
+_SMOOTHING = 0.45
 
 
 def _as_mask(mask: ArrayLike) -> NDArray[np.bool_]:
@@ -221,7 +224,7 @@ class DisorderSeparation:
 
     The share of the variance of the disorder that lies between the two sides of the mask, as in
     Otsu's method: 1 if both are uniform. The disorder is the squared residual of each point from
-    the crystal (see `AmorphousGMMSegmenter.residual`), up to three times its standard deviation.
+    the crystal (see `AmorphousGMMSegmenter.residual`), averaged over half the spacing of atoms.
     It does not depend on the parameters that are tuned; moving a boundary into the crystal or
     into the region costs. An empty and a full mask have 0, the worst value.
 
@@ -245,10 +248,10 @@ class DisorderSeparation:
     def __call__(self, estimator: Any, X: Any, y: Any = None) -> float:  # noqa: ARG002 - a scorer
         """Score a fitted segmenter, or a search over one."""
         mask = np.asarray(estimator.predict(X))
-        residual = getattr(estimator, "best_estimator_", estimator).residual(X)
-        magnitude = np.abs(residual.values)
-        scale = float(np.median(magnitude)) / 0.6745 or 1.0
-        disorder = np.minimum(magnitude / scale, _CLIP) ** 2
+        segmenter = getattr(estimator, "best_estimator_", estimator)
+        residual = segmenter.residual(X)
+        width = _SMOOTHING * segmenter.spacing_ / residual.step
+        disorder = ndimage.gaussian_filter(residual.values**2, width)
         step = residual.step
         return self.measure(mask[::step, ::step], disorder)
 

@@ -472,7 +472,8 @@ class AmorphousGMMSegmenter(BaseEstimator):  # type: ignore[misc] # scikit-learn
 
 def _find_atoms(detector: Any, image: Image) -> tuple[Any, FloatArray]:
     fitted = detector.fit(image, None)  # frozen estimators want to be given a y
-    return fitted, as_positions(fitted.predict(image))
+    # Contiguous, as it will be when read back: what is kept goes by an array's layout, too.
+    return fitted, np.ascontiguousarray(as_positions(fitted.predict(image)))
 
 
 def _spacing(positions: FloatArray) -> float:
