@@ -111,24 +111,24 @@ def heavy(image, positions):
     return positions[values > (low + high) / 2]
 
 
+def overlaps(name, seed):
+    """IoU of ours, of the recipe on all atoms, and on heavy ones."""
+    scene = pocket_scene(name, seed)
+    ours = AmorphousGMMSegmenter(detector(), random_state=0).fit(scene.image)
+    positions = ours.positions_
+    masks = (
+        ours.mask_,
+        paper_recipe(scene.image, positions),
+        paper_recipe(scene.image, heavy(scene.image, positions)),
+    )
+    return [overlap(mask, scene.amorphous_mask) for mask in masks]
+
+
 def accuracy(args):
     print("\nIoU with the true regions, means over", args.seeds, "seeds (least)")
     print(f"{'scene':<44}{'ours':>16}{'paper, all':>12}{'paper, heavy':>14}")
     for name in POCKETS:
-        rows = []
-        for seed in range(args.seeds):
-            scene = pocket_scene(name, seed)
-            ours = AmorphousGMMSegmenter(detector(), random_state=0).fit(scene.image)
-            rows.append(
-                [
-                    overlap(ours.mask_, scene.amorphous_mask),
-                    overlap(paper_recipe(scene.image, ours.positions_), scene.amorphous_mask),
-                    overlap(
-                        paper_recipe(scene.image, heavy(scene.image, ours.positions_)),
-                        scene.amorphous_mask,
-                    ),
-                ]
-            )
+        rows = [overlaps(name, seed) for seed in range(args.seeds)]
         mean, least = np.mean(rows, axis=0), np.min(rows, axis=0)
         print(f"{name:<44}{mean[0]:>8.3f} ({least[0]:.3f}){mean[1]:>10.3f}{mean[2]:>14.3f}")
 
