@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from logstar.segmentation._dispersion import COVARIANCE_TYPES, dispersions, fit_mixture
+from logstar.segmentation._dispersion import dispersions, fit_mixture
 
 
-@pytest.mark.parametrize("covariance_type", [c for c in COVARIANCE_TYPES if c != "tied"])
+@pytest.mark.parametrize("covariance_type", ["full", "diag", "spherical"])
 @pytest.mark.parametrize("sign", [1, -1])
 def test_dispersed_points_are_told_whatever_the_sign(covariance_type, sign):
     rng = np.random.default_rng(0)

@@ -14,8 +14,8 @@ from logstar.segmentation._regions import boundary_length
 
 #: Residuals count up to so many times the contrast of the crystal, which is how large they are
 #: where atoms are elsewhere. Of 60 random settings on each of nine simulated scenes, the best by
-#: this reward overlaps with the true regions by 0.88, the best of all by 0.91. With 0.8 and 0.5 of the
-#: contrast it is 0.87 and 0.85, with 3 standard deviations of the crystal's residual 0.83.
+#: this reward overlaps with the true regions by 0.88, the best of all by 0.91. With 0.8 and 0.5 of
+#: the contrast it is 0.87 and 0.85, with 3 standard deviations of the crystal's residual 0.83.
 _CLIP = 1.2
 
 

@@ -8,7 +8,6 @@ from sklearn.mixture import GaussianMixture
 
 from logstar._validation import FloatArray
 
-COVARIANCE_TYPES = ("full", "tied", "diag", "spherical")
 #: Added to variances, by the mean variance.
 _REGULARIZATION = 1e-6
 #: Share of the points that the crystal is begun with.

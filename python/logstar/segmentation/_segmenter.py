@@ -25,7 +25,7 @@ from logstar._validation import (
 from logstar.detection import LoGStarDetector
 from logstar.neighbors import distance_sums
 
-from ._dispersion import COVARIANCE_TYPES, fit_mixture
+from ._dispersion import fit_mixture
 from ._evidence import (
     disorder_of_regions,
     dispersed_share,
@@ -36,7 +36,7 @@ from ._evidence import (
 from ._patches import AtomPatches
 from ._regions import Region, describe_regions
 from ._residual import Residual, crystal_residual
-from ._types import AtomTypeGMM
+from ._types import COVARIANCE_TYPES, AtomTypeGMM
 
 if TYPE_CHECKING:
     from sklearn.utils import Tags
