@@ -1,0 +1,90 @@
+"""The spacing of atoms, read off the image itself."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.fft as sf
+from scipy import ndimage
+
+from logstar._validation import FloatArray, Image
+
+#: A maximum of the autocorrelation counts from this share of the highest one beyond the centre.
+_SHARE = 0.5
+#: Slow changes of intensity are cut off at this share of the shorter side, in pixels.
+_SLOW_SHARE = 0.1
+#: White noise is correlated with itself only; so much smoothing, in pixels, takes the rest of it.
+_SMOOTHING = 1.5
+#: So much of the image, in pixels from its middle, shows what repeats.
+_MOST_PIXELS = 512
+#: Lags to look at, in pixels.
+_MOST_REACH = 128
+#: What stands for the spacing, as a share of the shorter side, where nothing repeats.
+_FALLBACK_SHARE = 0.08
+
+
+def image_spacing(image: Image) -> float:
+    """Find the distance in pixels at which an image repeats itself.
+
+    It is the least distance from the centre of the autocorrelation to a maximum at least half as
+    high as the highest one: in a crystal the shortest vector from an atom to one like it, or
+    nearly so.
+
+    Parameters
+    ----------
+    image : ndarray of shape (n_rows, n_cols)
+        A checked image.
+
+    Returns
+    -------
+    spacing : float
+        In pixels, from 2 to half the shorter side or 128; for an image in which nothing repeats
+        0.08 of the shorter side.
+    """
+    shortest = min(image.shape)
+    image = image[_middle(image.shape[0]), _middle(image.shape[1])]
+    reach = min(min(image.shape) // 2, _MOST_REACH)
+    fallback = float(max(2.0, _FALLBACK_SHARE * shortest))
+    correlation = _autocorrelation(image, reach)
+    if correlation is None:
+        return fallback
+    peaks = correlation == ndimage.maximum_filter(correlation, size=3)
+    offsets = np.argwhere(peaks & (correlation > 0)) - reach
+    distances = np.hypot(*offsets.T)
+    # The central peak ends where the profile first falls to zero, or first turns up.
+    inside = (distances > _central_radius(correlation, reach)) & (distances <= reach - 1)
+    if not inside.any():
+        return fallback
+    heights = correlation[tuple((offsets[inside] + reach).T)]
+    high = heights >= _SHARE * heights.max()
+    return float(max(2.0, distances[inside][high].min()))
+
+
+def _middle(n: int) -> slice:
+    start = max(0, (n - _MOST_PIXELS) // 2)
+    return slice(start, start + _MOST_PIXELS)
+
+
+def _autocorrelation(image: Image, reach: int) -> FloatArray | None:
+    """Autocorrelation up to lags of `reach`, by the number of pixels that each lag compares."""
+    pixels = image - image.dtype.type(image.mean(dtype=np.float64))
+    if not pixels.any():
+        return None
+    shape = [sf.next_fast_len(n + reach, real=True) for n in image.shape]
+    spectrum = sf.rfft2(pixels, shape)
+    rows = np.fft.fftfreq(shape[0])[:, None]
+    squares = (2 * np.pi) ** 2 * (rows**2 + np.fft.rfftfreq(shape[1]) ** 2)
+    slow = 1 - np.exp(-squares * (_SLOW_SHARE * min(image.shape)) ** 2 / 2)
+    power = (spectrum.real**2 + spectrum.imag**2) * slow**2 * np.exp(-squares * _SMOOTHING**2)
+    lags = np.arange(-reach, reach + 1)
+    pairs = np.outer(*[n - np.abs(lags) for n in image.shape])
+    result: FloatArray = sf.irfft2(power, shape)[np.ix_(lags, lags)].astype(np.float64) / pairs
+    return result
+
+
+def _central_radius(correlation: FloatArray, reach: int) -> float:
+    rows, cols = np.indices(correlation.shape) - reach
+    ring = np.rint(np.hypot(rows, cols)).astype(int).ravel()
+    profile = np.bincount(ring, correlation.ravel()) / np.bincount(ring)
+    profile = profile[: reach + 1]
+    ends = np.flatnonzero((profile[1:] <= 0) | (np.diff(profile) > 0))
+    return float(ends[0] + 1 if len(ends) else reach)

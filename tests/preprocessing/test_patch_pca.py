@@ -1,0 +1,150 @@
+"""PatchPCADenoiser: what it removes, what it keeps, and its rules of thumb."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from logstar import Lattice
+from logstar.datasets import make_scene
+from logstar.preprocessing import GaussianDenoiser, PatchPCADenoiser, WienerDenoiser
+from logstar.preprocessing._spacing import image_spacing
+
+LATTICE = Lattice.ybco(pixel_size=0.2)
+
+
+def scene(noise=0.0, seed=0, shape=(128, 128), **options):
+    return make_scene(LATTICE, shape, sigma=3.1, noise=noise, random_state=seed, **options)
+
+
+def rms(difference):
+    return float(np.sqrt(np.mean(difference**2)))
+
+
+@pytest.mark.parametrize("noise", [0.25, 1.0])
+def test_noise_falls_further_than_without_a_crystal_in_mind(noise):
+    clean, noisy = scene().image, scene(noise).image
+    errors = [
+        rms(denoiser.fit_transform(noisy) - clean)
+        for denoiser in (PatchPCADenoiser(), WienerDenoiser(), GaussianDenoiser(3.0))
+    ]
+    assert errors[0] < 0.25 * noise
+    assert errors[0] < 0.75 * min(errors[1:])
+
+
+def test_a_clean_image_stays_as_it_is():
+    image = scene().image
+    assert rms(PatchPCADenoiser().fit_transform(image) - image) < 0.01
+
+
+def test_edges_are_as_good_as_the_middle():
+    clean, noisy = scene().image, scene(0.5).image
+    error = PatchPCADenoiser(24).fit_transform(noisy) - clean
+    frame = np.ones(error.shape, dtype=bool)
+    frame[12:-12, 12:-12] = False
+    assert rms(error[frame]) < 1.25 * rms(error[~frame])
+
+
+def test_choices_follow_spacing_and_noise():
+    spacing = LATTICE.a / LATTICE.pixel_size
+    few, many = (PatchPCADenoiser().fit(scene(noise, shape=(256, 256)).image) for noise in (1, 0.2))
+    for denoiser, noise in ((few, 1), (many, 0.2)):
+        assert denoiser.spacing_ == pytest.approx(spacing, abs=1)
+        assert denoiser.window_size_ == round(2.5 * denoiser.spacing_)
+        assert denoiser.noise_ == pytest.approx(noise, rel=0.05)
+    assert 4 <= few.n_components_ < many.n_components_ < 150
+
+
+@pytest.mark.parametrize("pixel_size", [0.1, 0.3])
+def test_spacing_scales_with_the_pixel(pixel_size):
+    lattice = Lattice.perovskite(3.905, pixel_size)
+    image = make_scene(lattice, (200, 200), noise=0.5, random_state=1).image
+    # The B column is as good a repetition of the A column as A itself is, nearly.
+    found = image_spacing(image) / lattice.nearest_distance
+    assert min(abs(found - 1), abs(found - np.sqrt(2))) < 0.08
+
+
+def test_spacing_of_what_does_not_repeat_is_a_guess(rng):
+    assert 2 <= image_spacing(rng.normal(size=(64, 64))) <= 32
+    assert image_spacing(np.zeros((64, 64))) == pytest.approx(0.08 * 64)
+
+
+def test_learnt_on_one_image_used_on_another():
+    frames = [scene(0.5, seed).image for seed in (1, 2)]
+    clean = scene(0.0, 2).image
+    other = PatchPCADenoiser(32).fit(frames[0]).transform(frames[1])
+    own = PatchPCADenoiser(32).fit_transform(frames[1])
+    assert rms(other - clean) < 1.25 * rms(own - clean)
+
+
+def test_one_component_more_never_fits_worse():
+    image = scene(0.3).image
+    errors = [rms(PatchPCADenoiser(16, n).fit_transform(image) - image) for n in (1, 4, 16)]
+    assert errors == sorted(errors, reverse=True)
+
+
+def test_blocks_cover_everything_once(rng):
+    image = rng.normal(size=(70, 45)) + 100
+    blocks = list(PatchPCADenoiser(block_size=32)._blocks(image.shape))
+    total = np.zeros(image.shape)
+    for block in blocks:
+        total[block.rows, block.cols] += block.weights
+    assert_allclose(total, 1)
+    denoised = PatchPCADenoiser(8, block_size=32).fit_transform(image)
+    assert abs(denoised.mean() - 100) < 0.2
+
+
+def test_in_blocks_one_grain_does_not_dream_in_another():
+    """Beside a crystal there is noise: of that the crystal's components make less in blocks."""
+    noisy, nothing = scene(0.3, shape=(128, 256)).image, np.zeros((128, 256), np.float32)
+    rng = np.random.default_rng(0)
+    nothing[:] = 0.3 * rng.normal(size=nothing.shape)
+    image = np.hstack([noisy[:, :128], nothing[:, :128]])
+    whole = PatchPCADenoiser(32).fit_transform(image)[:, 200:]
+    blocks = PatchPCADenoiser(32, block_size=64).fit_transform(image)[:, 200:]
+    assert rms(blocks) < 0.8 * rms(whole)
+
+
+def test_the_input_may_be_anything_that_is_an_image():
+    image = scene(0.3, shape=(64, 80)).image
+    expected = PatchPCADenoiser(12).fit_transform(image)
+    locked = image.copy()
+    locked.setflags(write=False)
+    for same in (locked, np.asfortranarray(image), np.repeat(image, 2, axis=1)[:, ::2]):
+        assert_array_equal(PatchPCADenoiser(12).fit_transform(same), expected)
+    threaded = PatchPCADenoiser(12, n_jobs=2).fit_transform(image)
+    assert_array_equal(threaded, expected)
+    counts = np.round(1000 * image).astype(np.int16)
+    double = PatchPCADenoiser(12).fit_transform(counts.astype(np.float64))
+    single = PatchPCADenoiser(12).fit_transform(counts)
+    assert (single.dtype, double.dtype) == (np.float32, np.float64)
+    assert_allclose(single, double, atol=0.5)
+
+
+def test_a_constant_image_stays_constant():
+    assert_allclose(PatchPCADenoiser().fit_transform(np.full((32, 32), 7.0)), 7.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"window_size": 1}, "window_size must be at least 2"),
+        ({"window_size": 65}, "exceeds the shorter side of an image, 64"),
+        ({"window_size": 4, "n_components": 17}, r"exceeds the number of pixels .* 16"),
+        ({"n_components": 0}, "n_components must be at least 1"),
+        ({"block_size": 3}, "block_size must be at least 4"),
+        ({"window_size": 20, "block_size": 32}, "needs blocks of at least 40"),
+    ],
+)
+def test_what_cannot_be_is_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        PatchPCADenoiser(**options).fit(np.eye(64))
+
+
+def test_blocks_belong_to_a_shape():
+    denoiser = PatchPCADenoiser(8, block_size=32).fit(np.eye(64))
+    with pytest.raises(ValueError, match=r"must have the shape .* \(64, 64\), got \(64, 66\)"):
+        denoiser.transform(np.eye(64, 66))
+    with pytest.raises(ValueError, match="needs images of one shape"):
+        denoiser.fit([np.eye(64), np.eye(66)])
