@@ -20,8 +20,10 @@ PUBLIC_MODULES = [
     "logstar.metrics",
     "logstar.model_selection",
     "logstar.neighbors",
+    "logstar.preprocessing",
     "logstar.rewards",
     "logstar.segmentation",
+    "logstar.workflows",
 ]
 
 

@@ -9,8 +9,10 @@ from . import (
     metrics as metrics,
     model_selection as model_selection,
     neighbors as neighbors,
+    preprocessing as preprocessing,
     rewards as rewards,
     segmentation as segmentation,
+    workflows as workflows,
 )
 from ._core import __version__ as __version__
 from .candidates import ScaleSpaceCandidates as ScaleSpaceCandidates
@@ -21,4 +23,8 @@ from .segmentation import (
     AmorphousGMMSegmenter as AmorphousGMMSegmenter,
     AtomPatches as AtomPatches,
     AtomTypeGMM as AtomTypeGMM,
+)
+from .workflows import (
+    DetectionPipeline as DetectionPipeline,
+    make_logstar_workflow as make_logstar_workflow,
 )

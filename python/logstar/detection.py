@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
@@ -28,6 +28,8 @@ __all__ = ["LoGStarDetector", "blob_log"]
 
 Images: TypeAlias = ArrayLike | Sequence[ArrayLike]
 Detections: TypeAlias = FloatArray | list[FloatArray]
+#: Which candidates of a table may be atoms, given the index of their image.
+CandidateTest: TypeAlias = Callable[[FloatArray, int], NDArray[np.bool_]]
 
 _POLARITIES = ("bright", "dark")
 
@@ -146,13 +148,16 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         self.sigmas_ = self._ladder()
         return self
 
-    def detect(self, X: Images) -> Detections:
+    def detect(self, X: Images, *, keep: CandidateTest | None = None) -> Detections:
         """Find atoms and how strongly they respond.
 
         Parameters
         ----------
         X : array-like of shape (n_rows, n_cols) or (n_images, n_rows, n_cols), or list of images
             One image or a stack.
+        keep : callable, default=None
+            Called with a table of candidates (row, column, sigma, response) and the index of the
+            image; tells by a mask which of them may be atoms. None lets all be.
 
         Returns
         -------
@@ -173,7 +178,7 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         check_is_fitted(self)
         images, is_stack = as_image_list(X)
         self._check_sizes(images)
-        found = [self._detect(image, index) for index, image in enumerate(images)]
+        found = [self._detect(image, index, keep) for index, image in enumerate(images)]
         return found if is_stack else found[0]
 
     def predict(self, X: Images) -> Detections:
@@ -218,6 +223,7 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         *,
         ranges: Mapping[str, Any],
         scorers: Mapping[str, Any],
+        keep: CandidateTest | None = None,
     ) -> list[tuple[dict[str, float], dict[str, float]]]:
         """Find the exact Pareto front over threshold and overlap, the other parameters as set.
 
@@ -235,6 +241,8 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
             Bounds for "threshold" and "overlap", as objects with attributes `low` and `high`.
         scorers : mapping of str to reward
             One `logstar.rewards.QualityCount` and one `logstar.rewards.ErrorRate`.
+        keep : callable, default=None
+            As in `detect`.
 
         Returns
         -------
@@ -258,7 +266,7 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         objectives = Objectives.of(scorers, images, references)
         sigmas = self._ladder()
         candidates = [
-            self._candidates(image, index, sigmas, ranges["threshold"].low)
+            self._candidates(image, index, sigmas, ranges["threshold"].low, keep)
             for index, image in enumerate(images)
         ]
         return exact_front(candidates, objectives, ranges)
@@ -290,7 +298,7 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
             raise ValueError("X must be one image, got a stack; find the candidates of each.")
         self._check_sizes(images)
         least = check_real(threshold, name="threshold")
-        return self._candidates(images[0], 0, self._ladder(), least)
+        return self._candidates(images[0], 0, self._ladder(), least, keep=None)
 
     def score(self, X: Images, y: Any = None) -> float:
         """F1 of the atoms found against reference positions, averaged over images.
@@ -329,9 +337,14 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         return ladder
 
     def _candidates(
-        self, image: Image, index: int, sigmas: FloatArray, threshold: float
+        self,
+        image: Image,
+        index: int,
+        sigmas: FloatArray,
+        threshold: float,
+        keep: CandidateTest | None,
     ) -> ScaleSpaceCandidates:
-        return ScaleSpaceCandidates.from_image(
+        found = ScaleSpaceCandidates.from_image(
             self._scaled(image, index),
             sigmas,
             threshold=threshold,
@@ -339,8 +352,12 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
             # Resolved here: `n_jobs` of -1 costs a look at the machine each time it is read.
             n_jobs=threads_of(self.n_jobs),
         )
+        if keep is None:
+            return found
+        table = found.table[keep(found.table, index)]
+        return ScaleSpaceCandidates(table, threshold=threshold, n_jobs=found.n_jobs)
 
-    def _detect(self, image: Image, index: int) -> FloatArray:
+    def _detect(self, image: Image, index: int, keep: CandidateTest | None) -> FloatArray:
         found = find_candidates(
             self._scaled(image, index),
             np.column_stack([self.sigmas_, self.sigmas_]),
@@ -350,11 +367,13 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         )
         sigmas = self.sigmas_[found.places[:, 2]]
         table = np.column_stack([found.places[:, :2], sigmas, found.responses])
-        kept = _core.prune_by_scale(table[:, [0, 1, 2, 2]], found.responses, float(self.overlap))
+        if keep is not None:
+            table = table[keep(table, index)]
+        kept = _core.prune_by_scale(table[:, [0, 1, 2, 2]], table[:, 3], float(self.overlap))
         if not kept.any():
             warnings.warn(
                 f"no atom found in image {index}: no response exceeds threshold="
-                f"{self.threshold!r}.",
+                f"{self.threshold!r}{'' if keep is None else ' and passes the test'}.",
                 NoAtomsWarning,
                 stacklevel=3,
             )
