@@ -73,7 +73,8 @@ formats:
   tif tiff npy, and png jpg bmp gif ... pictures:  always
 
 what is written into DIR:
-  positions.csv   row, col, sigma (pixels and units), response, and whether the atom is flagged
+  positions.csv   row, col, sigma (pixels and units), response, and whether the atom is flagged;
+                  with --denoise also support, its signal-to-noise ratio in the raw image
   pareto.csv      the front: QC and ER with the parameters, and which was chosen
   atoms.png       atoms over the image, flagged ones red; the front with the chosen point
   quality.png     zooms on what is to be doubted, worst first, then on the weakest atoms (where a
@@ -243,6 +244,13 @@ def _add_common(parser: Any, out: str) -> Any:
         metavar="N",
         help="ladders of sigmas to try, each with all thresholds and overlaps (default "
         "%(default)s, all there are)",
+    )
+    group.add_argument(
+        "--denoise",
+        choices=("none", "auto"),
+        default="none",
+        help="find atoms in the image denoised by principal components of windows, and test each "
+        "in the raw image: for noise that the eye hardly sees through (default none)",
     )
     group.add_argument(
         "--random-state",

@@ -26,7 +26,7 @@ def request_of(args: argparse.Namespace) -> dict[str, Any]:
 
     pixel_size = args.pixel_size
     names = ("lattice", "expected", "distance_sum", "polarity", "dataset", "average", "channel")
-    others = ("resample", "binning", "n_iter", "random_state", "formats", "zone")
+    others = ("resample", "binning", "n_iter", "random_state", "denoise", "formats", "zone")
     return {
         "version": __version__,
         "source": provenance(args.file)["source"],
@@ -132,6 +132,7 @@ def execute(
             image,
             expectation,
             polarity=polarity,
+            denoise=args.denoise,
             n_iter=args.n_iter,
             random_state=args.random_state,
             progress=progress,

@@ -16,7 +16,7 @@ from logstar.io import provenance, write_positions
 from logstar.metrics import DetectionMetrics
 
 from ._expectation import N_NEIGHBORS, Expectation
-from ._tuning import ER, QC, Tuned
+from ._tuning import ER, QC, Tuned, plain_params
 
 _POSITIONS, _FRONT, _PICTURE = "positions", "pareto.csv", "atoms.png"
 _ZOOMS = "quality.png"
@@ -79,6 +79,7 @@ class Run:
             write_positions(
                 folder / name,
                 self.tuned.detections,
+                columns=self.tuned.columns,
                 pixel_size=self.pixel_size,
                 unit=self.unit,
                 flagged=self.tuned.flagged,
@@ -99,7 +100,7 @@ class Run:
         return provenance(
             self.path,
             dataset=self.dataset,
-            parameters=self.tuned.search.best_params_,
+            parameters=self.tuned.params,
             rewards={QC: self.tuned.qc, ER: self.tuned.er},
         )
 
@@ -111,16 +112,15 @@ class Run:
             {*search.pareto_indices_.tolist(), search.best_index_},
             key=lambda i: [abs(values[i]) for values in objectives],
         )
-        parameters = list(search.best_params_)
+        parameters = list(self.tuned.params)
         with path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow([QC, ER, *parameters, "chosen"])
             for i in rows:
                 values = [abs(values[i]) for values in objectives]
-                values += [results["params"][i][name] for name in parameters]
-                writer.writerow(
-                    [*(f"{value:.9g}" for value in values), int(i == search.best_index_)]
-                )
+                values += plain_params(results["params"][i]).values()
+                texts = [v if isinstance(v, str) else f"{v:.9g}" for v in values]
+                writer.writerow([*texts, int(i == search.best_index_)])
 
     def _draw(self, path: Path) -> None:
         # A figure without pyplot needs no display and leaves no global state.
@@ -162,7 +162,7 @@ class Run:
     @property
     def _n_ladders(self) -> int:
         """How many were tried, each with all thresholds and overlaps."""
-        settings = self.tuned.search.cv_results_["params"]
+        settings = map(plain_params, self.tuned.search.cv_results_["params"])
         return len({(setting["min_sigma"], setting["max_sigma"]) for setting in settings})
 
     @property
@@ -193,7 +193,7 @@ class Run:
             "distance_sum": self.expectation.distance_sum,
             "qc": tuned.qc,
             "er": tuned.er,
-            "params": dict(tuned.search.best_params_),
+            "params": tuned.params,
             "n_ladders": self._n_ladders,
             "n_pareto": self._n_tradeoffs,
             "interrupted": bool(tuned.search.interrupted_),
@@ -256,7 +256,10 @@ class Run:
         lines.append(("stable", stable))
         if self.quality is not None:
             lines.append(("quality", str(self.quality)))
-        parameters = ", ".join(f"{name} {value:.3g}" for name, value in search.best_params_.items())
+        parameters = ", ".join(
+            f"{name} {value if isinstance(value, str) else format(value, '.3g')}"
+            for name, value in tuned.params.items()
+        )
         interrupted = ", INTERRUPTED before its end" if search.interrupted_ else ""
         steps = ", ".join(f"{step} {value:.2f} s" for step, value in self.seconds.items())
         lines += [

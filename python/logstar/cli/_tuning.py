@@ -20,6 +20,7 @@ from logstar.detection import LoGStarDetector
 from logstar.exceptions import NoAtomsWarning
 from logstar.model_selection import MOBOSearchCV
 from logstar.rewards import ErrorRate, QualityCount, flag_errors
+from logstar.workflows import DetectionPipeline, make_logstar_workflow
 
 from ._expectation import N_NEIGHBORS, Expectation
 
@@ -35,6 +36,9 @@ _N_ENDS = 3
 MOST_LADDERS = _N_ENDS**2
 #: What follows exactly from the candidates of a ladder.
 _SWEPT = ("threshold", "overlap")
+#: What precedes the detector's parameters in a workflow.
+_STEP = "detect__"
+_COLUMNS = ("row", "col", "sigma", "response", "support")
 _THRESHOLDS = (0.005, 0.4)
 #: Settings are as good as the best if they are no further from the ideal than this beyond it, the
 #: uncertainty of the count being granted, and as stable if the logarithm of their range of
@@ -54,8 +58,8 @@ class Tuned:
 
     Attributes
     ----------
-    detections : ndarray of shape (n_atoms, 4)
-        Row, column, sigma in pixels, and response.
+    detections : ndarray of shape (n_atoms, 4) or (n_atoms, 5)
+        Row, column, sigma in pixels, and response; of a denoised image also support.
     flagged : ndarray of shape (n_atoms,), bool
         Atoms whose distance sum is below DS.
     qc, er : float
@@ -78,9 +82,27 @@ class Tuned:
     plateau: Plateau
 
     @property
+    def columns(self) -> tuple[str, ...]:
+        """What the columns of `detections` are."""
+        return _COLUMNS[: self.detections.shape[1]]
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The chosen parameters, as `plain_params` gives them."""
+        return plain_params(self.search.best_params_)
+
+    @property
     def is_stable(self) -> bool:
         """Whether the number of atoms does not hang on the threshold."""
         return self.plateau.width >= _LEAST_STABLE
+
+
+def plain_params(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters of a search under the detector's own names; estimators as text."""
+    return {
+        name.removeprefix(_STEP): repr(value) if hasattr(value, "get_params") else value
+        for name, value in params.items()
+    }
 
 
 class StableChoice:
@@ -88,7 +110,7 @@ class StableChoice:
 
     Parameters
     ----------
-    detector : LoGStarDetector
+    detector : LoGStarDetector or DetectionPipeline
         Whose parameters the settings are.
     image : ndarray of shape (n_rows, n_cols)
         The micrograph.
@@ -97,13 +119,17 @@ class StableChoice:
     """
 
     def __init__(
-        self, detector: LoGStarDetector, image: NDArray[Any], expectation: Expectation
+        self,
+        detector: LoGStarDetector | DetectionPipeline,
+        image: NDArray[Any],
+        expectation: Expectation,
     ) -> None:
         self.detector = detector
         self.image = image
         self.expectation = expectation
+        self._prefix = _STEP if isinstance(detector, DetectionPipeline) else ""
         # Of ladders that were asked about: the chosen one is asked about again.
-        self._candidates: dict[tuple[float, float], ScaleSpaceCandidates] = {}
+        self._candidates: dict[str, ScaleSpaceCandidates] = {}
 
     def __call__(self, results: dict[str, Any]) -> int:
         """Choose a row of `cv_results_`.
@@ -120,38 +146,42 @@ class StableChoice:
         plateaus = self.plateaus([results["params"][row] for row in good])
         widths = np.log([plateau.width for plateau in plateaus])
         stable = np.flatnonzero(widths >= _AS_STABLE * widths.max())
-        thresholds = np.array([results["params"][row]["threshold"] for row in good])
+        thresholds = np.array([results["params"][row][self._prefix + "threshold"] for row in good])
         # A setting amid its plateau, not at its end.
         off = np.abs(np.log(thresholds / [p.threshold for p in plateaus])).round(1)
         best = max(stable, key=lambda i: (plateaus[i].qc, -off[i], -distance[good[i]]))
         return int(good[best])
 
-    def plateaus(self, settings: Sequence[Mapping[str, float]]) -> list[Plateau]:
+    def plateaus(self, settings: Sequence[Mapping[str, Any]]) -> list[Plateau]:
         """Find the range of thresholds over which each setting's count is the same."""
-        by_ladder: dict[tuple[float, float], list[int]] = {}
-        for index, setting in enumerate(settings):
-            ladder = setting["min_sigma"], setting["max_sigma"]
-            by_ladder.setdefault(ladder, []).append(index)
+        threshold, overlap = (self._prefix + name for name in _SWEPT)
+        by_ladder: dict[str, list[int]] = {}
+        others = [
+            {name: value for name, value in setting.items() if name not in {threshold, overlap}}
+            for setting in settings
+        ]
+        for index, other in enumerate(others):
+            by_ladder.setdefault(repr(other), []).append(index)
         found: dict[int, Plateau] = {}
-        for (low, high), indices in by_ladder.items():
+        for ladder, indices in by_ladder.items():
             curves = CountCurves(
-                self._candidates_of(low, high),
-                sorted({settings[i]["overlap"] for i in indices}),
+                self._candidates_of(ladder, others[indices[0]]),
+                sorted({settings[i][overlap] for i in indices}),
                 _THRESHOLDS,
                 n_expected=self.expectation.n_expected,
                 distance_sum=self.expectation.distance_sum,
                 n_neighbors=N_NEIGHBORS,
             )
             for i in indices:
-                found[i] = curves.around(settings[i]["threshold"], settings[i]["overlap"])
+                found[i] = curves.around(settings[i][threshold], settings[i][overlap])
         return [found[i] for i in range(len(settings))]
 
-    def _candidates_of(self, low: float, high: float) -> ScaleSpaceCandidates:
-        if (low, high) not in self._candidates:
-            detector = clone(self.detector).set_params(min_sigma=low, max_sigma=high)
+    def _candidates_of(self, ladder: str, params: Mapping[str, Any]) -> ScaleSpaceCandidates:
+        if ladder not in self._candidates:
+            detector = clone(self.detector).set_params(**params)
             found = detector.find_candidates(self.image, _THRESHOLDS[0])
-            self._candidates[low, high] = found
-        return self._candidates[low, high]
+            self._candidates[ladder] = found
+        return self._candidates[ladder]
 
 
 def search_space(sigma_range: tuple[float, float]) -> dict[str, Any]:
@@ -177,6 +207,7 @@ def tune_and_detect(
     expectation: Expectation,
     *,
     polarity: Literal["bright", "dark"] = "bright",
+    denoise: Literal["none", "auto"] = "none",
     n_iter: int,
     random_state: int,
     progress: Callable[[Any], None] | None = None,
@@ -191,6 +222,8 @@ def tune_and_detect(
         What QC and ER compare with.
     polarity : {"bright", "dark"}, default="bright"
         Whether atoms are brighter than their surroundings.
+    denoise : {"none", "auto"}, default="none"
+        Whether to search a whole workflow: see `make_logstar_workflow`.
     n_iter : int
         Ladders of sigmas to try, each with the exact front over threshold and overlap.
     random_state : int
@@ -214,32 +247,22 @@ def tune_and_detect(
     pixels = as_image(image)
     if pixels.min() == pixels.max():
         raise ValueError(f"the image is constant: every pixel is {pixels.flat[0]:g}.")
-    space = search_space(expectation.sigma_range)
-    detector = LoGStarDetector(
-        min_sigma=expectation.sigma_range[0],
-        max_sigma=expectation.sigma_range[1],
-        exclude_border=_EXCLUDED_BORDER,
-        polarity=polarity,
-        # Counting the cores reads files, which on a small image took a tenth of the time.
-        n_jobs=threads_of(-1),
-    )
-    # Too small an image is found out now, and not by every evaluation.
-    detector.fit(pixels)
     count = QualityCount(expectation.n_expected, expectation.uncertainty)
-    choice = StableChoice(detector, pixels, expectation)
     errors = ErrorRate(expectation.distance_sum, expectation.n_expected, N_NEIGHBORS)
-    search = MOBOSearchCV(
-        detector,
-        space,
+    make = _detector_search if denoise == "none" else _workflow_search
+    search = make(expectation, pixels.shape, polarity)
+    search.set_params(
         scoring={QC: count, ER: errors},
         n_iter=n_iter,
         n_initial_points=min(MOST_LADDERS, n_iter),
-        # A count that is known exactly is met exactly.
-        refit=choice if expectation.uncertainty > 0 else "euclidean",
-        sweep=_SWEPT,
         random_state=random_state,
         callback=progress,
     )
+    # Too small an image is found out now, and not by every evaluation.
+    search.estimator.fit(pixels)
+    choice = StableChoice(search.estimator, pixels, expectation)
+    # A count that is known exactly is met exactly.
+    search.set_params(refit=choice if expectation.uncertainty > 0 else "euclidean")
     start = time.perf_counter()
     with warnings.catch_warnings():
         # `interrupted_` says so as well, and the summary tells.
@@ -264,4 +287,34 @@ def tune_and_detect(
         tuned - start,
         found - tuned,
         choice.plateaus([search.best_params_])[0],
+    )
+
+
+def _detector_search(
+    expectation: Expectation, _shape: tuple[int, ...], polarity: Literal["bright", "dark"]
+) -> MOBOSearchCV:
+    low, high = expectation.sigma_range
+    detector = LoGStarDetector(
+        min_sigma=low,
+        max_sigma=high,
+        exclude_border=_EXCLUDED_BORDER,
+        polarity=polarity,
+        # Counting the cores reads files, which on a small image took a tenth of the time.
+        n_jobs=threads_of(-1),
+    )
+    return MOBOSearchCV(detector, search_space(expectation.sigma_range), scoring=None, sweep=_SWEPT)
+
+
+def _workflow_search(
+    expectation: Expectation, shape: tuple[int, ...], polarity: Literal["bright", "dark"]
+) -> MOBOSearchCV:
+    n_rows, n_cols = shape
+    return make_logstar_workflow(
+        None,
+        (n_rows, n_cols),
+        n_expected=expectation.n_expected,
+        distance_sum=expectation.distance_sum,
+        sigma_range=expectation.sigma_range,
+        polarity=polarity,
+        n_jobs=threads_of(-1),
     )
