@@ -40,12 +40,17 @@ pub(crate) fn instruction_set(name: Option<&str>) -> PyResult<InstructionSet> {
     })
 }
 
-pub(crate) fn image<T: Pixel + Element>(array: &PyReadonlyArray2<'_, T>) -> PyResult<Image<T>> {
+/// The pixels themselves where they lie row after row, else a copy.
+pub(crate) fn image<'a, T: Pixel + Element>(
+    array: &'a PyReadonlyArray2<'_, T>,
+) -> PyResult<Image<'a, T>> {
     let view = array.as_array();
     let (rows, cols) = view.dim();
-    // An iterator over strided memory takes several times as long as a plain copy.
-    let pixels = view.as_slice().map_or_else(|| view.iter().copied().collect(), <[T]>::to_vec);
-    Image::new(rows, cols, pixels).map_err(to_value_error)
+    match view.to_slice() {
+        Some(pixels) => Image::borrowed(rows, cols, pixels),
+        None => Image::new(rows, cols, view.iter().copied().collect()),
+    }
+    .map_err(to_value_error)
 }
 
 pub(crate) fn ladder(scales: &[ScaleKernels<'_>]) -> PyResult<Vec<Scale>> {

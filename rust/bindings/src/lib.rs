@@ -2,12 +2,14 @@
 //!
 //! | Python | Rust |
 //! |---|---|
-//! | 2-D array of float32 or float64, any strides | [`Image`], copied while attached |
+//! | 2-D array of float32 or float64, row after row | [`Image`], borrowed |
+//! | the same with other strides | [`Image`], copied while attached |
 //! | `(n, 4)` array: row, column, sigma of rows, sigma of columns | `Vec<Blob>`, copied while attached |
 //! | `(n, 2)` array of float64 | `Vec<[f64; 2]>`, copied while attached |
 //!
-//! Every computation runs detached from the interpreter, on data that Python cannot reach. Errors
-//! of the core become `ValueError`.
+//! Every computation runs detached from the interpreter. An image that another thread writes to
+//! meanwhile gives a wrong result, as with NumPy's own functions; tables are out of its reach.
+//! Errors of the core become `ValueError`.
 
 #![allow(clippy::needless_pass_by_value, reason = "PyO3 hands arguments over by value")]
 

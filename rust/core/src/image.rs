@@ -1,11 +1,13 @@
 //! An image and the arithmetic of its pixels.
 
+use std::borrow::Cow;
+
 use crate::{Error, Result};
 
 /// A pixel type: the precision in which filtered values are stored.
 ///
 /// Sums run in `f64` whatever the pixel is; each finished pass is rounded to the pixel.
-pub trait Pixel: Copy + PartialOrd + Default + Send + Sync + std::fmt::Debug {
+pub trait Pixel: Copy + PartialOrd + Default + Send + Sync + std::fmt::Debug + 'static {
     /// Largest relative error of rounding to this type.
     const ROUNDOFF: f64;
     /// The value as a double, exactly.
@@ -36,20 +38,32 @@ impl Pixel for f32 {
     }
 }
 
-/// An owned image, row after row.
+/// An image, row after row; its pixels are its own or borrowed.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Image<T> {
+pub struct Image<'a, T: Pixel> {
     rows: usize,
     cols: usize,
-    pixels: Vec<T>,
+    pixels: Cow<'a, [T]>,
 }
 
-impl<T: Pixel> Image<T> {
+impl<'a, T: Pixel> Image<'a, T> {
     /// Takes the pixels of an image, row after row.
     ///
     /// # Errors
     /// [`Error::ImageShape`] if they do not fill the shape or the shape is empty.
     pub fn new(rows: usize, cols: usize, pixels: Vec<T>) -> Result<Self> {
+        Self::of(rows, cols, Cow::Owned(pixels))
+    }
+
+    /// As [`Self::new`], of pixels that stay where they are.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn borrowed(rows: usize, cols: usize, pixels: &'a [T]) -> Result<Self> {
+        Self::of(rows, cols, Cow::Borrowed(pixels))
+    }
+
+    fn of(rows: usize, cols: usize, pixels: Cow<'a, [T]>) -> Result<Self> {
         let len = pixels.len();
         if len == 0 || rows.checked_mul(cols) != Some(len) {
             return Err(Error::ImageShape { rows, cols, len });
@@ -59,8 +73,9 @@ impl<T: Pixel> Image<T> {
 
     /// An image of the same shape, all pixels zero.
     #[must_use]
-    pub fn zeros_like(&self) -> Self {
-        Self { rows: self.rows, cols: self.cols, pixels: vec![T::default(); self.pixels.len()] }
+    pub fn zeros_like(&self) -> Image<'static, T> {
+        let pixels = vec![T::default(); self.pixels.len()].into();
+        Image { rows: self.rows, cols: self.cols, pixels }
     }
 
     /// Number of rows.
@@ -81,9 +96,9 @@ impl<T: Pixel> Image<T> {
         &self.pixels[row * self.cols..(row + 1) * self.cols]
     }
 
-    /// One row, to write.
+    /// One row, to write; borrowed pixels are copied first.
     pub fn row_mut(&mut self, row: usize) -> &mut [T] {
-        &mut self.pixels[row * self.cols..(row + 1) * self.cols]
+        &mut self.pixels.to_mut()[row * self.cols..(row + 1) * self.cols]
     }
 
     /// All pixels, row after row.
@@ -91,12 +106,38 @@ impl<T: Pixel> Image<T> {
     pub fn pixels(&self) -> &[T] {
         &self.pixels
     }
+
+    /// The least and the largest pixel; pixels are taken to be finite.
+    #[must_use]
+    pub fn range(&self) -> (T, T) {
+        // Several pairs side by side: one alone waits for itself at every pixel.
+        const LANES: usize = 16;
+        let (mut low, mut high) = ([self.pixels[0]; LANES], [self.pixels[0]; LANES]);
+        let smaller = |a: T, b: T| if a < b { a } else { b };
+        let larger = |a: T, b: T| if a > b { a } else { b };
+        let (chunks, rest) = self.pixels.as_chunks::<LANES>();
+        for chunk in chunks {
+            for lane in 0..LANES {
+                low[lane] = smaller(chunk[lane], low[lane]);
+                high[lane] = larger(chunk[lane], high[lane]);
+            }
+        }
+        let low =
+            low.into_iter().chain(rest.iter().copied()).fold(self.pixels[0], |a, b| smaller(b, a));
+        let high =
+            high.into_iter().chain(rest.iter().copied()).fold(self.pixels[0], |a, b| larger(b, a));
+        (low, high)
+    }
 }
 
 /// Index of the pixel that half-sample symmetric reflection (`d c b a | a b c d | d c b a`) puts
 /// at `index`, for any distance outside `0..len`.
 #[must_use]
 pub fn reflect(index: isize, len: usize) -> usize {
+    // Most are inside, and a division takes longer than what a pixel is wanted for.
+    if (0..len as isize).contains(&index) {
+        return index as usize;
+    }
     let period = 2 * len as isize;
     let folded = index.rem_euclid(period) as usize;
     if folded < len { folded } else { 2 * len - 1 - folded }

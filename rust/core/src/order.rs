@@ -11,9 +11,7 @@ const BINS: usize = 4096;
 #[must_use]
 pub fn order_statistics<T: Pixel>(image: &Image<T>, ranks: &[usize]) -> Vec<T> {
     let pixels = image.pixels();
-    let (low, high) = pixels.iter().fold((pixels[0], pixels[0]), |(low, high), &x| {
-        (if x < low { x } else { low }, if x > high { x } else { high })
-    });
+    let (low, high) = image.range();
     // Halved, so that no range of finite numbers overflows.
     let range = high.to_f64() / 2.0 - low.to_f64() / 2.0;
     if range <= 0.0 {

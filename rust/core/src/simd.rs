@@ -123,14 +123,26 @@ pub(crate) trait Lanes: Copy {
     unsafe fn mul(self, other: Self) -> Self;
     /// The vector plus `a` times `b`, rounded once or twice.
     unsafe fn add_product(self, a: Self, b: Self) -> Self;
+    /// Lane by lane the smaller of both; no lane may be NaN.
+    unsafe fn min(self, other: Self) -> Self;
+    /// Lane by lane the larger of both; no lane may be NaN.
+    unsafe fn max(self, other: Self) -> Self;
     /// Bit i is set where lane i is above `other`'s.
     unsafe fn above(self, other: Self) -> u32;
+    /// Asks for memory to be brought near, which need not be the caller's.
+    unsafe fn prefetch(at: *const u8);
     /// Writes COUNT rows of COUNT floats, `from_stride` apart, as columns `to_stride` apart.
     unsafe fn transpose(from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize);
 }
 
 /// Lanes of the widest vector.
 pub(crate) const MAX_LANES: usize = 16;
+
+/// Bytes of a cache line.
+pub(crate) const LINE: usize = 64;
+
+/// The most neighbouring results that a kernel is asked to compute at a time.
+pub(crate) const MOST_OUTPUTS: usize = 4;
 
 /// A vector without instructions of its own: the compiler uses the baseline's.
 impl Lanes for [f32; 4] {
@@ -167,6 +179,16 @@ impl Lanes for [f32; 4] {
             std::array::from_fn(|i| self[i] + a[i] * b[i])
         }
     }
+    #[inline(always)]
+    unsafe fn min(self, other: Self) -> Self {
+        std::array::from_fn(|i| if self[i] < other[i] { self[i] } else { other[i] })
+    }
+    #[inline(always)]
+    unsafe fn max(self, other: Self) -> Self {
+        std::array::from_fn(|i| if self[i] > other[i] { self[i] } else { other[i] })
+    }
+    #[inline(always)]
+    unsafe fn prefetch(_at: *const u8) {}
     #[inline(always)]
     unsafe fn above(self, other: Self) -> u32 {
         (0..4).fold(0, |mask, i| mask | u32::from(self[i] > other[i]) << i)
@@ -229,6 +251,18 @@ mod x86 {
             Self(unsafe { _mm256_fmadd_ps(a.0, b.0, self.0) })
         }
         #[inline(always)]
+        unsafe fn min(self, other: Self) -> Self {
+            Self(unsafe { _mm256_min_ps(self.0, other.0) })
+        }
+        #[inline(always)]
+        unsafe fn max(self, other: Self) -> Self {
+            Self(unsafe { _mm256_max_ps(self.0, other.0) })
+        }
+        #[inline(always)]
+        unsafe fn prefetch(at: *const u8) {
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
+        }
+        #[inline(always)]
         unsafe fn above(self, other: Self) -> u32 {
             unsafe { _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(self.0, other.0)) as u32 }
         }
@@ -285,6 +319,18 @@ mod x86 {
         #[inline(always)]
         unsafe fn add_product(self, a: Self, b: Self) -> Self {
             Self(unsafe { _mm512_fmadd_ps(a.0, b.0, self.0) })
+        }
+        #[inline(always)]
+        unsafe fn min(self, other: Self) -> Self {
+            Self(unsafe { _mm512_min_ps(self.0, other.0) })
+        }
+        #[inline(always)]
+        unsafe fn max(self, other: Self) -> Self {
+            Self(unsafe { _mm512_max_ps(self.0, other.0) })
+        }
+        #[inline(always)]
+        unsafe fn prefetch(at: *const u8) {
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
         }
         #[inline(always)]
         unsafe fn above(self, other: Self) -> u32 {

@@ -161,7 +161,7 @@ impl Plan {
 }
 
 /// Windows that one thread cuts at a time.
-struct Task<'t, 'i, T> {
+struct Task<'t, 'i, T: Pixel> {
     cutter: &'t mut Cutter<'i, T>,
     starts: &'t [[f64; 2]],
     out: &'t mut [f32],
@@ -183,8 +183,8 @@ impl<T: Sample> Kernel for Task<'_, '_, T> {
 }
 
 /// Cuts windows one after the other, in buffers of its own.
-struct Cutter<'a, T> {
-    image: &'a Image<T>,
+struct Cutter<'a, T: Pixel> {
+    image: &'a Image<'a, T>,
     windows: Windows,
     /// Pixels that one row of a window needs, where they are not one slice of the image.
     line: Vec<T>,
@@ -194,7 +194,7 @@ struct Cutter<'a, T> {
 }
 
 impl<'a, T: Sample> Cutter<'a, T> {
-    fn new(image: &'a Image<T>, windows: Windows) -> Self {
+    fn new(image: &'a Image<'a, T>, windows: Windows) -> Self {
         let size = windows.size;
         let reach = if windows.subpixel { size + TAPS - 1 } else { size };
         Self {
@@ -244,7 +244,12 @@ impl<'a, T: Sample> Cutter<'a, T> {
 
 /// As many pixels of a row as `buffer` holds, from a column on; reflected beyond the image.
 #[inline(always)]
-fn line<'a, T: Pixel>(image: &'a Image<T>, row: isize, col: isize, buffer: &'a mut [T]) -> &'a [T] {
+fn line<'a, T: Pixel>(
+    image: &'a Image<'a, T>,
+    row: isize,
+    col: isize,
+    buffer: &'a mut [T],
+) -> &'a [T] {
     // Reflection divides, which takes as long as copying the row.
     let pixels = image.row(match usize::try_from(row) {
         Ok(row) if row < image.rows() => row,

@@ -12,7 +12,8 @@ const CHUNK: usize = 8;
 /// Working memory, kept from voxel to voxel.
 #[derive(Default)]
 pub(super) struct Scratch {
-    rows: Vec<(usize, usize)>,
+    /// Where rows at every distance begin, to both sides.
+    starts: Vec<(usize, usize)>,
     columns: Vec<usize>,
     curved: Vec<f64>,
     smooth: Vec<f64>,
@@ -31,49 +32,58 @@ pub(super) fn response<T: Pixel>(
     let vertical = scale.vertical.radius();
     let horizontal = scale.horizontal.radius();
     let width = 2 * horizontal + 1;
-    scratch.rows.clear();
-    scratch.rows.extend((0..vertical).map(|index| {
-        let distance = (vertical - index) as isize;
-        let start = |row: isize| reflect(row, rows) * cols;
-        (start(row as isize - distance), start(row as isize + distance))
-    }));
-    scratch.curved.resize(width.next_multiple_of(CHUNK), 0.0);
-    scratch.smooth.resize(width.next_multiple_of(CHUNK), 0.0);
+    let chunked = width.next_multiple_of(CHUNK);
+    let Scratch { starts, columns, curved, smooth } = scratch;
+    curved.resize(chunked, 0.0);
+    smooth.resize(chunked, 0.0);
 
-    let inside = col >= horizontal && col - horizontal + width.next_multiple_of(CHUNK) <= cols;
+    let inside = (vertical..rows.saturating_sub(vertical)).contains(&row)
+        && col >= horizontal
+        && col - horizontal + chunked <= cols;
     if inside {
-        vertical_sums(image.pixels(), scale, row * cols, col - horizontal, scratch);
+        let center = row * cols + col - horizontal;
+        let pair = |distance: usize| (center - distance * cols, center + distance * cols);
+        vertical_sums(image.pixels(), scale, center, pair, curved, smooth);
     } else {
+        let reflected = |row: isize| reflect(row, rows) * cols;
+        starts.clear();
+        starts.extend((0..=vertical as isize).map(|distance| {
+            (reflected(row as isize - distance), reflected(row as isize + distance))
+        }));
         let first = col as isize - horizontal as isize;
-        scratch.columns.clear();
-        scratch.columns.extend((0..width).map(|i| reflect(first + i as isize, cols)));
-        gathered_sums(image.pixels(), scale, row * cols, scratch);
+        columns.clear();
+        columns.extend((0..width).map(|i| reflect(first + i as isize, cols)));
+        gathered_sums(image.pixels(), scale, starts, columns, curved, smooth);
     }
-    horizontal_sum::<T>(scale, &scratch.curved, &scratch.smooth)
+    horizontal_sum::<T>(scale, curved, smooth)
 }
 
+/// Both vertical sums of whole chunks of columns; `center` is the first pixel of the middle row,
+/// and `pair` gives those of the rows at a distance.
 #[inline(always)]
 fn vertical_sums<T: Pixel>(
     pixels: &[T],
     scale: &Scale,
     center: usize,
-    first: usize,
-    scratch: &mut Scratch,
+    pair: impl Fn(usize) -> (usize, usize),
+    curved: &mut [f64],
+    smooth: &mut [f64],
 ) {
-    let Scratch { rows, curved, smooth, .. } = scratch;
     let (second, gaussian) = (scale.vertical.second(), scale.vertical.smooth());
-    let outputs = curved.chunks_exact_mut(CHUNK).zip(smooth.chunks_exact_mut(CHUNK));
+    let radius = scale.vertical.radius();
+    let outputs =
+        curved.as_chunks_mut::<CHUNK>().0.iter_mut().zip(smooth.as_chunks_mut::<CHUNK>().0);
     for (index, (curved, smooth)) in outputs.enumerate() {
-        let at = first + index * CHUNK;
         let load = |start: usize| -> [f64; CHUNK] {
-            let from = &pixels[start + at..start + at + CHUNK];
+            let from = &pixels[start + index * CHUNK..][..CHUNK];
             std::array::from_fn(|lane| from[lane].to_f64())
         };
         let x = load(center);
         let mut curved_sums = x.map(|x| x * second.center());
         let mut smooth_sums = x.map(|x| x * gaussian.center());
         let weights = second.pairs().iter().zip(gaussian.pairs());
-        for (&(above, below), (&w_second, &w_smooth)) in rows.iter().zip(weights) {
+        for (step, (&w_second, &w_smooth)) in weights.enumerate() {
+            let (above, below) = pair(radius - step);
             let (a, b) = (load(above), load(below));
             for lane in 0..CHUNK {
                 let pair = a[lane] + b[lane];
@@ -88,15 +98,25 @@ fn vertical_sums<T: Pixel>(
     }
 }
 
-/// As [`vertical_sums`], near the edge, where columns are reflected.
-fn gathered_sums<T: Pixel>(pixels: &[T], scale: &Scale, center: usize, scratch: &mut Scratch) {
+/// As [`vertical_sums`], near the edge, of columns and of rows at every distance, from 0, that
+/// are reflected.
+fn gathered_sums<T: Pixel>(
+    pixels: &[T],
+    scale: &Scale,
+    starts: &[(usize, usize)],
+    columns: &[usize],
+    curved: &mut [f64],
+    smooth: &mut [f64],
+) {
     let (second, gaussian) = (scale.vertical.second(), scale.vertical.smooth());
-    let outputs = scratch.curved.iter_mut().zip(&mut scratch.smooth);
-    for (&col, (curved, smooth)) in scratch.columns.iter().zip(outputs) {
-        let x = pixels[center + col].to_f64();
+    let radius = scale.vertical.radius();
+    for ((&col, curved), smooth) in columns.iter().zip(curved).zip(smooth) {
+        let x = pixels[starts[0].0 + col].to_f64();
         let (mut curved_sum, mut smooth_sum) = (x * second.center(), x * gaussian.center());
         let weights = second.pairs().iter().zip(gaussian.pairs());
-        for (&(above, below), (&w_second, &w_smooth)) in scratch.rows.iter().zip(weights) {
+        for (&(above, below), (&w_second, &w_smooth)) in
+            starts[1..=radius].iter().rev().zip(weights)
+        {
             let pair = pixels[above + col].to_f64() + pixels[below + col].to_f64();
             curved_sum += pair * w_second;
             smooth_sum += pair * w_smooth;

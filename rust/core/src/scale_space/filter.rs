@@ -8,7 +8,7 @@ use super::kernel::{HalfKernel, Scale};
 use crate::image::{Image, Pixel, reflect};
 
 /// Minus the Laplacian of Gaussian times the scale's weight: bright blobs are positive maxima.
-pub(super) fn response<T: Pixel>(image: &Image<T>, scale: &Scale) -> Image<T> {
+pub(super) fn response<T: Pixel>(image: &Image<T>, scale: &Scale) -> Image<'static, T> {
     let mut curved_vertically = image.zeros_like();
     let mut curved_horizontally = image.zeros_like();
     let mut between = image.zeros_like();
@@ -108,7 +108,7 @@ mod tests {
         out
     }
 
-    fn image_and_sigma() -> impl Strategy<Value = (Image<f64>, f64)> {
+    fn image_and_sigma() -> impl Strategy<Value = (Image<'static, f64>, f64)> {
         (1_usize..12, 1_usize..12, 0.3_f64..3.0).prop_flat_map(|(rows, cols, sigma)| {
             proptest::collection::vec(-1.0_f64..1.0, rows * cols)
                 .prop_map(move |pixels| (Image::new(rows, cols, pixels).unwrap(), sigma))

@@ -59,6 +59,18 @@ impl HalfKernel {
     pub fn pairs(&self) -> &[f64] {
         &self.weights[..self.weights.len() - 1]
     }
+
+    /// The sum of the whole kernel.
+    #[must_use]
+    pub fn sum(&self) -> f64 {
+        2.0 * self.pairs().iter().sum::<f64>() + self.center()
+    }
+
+    /// The sum of the whole kernel's absolute weights.
+    #[must_use]
+    pub fn absolute_sum(&self) -> f64 {
+        2.0 * self.pairs().iter().map(|w| w.abs()).sum::<f64>() + self.center().abs()
+    }
 }
 
 /// A Gaussian and its second derivative along one axis, of the same reach.

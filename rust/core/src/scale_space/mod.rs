@@ -180,7 +180,7 @@ mod tests {
     }
 
     /// A lattice with noise: a linear congruential generator's, summed to something bell-shaped.
-    fn lattice(rows: usize, cols: usize, noise: f64) -> Image<f64> {
+    fn lattice(rows: usize, cols: usize, noise: f64) -> Image<'static, f64> {
         let mut state = 1_u64;
         let mut random = move || {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
@@ -218,6 +218,27 @@ mod tests {
                     let found = search::find_candidates(&single, &ladder, query, resources);
                     assert_eq!(found.as_ref(), Some(&plain_single));
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn faint_atoms_beside_a_bright_pixel_are_found() {
+        // The pixel makes all else hardly differ, on the scale of the image's range.
+        let faint = lattice(250, 300, 0.01);
+        let ladder: Vec<Scale> =
+            (3..8).map(|sigma| Scale::isotropic(f64::from(sigma)).unwrap()).collect();
+        for contrast in [1e-2, 1e-4, 1e-6] {
+            let mut pixels: Vec<f64> = faint.pixels().iter().map(|x| x * contrast).collect();
+            pixels[100 * 300 + 120] = 1.0;
+            let image = Image::new(250, 300, pixels).unwrap();
+            let query = above(0.05 * contrast);
+            let plain = plain::find_candidates(&image, &ladder, query, alone()).unwrap();
+            assert!(plain.len() > 20);
+            for instruction_set in InstructionSet::available() {
+                let resources = with(NonZeroUsize::MIN, instruction_set);
+                let found = find_candidates(&image, &ladder, query, resources).unwrap();
+                assert_eq!(found, plain);
             }
         }
     }

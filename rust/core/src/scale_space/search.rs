@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 
-use super::screen::{Block, Buffers, Normalization, ScreenScale, Suspects, Tile, Voxel};
+use super::screen::{Block, Lease, Normalization, Reach, ScreenScale, Suspects, Tile, Voxel};
 use super::{Query, Resources, Scale, exact};
 use crate::blob::{Candidate, strongest_first};
 use crate::image::{Image, Pixel};
@@ -13,9 +13,6 @@ use crate::simd::{Kernel, Lanes, MAX_LANES};
 /// Columns of a tile, and rows it should not exceed: its buffers then fit the second-level cache.
 const TILE_COLS: usize = 270;
 const TILE_ROWS: usize = 110;
-
-/// Rivals per voxel beyond which filtering everything exactly is no more work.
-const MAX_RIVALS: f64 = 0.05;
 
 /// Finds the candidates as [`super::find_candidates`] defines them, or none if plateaus make it
 /// the plain way's work, or if interrupted; the ladder is not empty.
@@ -34,17 +31,14 @@ pub(super) fn find_candidates<T: Pixel>(
     }
     let scales: Vec<ScreenScale> =
         ladder.iter().map(|scale| ScreenScale::new(scale, normalization)).collect();
-    let reach = |radius: fn(&Scale) -> usize| ladder.iter().map(radius).max().unwrap_or(0);
-    let vertical = reach(|scale| scale.vertical.radius());
-    let horizontal = reach(|scale| scale.horizontal.radius());
-    let blocks = tiles(image.rows(), image.cols(), horizontal, threads);
+    let reach = Reach::of(&scales);
+    let blocks = tiles(image.rows(), image.cols(), reach.horizontal, threads);
     let (rows, cols) = (blocks[0].rows, blocks[0].cols);
     let found = parallel::map_with(
         &blocks,
         threads,
-        || (Buffers::new(rows, cols, vertical, horizontal), exact::Scratch::default()),
+        || (Lease::new(rows, cols, reach), exact::Scratch::default()),
         |(buffers, scratch), &block| {
-            let voxels = block.rows * block.cols * ladder.len();
             let suspects = instruction_set.run(Tile {
                 image,
                 normalization,
@@ -52,11 +46,10 @@ pub(super) fn find_candidates<T: Pixel>(
                 threshold: threshold * normalization.factor,
                 border: query.border,
                 block,
-                limit: (MAX_RIVALS * voxels as f64) as usize + 64,
                 interrupted,
                 buffers,
-            });
-            if suspects.overflow || interrupted() {
+            })?;
+            if interrupted() {
                 return None;
             }
             Some(instruction_set.run(Trial { image, ladder, threshold, suspects, scratch }))
@@ -71,8 +64,8 @@ pub(super) fn find_candidates<T: Pixel>(
 }
 
 /// Decides on the suspects of a tile by exact arithmetic.
-struct Trial<'a, T> {
-    image: &'a Image<T>,
+struct Trial<'a, T: Pixel> {
+    image: &'a Image<'a, T>,
     ladder: &'a [Scale],
     threshold: f64,
     suspects: Suspects,

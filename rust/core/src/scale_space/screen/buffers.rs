@@ -1,24 +1,30 @@
 //! A tile's working memory: how things lie in it, and the pixels.
 
-use super::{Block, Normalization};
+use super::scale::{Reach, TileRange};
+use super::{Block, Normalization, halving};
 use crate::image::{Image, Pixel, reflect};
-use crate::simd::MAX_LANES;
+use crate::simd::{LINE, Lanes, MAX_LANES, MOST_OUTPUTS};
 
-/// Bytes of a cache line.
-const LINE: usize = 64;
 const LINE_FLOATS: usize = LINE / size_of::<f32>();
 
 /// A buffer whose first element starts a cache line.
+#[derive(Default)]
 pub(super) struct Aligned {
     storage: Vec<f32>,
     offset: usize,
 }
 
 impl Aligned {
-    fn new(len: usize) -> Self {
-        let storage = vec![0.0; len + LINE_FLOATS];
-        let offset = storage.as_ptr().align_offset(LINE);
-        Self { storage, offset }
+    /// Makes room for so many floats; what they are is left open.
+    fn make_room(&mut self, len: usize) {
+        if self.storage.len() < len + LINE_FLOATS {
+            self.storage = vec![0.0; len + LINE_FLOATS];
+            self.offset = self.storage.as_ptr().align_offset(LINE);
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        self.storage.capacity() * size_of::<f32>()
     }
 
     pub(super) fn get(&self) -> &[f32] {
@@ -37,9 +43,14 @@ fn odd_lines(len: usize) -> usize {
 }
 
 /// Working memory of a tile, kept from tile to tile.
+#[derive(Default)]
 pub(in crate::scale_space) struct Buffers {
     pub(super) pixels: Aligned,
-    /// Vertical second derivative and smoothed, transposed: column after column.
+    /// Every other column of the pixels, smoothed.
+    pub(super) halved: Aligned,
+    /// The even and the odd pixels of a row.
+    pub(super) split: [Aligned; 2],
+    /// Vertical second derivative and smoothed of a strip, transposed: column after column.
     pub(super) curved: Aligned,
     pub(super) smooth: Aligned,
     /// Responses of three scales, transposed.
@@ -49,24 +60,34 @@ pub(in crate::scale_space) struct Buffers {
 }
 
 impl Buffers {
-    /// Memory for tiles of up to `rows` by `cols` pixels and kernels of up to these radii.
-    pub(in crate::scale_space) fn new(
-        rows: usize,
-        cols: usize,
-        vertical: usize,
-        horizontal: usize,
-    ) -> Self {
-        let size = TileSize::new(rows, cols, horizontal);
-        let filtered = || Aligned::new(size.columns * size.column_stride);
-        let response = || Aligned::new(size.outputs * size.column_stride);
-        let row = || Aligned::new(MAX_LANES * MAX_LANES);
-        Self {
-            pixels: Aligned::new((size.rows + 2 * vertical) * size.row_stride),
-            curved: filtered(),
-            smooth: filtered(),
-            responses: [response(), response(), response()],
-            rows: [row(), row()],
+    /// Makes room for tiles of up to `rows` by `cols` pixels and kernels of up to this reach.
+    pub(super) fn make_room(&mut self, rows: usize, cols: usize, reach: Reach) {
+        let size = TileSize::new(rows, cols, reach);
+        let pixel_rows = size.rows + 2 * reach.vertical;
+        self.pixels.make_room(pixel_rows * size.row_stride);
+        self.halved.make_room(pixel_rows * size.halved_stride);
+        for split in &mut self.split {
+            split.make_room(size.halved + 2 * MAX_LANES);
         }
+        for filtered in [&mut self.curved, &mut self.smooth] {
+            filtered.make_room(size.columns * MAX_LANES);
+        }
+        for response in &mut self.responses {
+            response.make_room(size.outputs * size.column_stride);
+        }
+        for row in &mut self.rows {
+            row.make_room(MAX_LANES * MAX_LANES);
+        }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        let all = [&self.pixels, &self.halved, &self.curved, &self.smooth];
+        all.into_iter()
+            .chain(&self.split)
+            .chain(&self.responses)
+            .chain(&self.rows)
+            .map(Aligned::bytes)
+            .sum()
     }
 }
 
@@ -80,19 +101,26 @@ pub(super) struct TileSize {
     /// Columns of pixels.
     pub columns: usize,
     pub row_stride: usize,
+    /// Columns where half of them are kept, none if none need be.
+    pub halved: usize,
+    pub halved_stride: usize,
     pub column_stride: usize,
 }
 
 impl TileSize {
-    pub(super) fn new(rows: usize, cols: usize, horizontal: usize) -> Self {
+    pub(super) fn new(rows: usize, cols: usize, reach: Reach) -> Self {
         let rows = (rows + 2).next_multiple_of(MAX_LANES);
-        let outputs = (cols + 2).next_multiple_of(4);
-        let columns = (outputs + 2 * horizontal).next_multiple_of(MAX_LANES);
+        let outputs = (cols + 2).next_multiple_of(2 * MOST_OUTPUTS);
+        let columns = (outputs + 2 * reach.horizontal).next_multiple_of(MAX_LANES);
+        let halved = |reach: usize| (outputs / 2 + 2 * reach).next_multiple_of(MAX_LANES);
+        let halved = reach.halved.map_or(0, halved);
         Self {
             rows,
             outputs,
             columns,
             row_stride: odd_lines(columns),
+            halved,
+            halved_stride: odd_lines(halved),
             column_stride: odd_lines(rows),
         }
     }
@@ -106,36 +134,76 @@ pub(super) struct Layout {
     pub vectors: usize,
     /// Columns of responses that are computed.
     pub outputs: usize,
-    /// Largest vertical and horizontal radius.
-    pub reach: (usize, usize),
+    pub reach: Reach,
 }
 
 /// Copies the tile's pixels and those around it as far as the kernels reach, reflected at the
-/// image's edges.
+/// image's edges; the halved columns too, if a scale reads them. Returns the range of the pixels.
+///
+/// # Safety
+/// The machine must have the instruction set of `V`.
 #[inline(always)]
-pub(super) fn gather<T: Pixel>(
+pub(super) unsafe fn gather<V: Lanes, T: Pixel>(
     image: &Image<T>,
     normalization: Normalization,
     block: Block,
     layout: Layout,
-    out: &mut [f32],
-) {
+    buffers: &mut Buffers,
+) -> TileRange {
     let Normalization { middle, factor, .. } = normalization;
-    let first_row = block.row as isize - 1 - layout.reach.0 as isize;
-    let first_col = block.col as isize - 1 - layout.reach.1 as isize;
-    let rows = layout.size.rows + 2 * layout.reach.0;
-    let columns = layout.size.columns;
+    let Layout { size, reach, .. } = layout;
+    let first_row = block.row as isize - 1 - reach.vertical as isize;
+    let first_col = block.col as isize - 1 - reach.horizontal as isize;
+    let rows = size.rows + 2 * reach.vertical;
+    let columns = size.columns;
     let before = first_col.min(0).unsigned_abs().min(columns);
     let direct = image.cols().saturating_sub(first_col.max(0) as usize).min(columns - before);
-    for (index, out) in out.chunks_exact_mut(layout.size.row_stride).take(rows).enumerate() {
-        let pixels = image.row(reflect(first_row + index as isize, image.rows()));
+    // Where the smoothing of the first column that is kept begins.
+    let kept = reach.horizontal - 2 * reach.halved.unwrap_or(0);
+    let kept = kept.saturating_sub(halving::REACH);
+    let row_of = |index: usize| image.row(reflect(first_row + index as isize, image.rows()));
+    // SAFETY: the caller's instruction set.
+    let (mut low, mut high) = unsafe { (V::splat(f32::MAX), V::splat(f32::MIN)) };
+    for index in 0..rows {
+        let pixels = row_of(index);
+        // The next row may lie on another page, where no machine looks for itself.
+        let next = &row_of(index + 1)[first_col.max(0) as usize..][..direct];
+        for line in next.chunks(LINE / size_of::<T>()) {
+            // SAFETY: the caller's instruction set.
+            unsafe { V::prefetch(line.as_ptr().cast()) };
+        }
         let normalized = |x: T| ((x.to_f64() - middle) * factor) as f32;
         let from = &pixels[first_col.max(0) as usize..][..direct];
+        let out = &mut buffers.pixels.get_mut()[index * size.row_stride..][..columns];
         for (out, &x) in out[before..before + direct].iter_mut().zip(from) {
             *out = normalized(x);
         }
         for col in (0..before).chain(before + direct..columns) {
             out[col] = normalized(pixels[reflect(first_col + col as isize, image.cols())]);
         }
+        for chunk in out.chunks_exact(V::COUNT) {
+            // SAFETY: the caller's instruction set; a chunk holds a vector.
+            unsafe {
+                let x = V::load(chunk.as_ptr());
+                (low, high) = (low.min(x), high.max(x));
+            }
+        }
+        if reach.halved.is_some() {
+            let halved = &mut buffers.halved.get_mut()[index * size.halved_stride..][..size.halved];
+            let [even, odd] = &mut buffers.split;
+            // SAFETY: the caller's instruction set.
+            unsafe {
+                halving::halve_row::<V>(&out[kept..], [even.get_mut(), odd.get_mut()], halved);
+            };
+        }
     }
+    let (mut lows, mut highs) = ([f32::MAX; MAX_LANES], [f32::MIN; MAX_LANES]);
+    // SAFETY: the caller's instruction set; the arrays hold a vector.
+    unsafe {
+        low.store(lows.as_mut_ptr());
+        high.store(highs.as_mut_ptr());
+    }
+    let low = f64::from(lows.into_iter().fold(f32::MAX, f32::min));
+    let high = f64::from(highs.into_iter().fold(f32::MIN, f32::max));
+    TileRange { middle: f64::midpoint(low, high), half: (high - low) / 2.0 }
 }

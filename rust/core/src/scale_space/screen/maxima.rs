@@ -1,8 +1,8 @@
 //! The search for voxels that may be maxima.
 #![allow(unsafe_code, reason = "kernels over vectors; see crate::simd")]
 
+use super::Block;
 use super::buffers::{Aligned, Layout};
-use super::{Block, ScreenScale};
 use crate::simd::Lanes;
 
 /// A voxel that may be a maximum.
@@ -27,8 +27,8 @@ pub(in crate::scale_space) struct Voxel {
 pub(in crate::scale_space) struct Suspects {
     pub voxels: Vec<Suspect>,
     pub rivals: Vec<Voxel>,
-    /// There would be more than the limit: the image has wide plateaus.
-    pub overflow: bool,
+    /// Steps of exact arithmetic that the rivals take.
+    pub rival_steps: f64,
 }
 
 /// Responses of one scale and how far they may be off against those of the scale searched.
@@ -40,8 +40,11 @@ struct Plane<'a> {
 }
 
 /// The search for maxima in a tile's responses.
-pub(super) struct Search<'a> {
-    pub scales: &'a [ScreenScale],
+pub(super) struct Search {
+    /// How far responses may be off, scale by scale.
+    pub errors: Vec<f32>,
+    /// Steps of exact arithmetic that a response takes, scale by scale.
+    pub exact_steps: Vec<f64>,
     pub threshold: f64,
     pub block: Block,
     /// Rows and columns of the image.
@@ -50,27 +53,35 @@ pub(super) struct Search<'a> {
     pub rows: std::ops::Range<usize>,
     pub cols: std::ops::Range<usize>,
     pub layout: Layout,
-    pub limit: usize,
+    /// Of one column: which rows may hold a maximum, vector by vector.
+    pub masks: Vec<u32>,
     pub found: Suspects,
 }
 
-impl Search<'_> {
-    /// Searches the responses of one scale.
+impl Search {
+    /// Searches the responses of one scale. If the rivals of all scales so far then take more
+    /// steps of exact arithmetic than `most_steps`, it forgets what it found in this one and says false.
     ///
     /// # Safety
     /// As for [`super::passes::vertical`].
     #[inline(always)]
-    pub(super) unsafe fn plane<V: Lanes>(&mut self, scale: usize, responses: &[Aligned; 3]) {
+    pub(super) unsafe fn plane<V: Lanes>(
+        &mut self,
+        scale: usize,
+        responses: &[Aligned; 3],
+        most_steps: f64,
+    ) -> bool {
+        let before = (self.found.voxels.len(), self.found.rivals.len(), self.found.rival_steps);
         let stride = self.layout.size.column_stride;
-        let error = self.scales[scale].error;
+        let error = self.errors[scale];
         let plane = |scale: usize| Plane {
             scale,
             responses: responses[scale % 3].get(),
-            slack: error + self.scales[scale].error,
+            slack: error + self.errors[scale],
         };
         let own = plane(scale);
         let below = scale.checked_sub(1).map_or(own, plane);
-        let above = if scale + 1 < self.scales.len() { plane(scale + 1) } else { own };
+        let above = if scale + 1 < self.errors.len() { plane(scale + 1) } else { own };
         debug_assert!((self.cols.end + 1) * stride <= own.responses.len());
         // Rounded down, so that nothing above the threshold is lost.
         let limit = ((self.threshold - f64::from(error)) as f32).next_down();
@@ -78,32 +89,44 @@ impl Search<'_> {
         unsafe {
             let limit = V::splat(limit);
             let load = |plane: Plane<'_>, at: usize| V::load(plane.responses.as_ptr().add(at));
-            let slacks = [own, below, above].map(|plane| V::splat(plane.slack));
+            // The largest will do: what is left is weighed one by one.
+            let slack = V::splat(own.slack.max(below.slack).max(above.slack));
             for col in self.cols.clone() {
-                for vector in 0..self.layout.vectors {
+                let mut any = 0;
+                for (vector, mask) in self.masks.iter_mut().enumerate() {
                     let at = col * stride + vector * V::COUNT;
                     let value = load(own, at);
-                    let mut mask = value.above(limit);
-                    if mask == 0 {
-                        continue;
+                    let beside = load(own, at - stride).max(load(own, at + stride));
+                    let along = load(own, at - 1).max(load(own, at + 1));
+                    let across = load(below, at).max(load(above, at));
+                    let rival = beside.max(along).max(across);
+                    *mask = value.above(limit) & !rival.above(value.add(slack));
+                    any |= *mask;
+                }
+                // Rare, so that the vectors need not be asked one by one.
+                if any != 0 {
+                    self.weigh_column::<V>(col, [own, below, above]);
+                    if self.found.rival_steps > most_steps {
+                        self.found.voxels.truncate(before.0);
+                        self.found.rivals.truncate(before.1);
+                        self.found.rival_steps = before.2;
+                        return false;
                     }
-                    let raised = value.add(slacks[0]);
-                    mask &= !load(own, at - stride).above(raised);
-                    mask &= !load(own, at + stride).above(raised);
-                    mask &= !load(below, at).above(value.add(slacks[1]));
-                    mask &= !load(above, at).above(value.add(slacks[2]));
-                    if mask == 0 {
-                        continue;
-                    }
-                    mask &= !load(own, at - 1).above(raised);
-                    mask &= !load(own, at + 1).above(raised);
-                    while mask != 0 {
-                        let row = vector * V::COUNT + mask.trailing_zeros() as usize;
-                        mask &= mask - 1;
-                        if self.rows.contains(&row) {
-                            self.weigh(row, col, [own, below, above]);
-                        }
-                    }
+                }
+            }
+        }
+        true
+    }
+
+    /// Compares what the masks leave of a column with all its neighbours.
+    fn weigh_column<V: Lanes>(&mut self, col: usize, planes: [Plane<'_>; 3]) {
+        for vector in 0..self.masks.len() {
+            let mut mask = self.masks[vector];
+            while mask != 0 {
+                let row = vector * V::COUNT + mask.trailing_zeros() as usize;
+                mask &= mask - 1;
+                if self.rows.contains(&row) {
+                    self.weigh(row, col, planes);
                 }
             }
         }
@@ -142,7 +165,9 @@ impl Search<'_> {
         }
         let Voxel { row, col, scale } = self.voxel(row, col, planes[0].scale);
         self.found.voxels.push(Suspect { row, col, scale, rivals: first_rival as u32 });
-        self.found.overflow |= self.found.rivals.len() > self.limit;
+        let rivals = &self.found.rivals[first_rival..];
+        let steps = rivals.iter().map(|rival| self.exact_steps[rival.scale as usize]);
+        self.found.rival_steps += steps.sum::<f64>();
     }
 
     fn voxel(&self, row: usize, col: usize, scale: usize) -> Voxel {

@@ -9,24 +9,34 @@
 //! |---|---|
 //! | [`scale`] | the image's and the scales' numbers in `f32`, and the bound on the error |
 //! | [`buffers`] | the tile's memory |
+//! | [`kept`] | the same, from call to call |
+//! | [`halving`] | kernels that read half the columns |
 //! | [`passes`] | the filter |
 //! | [`maxima`] | the search in its responses |
 #![allow(unsafe_code, reason = "kernels over vectors; see crate::simd")]
 
 mod buffers;
+mod halving;
+mod kept;
 mod maxima;
 mod passes;
 mod scale;
 
-pub(super) use buffers::Buffers;
+pub(super) use kept::Lease;
 pub(super) use maxima::{Suspects, Voxel};
-pub(super) use scale::{Normalization, ScreenScale};
+pub(super) use scale::{Normalization, Reach, ScreenScale};
 
 use crate::image::{Image, Pixel};
 use crate::simd::{Kernel, Lanes};
-use buffers::{Layout, TileSize, gather};
+use buffers::{Buffers, Layout, TileSize, gather};
 use maxima::Search;
-use passes::{horizontal, vertical};
+use passes::{Columns, horizontal, vertical};
+
+/// Rivals per voxel beyond which filtering everything exactly is no more work.
+const MAX_RIVALS: f64 = 0.05;
+
+/// Rivals per scale that are no reason to filter anything once more.
+const FEW_RIVALS: f64 = 64.0;
 
 /// A part of the image.
 #[derive(Clone, Copy)]
@@ -38,67 +48,88 @@ pub(super) struct Block {
 }
 
 /// One tile to screen.
-pub(super) struct Tile<'a, T> {
-    pub image: &'a Image<T>,
+pub(super) struct Tile<'a, T: Pixel> {
+    pub image: &'a Image<'a, T>,
     pub normalization: Normalization,
     pub scales: &'a [ScreenScale],
     /// Scaled as the responses are.
     pub threshold: f64,
     pub border: (usize, usize),
     pub block: Block,
-    /// Suspects and rivals beyond which the search is given up.
-    pub limit: usize,
     /// Asked scale by scale; the tile is left once the answer is yes.
     pub interrupted: &'a (dyn Fn() -> bool + Sync),
     pub buffers: &'a mut Buffers,
 }
 
 impl<T: Pixel> Kernel for Tile<'_, T> {
-    type Output = Suspects;
+    /// None if there would be more rivals than it is worth.
+    type Output = Option<Suspects>;
 
     #[inline(always)]
-    unsafe fn run<V: Lanes, const OUTPUTS: usize>(self) -> Suspects {
-        let reach = |radius: fn(&ScreenScale) -> usize| self.scales.iter().map(radius).max();
-        let vertical_reach = reach(ScreenScale::vertical_radius).unwrap_or(0);
-        let horizontal_reach = reach(ScreenScale::horizontal_radius).unwrap_or(0);
-        let block = self.block;
-        let size = TileSize::new(block.rows, block.cols, horizontal_reach);
+    unsafe fn run<V: Lanes, const OUTPUTS: usize>(self) -> Option<Suspects> {
+        let Self { image, scales, block, buffers, .. } = self;
+        let reach = Reach::of(scales);
         let layout = Layout {
-            size,
+            size: TileSize::new(block.rows, block.cols, reach),
             vectors: (block.rows + 2).div_ceil(V::COUNT),
-            outputs: (block.cols + 2).next_multiple_of(OUTPUTS),
-            reach: (vertical_reach, horizontal_reach),
+            outputs: (block.cols + 2).next_multiple_of(2 * OUTPUTS),
+            reach,
         };
-        let buffers = self.buffers;
-        gather(self.image, self.normalization, block, layout, buffers.pixels.get_mut());
+        // SAFETY: the instruction set is the caller's to have.
+        let range = unsafe { gather::<V, T>(image, self.normalization, block, layout, buffers) };
         let mut search = Search {
-            scales: self.scales,
+            errors: vec![0.0; scales.len()],
+            exact_steps: scales.iter().map(ScreenScale::exact_steps).collect(),
             threshold: self.threshold,
             block,
-            shape: (self.image.rows(), self.image.cols()),
-            rows: inside(block.row, block.rows, self.image.rows(), self.border.0),
-            cols: inside(block.col, block.cols, self.image.cols(), self.border.1),
+            shape: (image.rows(), image.cols()),
+            rows: inside(block.row, block.rows, image.rows(), self.border.0),
+            cols: inside(block.col, block.cols, image.cols(), self.border.1),
             layout,
-            limit: self.limit,
+            masks: vec![0; layout.vectors],
             found: Suspects::default(),
         };
-        let count = self.scales.len();
-        for step in 0..=count {
-            // SAFETY: the instruction set is the caller's to have; the buffers hold the layout.
-            unsafe {
-                if let Some(scale) = self.scales.get(step) {
-                    vertical::<V, OUTPUTS>(scale, layout, buffers);
-                    horizontal::<V, OUTPUTS>(scale, layout, buffers, step % 3);
+        let pixels = (block.rows * block.cols) as f64;
+        let most_steps =
+            (FEW_RIVALS + MAX_RIVALS * pixels) * search.exact_steps.iter().sum::<f64>();
+        let (mut halve, mut saved_steps) = (reach.halved.is_some(), 0.0);
+        for step in 0..=scales.len() {
+            saved_steps += scales.get(step).map_or(0.0, |scale| {
+                FEW_RIVALS * scale.exact_steps() + pixels * scale.saved_steps()
+            });
+            let mut first = step;
+            loop {
+                for (index, scale) in scales.iter().enumerate().take(step + 1).skip(first) {
+                    let columns = Columns::new(scale, halve, layout, range.middle);
+                    search.errors[index] = columns.across.error(range);
+                    for strip in 0..layout.vectors {
+                        let plane = index % 3;
+                        // SAFETY: the instruction set is the caller's to have; the buffers hold
+                        // the layout.
+                        unsafe {
+                            vertical::<V, OUTPUTS>(scale, layout, columns, strip, buffers);
+                            horizontal::<V, OUTPUTS>(scale, layout, columns, strip, buffers, plane);
+                        }
+                    }
                 }
-                if step > 0 {
-                    search.plane::<V>(step - 1, &buffers.responses);
+                let Some(scale) = step.checked_sub(1) else { break };
+                let limit = if halve { saved_steps } else { most_steps };
+                // SAFETY: as above.
+                if unsafe { search.plane::<V>(scale, &buffers.responses, limit) } {
+                    break;
                 }
+                if !halve {
+                    return None;
+                }
+                // Where responses hardly differ, exact arithmetic takes back what halving saves:
+                // this scale once more, and all that follow, with all columns.
+                (halve, first) = (false, scale);
             }
-            if search.found.overflow || (self.interrupted)() {
+            if (self.interrupted)() {
                 break;
             }
         }
-        search.found
+        Some(search.found)
     }
 }
 

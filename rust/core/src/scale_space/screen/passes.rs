@@ -9,9 +9,45 @@
 
 use super::ScreenScale;
 use super::buffers::{Buffers, Layout};
+use super::scale::Across;
 use crate::simd::Lanes;
 
-/// Filters the columns of the tile.
+/// The columns of a tile that a scale's filter reads.
+#[derive(Clone, Copy)]
+pub(super) struct Columns<'a> {
+    pub across: &'a Across,
+    pub are_halved: bool,
+    /// The one that the first output lies at.
+    pub center: usize,
+    /// How many outputs lie at one.
+    pub count: usize,
+    pub row_stride: usize,
+    /// The middle of the tile's pixels.
+    pub middle: f64,
+}
+
+impl<'a> Columns<'a> {
+    pub(super) fn new(scale: &'a ScreenScale, halve: bool, layout: Layout, middle: f64) -> Self {
+        let across = scale.across(halve);
+        let Layout { size, outputs, reach, .. } = layout;
+        let are_halved = across.phases.len() > 1;
+        let (center, row_stride) = if are_halved {
+            (reach.halved.unwrap_or(0), size.halved_stride)
+        } else {
+            (reach.horizontal, size.row_stride)
+        };
+        Self {
+            across,
+            are_halved,
+            center,
+            count: outputs / across.phases.len(),
+            row_stride,
+            middle,
+        }
+    }
+}
+
+/// Filters the columns of a strip of the tile: so many rows as a vector has lanes.
 ///
 /// # Safety
 /// The machine must have the instruction set of `V`, and the buffers hold the layout.
@@ -19,53 +55,54 @@ use crate::simd::Lanes;
 pub(super) unsafe fn vertical<V: Lanes, const OUTPUTS: usize>(
     scale: &ScreenScale,
     layout: Layout,
+    columns: Columns<'_>,
+    strip: usize,
     buffers: &mut Buffers,
 ) {
     let radius = scale.vertical_radius();
-    let (row_stride, column_stride) = (layout.size.row_stride, layout.size.column_stride);
+    let Columns { across, center, count, row_stride, .. } = columns;
     // Columns that the horizontal pass of this scale reads.
-    let first = layout.reach.1 - scale.horizontal_radius();
-    let last = layout.reach.1 + layout.outputs + scale.horizontal_radius();
-    let pixels = buffers.pixels.get();
+    let first = center - across.reach;
+    let last = center + count + across.reach;
+    let pixels = if columns.are_halved { &buffers.halved } else { &buffers.pixels }.get();
     let (curved, smooth) = (buffers.curved.get_mut(), buffers.smooth.get_mut());
     let [curved_rows, smooth_rows] = &mut buffers.rows;
     let (curved_rows, smooth_rows) = (curved_rows.get_mut(), smooth_rows.get_mut());
-    debug_assert!(last.next_multiple_of(V::COUNT) * column_stride <= curved.len());
-    debug_assert!(last.next_multiple_of(V::COUNT) <= row_stride && radius <= layout.reach.0);
-    debug_assert!(layout.vectors * V::COUNT <= column_stride);
-    debug_assert!((layout.vectors * V::COUNT + 2 * layout.reach.0) * row_stride <= pixels.len());
+    debug_assert!(last.next_multiple_of(V::COUNT) * V::COUNT <= curved.len());
+    debug_assert!(last.next_multiple_of(V::COUNT) <= row_stride);
+    debug_assert!(radius <= layout.reach.vertical);
+    debug_assert!(
+        (layout.vectors * V::COUNT + 2 * layout.reach.vertical) * row_stride <= pixels.len()
+    );
     debug_assert!(V::COUNT * V::COUNT <= curved_rows.len() && V::COUNT.is_multiple_of(OUTPUTS));
     // SAFETY: the assertions' bounds.
     unsafe {
+        let row = layout.reach.vertical + strip * V::COUNT;
         for col in (first / V::COUNT * V::COUNT..last).step_by(V::COUNT) {
-            for group in 0..layout.vectors {
-                let row = layout.reach.0 + group * V::COUNT;
-                let block = pixels.as_ptr().add(row * row_stride + col);
-                for lane in (0..V::COUNT).step_by(OUTPUTS) {
-                    let at = block.add(lane * row_stride);
-                    let (curved_sums, smooth_sums) = both_sums::<V, OUTPUTS>(
-                        at,
-                        row_stride,
-                        &scale.vertical_second,
-                        &scale.vertical_smooth,
-                    );
-                    for k in 0..OUTPUTS {
-                        let to = (lane + k) * V::COUNT;
-                        curved_sums[k].store(curved_rows.as_mut_ptr().add(to));
-                        smooth_sums[k].store(smooth_rows.as_mut_ptr().add(to));
-                    }
+            let block = pixels.as_ptr().add(row * row_stride + col);
+            for lane in (0..V::COUNT).step_by(OUTPUTS) {
+                let at = block.add(lane * row_stride);
+                let (curved_sums, smooth_sums) = both_sums::<V, OUTPUTS>(
+                    at,
+                    row_stride,
+                    &scale.vertical_second,
+                    &scale.vertical_smooth,
+                );
+                for k in 0..OUTPUTS {
+                    let to = (lane + k) * V::COUNT;
+                    curved_sums[k].store(curved_rows.as_mut_ptr().add(to));
+                    smooth_sums[k].store(smooth_rows.as_mut_ptr().add(to));
                 }
-                let to = col * column_stride + group * V::COUNT;
-                let (curved_to, smooth_to) =
-                    (curved.as_mut_ptr().add(to), smooth.as_mut_ptr().add(to));
-                V::transpose(curved_rows.as_ptr(), V::COUNT, curved_to, column_stride);
-                V::transpose(smooth_rows.as_ptr(), V::COUNT, smooth_to, column_stride);
             }
+            let (curved_to, smooth_to) =
+                (curved.as_mut_ptr().add(col * V::COUNT), smooth.as_mut_ptr().add(col * V::COUNT));
+            V::transpose(curved_rows.as_ptr(), V::COUNT, curved_to, V::COUNT);
+            V::transpose(smooth_rows.as_ptr(), V::COUNT, smooth_to, V::COUNT);
         }
     }
 }
 
-/// Filters along the rows of the tile what the vertical pass left, and combines both terms into
+/// Filters along the rows of the strip what the vertical pass left, and combines both terms into
 /// the responses of `plane`.
 ///
 /// # Safety
@@ -74,32 +111,37 @@ pub(super) unsafe fn vertical<V: Lanes, const OUTPUTS: usize>(
 pub(super) unsafe fn horizontal<V: Lanes, const OUTPUTS: usize>(
     scale: &ScreenScale,
     layout: Layout,
+    columns: Columns<'_>,
+    strip: usize,
     buffers: &mut Buffers,
     plane: usize,
 ) {
-    let radius = scale.horizontal_radius();
-    let stride = layout.size.column_stride;
+    let Columns { across, center, count, middle, .. } = columns;
+    let column_stride = layout.size.column_stride;
     let (curved, smooth) = (buffers.curved.get(), buffers.smooth.get());
     let out = buffers.responses[plane].get_mut();
-    debug_assert!((layout.reach.1 + layout.outputs + radius) * stride <= curved.len());
-    debug_assert!(layout.reach.1 >= radius && layout.outputs * stride <= out.len());
-    debug_assert!(layout.vectors * V::COUNT <= stride && layout.outputs.is_multiple_of(OUTPUTS));
+    let steps = across.phases.len();
+    debug_assert!((center + count + across.reach) * V::COUNT <= curved.len());
+    debug_assert!(center >= across.reach && steps * count * column_stride <= out.len());
+    debug_assert!(layout.vectors * V::COUNT <= column_stride && count.is_multiple_of(OUTPUTS));
     // SAFETY: the assertions' bounds.
     unsafe {
         let factor = V::splat(scale.factor);
-        let offset = V::splat(scale.offset);
-        for vector in 0..layout.vectors {
-            let first = layout.reach.1 * stride + vector * V::COUNT;
-            let (curved, smooth) = (curved.as_ptr().add(first), smooth.as_ptr().add(first));
-            let out = out.as_mut_ptr().add(vector * V::COUNT);
-            for col in (0..layout.outputs).step_by(OUTPUTS) {
+        let first = center * V::COUNT;
+        let (curved, smooth) = (curved.as_ptr().add(first), smooth.as_ptr().add(first));
+        for (step, phase) in across.phases.iter().enumerate() {
+            let offset = V::splat(scale.offset(phase, middle));
+            let out = out.as_mut_ptr().add(step * column_stride + strip * V::COUNT);
+            for col in (0..count).step_by(OUTPUTS) {
                 let laplacian = sum_of_both::<V, OUTPUTS>(
-                    [curved.add(col * stride), smooth.add(col * stride)],
-                    stride,
-                    [&scale.horizontal_smooth, &scale.horizontal_second],
+                    [curved.add(col * V::COUNT), smooth.add(col * V::COUNT)],
+                    V::COUNT,
+                    [&phase.smooth, &phase.second],
+                    phase.between,
                 );
                 for k in 0..OUTPUTS {
-                    offset.add_product(laplacian[k], factor).store(out.add((col + k) * stride));
+                    let out = out.add((col + k) * steps * column_stride);
+                    offset.add_product(laplacian[k], factor).store(out);
                 }
             }
         }
@@ -126,7 +168,7 @@ unsafe fn both_sums<V: Lanes, const OUTPUTS: usize>(
             first[k] = x.mul(w1);
             second[k] = x.mul(w2);
         }
-        let mut windows = Windows::<V, OUTPUTS>::new(at, stride, radius);
+        let mut windows = Windows::<V, OUTPUTS>::new(at, stride, radius, false);
         let single = radius % OUTPUTS;
         for index in 0..single {
             let (w1, w2) = (V::splat(*first_at.add(index)), V::splat(*second_at.add(index)));
@@ -155,12 +197,13 @@ unsafe fn both_sums<V: Lanes, const OUTPUTS: usize>(
 }
 
 /// The sum of what two kernels of one radius make of two lines of vectors, at `OUTPUTS`
-/// neighbouring places.
+/// neighbouring places, or half a place beyond.
 #[inline(always)]
 unsafe fn sum_of_both<V: Lanes, const OUTPUTS: usize>(
     [first_at, second_at]: [*const f32; 2],
     stride: usize,
     [first_weights, second_weights]: [&[f32]; 2],
+    between: bool,
 ) -> [V; OUTPUTS] {
     let radius = first_weights.len() - 1;
     // SAFETY: the caller's bounds; both kernels have the same length.
@@ -172,8 +215,8 @@ unsafe fn sum_of_both<V: Lanes, const OUTPUTS: usize>(
             first[k] = V::load(first_at.add(k * stride)).mul(w1);
             second[k] = V::load(second_at.add(k * stride)).mul(w2);
         }
-        let mut first_windows = Windows::<V, OUTPUTS>::new(first_at, stride, radius);
-        let mut second_windows = Windows::<V, OUTPUTS>::new(second_at, stride, radius);
+        let mut first_windows = Windows::<V, OUTPUTS>::new(first_at, stride, radius, between);
+        let mut second_windows = Windows::<V, OUTPUTS>::new(second_at, stride, radius, between);
         let single = radius % OUTPUTS;
         for index in 0..single {
             let (w1, w2) = (V::splat(*w1_at.add(index)), V::splat(*w2_at.add(index)));
@@ -205,8 +248,8 @@ unsafe fn sum_of_both<V: Lanes, const OUTPUTS: usize>(
     }
 }
 
-/// The vectors at equal distance to both sides of `OUTPUTS` neighbouring places of a line, from
-/// the outermost inwards.
+/// The vectors at equal distance to both sides of `OUTPUTS` neighbouring places of a line, or of
+/// the middles between these and the next ones, from the outermost inwards.
 ///
 /// From one distance to the next the vectors of all places move on by one, so on each side only
 /// one is loaded anew; it takes the place of the one that is done with.
@@ -223,11 +266,12 @@ struct Windows<V, const OUTPUTS: usize> {
 
 impl<V: Lanes, const OUTPUTS: usize> Windows<V, OUTPUTS> {
     #[inline(always)]
-    unsafe fn new(at: *const f32, stride: usize, radius: usize) -> Self {
+    unsafe fn new(at: *const f32, stride: usize, radius: usize, between: bool) -> Self {
         // SAFETY: the caller's bounds.
         unsafe {
             let empty = [V::splat(0.0); OUTPUTS];
-            let (left_at, right_at) = (at.sub(radius * stride), at.add(radius * stride));
+            let to_left = radius.saturating_sub(usize::from(between));
+            let (left_at, right_at) = (at.sub(to_left * stride), at.add(radius * stride));
             Self { left_at, right_at, stride, left: empty, right: empty }
         }
     }
