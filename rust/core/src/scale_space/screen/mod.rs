@@ -12,6 +12,7 @@
 //! | [`kept`] | the same, from call to call |
 //! | [`halving`] | kernels that read half the columns |
 //! | [`passes`] | the filter |
+//! | [`windows`] | the pairs of vectors that it sums |
 //! | [`maxima`] | the search in its responses |
 #![allow(unsafe_code, reason = "kernels over vectors; see crate::simd")]
 
@@ -21,6 +22,7 @@ mod kept;
 mod maxima;
 mod passes;
 mod scale;
+mod windows;
 
 pub(super) use kept::Lease;
 pub(super) use maxima::{Suspects, Voxel};
