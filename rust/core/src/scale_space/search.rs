@@ -92,10 +92,9 @@ impl<T: Pixel> Kernel for Trial<'_, T> {
             let (row, col, scale) = (suspect.row, suspect.col, suspect.scale);
             let voxel = Voxel { row, col, scale };
             let rivals = &suspects.rivals[suspect.rivals as usize..end];
-            let value = match known.get(&voxel) {
-                Some(&value) => value,
-                None => response(voxel),
-            };
+            // Most have no rival, and then hashing would take longer than it saves.
+            let known_value = if rivals.is_empty() { None } else { known.get(&voxel) };
+            let value = known_value.copied().unwrap_or_else(|| response(voxel));
             let holds = value > threshold
                 && rivals
                     .iter()
