@@ -1,7 +1,7 @@
 //! Whether a kept candidate is closer to its neighbours than is allowed.
 
 use super::SweepError;
-use super::nearest::Nearest;
+use super::nearest::{FARTHEST, Nearest, farther};
 use crate::Error;
 use crate::cells::{Cells, squared_distance};
 
@@ -103,7 +103,7 @@ impl Places<'_> {
         self.sum_up(id, kept, question, found)
     }
 
-    /// Decides by the sum.
+    /// Decides by bounds of the sum, which leave next to nothing open.
     ///
     /// The list is read only as far as needed: every further neighbour is at least as far as the
     /// next entry, kept or not, and so bounds the sum from below.
@@ -120,26 +120,56 @@ impl Places<'_> {
         if needed == 0 {
             return on_list(0.0 < distance_sum, 0);
         }
-        let (point, list) = (self.points[id], self.nearest.of(id));
+        let list = self.nearest.of(id);
         let (mut sum, mut missing, mut at_least) = (0.0, needed as f64, 0.0);
         for (place, neighbor) in list.iter().enumerate() {
             at_least = f64::from(neighbor.at_least);
             if sum + missing * at_least >= settled {
                 return on_list(false, place as u8);
             }
-            let other = neighbor.id as usize;
-            if kept[other] {
-                sum += squared_distance(point, self.points[other]).sqrt();
-                missing -= 1.0;
-                if missing == 0.0 {
-                    return on_list(sum < distance_sum, place as u8 + 1);
+            // Which are kept no branch could predict.
+            let counts = f64::from(u8::from(kept[neighbor.id as usize]));
+            sum += counts * at_least;
+            missing -= counts;
+            if missing == 0.0 {
+                if sum < FARTHEST && farther(sum) < distance_sum {
+                    return on_list(true, place as u8 + 1);
                 }
+                return self.sum_exactly(id, kept, question, place, found);
             }
         }
         if sum + missing * at_least >= settled {
             return on_list(false, list.len() as u8);
         }
         self.search(id, kept, question, found)
+    }
+
+    /// Decides by the sum to the kept ones of a list, the last of which that counts is at this
+    /// place, or as far as that one.
+    #[cold]
+    fn sum_exactly(
+        &self,
+        id: usize,
+        kept: &[bool],
+        question: &Question,
+        last: usize,
+        found: &mut Vec<f64>,
+    ) -> Decision {
+        let (point, list) = (self.points[id], self.nearest.of(id));
+        let equals = list[last..].iter().take_while(|other| other.at_least == list[last].at_least);
+        let end = last + equals.count();
+        if end == list.len() && end < self.points.len() - 1 {
+            // One that is on no list may be the nearer.
+            return self.search(id, kept, question, found);
+        }
+        found.clear();
+        let others = list[..end].iter().map(|neighbor| neighbor.id as usize);
+        let kept = others.filter(|&other| kept[other]);
+        found.extend(kept.map(|other| squared_distance(point, self.points[other])));
+        found.sort_unstable_by(f64::total_cmp);
+        let sum: f64 = found[..question.needed].iter().map(|squared| squared.sqrt()).sum();
+        let crowded = sum < question.distance_sum;
+        Decision { crowded, evidence: Evidence::List(end as u8) }
     }
 
     /// Decides without the list, by looking farther and farther.

@@ -111,7 +111,9 @@ impl CandidateSet {
             points: &points,
         };
         let claims = Claims::new(&candidates, &cells, least_overlap, max_pairs, threads)?;
-        let nearest = Nearest::new(&points, &cells, threads);
+        let several_per_atom = claims.overlaps().len() > points.len() / 4;
+        let length = if several_per_atom { nearest::LONG } else { nearest::SHORT };
+        let nearest = Nearest::new(&points, &cells, length, threads);
         let responses = responses.to_vec();
         Ok(Self { least_overlap, responses, numbers, indices, points, cells, claims, nearest })
     }

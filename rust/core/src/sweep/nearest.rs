@@ -5,13 +5,15 @@ use std::num::NonZeroUsize;
 use crate::cells::{Cells, squared_distance};
 use crate::parallel;
 
-/// Length of the lists. A question that they do not answer is answered by a search, so this is
+/// Lengths of the lists. A question that they do not answer is answered by a search, so this is
 /// about speed only: shorter ones are exhausted more often, longer ones take memory (12 bytes per
 /// entry with its reverse) and time to set up.
-pub(super) const LENGTH: usize = 32;
+pub(super) const SHORT: usize = 16;
+/// Where several candidates stand for one atom, as many more have to be passed over.
+pub(super) const LONG: usize = 32;
 
 /// Bits of an entry of the reverse lists that hold the place in the list.
-const PLACE_BITS: u32 = LENGTH.trailing_zeros();
+const PLACE_BITS: u32 = LONG.trailing_zeros();
 
 /// The most candidates that are held: their lists then take 800 MB, and a reverse entry 32 bits.
 pub(super) const MAX_CANDIDATES: usize = 1 << 21;
@@ -29,6 +31,16 @@ pub(super) struct Neighbor {
     pub at_least: f32,
 }
 
+/// Up to this bound, which covers sums of them too, a distance exceeds its `at_least` by no more
+/// than [`farther`] says; beyond it squares do not fit into short floats.
+pub(super) const FARTHEST: f64 = 1e18;
+
+/// An upper bound of a distance, or of a sum of up to 2^20 of them, of which `at_least` is the sum.
+pub(super) fn farther(at_least: f64) -> f64 {
+    // Two roundings to 24 bits; below the least short float a square is taken for 0.
+    at_least * (1.0 + 3.0 * f64::from(f32::EPSILON)) + 1e-16
+}
+
 #[derive(Debug, Clone)]
 pub(super) struct Nearest {
     length: usize,
@@ -38,8 +50,14 @@ pub(super) struct Nearest {
 }
 
 impl Nearest {
-    pub(super) fn new(points: &[[f64; 2]], cells: &Cells, threads: NonZeroUsize) -> Self {
-        let length = LENGTH.min(points.len().saturating_sub(1));
+    /// Lists of the given length, at most [`LONG`].
+    pub(super) fn new(
+        points: &[[f64; 2]],
+        cells: &Cells,
+        length: usize,
+        threads: NonZeroUsize,
+    ) -> Self {
+        let length = length.min(LONG).min(points.len().saturating_sub(1));
         let starts: Vec<usize> = (0..points.len()).step_by(PER_TASK).collect();
         let lists = parallel::map(&starts, threads, |&start| {
             let ids = start..(start + PER_TASK).min(points.len());
@@ -56,7 +74,8 @@ impl Nearest {
         Self { length, neighbors, reverse_starts, reverse }
     }
 
-    /// The others nearest to a candidate, the nearest first; ties by number.
+    /// The others nearest to a candidate, the nearest first as far as short floats tell; ties by
+    /// number.
     pub(super) fn of(&self, id: usize) -> &[Neighbor] {
         &self.neighbors[id * self.length..(id + 1) * self.length]
     }
@@ -70,14 +89,23 @@ impl Nearest {
     }
 }
 
-/// Squared distances as integers of the same order, and numbers: what is sorted.
-type Entry = (u64, u32);
+/// A squared distance, rounded down to a short float whose bits are above those of a number: as
+/// integers these are of the same order.
+type Entry = u64;
 
-fn neighbor(&(squared, id): &Entry) -> Neighbor {
-    let distance = f64::from_bits(squared).sqrt();
-    let nearest = distance as f32;
-    let is_above = f64::from(nearest) > distance;
-    Neighbor { id, at_least: if is_above { nearest.next_down() } else { nearest } }
+fn entry(squared: f64, id: usize) -> Entry {
+    let nearest = squared as f32;
+    let below = nearest.to_bits() - u32::from(f64::from(nearest) > squared);
+    u64::from(below) << 32 | id as u64
+}
+
+fn neighbor(entry: &Entry) -> Neighbor {
+    let squared = f32::from_bits((entry >> 32) as u32);
+    let nearest = squared.sqrt();
+    // The square of a short float is exact.
+    let is_above = f64::from(nearest) * f64::from(nearest) > f64::from(squared);
+    let at_least = f32::from_bits(nearest.to_bits() - u32::from(is_above));
+    Neighbor { id: *entry as u32, at_least }
 }
 
 struct Search<'a> {
@@ -97,13 +125,16 @@ impl Search<'_> {
         loop {
             let window = self.cells.around(point, radius);
             let limit = if window.is_all() { f64::INFINITY } else { radius * radius };
-            self.found.clear();
+            // Everything is written, and what is too far is overwritten: whether it is, no branch
+            // could predict.
+            self.found.resize(window.spans().map(|span| span.len()).sum(), 0);
+            let mut len = 0;
             for other in window.spans().flatten() {
                 let squared = squared_distance(point, self.points[other]);
-                if squared <= limit && other != id {
-                    self.found.push((squared.to_bits(), other as u32));
-                }
+                self.found[len] = entry(squared, other);
+                len += usize::from((squared <= limit) & (other != id));
             }
+            self.found.truncate(len);
             if self.found.len() >= self.length || window.is_all() {
                 break;
             }
@@ -114,8 +145,7 @@ impl Search<'_> {
             self.found.truncate(self.length);
         }
         self.found.sort_unstable();
-        let farthest = self.found.last().map_or(0.0, |entry| f64::from_bits(entry.0).sqrt());
-        self.radius = 1.1 * farthest;
+        self.radius = 1.1 * self.found.last().map_or(0.0, |entry| neighbor(entry).at_least.into());
         &self.found
     }
 }
@@ -149,6 +179,7 @@ mod tests {
         fn lists_are_those_of_the_definition(
             scattered in proptest::collection::vec((-1e3_f64..1e3, -1e3_f64..1e3), 0..60),
             gridded in proptest::collection::vec((0_u8..6, 0_u8..3), 0..60),
+            length in prop_oneof![Just(SHORT), Just(LONG)],
             threads in 1_usize..3,
         ) {
             let points: Vec<[f64; 2]> = scattered
@@ -158,27 +189,50 @@ mod tests {
                 .collect();
             let (cells, order) = Cells::new(&points);
             let points: Vec<[f64; 2]> = order.iter().map(|&i| points[i as usize]).collect();
-            let nearest = Nearest::new(&points, &cells, NonZeroUsize::new(threads).unwrap());
+            let threads = NonZeroUsize::new(threads).unwrap();
+            let nearest = Nearest::new(&points, &cells, length, threads);
             let mut reverse = vec![Vec::new(); points.len()];
             for id in 0..points.len() {
                 let mut expected: Vec<(f64, u32)> = (0..points.len())
                     .filter(|&other| other != id)
                     .map(|other| (squared_distance(points[id], points[other]), other as u32))
                     .collect();
-                expected.sort_by(|a, b| a.partial_cmp(b).unwrap());
-                expected.truncate(LENGTH);
+                let short = |squared: f64| {
+                    let nearest = squared as f32;
+                    if f64::from(nearest) > squared { nearest.next_down() } else { nearest }
+                };
+                expected.sort_by(|a, b| short(a.0).total_cmp(&short(b.0)).then(a.1.cmp(&b.1)));
+                expected.truncate(length);
                 let list = nearest.of(id);
                 prop_assert!(list.iter().map(|n| n.id).eq(expected.iter().map(|e| e.1)));
                 for (place, (neighbor, (squared, _))) in list.iter().zip(expected).enumerate() {
-                    let at_least = neighbor.at_least;
-                    prop_assert!(f64::from(at_least) <= squared.sqrt());
-                    prop_assert!(f64::from(at_least.next_up()) > squared.sqrt());
+                    let at_least = f64::from(neighbor.at_least);
+                    prop_assert!(at_least <= squared.sqrt() && squared.sqrt() <= farther(at_least));
                     reverse[neighbor.id as usize].push((id, place as u8));
                 }
             }
             for (id, expected) in reverse.into_iter().enumerate() {
                 prop_assert!(nearest.lists_with(id).eq(expected));
             }
+        }
+    }
+
+    #[test]
+    fn bounds_hold_for_distances_of_all_sizes() {
+        let mut squared = 0.0_f64;
+        while squared < 1e38 {
+            for squared in [squared, squared.next_up(), 1.000_000_06 * squared] {
+                let at_least = f64::from(neighbor(&entry(squared, 7)).at_least);
+                let distance = squared.sqrt();
+                assert!(at_least <= distance && distance <= farther(at_least), "{squared:e}");
+            }
+            squared = (1.37 * squared).max(1e-60);
+        }
+        // What no short float holds is only known to be far.
+        for squared in [1e39, f64::MAX, f64::INFINITY] {
+            let Neighbor { id, at_least } = neighbor(&entry(squared, 7));
+            assert!(id == 7 && f64::from(at_least) > FARTHEST, "{squared:e}");
+            assert!(f64::from(at_least) <= squared.sqrt());
         }
     }
 }

@@ -222,6 +222,30 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn sums_at_the_limit_and_next_to_it_are_told_apart(
+        candidates in candidates(),
+        n_neighbors in 1_usize..7,
+        overlap in 0.0_f64..1.0,
+    ) {
+        let set = set_of(&candidates);
+        let kept = slow_kept(&candidates, 0.0, overlap);
+        let points: Vec<[f64; 2]> =
+            kept.iter().map(|&i| [candidates.0[i].row, candidates.0[i].col]).collect();
+        let sums = distance_sums(&points, n_neighbors, on(1)).unwrap();
+        for sum in sums.into_iter().step_by(5).filter(|&sum| sum > 0.0) {
+            for limit in [sum.next_down(), sum, sum.next_up()] {
+                let crowding = Crowding::new(n_neighbors, limit).unwrap();
+                let counts = set.evaluate(0.0, overlap, &crowding).unwrap();
+                prop_assert_eq!(counts, slow_counts(&candidates, &kept, (n_neighbors, limit)));
+            }
+        }
+    }
+}
+
 #[test]
 fn many_candidates_per_atom_exhaust_the_lists() {
     // Forty candidates around each of the places of a wide lattice, and few of them kept.
