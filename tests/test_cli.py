@@ -285,15 +285,16 @@ def test_debug_shows_where(tmp_path, capsys):
 
 
 def interrupt_after(monkeypatch, n_calls: int) -> None:
-    sweep = LoGStarDetector.sweep
+    sweeps = LoGStarDetector.sweeps
     calls = iter(range(n_calls))
 
     def interrupted(self, *args, **options):
-        if next(calls, None) is None:
-            raise KeyboardInterrupt
-        return sweep(self, *args, **options)
+        for front in sweeps(self, *args, **options):
+            if next(calls, None) is None:
+                raise KeyboardInterrupt
+            yield front
 
-    monkeypatch.setattr(LoGStarDetector, "sweep", interrupted)
+    monkeypatch.setattr(LoGStarDetector, "sweeps", interrupted)
 
 
 def test_interruption_keeps_what_was_evaluated(film, capsys, monkeypatch):
@@ -343,15 +344,16 @@ def test_progress_before_any_success_shows_no_numbers():
 
 
 def test_warnings_are_one_line(film, capsys, monkeypatch):
-    sweep = LoGStarDetector.sweep
+    sweeps = LoGStarDetector.sweeps
     calls = iter(range(100))
 
     def fails_once(self, *args, **options):
-        if next(calls) == 2:
-            raise RuntimeError("out of paper")
-        return sweep(self, *args, **options)
+        for front in sweeps(self, *args, **options):
+            if next(calls) == 2:
+                raise RuntimeError("out of paper")
+            yield front
 
-    monkeypatch.setattr(LoGStarDetector, "sweep", fails_once)
+    monkeypatch.setattr(LoGStarDetector, "sweeps", fails_once)
     assert detect(film, *NUMBERS, *N_ITER) == 0
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("logstar: warning: 1 of ")

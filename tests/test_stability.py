@@ -32,13 +32,11 @@ def ladder():
 
 
 def curves(ladder, n_expected):
-    return CountCurves(
-        ladder, [0.1, 0.5], (0.0051, 0.4), n_expected=n_expected, distance_sum=4.0, n_neighbors=4
-    )
+    return CountCurves(ladder, np.array([0.1, 0.5]), (0.0051, 0.4), n_expected)
 
 
 def test_the_plateau_of_a_setting(ladder):
-    plateau = curves(ladder, 40).around(0.1, 0.5)
+    plateau = curves(ladder, 40).around(np.array([0.1]), np.array([0.5]))
     assert plateau.qc == 0
     assert plateau.low == pytest.approx(0.03, rel=0.06)
     assert plateau.high == pytest.approx(0.18, rel=0.06)
@@ -58,11 +56,14 @@ def test_the_plateau_of_a_setting(ladder):
     ],
 )
 def test_the_most_stable_within_the_uncertainty(ladder, n_expected, uncertainty, qc):
-    assert curves(ladder, n_expected).most_stable(uncertainty).qc == pytest.approx(qc)
+    widest = curves(ladder, n_expected).widest(uncertainty)
+    # No two of these candidates overlap.
+    assert widest.overlap.tolist() == [0.1, 0.5]
+    assert widest.qc == pytest.approx([qc, qc])
 
 
 def test_no_count_is_within_the_uncertainty(ladder):
-    assert curves(ladder, 500).most_stable(0.1) is None
+    assert len(curves(ladder, 500).widest(0.1).qc) == 0
 
 
 def test_a_sweep_adds_the_stable_setting_where_the_count_is_uncertain():
@@ -79,8 +80,10 @@ def test_a_sweep_adds_the_stable_setting_where_the_count_is_uncertain():
     exact = detector.sweep(scene.image, ranges=ranges, scorers=scorers)
     scorers["qc"] = QualityCount(wrong, uncertainty=0.08)
     more = detector.sweep(scene.image, ranges=ranges, scorers=scorers)
-    assert more[: len(exact)] == exact
-    ((setting, scores),) = more[len(exact) :]
+    for columns, more_columns in zip(exact, more, strict=True):
+        for name, column in columns.items():
+            np.testing.assert_array_equal(more_columns[name][:-1], column)
+    setting, scores = ({name: v[-1] for name, v in part.items()} for part in more[:2])
     # Scores are the paper's, uncertainty or not.
     fitted = LoGStarDetector(1.5, 3.5, **setting).fit(scene.image)
     for name, scorer in scorers.items():

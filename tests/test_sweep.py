@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from sklearn.exceptions import FitFailedWarning
 
 from logstar import Lattice, LoGStarDetector, MOBOSearchCV
 from logstar.datasets import make_scene
@@ -42,8 +43,20 @@ def detector():
     return LoGStarDetector(min_sigma=1.0, max_sigma=4.0, num_sigma=8)
 
 
+def pairs_of(front):
+    """Settings and scores row by row."""
+    rows = [zip(*columns.values(), strict=True) for columns in (front.settings, front.scores)]
+    return [
+        (
+            dict(zip(front.settings, setting, strict=True)),
+            dict(zip(front.scores, scores, strict=True)),
+        )
+        for setting, scores in zip(*rows, strict=True)
+    ]
+
+
 def assert_front(front):
-    losses = np.array([[-scores["qc"], -scores["er"]] for _, scores in front])
+    losses = -np.column_stack([front.scores["qc"], front.scores["er"]])
     for i, one in enumerate(losses):
         for j, other in enumerate(losses):
             assert i == j or not ((other <= one).all() and (other < one).any())
@@ -53,9 +66,9 @@ def assert_front(front):
 def test_scores_are_those_of_the_detector_at_the_settings(scenes, scorers, detector, dtype):
     image = scenes[0].image.astype(dtype)
     front = detector.sweep(image, ranges=RANGES, scorers=scorers)
-    assert len(front) > 3
+    assert len(pairs_of(front)) > 3
     assert_front(front)
-    for setting, scores in front:
+    for setting, scores in pairs_of(front):
         fitted = LoGStarDetector(**(detector.get_params() | setting)).fit(image)
         for name, scorer in scorers.items():
             assert scorer(fitted, image) == pytest.approx(scores[name], abs=1e-12)
@@ -64,7 +77,7 @@ def test_scores_are_those_of_the_detector_at_the_settings(scenes, scorers, detec
 def test_no_setting_of_a_grid_beats_the_front(scenes, scorers, detector):
     image = scenes[1].image
     front = detector.sweep(image, ranges=RANGES, scorers=scorers)
-    found = np.array([[scores["qc"], scores["er"]] for _, scores in front])
+    found = np.column_stack([front.scores["qc"], front.scores["er"]])
     for threshold in np.geomspace(0.005, 0.4, 12):
         for overlap in np.linspace(0.01, 0.9, 6):
             detector.set_params(threshold=threshold, overlap=overlap).fit(image)
@@ -76,7 +89,7 @@ def test_stacks_are_scored_by_their_mean(scenes, scorers, detector):
     stack = np.stack([scene.image for scene in scenes])
     front = detector.sweep(stack, ranges=RANGES, scorers=scorers)
     assert_front(front)
-    for setting, scores in front:
+    for setting, scores in pairs_of(front):
         fitted = LoGStarDetector(**(detector.get_params() | setting)).fit(stack)
         for name, scorer in scorers.items():
             assert scorer(fitted, stack) == pytest.approx(scores[name], abs=1e-12)
@@ -88,7 +101,7 @@ def test_counts_may_come_from_y(scenes, detector):
     by_y = {"qc": QualityCount(), "er": ErrorRate(limit)}
     by_number = {"qc": QualityCount(len(positions)), "er": ErrorRate(limit, len(positions))}
     front = detector.sweep(image, positions, ranges=RANGES, scorers=by_y)
-    assert front == detector.sweep(image, ranges=RANGES, scorers=by_number)
+    assert pairs_of(front) == pairs_of(detector.sweep(image, ranges=RANGES, scorers=by_number))
 
 
 def test_the_search_takes_the_fronts_of_all_ladders(scenes, scorers, detector):
@@ -107,7 +120,7 @@ def test_the_search_takes_the_fronts_of_all_ladders(scenes, scorers, detector):
         detector.set_params(max_sigma=high).sweep(image, ranges=RANGES, scorers=scorers)
         for high in (4.0, 5.0)
     ]
-    assert search.n_evaluations_ == sum(map(len, swept))
+    assert search.n_evaluations_ == sum(len(pairs_of(front)) for front in swept)
     scores = [scorer(search.best_estimator_, image) for scorer in scorers.values()]
     assert scores == pytest.approx(list(search.best_score_.values()), abs=1e-12)
 
@@ -138,3 +151,83 @@ def test_bad_input_is_refused(scenes, scorers, detector, change, error, message)
     arguments = {"X": scenes[0].image, "ranges": RANGES, "scorers": scorers} | change
     with pytest.raises(error, match=message):
         detector.sweep(**arguments)
+
+
+SETTINGS = [
+    {"max_sigma": 4.0},
+    {"max_sigma": 5.0, "intensity_range": None},
+    {"max_sigma": 5.0},
+    {"min_sigma": 1.5, "num_sigma": 5},
+]
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2, 8])
+@pytest.mark.parametrize("is_stack", [False, True])
+def test_many_settings_are_swept_as_each_alone(scenes, scorers, detector, is_stack, n_jobs):
+    images = np.stack([scene.image for scene in scenes[:2]]) if is_stack else scenes[0].image
+    given = {"ranges": RANGES, "scorers": scorers}
+    detector.set_params(n_jobs=n_jobs)
+    fronts = list(detector.sweeps(images, settings=SETTINGS, **given))
+    assert len(fronts) == len(SETTINGS)
+    for setting, front in zip(SETTINGS, fronts, strict=True):
+        alone = LoGStarDetector(**(detector.get_params() | setting)).sweep(images, **given)
+        assert pairs_of(front) == pairs_of(alone)
+        for name, column in alone.details.items():
+            np.testing.assert_array_equal(front.details[name], column)
+    # The settings are those of copies.
+    assert detector.get_params()["max_sigma"] == 4.0
+
+
+def test_large_images_are_swept_one_setting_at_a_time(scenes, scorers, detector, monkeypatch):
+    given = {"settings": SETTINGS, "ranges": RANGES, "scorers": scorers}
+    detector.set_params(n_jobs=2)
+    at_once = list(detector.sweeps(scenes[0].image, **given))
+    monkeypatch.setattr("logstar.detection._SMALL", scenes[0].image.size - 1)
+    one_by_one = list(detector.sweeps(scenes[0].image, **given))
+    assert list(map(pairs_of, one_by_one)) == list(map(pairs_of, at_once))
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_setting_fails_when_it_is_its_turn(scenes, scorers, detector, n_jobs):
+    fronts = detector.set_params(n_jobs=n_jobs).sweeps(
+        scenes[0].image,
+        settings=[{}, {"max_sigma": 0.5}, {}],
+        ranges=RANGES,
+        scorers=scorers,
+    )
+    assert pairs_of(next(fronts))
+    with pytest.raises(ValueError, match="min_sigma must not exceed max_sigma"):
+        next(fronts)
+
+
+def test_a_search_goes_on_after_a_setting_that_fails(scenes, scorers, detector):
+    search = MOBOSearchCV(
+        detector,
+        SPACE | {"max_sigma": [0.5, 4.0, 5.0]},
+        scoring=scorers,
+        sweep=["threshold", "overlap"],
+        random_state=0,
+    )
+    with pytest.warns(FitFailedWarning, match="min_sigma must not exceed max_sigma"):
+        search.fit(scenes[0].image)
+    worked = ~np.isnan(search.cv_results_["mean_test_qc"])
+    assert (~worked).sum() == 1
+    found = search.cv_results_["param_max_sigma"][worked]
+    assert set(found) == {4.0, 5.0}
+    assert np.isfinite(search.cv_results_["detail_plateau_low"]).sum() == worked.sum()
+
+
+def test_plateaus_are_where_the_count_is_the_same(scenes, scorers, detector):
+    image = scenes[0].image
+    front = detector.sweep(image, ranges=RANGES, scorers=scorers)
+    n_expected = scenes[0].lattice.n_expected(image.shape)
+    details = {name.removeprefix("plateau_"): column for name, column in front.details.items()}
+    assert (details["low"] <= details["threshold"]).all()
+    assert (details["threshold"] <= details["high"]).all()
+    for row, overlap in enumerate(front.settings["overlap"]):
+        counts = []
+        for name in ("low", "threshold", "high"):
+            detector.set_params(threshold=details[name][row], overlap=overlap)
+            counts.append(len(detector.fit(image).predict(image)))
+        assert max(counts) - min(counts) <= 1
+        assert details["qc"][row] == pytest.approx(counts[1] / n_expected - 1)

@@ -62,82 +62,126 @@ class Objectives(NamedTuple):
             check_real(getattr(scorers[counts[0]], "uncertainty", 0.0), name="uncertainty", low=0),
         )
 
+    def rule(self) -> dict[str, Any]:
+        """What QC and ER of the first image are measured by."""
+        return {
+            "n_expected": self.expected_count[0],
+            "distance_sum": self.distance_sum,
+            "n_neighbors": self.n_neighbors,
+        }
+
+
+class SweptFront(NamedTuple):
+    """Settings that no other beats, as columns.
+
+    Attributes
+    ----------
+    settings : dict of str to ndarray of shape (n,)
+        "threshold" and "overlap".
+    scores : dict of str to ndarray of shape (n,)
+        Scores by the scorers' names, greater is better.
+    details : dict of str to ndarray of shape (n,)
+        Of one image, over which thresholds a setting's number of atoms is the same, within 0.2 %:
+        "plateau_low", "plateau_high", in their middle "plateau_threshold", and QC there,
+        "plateau_qc".
+    """
+
+    settings: dict[str, FloatArray]
+    scores: dict[str, FloatArray]
+    details: dict[str, FloatArray]
+
 
 def exact_front(
-    candidates: Sequence[ScaleSpaceCandidates], objectives: Objectives, ranges: Mapping[str, Any]
-) -> list[tuple[dict[str, float], dict[str, float]]]:
+    candidates: Sequence[ScaleSpaceCandidates],
+    objectives: Objectives,
+    ranges: Mapping[str, tuple[float, float]],
+) -> SweptFront:
     """Find the settings that no other beats, with their scores, minus the mean |QC| and mean ER.
 
     Where the expected count is uncertain, and there is one image, the setting with a count within
     the uncertainty that is stable over the widest range of thresholds is added: it may be beaten
     in |QC|, but that is no argument then.
     """
-    bounds = {name: (ranges[name].low, ranges[name].high) for name in ("threshold", "overlap")}
     if len(candidates) == 1:
-        front = candidates[0].pareto_front(
-            n_expected=objectives.expected_count[0],
-            distance_sum=objectives.distance_sum,
-            n_neighbors=objectives.n_neighbors,
-            threshold_range=bounds["threshold"],
-            overlap_range=bounds["overlap"],
-            max_overlaps=_MAX_OVERLAPS,
-        )
-        settings = np.column_stack([front.threshold, front.overlap])
-        losses = np.column_stack(
-            [
-                np.abs(front.qc),
-                front.er * (objectives.expected_count[0] / objectives.expected_errors[0]),
-            ]
-        )
-        if objectives.uncertainty > 0:
-            stable = _most_stable(candidates[0], objectives, bounds, settings)
-            settings = np.concatenate([settings, stable[:, :2]])
-            losses = np.concatenate([losses, stable[:, 2:]])
+        settings, losses, details = _front_of_one(candidates[0], objectives, ranges)
     else:
-        settings, losses = _front_on_grid(candidates, objectives, bounds)
-    return [
-        (
-            {"threshold": float(threshold), "overlap": float(overlap)},
-            {objectives.count_name: 0.0 - float(qc), objectives.errors_name: 0.0 - float(er)},
-        )
-        for (threshold, overlap), (qc, er) in zip(settings, losses, strict=True)
-    ]
+        settings, losses = _front_on_grid(candidates, objectives, ranges)
+        details = {}
+    scores = 0.0 - losses
+    return SweptFront(
+        {"threshold": settings[:, 0], "overlap": settings[:, 1]},
+        {objectives.count_name: scores[:, 0], objectives.errors_name: scores[:, 1]},
+        details,
+    )
+
+
+def _front_of_one(
+    candidates: ScaleSpaceCandidates,
+    objectives: Objectives,
+    ranges: Mapping[str, tuple[float, float]],
+) -> tuple[FloatArray, FloatArray, dict[str, FloatArray]]:
+    front = candidates.pareto_front(
+        **objectives.rule(),
+        threshold_range=ranges["threshold"],
+        overlap_range=ranges["overlap"],
+        max_overlaps=_MAX_OVERLAPS,
+    )
+    settings = np.column_stack([front.threshold, front.overlap])
+    er_scale = objectives.expected_count[0] / objectives.expected_errors[0]
+    losses = np.column_stack([np.abs(front.qc), front.er * er_scale])
+    if objectives.uncertainty > 0:
+        stable = _most_stable(candidates, objectives, ranges, settings)
+        settings = np.concatenate([settings, stable[:, :2]])
+        losses = np.concatenate([losses, stable[:, 2:] * (1.0, er_scale)])
+    curves = CountCurves(
+        candidates, np.unique(settings[:, 1]), ranges["threshold"], objectives.expected_count[0]
+    )
+    plateaus = curves.around(settings[:, 0], settings[:, 1])
+    details = {
+        "plateau_low": plateaus.low,
+        "plateau_high": plateaus.high,
+        "plateau_threshold": plateaus.threshold,
+        "plateau_qc": plateaus.qc,
+    }
+    return settings, losses, details
 
 
 def _most_stable(
     candidates: ScaleSpaceCandidates,
     objectives: Objectives,
-    bounds: Mapping[str, tuple[float, float]],
+    ranges: Mapping[str, tuple[float, float]],
     settings: FloatArray,
 ) -> FloatArray:
-    """Threshold, overlap, |QC| and ER (n, 4) of the most stable setting, without rows if none."""
+    """Threshold, overlap, |QC| and ER (n, 4) of the most stable setting, without rows if none.
+
+    Of settings that are as stable, that with the least ER, then the least |QC|.
+    """
     overlaps = np.unique(settings[:, 1])
     if len(overlaps) > _MOST_STABLE_OVERLAPS:
         overlaps = overlaps[np.linspace(0, len(overlaps) - 1, _MOST_STABLE_OVERLAPS).astype(int)]
-    curves = CountCurves(
-        candidates,
-        overlaps.tolist() or [bounds["overlap"][1]],
-        bounds["threshold"],
-        n_expected=objectives.expected_count[0],
-        distance_sum=objectives.distance_sum,
-        n_neighbors=objectives.n_neighbors,
-    )
-    plateau = curves.most_stable(objectives.uncertainty)
-    if plateau is None:
+    curves = CountCurves(candidates, overlaps, ranges["threshold"], objectives.expected_count[0])
+    widest = curves.widest(objectives.uncertainty)
+    rule = objectives.rule()
+    stable = [
+        (threshold, overlap, abs(qc), candidates.objectives(threshold, overlap, **rule)[1])
+        for threshold, overlap, qc in zip(
+            widest.threshold.tolist(), widest.overlap.tolist(), widest.qc.tolist(), strict=True
+        )
+    ]
+    if not stable:
         return np.empty((0, 4))
-    er = plateau.er * (objectives.expected_count[0] / objectives.expected_errors[0])
-    return np.array([[plateau.threshold, plateau.overlap, abs(plateau.qc), er]])
+    return np.array([min(stable, key=lambda row: (row[3], row[2], row[1]))])
 
 
 def _front_on_grid(
     candidates: Sequence[ScaleSpaceCandidates],
     objectives: Objectives,
-    bounds: Mapping[str, tuple[float, float]],
+    ranges: Mapping[str, tuple[float, float]],
 ) -> tuple[FloatArray, FloatArray]:
-    low, high = bounds["threshold"]
+    low, high = ranges["threshold"]
     spaced = np.geomspace if low > 0 else np.linspace
     thresholds = spaced(low, high, _N_THRESHOLDS)
-    overlaps = np.linspace(*bounds["overlap"], _N_OVERLAPS)
+    overlaps = np.linspace(*ranges["overlap"], _N_OVERLAPS)
     losses = np.zeros((len(thresholds), len(overlaps), 2))
     for found, n_count, n_errors in zip(
         candidates, objectives.expected_count, objectives.expected_errors, strict=True

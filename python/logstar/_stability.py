@@ -6,9 +6,8 @@ is a property of the image, elsewhere one of the threshold.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,111 +21,97 @@ _N_THRESHOLDS = 128
 _SAME_COUNT = 0.002
 
 
-@dataclass(frozen=True)
-class Plateau:
-    """A range of thresholds over which the number of atoms is the same, within 0.2 %.
+class Plateaus(NamedTuple):
+    """Ranges of thresholds over which the number of atoms is the same, within 0.2 %, as columns.
 
     Attributes
     ----------
-    threshold, overlap : float
-        The setting in its middle, on a logarithmic scale.
-    low, high : float
-        The least and the greatest threshold.
-    qc, er : float
-        QC, with its sign, and ER in the middle.
+    threshold, overlap : ndarray of shape (n,)
+        The settings in their middles, on a logarithmic scale.
+    low, high : ndarray of shape (n,)
+        The least and the greatest thresholds.
+    qc : ndarray of shape (n,)
+        QC, with its sign, in the middles.
     """
 
-    threshold: float
-    overlap: float
-    low: float
-    high: float
-    qc: float
-    er: float
+    threshold: FloatArray
+    overlap: FloatArray
+    low: FloatArray
+    high: FloatArray
+    qc: FloatArray
 
     @property
-    def width(self) -> float:
-        """The greatest threshold by the least."""
+    def width(self) -> FloatArray:
+        """The greatest thresholds by the least."""
         return self.high / self.low
 
 
 class CountCurves:
-    """Number of atoms and ER over thresholds, for a few overlaps.
+    """Number of atoms over thresholds, for a few overlaps.
 
     Parameters
     ----------
     candidates : ScaleSpaceCandidates
         Of one image and ladder.
-    overlaps : sequence of float
-        Overlaps to follow.
+    overlaps : ndarray of shape (n_overlaps,)
+        Overlaps to follow, rising.
     threshold_range : tuple of float
         Least and greatest threshold, above 0.
-    n_expected, distance_sum, n_neighbors
-        What QC and ER are measured by.
+    n_expected : float
+        What QC compares with.
     """
 
     def __init__(
         self,
         candidates: ScaleSpaceCandidates,
-        overlaps: Sequence[float],
+        overlaps: FloatArray,
         threshold_range: tuple[float, float],
-        *,
         n_expected: float,
-        distance_sum: float,
-        n_neighbors: int,
     ) -> None:
-        self.thresholds: FloatArray = np.geomspace(*threshold_range, _N_THRESHOLDS)
-        # Rounding must not take the ends out of the range.
-        self.thresholds[[0, -1]] = threshold_range
-        self.overlaps = list(overlaps)
-        self._qc, self._er = candidates.objective_grid(
-            self.thresholds,
-            self.overlaps,
-            n_expected=n_expected,
-            distance_sum=distance_sum,
-            n_neighbors=n_neighbors,
-        )
+        self.thresholds = _thresholds(*threshold_range)
+        self.overlaps = overlaps
+        self._qc = (candidates.counts(self.thresholds, overlaps) - n_expected) / n_expected
 
-    def around(self, threshold: float, overlap: float) -> Plateau:
-        """Find the plateau that a setting is on."""
-        column = self.overlaps.index(overlap)
-        near = int(np.abs(np.log(self.thresholds / threshold)).argmin())
-        firsts, lasts = self._ends(np.array([near]), np.array([column]))
-        return self._plateau(int(firsts[0]), int(lasts[0]), column)
+    def around(self, thresholds: FloatArray, overlaps: FloatArray) -> Plateaus:
+        """Find the plateaus that settings are on."""
+        rows = np.abs(np.log(self.thresholds[:, None] / thresholds)).argmin(axis=0)
+        return self._plateaus(rows, np.searchsorted(self.overlaps, overlaps))
 
-    def most_stable(self, uncertainty: float) -> Plateau | None:
-        """Find the widest plateau where |QC| is within the uncertainty, None if there is none.
-
-        Of plateaus that are as wide, that with the least ER, then the least |QC|.
-        """
+    def widest(self, uncertainty: float) -> Plateaus:
+        """Find the widest plateaus where |QC| is within the uncertainty; none if it is nowhere."""
         rows, columns = np.nonzero(np.abs(self._qc) <= uncertainty)
-        ends = zip(*self._ends(rows, columns), columns, strict=True)
-        plateaus = (self._plateau(*map(int, each)) for each in set(ends))
-        within = [plateau for plateau in plateaus if abs(plateau.qc) <= uncertainty]
-        return max(
-            within,
-            key=lambda p: (round(math.log(p.width), 6), -p.er, -abs(p.qc), -p.overlap),
-            default=None,
+        found = self._plateaus(rows, columns)
+        within = np.flatnonzero(np.abs(found.qc) <= uncertainty)
+        widths = np.log(found.width[within]).round(6)
+        widest = within[widths == widths.max(initial=-np.inf)]
+        _, first = np.unique(
+            np.column_stack([found.low, found.overlap])[widest], axis=0, return_index=True
         )
+        return Plateaus(*(column[widest[first]] for column in found))
 
-    def _ends(
-        self, rows: NDArray[np.intp], columns: NDArray[np.intp]
-    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """First and last row of the plateaus of these settings, all at once."""
+    def _plateaus(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Plateaus:
+        """Plateaus around entries of the table."""
         counts = 1 + self._qc[:, columns]
         own = 1 + self._qc[rows, columns]
         different = np.abs(counts - own) > _SAME_COUNT * own + 1e-12
         places = np.arange(len(counts))[:, None]
         before = np.where(different & (places < rows), places, -1)
         behind = np.where(different & (places > rows), places, len(counts))
-        return before.max(axis=0) + 1, behind.min(axis=0) - 1
-
-    def _plateau(self, first: int, last: int, column: int) -> Plateau:
+        first, last = before.max(axis=0) + 1, behind.min(axis=0) - 1
         middle = (first + last) // 2
-        return Plateau(
-            float(self.thresholds[middle]),
-            self.overlaps[column],
-            float(self.thresholds[first]),
-            float(self.thresholds[last]),
-            float(self._qc[middle, column]),
-            float(self._er[middle, column]),
+        return Plateaus(
+            self.thresholds[middle],
+            self.overlaps[columns],
+            self.thresholds[first],
+            self.thresholds[last],
+            self._qc[middle, columns],
         )
+
+
+@lru_cache(maxsize=8)
+def _thresholds(low: float, high: float) -> FloatArray:
+    thresholds = np.geomspace(low, high, _N_THRESHOLDS)
+    # Rounding must not take the ends out of the range.
+    thresholds[[0, -1]] = low, high
+    thresholds.setflags(write=False)
+    return thresholds

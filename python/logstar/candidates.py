@@ -111,8 +111,10 @@ class ScaleSpaceCandidates:
                 f"all responses must exceed threshold={threshold!r}, but the least of table is "
                 f"{responses[-1]:g}."
             )
+        # Asking joblib takes longer than a question to a small image's candidates.
+        self._n_threads = threads_of(n_jobs)
         self._set = _core.CandidateSet(
-            self.table[:, [0, 1, 2, 2]], responses.copy(), threads_of(n_jobs)
+            self.table[:, [0, 1, 2, 2]], responses.copy(), self._n_threads
         )
 
     @classmethod
@@ -239,6 +241,27 @@ class ScaleSpaceCandidates:
         n_kept, n_crowded = self._set.evaluate(*setting, *rule)
         return (n_kept - expected) / expected, n_crowded / expected
 
+    def counts(self, thresholds: ArrayLike, overlaps: ArrayLike) -> NDArray[np.int64]:
+        """Count the detections at every threshold with every overlap.
+
+        Parameters
+        ----------
+        thresholds : array-like of shape (n_thresholds,)
+            Least responses; none below the one that the candidates were found with.
+        overlaps : array-like of shape (n_overlaps,)
+            Greatest shares of the smaller one's area that two atoms may have in common.
+
+        Returns
+        -------
+        counts : ndarray of shape (n_thresholds, n_overlaps), int
+
+        Raises
+        ------
+        TypeError, ValueError
+            For a setting that cannot be.
+        """
+        return self._set.kept_counts(*self._check_axes(thresholds, overlaps), self._n_threads)
+
     def objective_grid(
         self,
         thresholds: ArrayLike,
@@ -273,14 +296,9 @@ class ScaleSpaceCandidates:
         TypeError, ValueError
             For a setting or a parameter that cannot be.
         """
-        rows, columns = _as_axis(thresholds, "thresholds"), _as_axis(overlaps, "overlaps")
-        # The minimum is NaN where any is.
-        if len(rows):
-            self._check_threshold(float(rows.min()), "the least of thresholds")
-        if len(columns):
-            check_real(float(columns.min()), name="the least of overlaps", low=0)
+        axes = self._check_axes(thresholds, overlaps)
         expected, rule = _check_rule(n_expected, distance_sum, n_neighbors)
-        n_kept, n_crowded = self._set.grid(rows, columns, *rule, threads_of(self.n_jobs))
+        n_kept, n_crowded = self._set.grid(*axes, *rule, self._n_threads)
         return _quality(n_kept, expected), n_crowded / expected
 
     def pareto_front(
@@ -340,9 +358,20 @@ class ScaleSpaceCandidates:
             *_as_range(overlap_range, "overlap_range", low=0), max_overlaps
         )
         threshold, overlap, n_kept, n_crowded = self._set.front(
-            overlaps, thresholds, *rule, expected, threads_of(self.n_jobs)
+            overlaps, thresholds, *rule, expected, self._n_threads
         )
         return ParetoFront(threshold, overlap, _quality(n_kept, expected), n_crowded / expected)
+
+    def _check_axes(
+        self, thresholds: ArrayLike, overlaps: ArrayLike
+    ) -> tuple[FloatArray, FloatArray]:
+        rows, columns = _as_axis(thresholds, "thresholds"), _as_axis(overlaps, "overlaps")
+        # The minimum is NaN where any is.
+        if len(rows):
+            self._check_threshold(float(rows.min()), "the least of thresholds")
+        if len(columns):
+            check_real(float(columns.min()), name="the least of overlaps", low=0)
+        return rows, columns
 
     def _check_threshold(self, threshold: float, name: str = "threshold") -> float:
         number = check_real(threshold, name=name)

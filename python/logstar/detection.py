@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 import numpy as np
@@ -13,9 +14,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from . import _core
 from ._blob_log import blob_log
-from ._exact_front import Objectives, exact_front
+from ._exact_front import Objectives, SweptFront, exact_front
 from ._scale_space import find_candidates, kernel_radius
-from ._threads import threads_of
+from ._scaling import scale_intensities
+from ._threads import in_order, threads_of
 from ._validation import FloatArray, Image, as_image_list, check_integer, check_real
 from .candidates import ScaleSpaceCandidates
 from .exceptions import NoAtomsWarning
@@ -32,6 +34,9 @@ Detections: TypeAlias = FloatArray | list[FloatArray]
 CandidateTest: TypeAlias = Callable[[FloatArray, int], NDArray[np.bool_]]
 
 _POLARITIES = ("bright", "dark")
+#: Images of up to so many pixels are swept with several settings at a time. On larger ones threads
+#: share the work on one scale space as well, and there is memory for one.
+_SMALL = 1 << 20
 
 
 class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no types
@@ -178,7 +183,8 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         check_is_fitted(self)
         images, is_stack = as_image_list(X)
         self._check_sizes(images)
-        found = [self._detect(image, index, keep) for index, image in enumerate(images)]
+        scaled = enumerate(_scaled(images, *self._scaling()))
+        found = [self._detect(image, index, keep) for index, image in scaled]
         return found if is_stack else found[0]
 
     def predict(self, X: Images) -> Detections:
@@ -223,13 +229,11 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         *,
         ranges: Mapping[str, Any],
         scorers: Mapping[str, Any],
-        keep: CandidateTest | None = None,
-    ) -> list[tuple[dict[str, float], dict[str, float]]]:
+    ) -> SweptFront:
         """Find the exact Pareto front over threshold and overlap, the other parameters as set.
 
         Maxima of the scale space do not depend on these two: they are found once, and every
-        distinct outcome follows from them. `MOBOSearchCV` calls this for parameters named in its
-        `sweep`.
+        distinct outcome follows from them.
 
         Parameters
         ----------
@@ -241,35 +245,90 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
             Bounds for "threshold" and "overlap", as objects with attributes `low` and `high`.
         scorers : mapping of str to reward
             One `logstar.rewards.QualityCount` and one `logstar.rewards.ErrorRate`.
-        keep : callable, default=None
-            As in `detect`.
 
         Returns
         -------
-        front : list of (dict, dict)
+        front : (settings, scores, details), each a dict of str to ndarray of shape (n,)
             Settings of threshold and overlap, each in the middle of the interval over which its
-            outcome is the same, and their scores by name, greater is better.
+            outcome is the same; their scores by name, greater is better; and of one image, over
+            which thresholds a setting's number of atoms is the same, within 0.2 %: "plateau_low",
+            "plateau_high", in their middle "plateau_threshold", and QC there, "plateau_qc".
 
         Raises
         ------
         TypeError, ValueError
             For other parameters, other scorers, and whatever `fit` and `detect` refuse.
         """
+        return next(self.sweeps(X, y, settings=[{}], ranges=ranges, scorers=scorers))
+
+    def sweeps(
+        self,
+        X: Images,
+        y: Any = None,
+        *,
+        settings: Sequence[Mapping[str, Any]],
+        ranges: Mapping[str, Any],
+        scorers: Mapping[str, Any],
+        keep: Callable[[LoGStarDetector], CandidateTest | None] | None = None,
+    ) -> Iterator[SweptFront]:
+        """Sweep threshold and overlap for several settings of the other parameters.
+
+        What settings share is computed once, and small images are swept with several settings at
+        a time. `MOBOSearchCV` calls this for parameters named in its `sweep`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_cols) or (n_images, n_rows, n_cols), or list of images
+            One image or a stack.
+        y : positions, counts, or sequences of such for a stack; default=None
+            As the scorers take it.
+        settings : sequence of mapping
+            Values of other parameters, which stay as they are where a setting lacks them.
+        ranges, scorers
+            As in `sweep`.
+        keep : callable, default=None
+            Called with the detector of a setting; returns for it what `detect` takes as `keep`.
+
+        Yields
+        ------
+        front : (settings, scores, details)
+            As `sweep` returns it, for one setting after another.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `sweep`, when it is the turn of the setting whose fault it is.
+        """
         if set(ranges) != {"threshold", "overlap"}:
             raise ValueError(
                 f"threshold and overlap are swept, both or none; got {sorted(ranges)}."
             )
-        self._check_parameters()
+        bounds = {name: (float(each.low), float(each.high)) for name, each in ranges.items()}
         images, is_stack = as_image_list(X)
-        self._check_sizes(images)
         references = y if y is None or is_stack else [y]
-        objectives = Objectives.of(scorers, images, references)
-        sigmas = self._ladder()
-        candidates = [
-            self._candidates(image, index, sigmas, ranges["threshold"].low, keep)
-            for index, image in enumerate(images)
-        ]
-        return exact_front(candidates, objectives, ranges)
+        # By the constructor: `clone` and `set_params` take a good part of a small image's time.
+        own = self.get_params(deep=False)
+        detectors = [type(self)(**{**own, **setting}) for setting in settings]
+        # Resolved here: `n_jobs` of -1 costs a look at the machine each time it is read.
+        n_threads = threads_of(self.n_jobs)
+        is_small = max(image.size for image in images) <= _SMALL
+        n_at_once = max(1, min(n_threads, len(detectors))) if is_small else 1
+        scaled = cache(partial(_scaled, images))
+        objectives = cache(partial(Objectives.of, scorers, images, references))
+
+        def front(detector: LoGStarDetector) -> SweptFront:
+            detector._check_parameters()
+            detector._check_sizes(images)
+            candidates = [
+                detector._candidates(image, index, bounds["threshold"][0], test)
+                for test in [None if keep is None else keep(detector)]
+                for index, image in enumerate(scaled(*detector._scaling()))
+            ]
+            return exact_front(candidates, objectives(), bounds)
+
+        for detector in detectors:
+            detector.n_jobs = n_threads // n_at_once
+        yield from in_order(front, detectors, n_at_once)
 
     def find_candidates(self, X: ArrayLike, threshold: float) -> ScaleSpaceCandidates:
         """Find the candidates of one image, which answer at any threshold and overlap.
@@ -298,7 +357,8 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
             raise ValueError("X must be one image, got a stack; find the candidates of each.")
         self._check_sizes(images)
         least = check_real(threshold, name="threshold")
-        return self._candidates(images[0], 0, self._ladder(), least, keep=None)
+        (scaled,) = _scaled(images, *self._scaling())
+        return self._candidates(scaled, 0, least, keep=None)
 
     def score(self, X: Images, y: Any = None) -> float:
         """F1 of the atoms found against reference positions, averaged over images.
@@ -337,36 +397,29 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         return ladder
 
     def _candidates(
-        self,
-        image: Image,
-        index: int,
-        sigmas: FloatArray,
-        threshold: float,
-        keep: CandidateTest | None,
+        self, scaled: Image, index: int, threshold: float, keep: CandidateTest | None
     ) -> ScaleSpaceCandidates:
-        found = ScaleSpaceCandidates.from_image(
-            self._scaled(image, index),
-            sigmas,
-            threshold=threshold,
-            exclude_border=self.exclude_border,
-            # Resolved here: `n_jobs` of -1 costs a look at the machine each time it is read.
-            n_jobs=threads_of(self.n_jobs),
-        )
-        if keep is None:
-            return found
-        table = found.table[keep(found.table, index)]
-        return ScaleSpaceCandidates(table, threshold=threshold, n_jobs=found.n_jobs)
+        n_threads = threads_of(self.n_jobs)
+        table = self._table(scaled, self._ladder(), threshold, n_threads)
+        if keep is not None:
+            table = table[keep(table, index)]
+        return ScaleSpaceCandidates(table, threshold=threshold, n_jobs=n_threads)
 
-    def _detect(self, image: Image, index: int, keep: CandidateTest | None) -> FloatArray:
+    def _table(
+        self, scaled: Image, sigmas: FloatArray, threshold: float, n_threads: int
+    ) -> FloatArray:
+        """Row, column, sigma and response of the candidates, the strongest first."""
         found = find_candidates(
-            self._scaled(image, index),
-            np.column_stack([self.sigmas_, self.sigmas_]),
-            threshold=float(self.threshold),
+            scaled,
+            np.column_stack([sigmas, sigmas]),
+            threshold=threshold,
             border=(int(self.exclude_border),) * 2,
-            n_threads=threads_of(self.n_jobs),
+            n_threads=n_threads,
         )
-        sigmas = self.sigmas_[found.places[:, 2]]
-        table = np.column_stack([found.places[:, :2], sigmas, found.responses])
+        return np.column_stack([found.places[:, :2], sigmas[found.places[:, 2]], found.responses])
+
+    def _detect(self, scaled: Image, index: int, keep: CandidateTest | None) -> FloatArray:
+        table = self._table(scaled, self.sigmas_, float(self.threshold), threads_of(self.n_jobs))
         if keep is not None:
             table = table[keep(table, index)]
         kept = _core.prune_by_scale(table[:, [0, 1, 2, 2]], table[:, 3], float(self.overlap))
@@ -379,21 +432,12 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
             )
         return table[kept]
 
-    def _scaled(self, image: Image, index: int) -> Image:
-        """Scale intensities; dark atoms become bright ones."""
+    def _scaling(self) -> tuple[str, tuple[float, float] | None]:
+        """How to scale intensities."""
         if self.intensity_range is None:
-            return image if self.polarity == "bright" else -image
-        low, high = _percentiles(image, self.intensity_range)
-        if low == high:
-            # So few pixels stand out that the percentiles miss them.
-            low, high = float(image.min()), float(image.max())
-        if low == high:
-            raise ValueError(
-                f"image {index} is constant: every pixel is {image.flat[0]!r}; there is nothing "
-                "to find."
-            )
-        # Python floats leave the image's precision as it is.
-        return (image - low if self.polarity == "bright" else high - image) / (high - low)
+            return self.polarity, None
+        low, high = self.intensity_range
+        return self.polarity, (float(low), float(high))
 
     def _check_parameters(self) -> None:
         low = check_real(self.min_sigma, name="min_sigma", low=0, low_included=False)
@@ -442,13 +486,10 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         return tags
 
 
-def _percentiles(image: Image, percents: tuple[float, float]) -> tuple[float, float]:
-    """Compute two percentiles as `numpy.percentile` does, between the nearest ranks."""
-    places = [(image.size - 1) * percent / 100 for percent in percents]
-    ranks = [int(place) for place in places]
-    values = _core.order_statistics(image, [rank + i for rank in ranks for i in (0, 1)])
-    low, high = (
-        below + (above - below) * (place - rank)
-        for below, above, place, rank in zip(values[::2], values[1::2], places, ranks, strict=True)
-    )
-    return low, high
+def _scaled(
+    images: list[Image], polarity: str, intensity_range: tuple[float, float] | None
+) -> list[Image]:
+    return [
+        scale_intensities(image, polarity, intensity_range, index)
+        for index, image in enumerate(images)
+    ]

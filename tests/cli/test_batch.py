@@ -44,13 +44,14 @@ def statuses(rows: dict[str, dict]) -> list[str]:
 def searches(monkeypatch) -> list[int]:
     """Grow by one for each ladder that is swept."""
     made: list[int] = []
-    sweep = LoGStarDetector.sweep
+    sweeps = LoGStarDetector.sweeps
 
     def counted(self, *args, **options):
-        made.append(1)
-        return sweep(self, *args, **options)
+        for front in sweeps(self, *args, **options):
+            made.append(1)
+            yield front
 
-    monkeypatch.setattr(LoGStarDetector, "sweep", counted)
+    monkeypatch.setattr(LoGStarDetector, "sweeps", counted)
     return made
 
 
@@ -127,19 +128,20 @@ def test_resume_of_one_file(films, capsys):
 
 
 def test_ctrl_c_ends_all_and_resume_goes_on(films, capsys, monkeypatch):
-    sweep = LoGStarDetector.sweep
+    sweeps = LoGStarDetector.sweeps
     calls = iter(range(3))
 
     def interrupted(self, *args, **options):
-        if next(calls, None) is None:
-            raise KeyboardInterrupt
-        return sweep(self, *args, **options)
+        for front in sweeps(self, *args, **options):
+            if next(calls, None) is None:
+                raise KeyboardInterrupt
+            yield front
 
-    monkeypatch.setattr(LoGStarDetector, "sweep", interrupted)
+    monkeypatch.setattr(LoGStarDetector, "sweeps", interrupted)
     code, rows = batch(capsys, *films, "--out", "out")
     assert code == 130
     assert statuses(rows) == ["done", "interrupted", "not reached"]
-    monkeypatch.setattr(LoGStarDetector, "sweep", sweep)
+    monkeypatch.setattr(LoGStarDetector, "sweeps", sweeps)
     code, rows = batch(capsys, *films, "--out", "out", "--resume")
     assert code == 0
     assert statuses(rows) == ["kept", "done", "done"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 from sklearn.exceptions import FitFailedWarning
@@ -131,3 +133,83 @@ def test_a_sweep_may_find_nothing(losses, image):
     found = search(losses, estimator=Barren(), verbose=1).fit(image)
     assert found.n_evaluations_ == 7
     assert {params["b"] for params in found.cv_results_["params"]} == {0.0}
+
+
+class Batched(SweptValley):
+    """Yields fronts one after another, and notes what it was asked for and what became of it."""
+
+    log: ClassVar[list] = []
+
+    def sweeps(self, X, y=None, *, settings, ranges, scorers):
+        self.log.append([setting["b"] for setting in settings])
+        try:
+            for setting in settings:
+                front = SweptValley(**setting).sweep(X, y, ranges=ranges, scorers=scorers)
+                columns = [
+                    {name: np.array([row[part][name] for row in front]) for name in front[0][part]}
+                    for part in (0, 1)
+                ]
+                yield (*columns, {"height": np.full(len(front), 10.0 * setting["b"])})
+        finally:
+            self.log.append("closed")
+
+
+@pytest.fixture
+def log(monkeypatch):
+    log = []
+    monkeypatch.setattr(Batched, "log", log)
+    return log
+
+
+SPACE = {"a": (0.0, 1.0), "b": [0.0, 0.1, 0.95, 0.5, 0.3]}
+
+
+def test_a_batch_is_swept_at_once(losses, image, log):
+    space = {"search_spaces": SPACE, "n_iter": 5, "n_initial_points": 5}
+    with pytest.warns(FitFailedWarning):
+        one_by_one = search(losses, **space).fit(image)
+    with pytest.warns(FitFailedWarning):
+        found = search(losses, estimator=Batched(), **space).fit(image)
+    asked = [setting["b"] for setting in one_by_one.cv_results_["params"]]
+    order = list(dict.fromkeys(asked))
+    # What fails ends the iterator; the settings behind are asked for again.
+    failed = order.index(0.95)
+    batches = [order, order[failed + 1 :]] if failed < 4 else [order]
+    assert log == [entry for batch in batches for entry in (batch, "closed")]
+    assert found.cv_results_["params"] == one_by_one.cv_results_["params"]
+    np.testing.assert_array_equal(found.pareto_front_, one_by_one.pareto_front_)
+    b = np.asarray(found.cv_results_["param_b"], dtype=float)
+    np.testing.assert_allclose(
+        found.cv_results_["detail_height"], np.where(b > 0.9, np.nan, 10 * b)
+    )
+
+
+def test_what_is_not_taken_is_closed(losses, image, log):
+    space = {"a": (0.0, 1.0), "b": [0.0, 0.1, 0.5, 0.3]}
+    given = {"search_spaces": space, "n_iter": 4, "n_initial_points": 4, "estimator": Batched()}
+    search(losses, callback=lambda progress: progress.n_done == 2, **given).fit(image)
+    assert len(log[0]) == 4
+    assert log[1:] == ["closed"]
+
+    def interrupt(progress):
+        if progress.n_done == 3:
+            raise KeyboardInterrupt
+
+    log.clear()
+    with pytest.warns(UserWarning, match="interrupted after 3 of 4"):
+        found = search(losses, callback=interrupt, **given).fit(image)
+    assert log[1:] == ["closed"]
+    assert found.interrupted_
+    assert found.n_evaluations_ == 21
+
+
+def test_details_are_kept_in_a_checkpoint(losses, image, log, tmp_path):
+    given = {"search_spaces": {"a": (0.0, 1.0), "b": [0.0, 0.1, 0.5]}, "estimator": Batched()}
+    path = tmp_path / "search.jsonl"
+    first = search(losses, checkpoint=path, n_iter=10, **given).fit(image)
+    log.clear()
+    again = search(losses, checkpoint=path, n_iter=10, **given).fit(image)
+    assert log == []
+    np.testing.assert_array_equal(
+        again.cv_results_["detail_height"], first.cv_results_["detail_height"]
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import warnings
 from pathlib import Path
+from typing import ClassVar
 
 import joblib
 import numpy as np
@@ -96,10 +97,48 @@ def test_a_sweep_over_a_stack():
         ranges={"detect__threshold": Interval(0.01, 0.3), "detect__overlap": Interval(0.01, 0.5)},
         scorers=rewards(),
     )
-    assert front
-    setting, scores = front[0]
+    setting, scores = ({name: v[0] for name, v in part.items()} for part in front[:2])
     fitted = pipeline().set_params(**setting).fit(images)
     assert rewards()["qc"](fitted, images) == pytest.approx(scores["qc"], abs=1e-9)
+
+
+class CountingDenoiser(PatchPCADenoiser):
+    fits: ClassVar[list[int]] = []
+
+    def fit(self, X, y=None):
+        self.fits.append(self.window_size)
+        return super().fit(X, y)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_images_are_denoised_once_for_many_settings(monkeypatch, n_jobs):
+    fits = []
+    monkeypatch.setattr(CountingDenoiser, "fits", fits)
+    image = scene(0.3).image
+    wide, narrow = CountingDenoiser(32), CountingDenoiser(24)
+    settings = [
+        {"denoise": wide, "detect__max_sigma": 4.5},
+        {"denoise": wide, "detect__max_sigma": 5.0},
+        {"denoise": narrow, "unsupported": "flag"},
+        {"denoise": wide, "detect__min_sigma": 2.5},
+    ]
+    given = {
+        "ranges": {
+            "detect__threshold": Interval(0.01, 0.3),
+            "detect__overlap": Interval(0.01, 0.5),
+        },
+        "scorers": rewards(),
+    }
+    model = pipeline().set_params(detect__n_jobs=n_jobs)
+    fronts = list(model.sweeps(image, settings=settings, **given))
+    assert fits == [32, 24]
+    assert not hasattr(wide, "window_size_")
+    for setting, front in zip(settings, fronts, strict=True):
+        alone = clone(model).set_params(**setting).sweep(image, **given)
+        for columns, expected in zip(front, alone, strict=True):
+            assert list(columns) == list(expected)
+            for name, column in columns.items():
+                assert_array_equal(column, expected[name])
 
 
 class Interval:

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import partial
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import clone
 
-from logstar._stability import CountCurves, Plateau
 from logstar._threads import threads_of
 from logstar._validation import FloatArray, as_image
-from logstar.candidates import ScaleSpaceCandidates
 from logstar.detection import LoGStarDetector
 from logstar.exceptions import NoAtomsWarning
 from logstar.model_selection import MOBOSearchCV
 from logstar.rewards import ErrorRate, QualityCount, flag_errors
-from logstar.workflows import DetectionPipeline, make_logstar_workflow
+from logstar.workflows import make_logstar_workflow
 
 from ._expectation import N_NEIGHBORS, Expectation
 
@@ -48,8 +46,34 @@ _AS_GOOD, _AS_STABLE = 0.002, 0.8
 _LEAST_STABLE = 1.5
 
 
+#: What a sweep tells of the thresholds over which a setting's count is the same.
+_PLATEAU = tuple(f"detail_plateau_{name}" for name in ("low", "high", "threshold", "qc"))
+
+
 class NothingFoundError(Exception):
     """The tuned detector finds no atom."""
+
+
+class Plateau(NamedTuple):
+    """Over which thresholds the number of atoms is the same, within 0.2 %.
+
+    Attributes
+    ----------
+    low, high : float
+        The least and the greatest.
+    threshold, qc : float
+        The one in the middle, on a logarithmic scale, and QC there.
+    """
+
+    low: float
+    high: float
+    threshold: float
+    qc: float
+
+    @property
+    def width(self) -> float:
+        """The greatest threshold by the least."""
+        return self.high / self.low
 
 
 @dataclass(frozen=True)
@@ -105,83 +129,34 @@ def plain_params(params: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-class StableChoice:
-    """The rule that chooses among settings: see `__call__`.
+def choose_stable(results: Mapping[str, Any], *, uncertainty: float, prefix: str = "") -> int:
+    """Choose a row of `cv_results_` where the expected count is uncertain.
+
+    |QC| within the uncertainty is as good as 0. Of the settings that are then as near to the ideal
+    as the best, those are kept whose count is the same over nearly the widest range of thresholds;
+    of these the one with the most atoms is taken: invented atoms would have raised ER or come and
+    gone with the threshold.
 
     Parameters
     ----------
-    detector : LoGStarDetector or DetectionPipeline
-        Whose parameters the settings are.
-    image : ndarray of shape (n_rows, n_cols)
-        The micrograph.
-    expectation : Expectation
-        What physics expects, with its uncertainty.
+    results : dict of str to ndarray
+        Of a search that sweeps `LoGStarDetector` or a pipeline.
+    uncertainty : float
+        By which share the expected count may be wrong.
+    prefix : str, default=""
+        What precedes the detector's parameters.
     """
-
-    def __init__(
-        self,
-        detector: LoGStarDetector | DetectionPipeline,
-        image: NDArray[Any],
-        expectation: Expectation,
-    ) -> None:
-        self.detector = detector
-        self.image = image
-        self.expectation = expectation
-        self._prefix = _STEP if isinstance(detector, DetectionPipeline) else ""
-        # Of ladders that were asked about: the chosen one is asked about again.
-        self._candidates: dict[str, ScaleSpaceCandidates] = {}
-
-    def __call__(self, results: dict[str, Any]) -> int:
-        """Choose a row of `cv_results_`.
-
-        The expected count is uncertain, so |QC| within that is as good as 0. Of the settings that
-        are then as near to the ideal as the best, those are kept whose count is the same over
-        nearly the widest range of thresholds; of these the one with the most atoms is taken:
-        invented atoms would have raised ER or come and gone with the threshold.
-        """
-        qc = np.abs(results[f"objective_{QC}"])
-        beyond = np.maximum(qc - self.expectation.uncertainty, 0.0)
-        distance = np.hypot(beyond, results[f"objective_{ER}"])
-        good = np.flatnonzero(distance <= np.nanmin(distance) + _AS_GOOD)
-        plateaus = self.plateaus([results["params"][row] for row in good])
-        widths = np.log([plateau.width for plateau in plateaus])
-        stable = np.flatnonzero(widths >= _AS_STABLE * widths.max())
-        thresholds = np.array([results["params"][row][self._prefix + "threshold"] for row in good])
-        # A setting amid its plateau, not at its end.
-        off = np.abs(np.log(thresholds / [p.threshold for p in plateaus])).round(1)
-        best = max(stable, key=lambda i: (plateaus[i].qc, -off[i], -distance[good[i]]))
-        return int(good[best])
-
-    def plateaus(self, settings: Sequence[Mapping[str, Any]]) -> list[Plateau]:
-        """Find the range of thresholds over which each setting's count is the same."""
-        threshold, overlap = (self._prefix + name for name in _SWEPT)
-        by_ladder: dict[str, list[int]] = {}
-        others = [
-            {name: value for name, value in setting.items() if name not in {threshold, overlap}}
-            for setting in settings
-        ]
-        for index, other in enumerate(others):
-            by_ladder.setdefault(repr(other), []).append(index)
-        found: dict[int, Plateau] = {}
-        for ladder, indices in by_ladder.items():
-            curves = CountCurves(
-                self._candidates_of(ladder, others[indices[0]]),
-                sorted({settings[i][overlap] for i in indices}),
-                _THRESHOLDS,
-                n_expected=self.expectation.n_expected,
-                distance_sum=self.expectation.distance_sum,
-                n_neighbors=N_NEIGHBORS,
-            )
-            for i in indices:
-                found[i] = curves.around(settings[i][threshold], settings[i][overlap])
-        return [found[i] for i in range(len(settings))]
-
-    def _candidates_of(self, ladder: str, params: Mapping[str, Any]) -> ScaleSpaceCandidates:
-        if ladder not in self._candidates:
-            detector = clone(self.detector).set_params(**params)
-            found = detector.find_candidates(self.image, _THRESHOLDS[0])
-            self._candidates[ladder] = found
-        return self._candidates[ladder]
+    beyond = np.maximum(np.abs(results[f"objective_{QC}"]) - uncertainty, 0.0)
+    distance = np.hypot(beyond, results[f"objective_{ER}"])
+    good = np.flatnonzero(distance <= np.nanmin(distance) + _AS_GOOD)
+    low, high, middle, qc = (results[name][good] for name in _PLATEAU)
+    widths = np.log(high / low)
+    # A setting amid its plateau, not at its end.
+    thresholds = np.asarray(results[f"param_{prefix}threshold"][good], dtype=np.float64)
+    off = np.abs(np.log(thresholds / middle)).round(1)
+    # `lexsort` takes the last key first; of equals the earlier stays in front.
+    order = np.lexsort((distance[good], off, -qc, widths < _AS_STABLE * widths.max()))
+    return int(good[order[0]])
 
 
 def search_space(sigma_range: tuple[float, float]) -> dict[str, Any]:
@@ -257,12 +232,17 @@ def tune_and_detect(
         n_initial_points=min(MOST_LADDERS, n_iter),
         random_state=random_state,
         callback=progress,
+        # A count that is known exactly is met exactly.
+        refit=partial(
+            choose_stable,
+            uncertainty=expectation.uncertainty,
+            prefix="" if denoise == "none" else _STEP,
+        )
+        if expectation.uncertainty > 0
+        else "euclidean",
     )
     # Too small an image is found out now, and not by every evaluation.
     search.estimator.fit(pixels)
-    choice = StableChoice(search.estimator, pixels, expectation)
-    # A count that is known exactly is met exactly.
-    search.set_params(refit=choice if expectation.uncertainty > 0 else "euclidean")
     start = time.perf_counter()
     with warnings.catch_warnings():
         # `interrupted_` says so as well, and the summary tells.
@@ -286,7 +266,7 @@ def tune_and_detect(
         search,
         tuned - start,
         found - tuned,
-        choice.plateaus([search.best_params_])[0],
+        Plateau(*(float(search.cv_results_[name][search.best_index_]) for name in _PLATEAU)),
     )
 
 

@@ -22,7 +22,7 @@ from ._journal import Batch, Journal
 from ._record import Evaluation
 from ._spaces import Point, SearchSpace
 
-_FORMAT = 1
+_FORMAT = 2
 _LINE = re.compile(rb'\{"crc32": (\d+), "line": (\{.*\})\}')
 #: What the first line begins with; a file that begins otherwise is not ours, and left alone.
 _START = b'{"crc32": '
@@ -199,6 +199,7 @@ def _pack(outcomes: list[Outcome] | Swept) -> dict[str, Any]:
                 "fit_time": outcomes.fit_time,
                 "settings": {k: _numbers(v.tolist()) for k, v in outcomes.settings.items()},
                 "scores": {k: _numbers(v.tolist()) for k, v in outcomes.scores.items()},
+                "details": {k: _numbers(v.tolist()) for k, v in outcomes.details.items()},
                 "errors": outcomes.errors,
             }
         }
@@ -223,12 +224,11 @@ def _pack(outcomes: list[Outcome] | Swept) -> dict[str, Any]:
 def _unpack(line: Mapping[str, Any]) -> list[Outcome] | Swept:
     if "swept" in line:
         swept = line["swept"]
-        return Swept(
-            swept["fit_time"],
-            {k: np.array(list(map(float, v))) for k, v in swept["settings"].items()},
-            {k: np.array(list(map(float, v))) for k, v in swept["scores"].items()},
-            swept["errors"],
+        settings, scores, details = (
+            {k: np.array(list(map(float, v))) for k, v in swept[part].items()}
+            for part in ("settings", "scores", "details")
         )
+        return Swept(swept["fit_time"], settings, scores, details, swept["errors"])
     return [
         Outcome(
             o["fit_time"],

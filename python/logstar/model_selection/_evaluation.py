@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from traceback import format_exc
@@ -46,6 +46,8 @@ class Swept:
         Seconds that the whole took.
     settings, scores : dict of str to ndarray of shape (n_rows,)
         Values of the swept parameters, and what they score.
+    details : dict of str to ndarray of shape (n_rows,)
+        What else the estimator tells of them.
     errors : list of str
         Why there is none.
     stop : bool
@@ -55,6 +57,7 @@ class Swept:
     fit_time: float = 0.0
     settings: dict[str, FloatArray] = field(default_factory=dict)
     scores: dict[str, FloatArray] = field(default_factory=dict)
+    details: dict[str, FloatArray] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
     stop: bool = False
 
@@ -74,33 +77,59 @@ class Task:
     caller: Any
     swept: Mapping[str, Dimension] = field(default_factory=dict)
 
+    def sweeps(
+        self, settings: Sequence[Mapping[str, Any]], contexts: Iterable[Any]
+    ) -> Generator[Swept, None, None]:
+        """Let the estimator find the front over the swept parameters, the others at each setting.
+
+        Its `sweeps(X, y, settings=..., ranges=..., scorers=...)` yields them in order, so that it
+        may share work between settings and go ahead of us; or else it has `sweep(X, y, ranges=...,
+        scorers=...)` for one. A front is a list of pairs of a setting of the swept parameters and
+        its scores, or all settings, all scores and perhaps further details as dicts of columns.
+        """
+        fronts: Iterator[Any] | None = None
+        try:
+            for index, context in enumerate(contexts):
+                context.call_on_fit_task_begin(estimator=self.caller, X=self.X, y=self.y)
+                start = time.perf_counter()
+                outcome = Swept()
+                try:
+                    if fronts is None:
+                        fronts = self._fronts(settings[index:])
+                    columns = _as_columns(next(fronts))
+                    outcome.settings, outcome.scores, outcome.details = columns
+                except Exception:
+                    if self.raise_errors:
+                        raise
+                    outcome.errors.append(format_exc())
+                    # An iterator that has raised is at its end.
+                    fronts = None
+                finally:
+                    outcome.stop = context.call_on_fit_task_end(
+                        estimator=self.caller, X=self.X, y=self.y
+                    )
+                outcome.fit_time = time.perf_counter() - start
+                yield outcome
+        finally:
+            # What it has in hand is not waited for until somebody collects it.
+            close = getattr(fronts, "close", None)
+            if close is not None:
+                close()
+
+    def _fronts(self, settings: Sequence[Mapping[str, Any]]) -> Iterator[Any]:
+        given = {"ranges": self.swept, "scorers": self.scorer.scorers}
+        estimator = self._sweeper
+        if hasattr(estimator, "sweeps"):
+            return iter(estimator.sweeps(self.X, self.y, settings=settings, **given))
+        return (
+            estimator.set_params(**unshared(params)).sweep(self.X, self.y, **given)
+            for params in settings
+        )
+
     @cached_property
     def _sweeper(self) -> Any:
         # One for all sweeps, which leave nothing fitted behind: a clone takes a millisecond.
         return clone(self.estimator)
-
-    def sweep(self, params: Mapping[str, Any], context: Any) -> Swept:
-        """Let the estimator find the front over the swept parameters, the others at `params`.
-
-        The estimator's `sweep(X, y, ranges=..., scorers=...)` returns pairs of a setting of the
-        swept parameters and its scores, or all settings and all scores as two dicts of columns.
-        """
-        estimator = self._sweeper
-        context.call_on_fit_task_begin(estimator=self.caller, X=self.X, y=self.y)
-        start = time.perf_counter()
-        outcome = Swept()
-        try:
-            estimator.set_params(**unshared(params))
-            front = estimator.sweep(self.X, self.y, ranges=self.swept, scorers=self.scorer.scorers)
-            outcome.settings, outcome.scores = _as_columns(front)
-        except Exception:
-            if self.raise_errors:
-                raise
-            outcome.errors.append(format_exc())
-        finally:
-            outcome.stop = context.call_on_fit_task_end(estimator=self.caller, X=self.X, y=self.y)
-        outcome.fit_time = time.perf_counter() - start
-        return outcome
 
     def evaluate(self, params: Mapping[str, Any], split: Split, context: Any) -> Outcome:
         """Fit a clone with `params` on one part, score it on the other."""
@@ -161,18 +190,22 @@ def unshared(params: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _as_columns(front: Any) -> tuple[dict[str, FloatArray], dict[str, FloatArray]]:
-    if isinstance(front, tuple) and len(front) == 2 and isinstance(front[0], Mapping):
-        settings, scores = front
+def _as_columns(
+    front: Any,
+) -> tuple[dict[str, FloatArray], dict[str, FloatArray], dict[str, FloatArray]]:
+    if isinstance(front, tuple) and front and isinstance(front[0], Mapping):
+        settings, scores, details = front if len(front) > 2 else (*front, {})
     else:
         settings, scores = (
             {name: [row[part][name] for row in front] for name in (front[0][part] if front else ())}
             for part in (0, 1)
         )
-    return (
-        {name: np.asarray(column, dtype=np.float64) for name, column in settings.items()},
-        {name: np.asarray(column, dtype=np.float64) for name, column in scores.items()},
-    )
+        details = {}
+    return _as_arrays(settings), _as_arrays(scores), _as_arrays(details)
+
+
+def _as_arrays(columns: Mapping[str, Any]) -> dict[str, FloatArray]:
+    return {name: np.asarray(column, dtype=np.float64) for name, column in columns.items()}
 
 
 def fit(estimator: Any, X: Any, y: Any, params: Mapping[str, Any]) -> None:

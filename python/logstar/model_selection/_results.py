@@ -160,6 +160,8 @@ def _results_table(
     )
     results.update(_parameter_columns(evaluations, counts))
     results["params"] = [setting for e in evaluations for setting in e.settings()]
+    details = [e.outcomes.details if isinstance(e.outcomes, Swept) else {} for e in evaluations]
+    results.update({f"detail_{name}": v for name, v in _joined(details, counts).items()})
     for name in record.names or ():
         test = _scores(evaluations, name, "test_scores", n_splits, error_score)
         _add_scores(results, f"test_{name}", test)
@@ -228,14 +230,22 @@ def _parameter_columns(
             np.repeat(column, counts), mask=np.repeat(~has, counts)
         )
     swept = [e.outcomes.settings if isinstance(e.outcomes, Swept) else {} for e in evaluations]
-    for name in dict.fromkeys(name for settings in swept for name in settings):
-        blocks = [
-            settings.get(name, np.full(count, np.nan))
-            for settings, count in zip(swept, counts, strict=True)
-        ]
-        values_of_rows = np.concatenate(blocks)
+    for name, values_of_rows in _joined(swept, counts).items():
         columns[f"param_{name}"] = MaskedArray(values_of_rows, mask=np.isnan(values_of_rows))
     return columns
+
+
+def _joined(parts: list[dict[str, FloatArray]], counts: NDArray[np.int64]) -> dict[str, FloatArray]:
+    """Columns of all evaluations, by name; NaN where one of them lacks a column."""
+    return {
+        name: np.concatenate(
+            [
+                part.get(name, np.full(count, np.nan))
+                for part, count in zip(parts, counts, strict=True)
+            ]
+        )
+        for name in dict.fromkeys(name for part in parts for name in part)
+    }
 
 
 def _column_type(values: list[Any]) -> np.dtype[Any]:

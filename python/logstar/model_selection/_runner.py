@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +15,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from ._compromise import pick_compromise
 from ._engines import Engine
-from ._evaluation import Outcome, Split, Swept, Task
+from ._evaluation import Outcome, Split, Task
 from ._journal import Batch, Journal
 from ._pareto import FloatArray
 from ._progress import Reporter
@@ -168,40 +169,45 @@ class Runner:
 
     def _evaluate(self, points: list[Point], parallel: Any, context: Any) -> str | None:
         """Evaluate points in order; return what ends the search, if anything."""
-        n_splits = len(self.splits)
-        # As many settings at a time as there are workers: no more is lost by an interruption. What
-        # a sweep shares with the next, such as cached images, is shared within one process.
-        n_at_once = 1 if self.task.swept else max(1, effective_n_jobs(self.n_jobs) // n_splits)
-        for start in range(0, len(points), n_at_once):
-            chunk = points[start : start + n_at_once]
-            settings = [self.space.decode(point) for point in chunk]
-            outcomes: Sequence[list[Outcome] | Swept]
-            if self.task.swept:
-                outcomes = [self._sweep(params, context) for params in settings]
-            else:
-                outcomes = self._fit_and_score(settings, parallel, context)
-            reason = None
-            for point, params, outcome in zip(chunk, settings, outcomes, strict=True):
-                evaluation = Evaluation(point, params, outcome)
-                self.record.add(evaluation)
-                self.journal.add_evaluation(evaluation)
-                if self.record.names is not None:
-                    self.check_names(self.record.names)
-                self.stopping.update(self.record)
-                if self.reporter.report(self.record) or evaluation.stop:
-                    return "callback"
-                reason = self.stopping.reason()
-                if reason == "stop_after":
-                    # Others of the chunk are dropped: how many they are depends on `n_jobs`.
+        with closing(self._evaluations(points, parallel, context)) as chunks:
+            for chunk in chunks:
+                reason = None
+                for evaluation in chunk:
+                    self.record.add(evaluation)
+                    self.journal.add_evaluation(evaluation)
+                    if self.record.names is not None:
+                        self.check_names(self.record.names)
+                    self.stopping.update(self.record)
+                    if self.reporter.report(self.record) or evaluation.stop:
+                        return "callback"
+                    reason = self.stopping.reason()
+                    if reason == "stop_after":
+                        # Others of the chunk are dropped: how many depends on `n_jobs`.
+                        return reason
+                if reason is not None:
                     return reason
-            if reason is not None:
-                return reason
         return None
 
-    def _sweep(self, params: dict[str, Any], context: Any) -> Swept:
-        return self.task.sweep(
-            params, context.subcontext(task_name="sweep", task_id=len(self.record))
-        )
+    def _evaluations(
+        self, points: list[Point], parallel: Any, context: Any
+    ) -> Generator[list[Evaluation], None, None]:
+        """Evaluate points in order, some at a time: no more is lost by an interruption."""
+        settings = [self.space.decode(point) for point in points]
+        if self.task.swept:
+            # Lazily, as the number of each is known when it is its turn.
+            contexts = (
+                context.subcontext(task_name="sweep", task_id=len(self.record)) for _ in points
+            )
+            with closing(self.task.sweeps(settings, contexts)) as sweeps:
+                for point, params, swept in zip(points, settings, sweeps, strict=True):
+                    yield [Evaluation(point, params, swept)]
+            return
+        # As many settings as there are workers.
+        n_at_once = max(1, effective_n_jobs(self.n_jobs) // len(self.splits))
+        for start in range(0, len(points), n_at_once):
+            chunk = slice(start, start + n_at_once)
+            outcomes = self._fit_and_score(settings[chunk], parallel, context)
+            yield list(map(Evaluation, points[chunk], settings[chunk], outcomes))
 
     def _fit_and_score(
         self, settings: list[dict[str, Any]], parallel: Any, context: Any

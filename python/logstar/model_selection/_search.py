@@ -132,9 +132,12 @@ class MOBOSearchCV(FittedSearch):
     sweep : sequence of str, default=()
         Names in `search_spaces` that the estimator evaluates exactly. For each setting of the
         others its method ``sweep(X, y, *, ranges, scorers)`` returns the front over these, as pairs
-        of a setting and its scores, all of which become rows of `cv_results_`. An estimator that
-        knows more of its parameters than that they are numbers, so finds more in less time than
-        any search from outside. Needs ``cv=None``; intervals only.
+        of a setting and its scores, all of which become rows of `cv_results_`; or as dicts of
+        columns: settings, scores, and perhaps details. An estimator that knows more of its
+        parameters than that they are numbers, so finds more in less time than any search from
+        outside. With a method ``sweeps(X, y, *, settings, ranges, scorers)`` as well, which yields
+        the fronts of a batch of settings in order, it may share work between them and go ahead.
+        Needs ``cv=None``; intervals only.
     callback : callable or list of callables, default=None
         Called after each evaluation with a `SearchProgress`; if one returns True, the search
         ends there.
@@ -145,8 +148,8 @@ class MOBOSearchCV(FittedSearch):
         As in `GridSearchCV`, one row for each evaluation in order; in addition
         ``objective_NAME``, the quantity in its own sign, of repeated settings the mean;
         ``is_pareto``, of repeated settings for the first; ``pareto_rank``, 0 on the front, 1 on
-        what would be the front without it, and so on, -1 for failures; and ``ask_time``, the
-        optimiser's share in seconds.
+        what would be the front without it, and so on, -1 for failures; ``ask_time``, the
+        optimiser's share in seconds; and ``detail_NAME``, what a sweep tells beside scores.
     pareto_indices_ : ndarray of shape (n_front,)
         Rows of `cv_results_` on the Pareto front, in the order of evaluation.
     pareto_front_ : ndarray of shape (n_front, n_objectives)

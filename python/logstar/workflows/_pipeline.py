@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from logstar._exact_front import SweptFront
 from logstar._validation import FloatArray, Image, as_image_list, check_real
 from logstar.candidates import ScaleSpaceCandidates
 from logstar.detection import CandidateTest, LoGStarDetector
 from logstar.metrics import detection_metrics
 
-from ._support import Support, atom_support
+from ._support import Support, SupportMap
 
 if TYPE_CHECKING:
     from joblib import Memory
@@ -239,8 +243,9 @@ class DetectionPipeline(Pipeline):  # type: ignore[misc] # scikit-learn ships no
         if is_stack:
             raise ValueError("X must be one image, got a stack; find the candidates of each.")
         shown = self._processed(images, None)
-        found: ScaleSpaceCandidates = self.steps[-1][1].find_candidates(shown[0], threshold)
-        keep = self._candidate_test(images, shown)
+        detector = self.steps[-1][1]
+        found: ScaleSpaceCandidates = detector.find_candidates(shown[0], threshold)
+        keep = self._candidate_test(detector, images, shown)
         if keep is None:
             return found
         table = found.table[keep(found.table, 0)]
@@ -283,7 +288,7 @@ class DetectionPipeline(Pipeline):  # type: ignore[misc] # scikit-learn ships no
         *,
         ranges: Mapping[str, Any],
         scorers: Mapping[str, Any],
-    ) -> list[tuple[dict[str, float], dict[str, float]]]:
+    ) -> SweptFront:
         """Find the exact Pareto front over the detector's threshold and overlap.
 
         The transformers are fitted and applied once, then the detector sweeps; see
@@ -303,34 +308,79 @@ class DetectionPipeline(Pipeline):  # type: ignore[misc] # scikit-learn ships no
 
         Returns
         -------
-        front : list of (dict, dict)
-            Settings and their scores by name, greater is better.
+        front : (settings, scores, details), each a dict of str to ndarray of shape (n,)
+            As `LoGStarDetector.sweep` returns it, settings with the step's name before theirs.
 
         Raises
         ------
         TypeError, ValueError
             For other parameters, other scorers, and whatever the steps refuse.
         """
-        self._check_parameters()
-        name, detector = self.steps[-1]
-        prefix = f"{name}__"
+        return next(self.sweeps(X, y, settings=[{}], ranges=ranges, scorers=scorers))
+
+    def sweeps(
+        self,
+        X: ArrayLike | Sequence[ArrayLike],
+        y: Any = None,
+        *,
+        settings: Sequence[Mapping[str, Any]],
+        ranges: Mapping[str, Any],
+        scorers: Mapping[str, Any],
+    ) -> Iterator[SweptFront]:
+        """Sweep the detector's threshold and overlap for several settings of the other parameters.
+
+        Images are transformed once for each way of preprocessing, and kept as long as a later
+        setting needs them. `MOBOSearchCV` calls this for parameters named in its `sweep`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_cols) or (n_images, n_rows, n_cols), or list of images
+            One image or a stack.
+        y : positions, counts, or sequences of such for a stack; default=None
+            As the scorers take it.
+        settings : sequence of mapping
+            Values of other parameters, of the pipeline and its steps. Estimators among them are
+            cloned; the same object stands for the same preprocessing.
+        ranges, scorers
+            As in `sweep`.
+
+        Yields
+        ------
+        front : (settings, scores, details)
+            As `sweep` returns it, for one setting after another.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `sweep`, when it is the turn of the setting whose fault it is.
+        """
+        prefix = f"{self.steps[-1][0]}__"
         foreign = sorted(key for key in ranges if not key.startswith(prefix))
         if foreign:
-            raise ValueError(f"only parameters of {name!r} are swept, got {foreign}.")
+            raise ValueError(f"only parameters of {prefix[:-2]!r} are swept, got {foreign}.")
         inner = {key.removeprefix(prefix): _Swept(r.low, r.high) for key, r in ranges.items()}
         images, is_stack = as_image_list(X)
-        shown = self._processed(images, y)
-        front = detector.sweep(
-            shown if is_stack else shown[0],
-            y,
-            ranges=inner,
-            scorers=scorers,
-            keep=self._candidate_test(images, shown),
-        )
-        return [
-            ({prefix + key: value for key, value in setting.items()}, scores)
-            for setting, scores in front
-        ]
+        ways = [_preprocessing_of(setting, prefix) for setting in settings]
+        prepared: dict[Any, _Prepared] = {}
+        start = 0
+        for way, same in groupby(ways):
+            stop = start + len(list(same))
+            if way not in prepared:
+                own = {k: v for k, v in settings[start].items() if not k.startswith(prefix)}
+                own = {key: clone(value, safe=False) for key, value in own.items()}
+                prepared[way] = _Prepared.of(clone(self).set_params(**own), images, y)
+            of_detector = [
+                {k.removeprefix(prefix): v for k, v in setting.items() if k.startswith(prefix)}
+                for setting in settings[start:stop]
+            ]
+            for front in prepared[way].sweeps(
+                y, is_stack=is_stack, settings=of_detector, ranges=inner, scorers=scorers
+            ):
+                named = {prefix + key: column for key, column in front.settings.items()}
+                yield front._replace(settings=named)
+            if way not in ways[stop:]:
+                del prepared[way]
+            start = stop
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -360,26 +410,58 @@ class DetectionPipeline(Pipeline):  # type: ignore[misc] # scikit-learn ships no
         for _, transformer in self.steps[:-1]:
             if transformer is not None and transformer != "passthrough":
                 shown = list(transformer.transform(shown))
-        tables = self.steps[-1][1].detect(shown, keep=self._candidate_test(images, shown))
-        return [
-            (table, self._support(raw, processed, table))
-            for raw, processed, table in zip(images, shown, tables, strict=True)
-        ]
+        detector = self.steps[-1][1]
+        maps = [self._support_map(detector, *pair) for pair in zip(images, shown, strict=True)]
+        keep = None if self.unsupported == "flag" else partial(self._supported, maps)
+        tables = detector.detect(shown, keep=keep)
+        return [(table, known.at(table[:, :2])) for table, known in zip(tables, maps, strict=True)]
 
-    def _candidate_test(self, images: list[Image], shown: list[Image]) -> CandidateTest | None:
+    def _candidate_test(
+        self, detector: LoGStarDetector, images: list[Image], shown: list[Image]
+    ) -> CandidateTest | None:
         if self.unsupported == "flag":
             return None
+        pairs = zip(images, shown, strict=True)
+        return partial(self._supported, [self._support_map(detector, *pair) for pair in pairs])
 
-        def keep(table: FloatArray, index: int) -> NDArray[np.bool_]:
-            evidence = self._support(images[index], shown[index], table).evidence
-            return np.asarray(evidence >= self.min_evidence)
+    def _supported(
+        self, maps: list[SupportMap], table: FloatArray, index: int
+    ) -> NDArray[np.bool_]:
+        return np.asarray(maps[index].at(table[:, :2]).evidence >= self.min_evidence)
 
-        return keep
-
-    def _support(self, raw: Image, processed: Image, table: FloatArray) -> Support:
-        detector = self.steps[-1][1]
+    @staticmethod
+    def _support_map(detector: LoGStarDetector, raw: Image, processed: Image) -> SupportMap:
         sign = 1 if detector.polarity == "bright" else -1
         # The middle of the ladder is what atoms are expected to be like, whatever is detected: so
         # that a candidate's support is the same at all thresholds.
         sigma = float(np.sqrt(float(detector.min_sigma) * float(detector.max_sigma)))
-        return atom_support(sign * raw, sign * processed, table, sigma=sigma)
+        return SupportMap.of(sign * raw, sign * processed, sigma=sigma)
+
+
+class _Prepared(NamedTuple):
+    """A pipeline with the images that its detector sees."""
+
+    pipeline: DetectionPipeline
+    images: list[Image]
+    shown: list[Image]
+
+    @classmethod
+    def of(cls, pipeline: DetectionPipeline, images: list[Image], y: Any) -> _Prepared:
+        pipeline._check_parameters()  # noqa: SLF001 - of this module
+        return cls(pipeline, images, pipeline._processed(images, y))  # noqa: SLF001
+
+    def sweeps(self, y: Any, *, is_stack: bool, **options: Any) -> Iterator[SweptFront]:
+        detector: LoGStarDetector = self.pipeline.steps[-1][1]
+        test = self.pipeline._candidate_test  # noqa: SLF001 - of this module
+        keep = partial(test, images=self.images, shown=self.shown)
+        return detector.sweeps(self.shown if is_stack else self.shown[0], y, keep=keep, **options)
+
+
+def _preprocessing_of(setting: Mapping[str, Any], prefix: str) -> tuple[tuple[str, Any], ...]:
+    """What of a setting comes before the detector, such that the same way compares equal."""
+    return tuple(
+        # Estimators and arrays are the same if they are the same object, as a search's choices are.
+        (key, value if isinstance(value, (float, int, str)) else id(value))
+        for key, value in setting.items()
+        if not key.startswith(prefix)
+    )

@@ -9,7 +9,7 @@ disturb the match; what is left is put on top of the height that the denoised im
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -91,29 +91,59 @@ def atom_support(
     >>> bool(evidence[0] > 10), bool(evidence[1] < -10)
     (True, True)
     """
-    raw, shown = as_image(image), as_image(processed, name="processed")
-    if raw.shape != shown.shape:
-        raise ValueError(f"image and processed differ in shape: {raw.shape} and {shown.shape}.")
-    sigma = check_real(sigma, name="sigma", low=0, low_included=False)
     points = as_positions(detections, name="detections")
-    places = np.rint(points).astype(int)
-    if (places < 0).any() or (places >= raw.shape).any():
-        raise ValueError(f"detections lie outside of an image of {raw.shape} pixels.")
-    rows, cols = places.T
-    side = 2 * round(_SURROUNDINGS * sigma / 2) + 1
-    factor, residual = _compare(raw, shown, side)
-    # A running mean leaves rounding of either sign where nothing is.
-    noise = np.sqrt(np.maximum(0.0, ndimage.uniform_filter(residual**2, side)))
-    heights = factor * _heights(shown, sigma)
-    matched = 2.0 * ndimage.gaussian_filter(residual, sigma)
-    # Without any noise, rounding is what can be trusted.
-    rounding = _ROUNDING * (float(np.ptp(raw)) or 1.0)
-    spread = np.maximum(_spread(matched, noise, sigma)[rows, cols], rounding)
-    claimed = heights[rows, cols]
-    height = claimed + matched[rows, cols]
-    atom = np.maximum(claimed, _weakest(heights))
-    evidence = atom * (2.0 * height - atom) / (2.0 * spread**2)
-    return Support(height / spread, evidence)
+    return SupportMap.of(image, processed, sigma=sigma).at(points)
+
+
+class SupportMap:
+    """What the raw image says of an atom at each pixel.
+
+    Parameters
+    ----------
+    claimed, matched, spread : ndarray of shape (n_rows, n_cols)
+        Height that the processed image claims, what the raw image adds to it, and the standard
+        deviation that noise gives it.
+    weakest : float
+        Height of the weakest atoms.
+    """
+
+    def __init__(
+        self, claimed: FloatArray, matched: FloatArray, spread: FloatArray, weakest: float
+    ) -> None:
+        self.claimed = claimed
+        self.matched = matched
+        self.spread = spread
+        self.weakest = weakest
+
+    @classmethod
+    def of(cls, image: ArrayLike, processed: ArrayLike, *, sigma: float) -> Self:
+        """Compare a processed image with the raw one; see `atom_support`."""
+        raw, shown = as_image(image), as_image(processed, name="processed")
+        if raw.shape != shown.shape:
+            raise ValueError(f"image and processed differ in shape: {raw.shape} and {shown.shape}.")
+        sigma = check_real(sigma, name="sigma", low=0, low_included=False)
+        side = 2 * round(_SURROUNDINGS * sigma / 2) + 1
+        factor, residual = _compare(raw, shown, side)
+        # A running mean leaves rounding of either sign where nothing is.
+        noise = np.sqrt(np.maximum(0.0, ndimage.uniform_filter(residual**2, side)))
+        heights = factor * _heights(shown, sigma)
+        matched = 2.0 * ndimage.gaussian_filter(residual, sigma)
+        # Without any noise, rounding is what can be trusted.
+        rounding = _ROUNDING * (float(np.ptp(raw)) or 1.0)
+        spread = np.maximum(_spread(matched, noise, sigma), rounding)
+        return cls(heights, matched, spread, _weakest(heights))
+
+    def at(self, points: FloatArray) -> Support:
+        """Support of detections at these rows and columns."""
+        places = np.rint(points).astype(int)
+        if (places < 0).any() or (places >= self.claimed.shape).any():
+            raise ValueError(f"detections lie outside of an image of {self.claimed.shape} pixels.")
+        rows, cols = places.T
+        claimed, spread = self.claimed[rows, cols], self.spread[rows, cols]
+        height = claimed + self.matched[rows, cols]
+        atom = np.maximum(claimed, self.weakest)
+        evidence = atom * (2.0 * height - atom) / (2.0 * spread**2)
+        return Support(height / spread, evidence)
 
 
 def _heights(image: Image, sigma: float) -> FloatArray:

@@ -96,6 +96,22 @@ impl CandidateSet {
         Ok((kept.reshape(shape)?, crowded.reshape(shape)?))
     }
 
+    /// How many candidates are kept, for every threshold with every overlap.
+    fn kept_counts<'py>(
+        &self,
+        py: Python<'py>,
+        thresholds: PyReadonlyArray1<'py, f64>,
+        overlaps: PyReadonlyArray1<'py, f64>,
+        n_threads: NonZeroUsize,
+    ) -> PyResult<Bound<'py, PyArray2<i64>>> {
+        let (thresholds, overlaps) = (thresholds.as_array().to_vec(), overlaps.as_array().to_vec());
+        let kept = py
+            .detach(|| self.inner.kept_counts(&thresholds, &overlaps, n_threads))
+            .map_err(to_value_error)?;
+        PyArray1::from_iter(py, kept.into_iter().map(|kept| kept as i64))
+            .reshape([thresholds.len(), overlaps.len()])
+    }
+
     /// The responses, each once, falling: the thresholds at which what is kept can change.
     fn response_breakpoints<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<f64>> {
         PyArray1::from_vec(py, py.detach(|| self.inner.response_breakpoints()))

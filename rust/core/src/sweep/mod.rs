@@ -10,6 +10,7 @@
 //! | [`CandidateSet::kept`] | those that pruning keeps at a setting | one pass in claim order |
 //! | [`CandidateSet::evaluate`] | their number, and how many are crowded | lists of neighbours |
 //! | [`CandidateSet::grid`] | the same for all of many settings | a pass per overlap |
+//! | [`CandidateSet::kept_counts`] | the first number alone for many settings | spans of thresholds |
 //! | [`CandidateSet::front`] | the settings that no other dominates | a pass per overlap |
 //!
 //! Results equal those of [`crate::prune::by_scale`] on the candidates above the threshold and of
@@ -17,6 +18,7 @@
 
 mod claims;
 mod crowding;
+mod curves;
 mod error;
 mod front;
 mod nearest;

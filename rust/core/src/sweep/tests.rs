@@ -164,6 +164,8 @@ proptest! {
         let thresholds = thresholds_of(&candidates.1);
         let grid = set.grid(&thresholds, &overlaps, &crowding, on(threads)).unwrap();
         prop_assert_eq!(grid.len(), thresholds.len() * overlaps.len());
+        let kept = set.kept_counts(&thresholds, &overlaps, on(threads)).unwrap();
+        prop_assert!(kept.into_iter().eq(grid.iter().map(|counts| counts.kept)));
         let mut cells = grid.into_iter();
         for &threshold in &thresholds {
             for &overlap in &overlaps {
@@ -319,6 +321,7 @@ fn what_cannot_be_is_refused() {
     assert_eq!(set.kept(0.0, 0.1), Err(overlap.clone()));
     assert_eq!(set.evaluate(0.0, 0.1, &rule), Err(overlap.clone()));
     assert_eq!(set.grid(&[0.0], &[0.5, 0.1], &rule, on(1)), Err(overlap.clone()));
+    assert_eq!(set.kept_counts(&[0.0], &[0.5, 0.1], on(1)), Err(overlap.clone()));
     assert!(set.kept(0.0, f64::NAN).is_err());
     let range = ThresholdRange::new(0.1, 1.0).unwrap();
     assert_eq!(set.front(&[0.1], range, &rule, 1.0, on(1)), Err(overlap));

@@ -1,0 +1,119 @@
+//! How many candidates are kept as the threshold falls.
+
+use std::num::NonZeroUsize;
+use std::ops::Range;
+
+use super::{CandidateSet, SweepError};
+use crate::parallel;
+
+impl CandidateSet {
+    /// How many candidates are kept at every threshold with every overlap: all overlaps of the
+    /// first threshold, then those of the second, and so on.
+    ///
+    /// It is [`CandidateSet::grid`] without the crowded ones, for a small part of its time.
+    ///
+    /// # Errors
+    /// [`SweepError::Overlap`] for an overlap below the least that is stored.
+    pub fn kept_counts(
+        &self,
+        thresholds: &[f64],
+        overlaps: &[f64],
+        threads: NonZeroUsize,
+    ) -> Result<Vec<usize>, SweepError> {
+        self.check_overlaps(overlaps)?;
+        let (alike, class_of) = self.alike(overlaps);
+        let curves = parallel::map_with(
+            &alike,
+            threads,
+            || Tenures::new(self),
+            |tenures, &overlap| tenures.curve(overlap),
+        );
+        let count = |above: usize| class_of.iter().map(move |&class| (class, above));
+        let cells = thresholds.iter().map(|&threshold| self.n_above(threshold)).flat_map(count);
+        Ok(cells.map(|(class, above)| curves[class][above]).collect())
+    }
+}
+
+/// During which numbers of candidates, the strongest ones, each is kept.
+///
+/// A candidate is kept from its own coming on, but for as long as one is that removes it. Those
+/// that remove it claim earlier, so that in the order of claims nothing is settled twice.
+struct Tenures<'a> {
+    set: &'a CandidateSet,
+    /// Of those that somebody removes, in rising order.
+    kept: Vec<Vec<Range<usize>>>,
+    is_victim: Vec<bool>,
+    spare: Vec<Range<usize>>,
+}
+
+impl<'a> Tenures<'a> {
+    fn new(set: &'a CandidateSet) -> Self {
+        let (kept, is_victim) = (vec![Vec::new(); set.len()], vec![false; set.len()]);
+        Self { set, kept, is_victim, spare: Vec::new() }
+    }
+
+    /// How many are kept among the strongest so many, from none to all.
+    fn curve(&mut self, overlap: f64) -> Vec<usize> {
+        let claims = &self.set.claims;
+        self.is_victim.fill(false);
+        for &id in &claims.claimants {
+            let victims = claims.victims(id as usize, overlap);
+            if victims.is_empty() {
+                continue;
+            }
+            let own = std::mem::take(&mut self.kept[id as usize]);
+            let always = [self.tenure(id as usize)];
+            let kept = if self.is_victim[id as usize] { &own[..] } else { &always };
+            for &victim in victims {
+                self.remove(victim as usize, kept);
+            }
+            self.kept[id as usize] = own;
+        }
+        let (mut come, mut gone) = (vec![0; self.set.len() + 2], vec![0; self.set.len() + 2]);
+        for id in 0..self.set.len() {
+            let always = [self.tenure(id)];
+            for span in if self.is_victim[id] { &self.kept[id][..] } else { &always } {
+                come[span.start] += 1;
+                gone[span.end] += 1;
+            }
+        }
+        let mut n_kept = 0;
+        let numbers = come.iter().zip(gone).take(self.set.len() + 1);
+        let change = |(come, gone): (&usize, usize)| {
+            n_kept = n_kept + come - gone;
+            n_kept
+        };
+        numbers.map(change).collect()
+    }
+
+    /// From how many candidates on it is one of them.
+    fn tenure(&self, id: usize) -> Range<usize> {
+        self.set.indices[id] as usize + 1..self.set.len() + 1
+    }
+
+    /// Takes from a victim the time during which another is kept.
+    fn remove(&mut self, victim: usize, claimed: &[Range<usize>]) {
+        let tenure = self.tenure(victim);
+        let kept = &mut self.kept[victim];
+        if !self.is_victim[victim] {
+            self.is_victim[victim] = true;
+            kept.clear();
+            kept.push(tenure);
+        }
+        self.spare.clear();
+        for span in kept.iter() {
+            let mut start = span.start;
+            let within = claimed.iter().filter(|other| other.start < span.end);
+            for other in within.filter(|other| other.end > span.start) {
+                if start < other.start {
+                    self.spare.push(start..other.start);
+                }
+                start = start.max(other.end);
+            }
+            if start < span.end {
+                self.spare.push(start..span.end);
+            }
+        }
+        std::mem::swap(kept, &mut self.spare);
+    }
+}
