@@ -326,8 +326,10 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
             ]
             return exact_front(candidates, objectives(), bounds)
 
-        for detector in detectors:
-            detector.n_jobs = n_threads // n_at_once
+        n_last = len(detectors) % n_at_once
+        for left, detector in zip(range(len(detectors), 0, -1), detectors, strict=True):
+            # The last ones have the threads to themselves.
+            detector.n_jobs = n_threads // (n_last if left <= n_last else n_at_once)
         yield from in_order(front, detectors, n_at_once)
 
     def find_candidates(self, X: ArrayLike, threshold: float) -> ScaleSpaceCandidates:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.ma import MaskedArray
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from ._evaluation import Swept
 from ._journal import Batch
@@ -111,10 +110,21 @@ def _look_over(record: Record, n_initial: int, *, noisy: bool) -> Outlook:
     if record.n_rows == len(record):
         trace = hypervolume_trace(losses, corner)
     else:
-        volumes = [hypervolume(front, corner) if front.size else 0.0 for front in record.fronts]
+        volumes = _volumes(record.fronts, corner)
         # Rounding must not let the trace fall.
         trace = np.repeat(np.maximum.accumulate(volumes), counts)
     return Outlook(losses, (ranks == 0) & first, ranks, corner, trace)
+
+
+def _volumes(fronts: list[FloatArray], corner: FloatArray) -> list[float]:
+    """Hypervolume of each front, most of which are equal to the one before."""
+    volumes: list[float] = []
+    for before, front in zip([None, *fronts], fronts, strict=False):
+        if before is not None and np.array_equal(front, before):
+            volumes.append(volumes[-1])
+        else:
+            volumes.append(hypervolume(front, corner) if front.size else 0.0)
+    return volumes
 
 
 def _point_numbers(record: Record) -> list[int]:
@@ -210,7 +220,7 @@ def _rank(means: FloatArray) -> NDArray[np.int32]:
     if np.isnan(means).all():
         return np.ones(len(means), dtype=np.int32)
     filled = np.where(np.isnan(means), np.nanmin(means) - 1, means)
-    ranks: NDArray[np.int32] = rankdata(-filled, method="min").astype(np.int32)
+    ranks: NDArray[np.int32] = np.searchsorted(np.sort(-filled), -filled).astype(np.int32) + 1
     return ranks
 
 

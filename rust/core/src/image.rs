@@ -110,23 +110,22 @@ impl<'a, T: Pixel> Image<'a, T> {
     /// The least and the largest pixel; pixels are taken to be finite.
     #[must_use]
     pub fn range(&self) -> (T, T) {
-        // Several pairs side by side: one alone waits for itself at every pixel.
+        // Lanes do not wait for one another.
         const LANES: usize = 16;
-        let (mut low, mut high) = ([self.pixels[0]; LANES], [self.pixels[0]; LANES]);
-        let smaller = |a: T, b: T| if a < b { a } else { b };
-        let larger = |a: T, b: T| if a > b { a } else { b };
+        let lesser = |a: T, b: T| if a < b { a } else { b };
+        let greater = |a: T, b: T| if a > b { a } else { b };
+        let (mut lows, mut highs) = ([self.pixels[0]; LANES], [self.pixels[0]; LANES]);
         let (chunks, rest) = self.pixels.as_chunks::<LANES>();
         for chunk in chunks {
-            for lane in 0..LANES {
-                low[lane] = smaller(chunk[lane], low[lane]);
-                high[lane] = larger(chunk[lane], high[lane]);
+            for ((low, high), &x) in lows.iter_mut().zip(&mut highs).zip(chunk) {
+                *low = lesser(x, *low);
+                *high = greater(x, *high);
             }
         }
-        let low =
-            low.into_iter().chain(rest.iter().copied()).fold(self.pixels[0], |a, b| smaller(b, a));
-        let high =
-            high.into_iter().chain(rest.iter().copied()).fold(self.pixels[0], |a, b| larger(b, a));
-        (low, high)
+        let fold = |lanes: [T; LANES], of: fn(T, T) -> T| {
+            lanes.into_iter().chain(rest.iter().copied()).fold(lanes[0], of)
+        };
+        (fold(lows, lesser), fold(highs, greater))
     }
 }
 

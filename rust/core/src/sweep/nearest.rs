@@ -69,7 +69,7 @@ impl Nearest {
             lists
         });
         let entries = || lists.iter().flatten();
-        let neighbors: Vec<Neighbor> = entries().map(neighbor).collect();
+        let neighbors: Vec<Neighbor> = entries().copied().map(neighbor).collect();
         let (reverse_starts, reverse) = reversed(&neighbors, length, points.len());
         Self { length, neighbors, reverse_starts, reverse }
     }
@@ -99,13 +99,13 @@ fn entry(squared: f64, id: usize) -> Entry {
     u64::from(below) << 32 | id as u64
 }
 
-fn neighbor(entry: &Entry) -> Neighbor {
+fn neighbor(entry: Entry) -> Neighbor {
     let squared = f32::from_bits((entry >> 32) as u32);
     let nearest = squared.sqrt();
     // The square of a short float is exact.
     let is_above = f64::from(nearest) * f64::from(nearest) > f64::from(squared);
     let at_least = f32::from_bits(nearest.to_bits() - u32::from(is_above));
-    Neighbor { id: *entry as u32, at_least }
+    Neighbor { id: entry as u32, at_least }
 }
 
 struct Search<'a> {
@@ -132,7 +132,7 @@ impl Search<'_> {
             for other in window.spans().flatten() {
                 let squared = squared_distance(point, self.points[other]);
                 self.found[len] = entry(squared, other);
-                len += usize::from((squared <= limit) & (other != id));
+                len += usize::from(squared <= limit) * usize::from(other != id);
             }
             self.found.truncate(len);
             if self.found.len() >= self.length || window.is_all() {
@@ -145,7 +145,7 @@ impl Search<'_> {
             self.found.truncate(self.length);
         }
         self.found.sort_unstable();
-        self.radius = 1.1 * self.found.last().map_or(0.0, |entry| neighbor(entry).at_least.into());
+        self.radius = 1.1 * self.found.last().map_or(0.0, |&entry| neighbor(entry).at_least.into());
         &self.found
     }
 }
@@ -222,7 +222,7 @@ mod tests {
         let mut squared = 0.0_f64;
         while squared < 1e38 {
             for squared in [squared, squared.next_up(), 1.000_000_06 * squared] {
-                let at_least = f64::from(neighbor(&entry(squared, 7)).at_least);
+                let at_least = f64::from(neighbor(entry(squared, 7)).at_least);
                 let distance = squared.sqrt();
                 assert!(at_least <= distance && distance <= farther(at_least), "{squared:e}");
             }
@@ -230,7 +230,7 @@ mod tests {
         }
         // What no short float holds is only known to be far.
         for squared in [1e39, f64::MAX, f64::INFINITY] {
-            let Neighbor { id, at_least } = neighbor(&entry(squared, 7));
+            let Neighbor { id, at_least } = neighbor(entry(squared, 7));
             assert!(id == 7 && f64::from(at_least) > FARTHEST, "{squared:e}");
             assert!(f64::from(at_least) <= squared.sqrt());
         }
