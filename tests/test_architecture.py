@@ -16,6 +16,7 @@ CALLERS_OF_THE_CORE = {
     "_blob_log.py",
     "_pair_order.py",
     "_scale_space.py",
+    "_scaling.py",
     "candidates.py",
     "detection.py",
     "neighbors.py",

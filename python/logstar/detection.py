@@ -319,9 +319,10 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         def front(detector: LoGStarDetector) -> SweptFront:
             detector._check_parameters()
             detector._check_sizes(images)
+            test = None if keep is None else keep(detector)
+            least, _ = bounds["threshold"]
             candidates = [
-                detector._candidates(image, index, bounds["threshold"][0], test)
-                for test in [None if keep is None else keep(detector)]
+                detector._candidates(image, index, least, test)
                 for index, image in enumerate(scaled(*detector._scaling()))
             ]
             return exact_front(candidates, objectives(), bounds)
