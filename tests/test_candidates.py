@@ -91,6 +91,42 @@ def test_detections_are_those_of_the_detector(image, dtype):
     assert len(counts) > 20
 
 
+def test_counts_are_the_numbers_of_detections(candidates):
+    thresholds, overlaps = np.geomspace(FLOOR, 0.5, 9), [0.6, 0.0, 0.3, 0.3]
+    counts = candidates.counts(thresholds, overlaps)
+    assert counts.shape == (9, 4)
+    for row, threshold in enumerate(thresholds):
+        for column, overlap in enumerate(overlaps):
+            assert counts[row, column] == len(candidates.detections(threshold, overlap))
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"n_expected": [40]}, TypeError, "n_expected must be a real number"),
+        ({"n_expected": True}, TypeError, "n_expected must be a real number"),
+        ({"distance_sum": np.nan}, ValueError, "distance_sum must be"),
+        ({"threshold": "0.1"}, TypeError, "threshold must be a real number"),
+        ({"threshold": np.nan}, ValueError, "threshold must be finite"),
+        ({"threshold": 0.001}, ValueError, "must not be below 0.004"),
+        ({"overlap": np.inf}, ValueError, "overlap must be finite"),
+        ({"overlap": -0.1}, ValueError, "overlap must be"),
+    ],
+)
+def test_no_number_slips_through_the_quick_check(candidates, change, error, message):
+    # The rule 1.0 is known by then, and True is equal to it.
+    candidates.objectives(0.1, 0.5, **(RULE | {"n_expected": 1.0}))
+    setting = {"threshold": 0.1, "overlap": 0.5} | RULE | change
+    with pytest.raises(error, match=message):
+        candidates.objectives(**setting)
+
+
+def test_numbers_of_any_type_give_the_same(candidates):
+    expected = candidates.objectives(1.0, 0.0, **RULE)
+    for one in (1, np.float32(1), np.int64(1)):
+        assert candidates.objectives(one, np.float64(0), **RULE) == expected
+
+
 def test_objectives_are_the_measures_of_the_rewards(image, candidates):
     thresholds, overlaps = np.geomspace(FLOOR, 0.5, 9), np.linspace(0, 1, 6)
     for n_neighbors, distance_sum in [(4, 35.0), (1, 8.0), (6, 60.0)]:
@@ -196,6 +232,7 @@ def test_without_any_candidate():
     assert candidates.objectives(0.1, 0.5, **RULE) == (-1, 0)
     front = candidates.pareto_front(**RULE, threshold_range=(0.1, 0.5))
     assert_array_equal([front.qc, front.er], [[-1], [0]])
+    assert candidates.counts([], [0.5]).shape == (0, 1)
     qc, er = candidates.objective_grid([], [0.5], **RULE)
     assert qc.shape == er.shape == (0, 1)
 
@@ -220,6 +257,8 @@ def test_without_any_candidate():
         (lambda c: c.objective_grid([0.1], [-0.1], **RULE), ValueError, "the least of overlaps"),
         (lambda c: c.objective_grid([np.nan], [0], **RULE), ValueError, "the least of thresholds"),
         (lambda c: c.objective_grid([[0.1]], [0], **RULE), ValueError, "one-dimensional"),
+        (lambda c: c.counts([0.001], [0.5]), ValueError, "must not be below 0.004"),
+        (lambda c: c.counts([0.1], [-0.1]), ValueError, "the least of overlaps"),
         (
             lambda c: c.objectives(0.1, 0.5, n_expected=0, distance_sum=3.0),
             ValueError,
