@@ -12,6 +12,7 @@ from _pairs import Contestant, Ratio, in_unit, race
 from _peers import N_NEIGHBORS, check_sums, our_sums, peer_sums
 from _section import Figure, Plan, Section
 from _tuning import N_EVALUATIONS, REF_POINT, Outcome, expectation, tune_ours, tune_paper
+from logstar.cli._expectation import TYPED_UNCERTAINTY
 
 TREE = "cKDTree"
 #: What detections look like; the other sets are there to break a search for neighbours.
@@ -77,30 +78,38 @@ class _Tuner:
 def _tuning(plan: Plan) -> Section:
     section = Section(
         "Tuning, from the image in memory to positions",
-        ["image", "paper's loop", "of that evaluations", "ours", "ratio",
+        ["image", "paper's loop", "of that evaluations", "ours", "ours, uncertain count", "ratio",
          "ratio to its evaluations alone", "hypervolume, paper's", "hypervolume, ours"],
         f"The paper's loop is {plan.n_evaluations} evaluations of scikit-image's `blob_log` and "
         "sklearn's `NearestNeighbors`, driven by scikit-optimize's `gp_minimize` on |QC| + ER; "
         "ours is what `logstar detect` does. Same box of parameters, same reference point "
-        f"{REF_POINT}, a new seed each round.",
+        f"{REF_POINT}, a new seed each round. Where the count is uncertain, as one that is typed "
+        "in, the most stable setting is sought as well.",
     )  # fmt: skip
     for name, rounds in plan.tuning.items():
         image = named_scene(name)
         expected = expectation(image)
         paper = _Tuner(partial(tune_paper, image.image, expected, n_evaluations=plan.n_evaluations))
         ours = _Tuner(partial(tune_ours, image.image, expected))
+        uncertain = _Tuner(partial(tune_ours, image.image, expectation(image, TYPED_UNCERTAINTY)))
         # One untimed call each for imports and first allocations, the peer's a short one.
         tune_paper(image.image, expected, seed=0, n_evaluations=10)
         tune_ours(image.image, expected, seed=0)
         result = race(
-            [Contestant("paper", paper), Contestant("ours", ours)], rounds, batch_seconds=0.0
+            [
+                Contestant("paper", paper),
+                Contestant("ours", ours),
+                Contestant("uncertain", uncertain),
+            ],
+            rounds,
+            batch_seconds=0.0,
         )
         ratio = result.ratio("paper", "ours")
         evaluating = np.array([outcome.evaluation_seconds for outcome in paper.outcomes])
         volumes = [tuner.hypervolumes() for tuner in (paper, ours)]
         section.rows.append([
             f"{name} px", in_unit(result.seconds("paper")), in_unit(float(np.median(evaluating))),
-            in_unit(result.seconds("ours")), str(ratio),
+            in_unit(result.seconds("ours")), in_unit(result.seconds("uncertain")), str(ratio),
             str(Ratio.of(evaluating, result.durations["ours"])),
             *(f"{np.median(volume):.5f}" for volume in volumes),
         ])  # fmt: skip

@@ -43,10 +43,10 @@ class Outcome:
         return hypervolume(self.losses, REF_POINT)
 
 
-def expectation(scene: Scene) -> Expectation:
+def expectation(scene: Scene, uncertainty: float = 0.0) -> Expectation:
     """The true count of atoms, and the distance sum of their lattice."""
     distance_sum = _N_NEIGHBORS * Lattice.tolerance * scene.pitch
-    return Expectation.from_numbers(scene.n_atoms, distance_sum, scene.image.shape)
+    return Expectation.from_numbers(scene.n_atoms, distance_sum, scene.image.shape, uncertainty)
 
 
 def tune_paper(
