@@ -12,6 +12,7 @@ __all__ = [
     "distance_sums",
     "extract_patches",
     "find_candidates",
+    "find_candidates_of_parts",
     "instruction_sets",
     "order_statistics",
     "prune_by_scale",
@@ -34,6 +35,15 @@ def find_candidates(
     n_threads: int,
     instruction_set: str | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]: ...
+def find_candidates_of_parts(
+    image: _Floats,
+    ladder: Sequence[_Scale],
+    parts: Sequence[tuple[int, int]],
+    threshold: float | None,
+    border: tuple[int, int],
+    n_threads: int,
+    instruction_set: str | None = None,
+) -> list[tuple[NDArray[np.int64], NDArray[np.float64]]]: ...
 def extract_patches(
     image: _Floats,
     positions: NDArray[np.float64],

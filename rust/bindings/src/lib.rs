@@ -19,6 +19,7 @@ mod signals;
 mod sweep;
 
 use std::num::NonZeroUsize;
+use std::ops::Range;
 
 use logstar_core::scale_space::{Query, Resources};
 use logstar_core::simd::InstructionSet;
@@ -47,26 +48,68 @@ fn find_candidates<'py>(
     n_threads: NonZeroUsize,
     instruction_set: Option<&str>,
 ) -> PyResult<Candidates<'py>> {
-    let ladder = convert::ladder(&ladder)?;
+    let all = vec![(0, ladder.len())];
     let query = Query { threshold, border };
+    let mut found = candidates_of(py, image, ladder, all, query, n_threads, instruction_set)?;
+    Ok(found.swap_remove(0))
+}
+
+/// What `find_candidates` finds for each part `(first, end)` of a ladder, from one scale space.
+#[pyfunction]
+#[pyo3(signature = (image, ladder, parts, threshold, border, n_threads, instruction_set=None))]
+#[allow(clippy::too_many_arguments, reason = "as `find_candidates`, and the parts")]
+fn find_candidates_of_parts<'py>(
+    py: Python<'py>,
+    image: Floats<'py>,
+    ladder: Vec<ScaleKernels<'py>>,
+    parts: Vec<(usize, usize)>,
+    threshold: Option<f64>,
+    border: (usize, usize),
+    n_threads: NonZeroUsize,
+    instruction_set: Option<&str>,
+) -> PyResult<Vec<Candidates<'py>>> {
+    let query = Query { threshold, border };
+    candidates_of(py, image, ladder, parts, query, n_threads, instruction_set)
+}
+
+fn candidates_of<'py>(
+    py: Python<'py>,
+    image: Floats<'py>,
+    ladder: Vec<ScaleKernels<'py>>,
+    parts: Vec<(usize, usize)>,
+    query: Query,
+    threads: NonZeroUsize,
+    instruction_set: Option<&str>,
+) -> PyResult<Vec<Candidates<'py>>> {
+    let ladder = convert::ladder(&ladder)?;
+    let parts: Vec<Range<usize>> = parts.into_iter().map(|(first, end)| first..end).collect();
     let instruction_set = convert::instruction_set(instruction_set)?;
     let signals = Signals::new();
     let interrupted = || signals.interrupted();
-    let resources = Resources { threads: n_threads, instruction_set, interrupted: &interrupted };
+    let resources = Resources { threads, instruction_set, interrupted: &interrupted };
     let found = match image {
         Floats::Double(image) => {
             let image = convert::image(&image)?;
-            py.detach(|| scale_space::find_candidates(&image, &ladder, query, resources))
+            py.detach(|| {
+                scale_space::find_candidates_of_parts(&image, &ladder, &parts, query, resources)
+            })
         }
         Floats::Single(image) => {
             let image = convert::image(&image)?;
-            py.detach(|| scale_space::find_candidates(&image, &ladder, query, resources))
+            py.detach(|| {
+                scale_space::find_candidates_of_parts(&image, &ladder, &parts, query, resources)
+            })
         }
     }
     .map_err(|error| signals.error().unwrap_or_else(|| to_value_error(error)))?;
-    let places = convert::candidate_places(py, &found)?;
-    let responses = PyArray1::from_iter(py, found.iter().map(|candidate| candidate.response));
-    Ok((places, responses))
+    found
+        .iter()
+        .map(|found| {
+            let places = convert::candidate_places(py, found)?;
+            let responses = found.iter().map(|candidate| candidate.response);
+            Ok((places, PyArray1::from_iter(py, responses)))
+        })
+        .collect()
 }
 
 /// Names of the instruction sets that this machine has, the widest first.
@@ -194,8 +237,8 @@ mod _core {
     use super::{Bound, PyModule, PyModuleMethods, PyResult};
     #[pymodule_export]
     use super::{
-        distance_sums, find_candidates, instruction_sets, order_statistics, prune_by_scale,
-        prune_compatible, prune_in_order, set_order,
+        distance_sums, find_candidates, find_candidates_of_parts, instruction_sets,
+        order_statistics, prune_by_scale, prune_compatible, prune_in_order, set_order,
     };
 
     #[pymodule_init]

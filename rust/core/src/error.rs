@@ -35,6 +35,14 @@ pub enum Error {
     /// A scale space without scales.
     #[error("the ladder of scales is empty; at least one sigma is needed")]
     EmptyLadder,
+    /// A part of a ladder that goes on beyond it.
+    #[error("a part of the ladder ends at scale {end}, the ladder at {len}")]
+    Part {
+        /// Where the part ends.
+        end: usize,
+        /// How many scales the ladder has.
+        len: usize,
+    },
     /// The caller asked to stop.
     #[error("interrupted")]
     Interrupted,

@@ -12,11 +12,13 @@
 mod exact;
 mod filter;
 mod kernel;
+mod parts;
 mod plain;
 mod screen;
 mod search;
 
 use std::num::NonZeroUsize;
+use std::ops::Range;
 
 pub use kernel::{AxisKernels, HalfKernel, Scale};
 
@@ -63,16 +65,50 @@ pub fn find_candidates<T: Pixel>(
     query: Query,
     resources: Resources<'_>,
 ) -> Result<Vec<Candidate>> {
-    if ladder.is_empty() {
+    let all = 0..ladder.len();
+    let found =
+        find_candidates_of_parts(image, ladder, std::slice::from_ref(&all), query, resources)?;
+    Ok(found.into_iter().next().unwrap_or_default())
+}
+
+/// Finds what [`find_candidates`] finds for each of some parts of a ladder, as if it were all of
+/// it: scales are counted from the part's first. The parts share one scale space.
+///
+/// # Errors
+/// [`Error::EmptyLadder`] if a part has no scale, [`Error::Part`] if one ends beyond the ladder,
+/// [`Error::Interrupted`] if `resources` say so.
+pub fn find_candidates_of_parts<T: Pixel>(
+    image: &Image<T>,
+    ladder: &[Scale],
+    parts: &[Range<usize>],
+    query: Query,
+    resources: Resources<'_>,
+) -> Result<Vec<Vec<Candidate>>> {
+    if parts.iter().any(Range::is_empty) {
         return Err(Error::EmptyLadder);
     }
-    let found = search::find_candidates(image, ladder, query, resources);
+    if let Some(part) = parts.iter().find(|part| part.end > ladder.len()) {
+        return Err(Error::Part { end: part.end, len: ladder.len() });
+    }
+    let Some(shared) = shared_by(parts) else { return Ok(Vec::new()) };
+    let own: Vec<_> = parts.iter().map(|p| p.start - shared.start..p.end - shared.start).collect();
+    let found = search::find_candidates(image, &ladder[shared], &own, query, resources);
     let found = if found.is_none() && !(resources.interrupted)() {
-        plain::find_candidates(image, ladder, query, resources)
+        let plain = |part: &Range<usize>| {
+            plain::find_candidates(image, &ladder[part.clone()], query, resources)
+        };
+        parts.iter().map(plain).collect()
     } else {
         found
     };
     found.filter(|_| !(resources.interrupted)()).ok_or(Error::Interrupted)
+}
+
+/// The least part that holds all others.
+fn shared_by(parts: &[Range<usize>]) -> Option<Range<usize>> {
+    let start = parts.iter().map(|part| part.start).min()?;
+    let end = parts.iter().map(|part| part.end).max()?;
+    Some(start..end)
 }
 
 #[cfg(test)]
@@ -147,6 +183,67 @@ mod tests {
         }
     }
 
+    proptest! {
+        #[test]
+        fn parts_are_ladders_of_their_own(
+            rows in 1_usize..40,
+            cols in 1_usize..40,
+            levels in proptest::collection::vec(0_u8..6, 40 * 40),
+            sigmas in proptest::collection::vec(0.4_f64..5.0, 1..7),
+            bounds in proptest::collection::vec((0_usize..7, 0_usize..7), 0..6),
+            threshold in -0.2_f64..0.5,
+            threads in 1_usize..4,
+        ) {
+            // Tiles whose screening is never given up have many levels, others have few.
+            let pixel = |i: usize| f64::from(levels[i]) + 1e-3 * (i as f64).sin();
+            let image = Image::new(rows, cols, (0..rows * cols).map(pixel).collect()).unwrap();
+            let ladder: Vec<Scale> =
+                sigmas.iter().map(|&s| Scale::isotropic(s).unwrap()).collect();
+            let parts: Vec<Range<usize>> = bounds
+                .iter()
+                .map(|&(a, b)| (a % ladder.len(), b % ladder.len()))
+                .map(|(a, b)| a.min(b)..a.max(b) + 1)
+                .collect();
+            let query = above(threshold);
+            for instruction_set in InstructionSet::available() {
+                let resources = with(NonZeroUsize::new(threads).unwrap(), instruction_set);
+                let found = find_candidates_of_parts(&image, &ladder, &parts, query, resources);
+                let expected: Result<Vec<_>> = parts
+                    .iter()
+                    .map(|part| find_candidates(&image, &ladder[part.clone()], query, resources))
+                    .collect();
+                prop_assert_eq!(found, expected);
+            }
+        }
+    }
+
+    #[test]
+    fn parts_of_a_larger_image_are_ladders_of_their_own() {
+        let image = lattice(260, 300, 0.3);
+        let ladder: Vec<Scale> =
+            (0..9).map(|i| Scale::isotropic(1.0 + 0.75 * f64::from(i)).unwrap()).collect();
+        let parts = [0..9, 0..5, 2..9, 4..5, 3..7, 6..9];
+        let query = Query { threshold: Some(0.01), border: (1, 2) };
+        let found = find_candidates_of_parts(&image, &ladder, &parts, query, alone()).unwrap();
+        for (part, found) in parts.into_iter().zip(found) {
+            let plain = plain::find_candidates(&image, &ladder[part], query, alone()).unwrap();
+            assert!(plain.len() > 50);
+            assert_eq!(found, plain);
+        }
+    }
+
+    #[test]
+    fn parts_beyond_the_ladder_are_refused() {
+        let image = lattice(20, 20, 0.3);
+        let ladder = [Scale::isotropic(1.0).unwrap()];
+        let found = |parts: &[Range<usize>]| {
+            find_candidates_of_parts(&image, &ladder, parts, above(0.0), alone())
+        };
+        assert_eq!(found(&[0..1, 0..2]), Err(Error::Part { end: 2, len: 1 }));
+        assert_eq!(found(&[0..1, 1..1]), Err(Error::EmptyLadder));
+        assert_eq!(found(&[]), Ok(Vec::new()));
+    }
+
     fn with(threads: NonZeroUsize, instruction_set: InstructionSet) -> Resources<'static> {
         Resources { threads, instruction_set, interrupted: &|| false }
     }
@@ -213,10 +310,11 @@ mod tests {
                 for threads in [1, 2, 7] {
                     let threads = NonZeroUsize::new(threads).unwrap();
                     let resources = with(threads, instruction_set);
-                    let found = search::find_candidates(&double, &ladder, query, resources);
-                    assert_eq!(found.as_ref(), Some(&plain_double));
-                    let found = search::find_candidates(&single, &ladder, query, resources);
-                    assert_eq!(found.as_ref(), Some(&plain_single));
+                    let all = std::slice::from_ref(&(0..6));
+                    let found = search::find_candidates(&double, &ladder, all, query, resources);
+                    assert_eq!(found.unwrap()[0], plain_double);
+                    let found = search::find_candidates(&single, &ladder, all, query, resources);
+                    assert_eq!(found.unwrap()[0], plain_single);
                 }
             }
         }
@@ -257,7 +355,9 @@ mod tests {
         pixels[50 * 100 + 50] = 1.0;
         let image = Image::new(100, 100, pixels).unwrap();
         let ladder = [Scale::isotropic(1.0).unwrap(), Scale::isotropic(2.0).unwrap()];
-        assert_eq!(search::find_candidates(&image, &ladder, above(-1.0), alone()), None);
+        let all = std::slice::from_ref(&(0..2));
+        let found = search::find_candidates(&image, &ladder, all, above(-1.0), alone());
+        assert_eq!(found, None);
         let found = find_candidates(&image, &ladder, above(-1.0), alone()).unwrap();
         // The zeros out of the peak's reach are flat maxima, all of them.
         assert!(found.len() > 5000);

@@ -1,9 +1,14 @@
 //! The search for candidates: screened on vectors and threads, decided exactly.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
+use std::ops::Range;
 
-use super::screen::{Block, Lease, Normalization, Reach, ScreenScale, Suspects, Tile, Voxel};
+use super::parts::{self, Ends, Maximum};
+use super::screen::{
+    Block, Lease, Normalization, Reach, ScreenScale, Suspect, Suspects, Tile, Voxel,
+};
 use super::{Query, Resources, Scale, exact};
 use crate::blob::{Candidate, strongest_first};
 use crate::image::{Image, Pixel};
@@ -14,21 +19,24 @@ use crate::simd::{Kernel, Lanes, MAX_LANES};
 const TILE_COLS: usize = 270;
 const TILE_ROWS: usize = 110;
 
-/// Finds the candidates as [`super::find_candidates`] defines them, or none if plateaus make it
-/// the plain way's work, or if interrupted; the ladder is not empty.
+/// Finds the candidates of parts as [`super::find_candidates_of_parts`] defines them, or none if
+/// plateaus make it the plain way's work, or if interrupted; no part is empty.
 pub(super) fn find_candidates<T: Pixel>(
     image: &Image<T>,
     ladder: &[Scale],
+    parts: &[Range<usize>],
     query: Query,
     resources: Resources<'_>,
-) -> Option<Vec<Candidate>> {
+) -> Option<Vec<Vec<Candidate>>> {
     let Resources { threads, instruction_set, interrupted } = resources;
     // The least response is nothing that screening could name.
     let threshold = query.threshold?;
     let normalization = Normalization::of(image)?;
-    if ladder.iter().all(|scale| scale.weight == 0.0) {
+    let is_flat = |part: &Range<usize>| ladder[part.clone()].iter().all(|s| s.weight == 0.0);
+    if parts.iter().any(is_flat) {
         return None;
     }
+    let ends = parts::ends(ladder.len(), parts);
     let scales: Vec<ScreenScale> =
         ladder.iter().map(|scale| ScreenScale::new(scale, normalization)).collect();
     let reach = Reach::of(&scales);
@@ -43,6 +51,7 @@ pub(super) fn find_candidates<T: Pixel>(
                 image,
                 normalization,
                 scales: &scales,
+                ends: &ends,
                 threshold: threshold * normalization.factor,
                 border: query.border,
                 block,
@@ -52,58 +61,83 @@ pub(super) fn find_candidates<T: Pixel>(
             if interrupted() {
                 return None;
             }
-            Some(instruction_set.run(Trial { image, ladder, threshold, suspects, scratch }))
+            Some(instruction_set.run(Trial {
+                image,
+                ladder,
+                ends: &ends,
+                threshold,
+                suspects,
+                scratch,
+            }))
         },
     );
-    let mut candidates = Vec::new();
+    let mut maxima: Vec<Maximum> = Vec::new();
     for tile in found {
-        candidates.extend(tile?);
+        maxima.extend(tile?);
     }
-    candidates.sort_unstable_by(strongest_first);
-    Some(candidates)
+    maxima.sort_unstable_by(|a, b| strongest_first(&a.candidate, &b.candidate));
+    Some(parallel::map(parts, threads, |part| parts::candidates_of(&maxima, part)))
 }
 
 /// Decides on the suspects of a tile by exact arithmetic.
 struct Trial<'a, T: Pixel> {
     image: &'a Image<'a, T>,
     ladder: &'a [Scale],
+    ends: &'a [Ends],
     threshold: f64,
     suspects: Suspects,
     scratch: &'a mut exact::Scratch,
 }
 
 impl<T: Pixel> Kernel for Trial<'_, T> {
-    type Output = Vec<Candidate>;
+    type Output = Vec<Maximum>;
 
     #[inline(always)]
     #[allow(unsafe_code, reason = "the trait's; nothing in here is unsafe")]
-    unsafe fn run<V: Lanes, const OUTPUTS: usize>(self) -> Vec<Candidate> {
-        let Self { image, ladder, threshold, suspects, scratch } = self;
+    unsafe fn run<V: Lanes, const OUTPUTS: usize>(self) -> Vec<Maximum> {
+        let Self { image, ladder, ends, threshold, suspects, scratch } = self;
         let mut response = |voxel: Voxel| {
             let scale = &ladder[voxel.scale as usize];
             exact::response(image, scale, voxel.row as usize, voxel.col as usize, scratch)
         };
         // Plateaus make rivals of the same voxels again and again.
         let mut known: HashMap<Voxel, f64> = HashMap::new();
-        let mut candidates = Vec::with_capacity(suspects.voxels.len());
-        let ends = suspects.voxels.iter().skip(1).map(|next| next.rivals as usize);
-        let ends = ends.chain([suspects.rivals.len()]);
-        for (suspect, end) in suspects.voxels.iter().zip(ends) {
-            let (row, col, scale) = (suspect.row, suspect.col, suspect.scale);
+        let mut maxima = Vec::with_capacity(suspects.voxels.len());
+        let rival_ends = suspects.voxels.iter().skip(1).map(|next| next.rivals as usize);
+        let rival_ends = rival_ends.chain([suspects.rivals.len()]);
+        for (suspect, rivals_end) in suspects.voxels.iter().zip(rival_ends) {
+            let &Suspect { row, col, scale, may_stand, .. } = suspect;
             let voxel = Voxel { row, col, scale };
-            let rivals = &suspects.rivals[suspect.rivals as usize..end];
+            let rivals = &suspects.rivals[suspect.rivals as usize..rivals_end];
             // Most have no rival, and then hashing would take longer than it saves.
             let known_value = if rivals.is_empty() { None } else { known.get(&voxel) };
             let value = known_value.copied().unwrap_or_else(|| response(voxel));
-            let holds = value > threshold
-                && rivals
-                    .iter()
-                    .all(|&rival| value >= *known.entry(rival).or_insert_with(|| response(rival)));
-            if holds {
-                candidates.push(Candidate { row, col, scale, response: value });
+            if value <= threshold {
+                continue;
             }
+            let mut stands = |side: Ordering| {
+                rivals
+                    .iter()
+                    .filter(|rival| rival.scale.cmp(&scale) == side)
+                    .all(|&rival| value >= *known.entry(rival).or_insert_with(|| response(rival)))
+            };
+            if !stands(Ordering::Equal) {
+                continue;
+            }
+            let Ends { first, last, .. } = ends[scale as usize];
+            // Where no part ends, both must hold, and the first that does not spares the other.
+            let stands_below = may_stand[0] && stands(Ordering::Less);
+            if !(stands_below || first) {
+                continue;
+            }
+            let stands_above = may_stand[1] && stands(Ordering::Greater);
+            if !(stands_above || last) {
+                continue;
+            }
+            let candidate = Candidate { row, col, scale, response: value };
+            maxima.push(Maximum { candidate, stands_below, stands_above });
         }
-        candidates
+        maxima
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::Block;
 use super::buffers::{Aligned, Layout};
+use crate::scale_space::parts::Ends;
 use crate::simd::Lanes;
 
 /// A voxel that may be a maximum.
@@ -12,6 +13,8 @@ pub(in crate::scale_space) struct Suspect {
     pub scale: u32,
     /// Where `rivals` of it begin.
     pub rivals: u32,
+    /// Whether it may stand against the scales below and above.
+    pub may_stand: [bool; 2],
 }
 
 /// A neighbour of a suspect that may be above it.
@@ -40,11 +43,13 @@ struct Plane<'a> {
 }
 
 /// The search for maxima in a tile's responses.
-pub(super) struct Search {
+pub(super) struct Search<'a> {
     /// How far responses may be off, scale by scale.
     pub errors: Vec<f32>,
     /// Steps of exact arithmetic that a response takes, scale by scale.
     pub exact_steps: Vec<f64>,
+    /// Which scales are the ends of parts of the ladder.
+    pub ends: &'a [Ends],
     pub threshold: f64,
     pub block: Block,
     /// Rows and columns of the image.
@@ -58,7 +63,7 @@ pub(super) struct Search {
     pub found: Suspects,
 }
 
-impl Search {
+impl Search<'_> {
     /// Searches the responses of one scale. If the rivals of all scales so far then take more
     /// steps of exact arithmetic than `most_steps`, it forgets what it found in this one and says false.
     ///
@@ -91,6 +96,8 @@ impl Search {
             let load = |plane: Plane<'_>, at: usize| V::load(plane.responses.as_ptr().add(at));
             // The largest will do: what is left is weighed one by one.
             let slack = V::splat(own.slack.max(below.slack).max(above.slack));
+            let Ends { first, last, .. } = self.ends[scale];
+            let beyond = [if first { own } else { below }, if last { own } else { above }];
             for col in self.cols.clone() {
                 let mut any = 0;
                 for (vector, mask) in self.masks.iter_mut().enumerate() {
@@ -98,7 +105,7 @@ impl Search {
                     let value = load(own, at);
                     let beside = load(own, at - stride).max(load(own, at + stride));
                     let along = load(own, at - 1).max(load(own, at + 1));
-                    let across = load(below, at).max(load(above, at));
+                    let across = load(beyond[0], at).max(load(beyond[1], at));
                     let rival = beside.max(along).max(across);
                     *mask = value.above(limit) & !rival.above(value.add(slack));
                     any |= *mask;
@@ -132,7 +139,7 @@ impl Search {
         }
     }
 
-    /// Compares one voxel, the first plane's, with all its neighbours.
+    /// Compares one voxel, the first plane's, with all its neighbours there, below and above.
     fn weigh(&mut self, row: usize, col: usize, planes: [Plane<'_>; 3]) {
         let stride = self.layout.size.column_stride;
         let value = planes[0].responses[col * stride + row];
@@ -144,17 +151,21 @@ impl Search {
         };
         let rows = around(row, self.block.row, self.shape.0);
         let cols = around(col, self.block.col, self.shape.1);
+        let Ends { first, last, alone } = self.ends[planes[0].scale];
+        let mut stands = [true; 3];
         for (index, plane) in planes.iter().enumerate() {
             // Where there is no scale below or above, its plane is the first once more.
             if index > 0 && plane.scale == planes[0].scale {
                 continue;
             }
-            for c in cols.clone() {
+            let before = self.found.rivals.len();
+            'plane: for c in cols.clone() {
                 for r in rows.clone() {
                     let other = plane.responses[c * stride + r];
                     if other > value + plane.slack {
-                        self.found.rivals.truncate(first_rival);
-                        return;
+                        self.found.rivals.truncate(before);
+                        stands[index] = false;
+                        break 'plane;
                     }
                     let itself = index == 0 && (r, c) == (row, col);
                     if other >= value - plane.slack && !itself {
@@ -162,12 +173,22 @@ impl Search {
                     }
                 }
             }
+            if !stands[0] || !(stands[1] || first) {
+                self.found.rivals.truncate(first_rival);
+                return;
+            }
         }
-        let Voxel { row, col, scale } = self.voxel(row, col, planes[0].scale);
-        self.found.voxels.push(Suspect { row, col, scale, rivals: first_rival as u32 });
+        let [_, below, above] = stands;
+        if !(alone || (below || first) && (above || last) && (below || above)) {
+            self.found.rivals.truncate(first_rival);
+            return;
+        }
         let rivals = &self.found.rivals[first_rival..];
         let steps = rivals.iter().map(|rival| self.exact_steps[rival.scale as usize]);
         self.found.rival_steps += steps.sum::<f64>();
+        let Voxel { row, col, scale } = self.voxel(row, col, planes[0].scale);
+        let (rivals, may_stand) = (first_rival as u32, [below, above]);
+        self.found.voxels.push(Suspect { row, col, scale, rivals, may_stand });
     }
 
     fn voxel(&self, row: usize, col: usize, scale: usize) -> Voxel {

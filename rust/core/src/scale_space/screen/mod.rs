@@ -25,9 +25,10 @@ mod scale;
 mod windows;
 
 pub(super) use kept::Lease;
-pub(super) use maxima::{Suspects, Voxel};
+pub(super) use maxima::{Suspect, Suspects, Voxel};
 pub(super) use scale::{Normalization, Reach, ScreenScale};
 
+use super::parts::Ends;
 use crate::image::{Image, Pixel};
 use crate::simd::{Kernel, Lanes};
 use buffers::{Buffers, Layout, TileSize, gather};
@@ -54,6 +55,8 @@ pub(super) struct Tile<'a, T: Pixel> {
     pub image: &'a Image<'a, T>,
     pub normalization: Normalization,
     pub scales: &'a [ScreenScale],
+    /// Which of them are the ends of parts of the ladder.
+    pub ends: &'a [Ends],
     /// Scaled as the responses are.
     pub threshold: f64,
     pub border: (usize, usize),
@@ -82,6 +85,7 @@ impl<T: Pixel> Kernel for Tile<'_, T> {
         let mut search = Search {
             errors: vec![0.0; scales.len()],
             exact_steps: scales.iter().map(ScreenScale::exact_steps).collect(),
+            ends: self.ends,
             threshold: self.threshold,
             block,
             shape: (image.rows(), image.cols()),
