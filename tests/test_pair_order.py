@@ -14,6 +14,7 @@ from skimage import feature
 import logstar._pair_order as module
 from logstar import _core, blob_log
 from logstar._pair_order import pairs_in_scipy_order
+from logstar.exceptions import PairOrderWarning
 
 from .conftest import atoms_image
 
@@ -106,3 +107,48 @@ def test_a_replay_that_differs_from_real_sets_is_not_used(monkeypatch, wrong_fro
         assert_array_equal(blob_log(image, **arguments), expected)
     finally:
         module._replay_holds.cache_clear()
+
+
+@settings(max_examples=30)
+@given(
+    n=st.integers(2, 300),
+    size=st.sampled_from([[1, 1], [1, 500], [300, 300], [1e6, 20]]),
+    reach=st.floats(0.5, 400),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_the_number_of_pairs_is_between_its_bounds(n, size, reach, seed):
+    places = np.random.default_rng(seed).uniform(0, size, (n, 2))
+    n_pairs = len(cKDTree(places).query_pairs(reach, output_type="ndarray"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "MAX_PAIRS", 0)
+        least, most = module._pair_bounds(places, reach)
+    assert least <= n_pairs <= most
+
+
+def crowded_image():
+    """Of its blobs some hundred are decided by the order of pairs."""
+    return atoms_image((112, 112), pitch=7.5, sigma=2.0, noise=0.15, seed=1)[0]
+
+
+CROWDED = {"min_sigma": 0.8, "max_sigma": 20, "threshold": 0.001, "overlap": 0.3}
+
+
+# Below what shares a cell, and below the count alone.
+@pytest.mark.parametrize("max_pairs", [100, 140_000])
+def test_beyond_the_limit_the_larger_go_first_with_a_warning(monkeypatch, max_pairs):
+    expected = feature.blob_log(crowded_image(), **CROWDED)
+    monkeypatch.setattr(module, "MAX_PAIRS", max_pairs)
+    with pytest.warns(PairOrderWarning, match=r"\d+ blobs make at least \d+ pairs.*max_sigma"):
+        found = blob_log(crowded_image(), **CROWDED)
+    rows = {tuple(row) for row in expected.tolist()}, {tuple(row) for row in found.tolist()}
+    shared = rows[0] & rows[1]
+    assert len(shared) > 0.9 * max(len(expected), len(found))
+    # None that is left overlaps another too much.
+    table = found[:, [0, 1, 2, 2]]
+    assert _core.prune_largest_first(table, 0.3).all()
+
+
+def test_rules_that_only_the_loop_has_are_refused_beyond_the_limit(monkeypatch):
+    monkeypatch.setattr(module, "MAX_PAIRS", 100)
+    with pytest.raises(ValueError, match=r"overlap=-0\.1 below 0.*raise threshold"):
+        blob_log(crowded_image(), **{**CROWDED, "overlap": -0.1})

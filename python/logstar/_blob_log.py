@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any, SupportsIndex, TypeAlias
 
@@ -9,10 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _core
-from ._pair_order import pairs_in_scipy_order
+from ._pair_order import MAX_PAIRS, TooManyPairsError, pairs_in_scipy_order
 from ._scale_space import find_candidates
 from ._threads import all_threads
 from ._validation import Image, as_image
+from .exceptions import PairOrderWarning
 
 Sigma: TypeAlias = float | Sequence[float] | NDArray[Any]
 
@@ -70,6 +72,20 @@ def blob_log(
         For an image that is empty, complex or holds NaN or infinite pixels, a sigma that is
         negative or not finite, and an `exclude_border` of any other kind. Scikit-image
         calculates on with such images and sigmas.
+
+    Warns
+    -----
+    PairOrderWarning
+        Where more than 40 million pairs of blobs are within ``2 * sqrt(2)`` times the largest
+        sigma of one another, which takes scikit-image minutes and gigabytes, and their order
+        matters.
+
+    Notes
+    -----
+    Scikit-image goes through pairs of blobs in the order of a set, and a blob removes others until
+    it is removed itself, so that the order decides on some blobs in crowds. Where it does, the
+    order is replayed; beyond 40 million pairs the larger blobs go first, which is one of the
+    results that scikit-image's rule can have.
 
     Examples
     --------
@@ -197,10 +213,30 @@ def _prune(blobs: NDArray[np.floating[Any]], overlap: float) -> NDArray[np.float
     if overlap >= 0 and (table[:, 2:] > 0).all():
         survives, replayed = _core.prune_compatible(table, overlap)
         if replayed.any():
-            pairs = pairs_in_scipy_order(blobs, replayed)
+            try:
+                pairs = pairs_in_scipy_order(blobs, replayed)
+            except TooManyPairsError as error:
+                warnings.warn(
+                    f"{len(blobs)} blobs make at least {error.n_pairs} pairs within reach of the "
+                    f"largest sigma, and no more than {MAX_PAIRS} are gone through in "
+                    f"scikit-image's order, which decides on up to {int(replayed.sum())} of the "
+                    "blobs. The larger ones went first instead. Raise threshold or lower "
+                    "max_sigma for its order.",
+                    PairOrderWarning,
+                    stacklevel=3,
+                )
+                return blobs[_core.prune_largest_first(table, overlap)]
             survives[replayed] = _core.prune_in_order(table, pairs, overlap)[replayed]
         return blobs[survives]
-    pairs = pairs_in_scipy_order(blobs)
+    try:
+        pairs = pairs_in_scipy_order(blobs)
+    except TooManyPairsError as error:
+        raise ValueError(
+            f"a sigma of 0 or overlap={overlap!r} below 0 needs every pair of blobs, and the "
+            f"{len(blobs)} above threshold make at least {error.n_pairs} within reach of the "
+            f"largest sigma, more than the {MAX_PAIRS} allowed: raise threshold, min_sigma or "
+            "overlap."
+        ) from None
     if len(pairs) == 0:
         return blobs
     return blobs[_core.prune_in_order(table, pairs, overlap)]

@@ -18,6 +18,7 @@ __all__ = [
     "prune_by_scale",
     "prune_compatible",
     "prune_in_order",
+    "prune_largest_first",
     "set_order",
 ]
 
@@ -64,6 +65,7 @@ def prune_compatible(
 def prune_in_order(
     blobs: _Floats, pairs: NDArray[np.int64], max_overlap: float
 ) -> NDArray[np.bool_]: ...
+def prune_largest_first(blobs: _Floats, max_overlap: float) -> NDArray[np.bool_]: ...
 def set_order(
     pairs: NDArray[np.int64], marked: NDArray[np.bool_] | None = None
 ) -> NDArray[np.int64]: ...

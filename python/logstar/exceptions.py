@@ -12,6 +12,13 @@ class NoAtomsWarning(UserWarning):
     """
 
 
+class PairOrderWarning(UserWarning):
+    """Too many pairs of blobs to follow scikit-image's order of them.
+
+    Most blobs' fate does not depend on it. For the others the larger blobs go first.
+    """
+
+
 class NotOneLatticeError(ValueError):
     """An image shows no lattice, or more than one.
 

@@ -9,7 +9,7 @@
 //!
 //! Every computation runs detached from the interpreter. An image that another thread writes to
 //! meanwhile gives a wrong result, as with NumPy's own functions; tables are out of its reach.
-//! Errors of the core become `ValueError`.
+//! Errors of the core become `ValueError`; Ctrl-C ends what takes long.
 
 #![allow(clippy::needless_pass_by_value, reason = "PyO3 hands arguments over by value")]
 
@@ -21,14 +21,15 @@ mod sweep;
 use std::num::NonZeroUsize;
 use std::ops::Range;
 
+use logstar_core::interrupt::Effort;
 use logstar_core::scale_space::{Query, Resources};
 use logstar_core::simd::InstructionSet;
 use logstar_core::{neighbors, order, prune, scale_space};
 use numpy::{PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 
-use convert::{Floats, ScaleKernels, to_value_error};
-use signals::Signals;
+use convert::{Floats, ScaleKernels};
+use signals::detached;
 
 /// Candidates `(row, col, scale)` and their responses.
 type Candidates<'py> = (Bound<'py, PyArray2<i64>>, Bound<'py, PyArray1<f64>>);
@@ -84,24 +85,22 @@ fn candidates_of<'py>(
     let ladder = convert::ladder(&ladder)?;
     let parts: Vec<Range<usize>> = parts.into_iter().map(|(first, end)| first..end).collect();
     let instruction_set = convert::instruction_set(instruction_set)?;
-    let signals = Signals::new();
-    let interrupted = || signals.interrupted();
-    let resources = Resources { threads, instruction_set, interrupted: &interrupted };
     let found = match image {
         Floats::Double(image) => {
             let image = convert::image(&image)?;
-            py.detach(|| {
+            detached(py, |interrupted| {
+                let resources = Resources { threads, instruction_set, interrupted };
                 scale_space::find_candidates_of_parts(&image, &ladder, &parts, query, resources)
             })
         }
         Floats::Single(image) => {
             let image = convert::image(&image)?;
-            py.detach(|| {
+            detached(py, |interrupted| {
+                let resources = Resources { threads, instruction_set, interrupted };
                 scale_space::find_candidates_of_parts(&image, &ladder, &parts, query, resources)
             })
         }
-    }
-    .map_err(|error| signals.error().unwrap_or_else(|| to_value_error(error)))?;
+    }?;
     found
         .iter()
         .map(|found| {
@@ -128,8 +127,8 @@ fn prune_by_scale<'py>(
 ) -> PyResult<Bound<'py, PyArray1<bool>>> {
     let blobs = convert::blobs(&blobs)?;
     let responses = responses.as_array().to_vec();
-    let kept = py.detach(|| prune::by_scale(&blobs, &responses, max_overlap));
-    Ok(PyArray1::from_vec(py, kept.map_err(to_value_error)?))
+    let kept = detached(py, |i| prune::by_scale(&blobs, &responses, max_overlap, i))?;
+    Ok(PyArray1::from_vec(py, kept))
 }
 
 /// Which blobs scikit-image's rule keeps, and between which the order of the pairs decides.
@@ -142,14 +141,13 @@ fn prune_compatible<'py>(
     let verdict = match blobs {
         Floats::Double(blobs) => {
             let blobs = convert::blobs(&blobs)?;
-            py.detach(|| prune::compatible(&blobs, max_overlap))
+            detached(py, |i| prune::compatible(&blobs, max_overlap, i))
         }
         Floats::Single(blobs) => {
             let blobs = convert::blobs(&blobs)?;
-            py.detach(|| prune::compatible(&blobs, max_overlap as f32))
+            detached(py, |i| prune::compatible(&blobs, max_overlap as f32, i))
         }
-    }
-    .map_err(to_value_error)?;
+    }?;
     Ok((PyArray1::from_vec(py, verdict.survives), PyArray1::from_vec(py, verdict.replayed)))
 }
 
@@ -166,14 +164,33 @@ fn prune_in_order<'py>(
     let kept = match blobs {
         Floats::Double(blobs) => {
             let blobs = convert::blobs(&blobs)?;
-            py.detach(|| prune::in_order(&blobs, pairs, max_overlap))
+            detached(py, |i| prune::in_order(&blobs, pairs, max_overlap, i))
         }
         Floats::Single(blobs) => {
             let blobs = convert::blobs(&blobs)?;
-            py.detach(|| prune::in_order(&blobs, pairs, max_overlap as f32))
+            detached(py, |i| prune::in_order(&blobs, pairs, max_overlap as f32, i))
         }
-    }
-    .map_err(to_value_error)?;
+    }?;
+    Ok(PyArray1::from_vec(py, kept))
+}
+
+/// Which blobs scikit-image's loop keeps when it meets the pairs of larger blobs first.
+#[pyfunction]
+fn prune_largest_first<'py>(
+    py: Python<'py>,
+    blobs: Floats<'py>,
+    max_overlap: f64,
+) -> PyResult<Bound<'py, PyArray1<bool>>> {
+    let kept = match blobs {
+        Floats::Double(blobs) => {
+            let blobs = convert::blobs(&blobs)?;
+            detached(py, |i| prune::largest_first(&blobs, max_overlap, i))
+        }
+        Floats::Single(blobs) => {
+            let blobs = convert::blobs(&blobs)?;
+            detached(py, |i| prune::largest_first(&blobs, max_overlap as f32, i))
+        }
+    }?;
     Ok(PyArray1::from_vec(py, kept))
 }
 
@@ -189,13 +206,13 @@ fn set_order<'py>(
 ) -> PyResult<Bound<'py, PyArray2<i64>>> {
     let pairs = convert::pairs(&pairs)?;
     let marked = marked.map(|marked| marked.as_array().to_vec());
-    let ordered = py.detach(|| match marked {
-        None => prune::set_order(&pairs, |_| true),
+    let ordered = detached(py, |i| match marked {
+        None => prune::set_order(&pairs, |_| true, i),
         Some(marked) => {
             let is_marked = |index: u32| marked.get(index as usize).copied().unwrap_or(false);
-            prune::set_order(&pairs, |[first, second]| is_marked(first) && is_marked(second))
+            prune::set_order(&pairs, |[first, second]| is_marked(first) && is_marked(second), i)
         }
-    });
+    })?;
     convert::pair_table(py, &ordered)
 }
 
@@ -224,8 +241,11 @@ fn distance_sums<'py>(
     n_threads: NonZeroUsize,
 ) -> PyResult<Bound<'py, PyArray1<f64>>> {
     let points = convert::points(&points)?;
-    let sums = py.detach(|| neighbors::distance_sums(&points, n_neighbors, n_threads));
-    Ok(PyArray1::from_vec(py, sums.map_err(to_value_error)?))
+    let sums = detached(py, |interrupted| {
+        let effort = Effort { threads: n_threads, interrupted };
+        neighbors::distance_sums(&points, n_neighbors, effort)
+    })?;
+    Ok(PyArray1::from_vec(py, sums))
 }
 
 #[pymodule]
@@ -238,7 +258,8 @@ mod _core {
     #[pymodule_export]
     use super::{
         distance_sums, find_candidates, find_candidates_of_parts, instruction_sets,
-        order_statistics, prune_by_scale, prune_compatible, prune_in_order, set_order,
+        order_statistics, prune_by_scale, prune_compatible, prune_in_order, prune_largest_first,
+        set_order,
     };
 
     #[pymodule_init]

@@ -5,14 +5,28 @@ use std::sync::{Mutex, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
+use logstar_core::interrupt::Interrupted;
 use pyo3::prelude::*;
+
+use crate::convert::to_value_error;
 
 /// How long an answer holds. To ask takes the interpreter's lock, which another thread may keep
 /// for five milliseconds.
 const PATIENCE: Duration = Duration::from_millis(50);
 
+/// Runs a computation of the core detached from the interpreter; Ctrl-C ends it.
+pub(crate) fn detached<R: Send, E: std::error::Error + Send>(
+    py: Python<'_>,
+    work: impl FnOnce(Interrupted<'_>) -> Result<R, E> + Send,
+) -> PyResult<R> {
+    let signals = Signals::new();
+    let interrupted = || signals.interrupted();
+    py.detach(|| work(&interrupted))
+        .map_err(|error| signals.error().unwrap_or_else(|| to_value_error(error)))
+}
+
 /// Whether a signal's handler has raised an exception since the call began.
-pub(crate) struct Signals {
+struct Signals {
     /// Handlers run on the main thread alone: if any thread can ask, it is the calling one.
     caller: ThreadId,
     raised: AtomicBool,
@@ -25,7 +39,7 @@ struct State {
 }
 
 impl Signals {
-    pub(crate) fn new() -> Self {
+    fn new() -> Self {
         let state = State { asked: Instant::now(), error: None };
         Self {
             caller: thread::current().id(),
@@ -35,7 +49,7 @@ impl Signals {
     }
 
     /// To be called while detached, on any thread.
-    pub(crate) fn interrupted(&self) -> bool {
+    fn interrupted(&self) -> bool {
         if self.raised.load(Ordering::Relaxed) || thread::current().id() != self.caller {
             return self.raised.load(Ordering::Relaxed);
         }
@@ -52,7 +66,7 @@ impl Signals {
     }
 
     /// The exception that was raised.
-    pub(crate) fn error(self) -> Option<PyErr> {
+    fn error(self) -> Option<PyErr> {
         self.state.into_inner().unwrap_or_else(PoisonError::into_inner).error
     }
 }

@@ -2,11 +2,13 @@
 
 use std::num::NonZeroUsize;
 
+use logstar_core::interrupt::Effort;
 use logstar_core::sweep::{self, Crowding, ThresholdRange};
 use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 
 use crate::convert::{self, to_value_error};
+use crate::signals::detached;
 
 /// Settings and what they give: thresholds, overlaps, numbers of kept and of crowded.
 type Front<'py> = (
@@ -38,9 +40,10 @@ impl CandidateSet {
     ) -> PyResult<Self> {
         let blobs = convert::blobs(&blobs)?;
         let responses = responses.as_array().to_vec();
-        let inner = py
-            .detach(|| sweep::CandidateSet::new(&blobs, &responses, least_overlap, n_threads))
-            .map_err(to_value_error)?;
+        let inner = detached(py, |interrupted| {
+            let effort = Effort { threads: n_threads, interrupted };
+            sweep::CandidateSet::new(&blobs, &responses, least_overlap, effort)
+        })?;
         Ok(Self { inner })
     }
 
@@ -87,9 +90,10 @@ impl CandidateSet {
     ) -> PyResult<Counts<'py>> {
         let (thresholds, overlaps) = (thresholds.as_array().to_vec(), overlaps.as_array().to_vec());
         let rule = Crowding::new(n_neighbors, distance_sum).map_err(to_value_error)?;
-        let counts = py
-            .detach(|| self.inner.grid(&thresholds, &overlaps, &rule, n_threads))
-            .map_err(to_value_error)?;
+        let counts = detached(py, |interrupted| {
+            let effort = Effort { threads: n_threads, interrupted };
+            self.inner.grid(&thresholds, &overlaps, &rule, effort)
+        })?;
         let shape = [thresholds.len(), overlaps.len()];
         let kept = PyArray1::from_iter(py, counts.iter().map(|c| c.kept as i64));
         let crowded = PyArray1::from_iter(py, counts.iter().map(|c| c.crowded as i64));
@@ -105,9 +109,10 @@ impl CandidateSet {
         n_threads: NonZeroUsize,
     ) -> PyResult<Bound<'py, PyArray2<i64>>> {
         let (thresholds, overlaps) = (thresholds.as_array().to_vec(), overlaps.as_array().to_vec());
-        let kept = py
-            .detach(|| self.inner.kept_counts(&thresholds, &overlaps, n_threads))
-            .map_err(to_value_error)?;
+        let kept = detached(py, |interrupted| {
+            let effort = Effort { threads: n_threads, interrupted };
+            self.inner.kept_counts(&thresholds, &overlaps, effort)
+        })?;
         PyArray1::from_iter(py, kept.into_iter().map(|kept| kept as i64))
             .reshape([thresholds.len(), overlaps.len()])
     }
@@ -149,13 +154,12 @@ impl CandidateSet {
         n_threads: NonZeroUsize,
     ) -> PyResult<Front<'py>> {
         let overlaps = overlaps.as_array().to_vec();
-        let front = py
-            .detach(|| {
-                let rule = Crowding::new(n_neighbors, distance_sum)?;
-                let range = ThresholdRange::new(threshold_range.0, threshold_range.1)?;
-                self.inner.front(&overlaps, range, &rule, n_expected, n_threads)
-            })
-            .map_err(to_value_error)?;
+        let front = detached(py, |interrupted| {
+            let rule = Crowding::new(n_neighbors, distance_sum)?;
+            let range = ThresholdRange::new(threshold_range.0, threshold_range.1)?;
+            let effort = Effort { threads: n_threads, interrupted };
+            self.inner.front(&overlaps, range, &rule, n_expected, effort)
+        })?;
         Ok((
             PyArray1::from_iter(py, front.iter().map(|setting| setting.threshold)),
             PyArray1::from_iter(py, front.iter().map(|setting| setting.overlap)),

@@ -11,6 +11,7 @@
 //! | [`sweep`] | holds candidates that answer at any threshold and overlap, and finds the best settings |
 //! | [`order`] | finds the intensities at given ranks |
 //! | [`patches`] | cuts windows that are centred on atoms |
+//! | [`interrupt`] | gives up work on request |
 //! | [`simd`] | chooses the instruction set of the vectors, at run time |
 //!
 //! Positions are `(row, column)` in pixels with pixel centres at integers. Results do not depend
@@ -19,6 +20,7 @@
 pub mod blob;
 pub mod error;
 pub mod image;
+pub mod interrupt;
 pub mod neighbors;
 pub mod order;
 pub mod patches;

@@ -7,6 +7,7 @@
 use std::num::NonZeroUsize;
 use std::ops::Range;
 
+use crate::interrupt::Effort;
 use crate::{Error, Result, parallel};
 
 use batch::Site;
@@ -35,11 +36,11 @@ const POINTS_PER_THREAD: usize = 4096;
 /// same place are neighbours at distance 0. Distances are summed from the nearest outwards.
 ///
 /// # Errors
-/// [`Error::PointNotFinite`], [`Error::NeighborCount`].
+/// [`Error::PointNotFinite`], [`Error::NeighborCount`], [`Error::Interrupted`].
 pub fn distance_sums(
     points: &[[f64; 2]],
     n_neighbors: usize,
-    threads: NonZeroUsize,
+    effort: Effort<'_>,
 ) -> Result<Vec<f64>> {
     if n_neighbors == 0 {
         return Err(Error::NeighborCount(n_neighbors));
@@ -49,33 +50,48 @@ pub fn distance_sums(
         return Err(Error::PointNotFinite { index, row, col });
     }
     let n_neighbors = n_neighbors.min(points.len().saturating_sub(1));
-    Ok(match n_neighbors {
-        0 => vec![0.0; points.len()],
-        1..=4 => sums(points, &Network::<4>::new(n_neighbors), threads),
-        5..=8 => sums(points, &Network::<8>::new(n_neighbors), threads),
-        9..=16 => sums(points, &Network::<16>::new(n_neighbors), threads),
-        17..=32 => sums(points, &Network::<32>::new(n_neighbors), threads),
-        _ => sums(points, &Pool::new(n_neighbors), threads),
-    })
-}
-
-fn sums<N: Nearest + Sync>(points: &[[f64; 2]], nearest: &N, threads: NonZeroUsize) -> Vec<f64> {
-    let worth_starting = NonZeroUsize::new(points.len() / POINTS_PER_THREAD);
-    let threads = threads.min(worth_starting.unwrap_or(NonZeroUsize::MIN));
-    match Grid::new(points, nearest.count()) {
-        Some(grid) => sums_by(&grid, nearest, threads),
-        None => sums_by(&Tree::new(points, threads), nearest, threads),
+    let work = Work { points, effort };
+    match n_neighbors {
+        0 => Ok(vec![0.0; points.len()]),
+        1..=4 => work.sums(&Network::<4>::new(n_neighbors)),
+        5..=8 => work.sums(&Network::<8>::new(n_neighbors)),
+        9..=16 => work.sums(&Network::<16>::new(n_neighbors)),
+        17..=32 => work.sums(&Network::<32>::new(n_neighbors)),
+        _ => work.sums(&Pool::new(n_neighbors)),
     }
 }
 
-fn sums_by<I: Index, N: Nearest + Sync>(index: &I, nearest: &N, threads: NonZeroUsize) -> Vec<f64> {
-    let tasks = index.tasks(POINTS_PER_TASK);
-    let sums = parallel::map(&tasks, threads, |task| index.sums(task, nearest.clone()));
-    let mut result = vec![0.0; index.sites().len()];
-    for (site, sum) in index.sites().iter().zip(sums.into_iter().flatten()) {
-        result[site.index] = sum;
+/// What is summed for, and with what.
+struct Work<'a> {
+    points: &'a [[f64; 2]],
+    effort: Effort<'a>,
+}
+
+impl Work<'_> {
+    fn sums<N: Nearest + Sync>(mut self, nearest: &N) -> Result<Vec<f64>> {
+        let worth_starting = NonZeroUsize::new(self.points.len() / POINTS_PER_THREAD);
+        let threads = &mut self.effort.threads;
+        *threads = (*threads).min(worth_starting.unwrap_or(NonZeroUsize::MIN));
+        match Grid::new(self.points, nearest.count()) {
+            Some(grid) => self.sums_by(&grid, nearest),
+            None => self.sums_by(&Tree::new(self.points, self.effort), nearest),
+        }
     }
-    result
+
+    fn sums_by<I: Index, N: Nearest + Sync>(&self, index: &I, nearest: &N) -> Result<Vec<f64>> {
+        let tasks = index.tasks(POINTS_PER_TASK);
+        let sums = parallel::map(&tasks, self.effort.threads, |task| {
+            self.effort.check().map(|()| index.sums(task, nearest.clone()))
+        });
+        let mut result = vec![0.0; index.sites().len()];
+        let mut sites = index.sites().iter();
+        for sums in sums {
+            for (sum, site) in sums?.into_iter().zip(&mut sites) {
+                result[site.index] = sum;
+            }
+        }
+        Ok(result)
+    }
 }
 
 /// Points in an order in which neighbours are close, and the way to them.

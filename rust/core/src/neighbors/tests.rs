@@ -17,8 +17,8 @@ fn slow_twin(points: &[[f64; 2]], n_neighbors: usize) -> Vec<f64> {
     (0..points.len()).map(|at| slow_sum(points, at, n_neighbors)).collect()
 }
 
-fn on(threads: usize) -> NonZeroUsize {
-    NonZeroUsize::new(threads).unwrap()
+fn on(threads: usize) -> Effort<'static> {
+    Effort::of(NonZeroUsize::new(threads).unwrap())
 }
 
 /// The same numbers from 0 to 1 at every call.
@@ -74,9 +74,10 @@ proptest! {
             .map(|[row, col]| [snap(row) + offset, stretch * snap(col)])
             .collect();
         let pool = Pool::new(n_neighbors);
-        let by_tree = sums_by(&Tree::new(&points, on(2)), &pool, on(2));
+        let work = Work { points: &points, effort: on(2) };
+        let by_tree = work.sums_by(&Tree::new(&points, on(2)), &pool).unwrap();
         if let Some(grid) = Grid::new(&points, n_neighbors) {
-            prop_assert_eq!(&sums_by(&grid, &pool, on(1)), &by_tree);
+            prop_assert_eq!(&work.sums_by(&grid, &pool).unwrap(), &by_tree);
         }
         prop_assert_eq!(&distance_sums(&points, n_neighbors, on(1)).unwrap(), &by_tree);
     }
@@ -162,6 +163,24 @@ fn the_number_of_threads_changes_nothing() {
         let sums = distance_sums(&points, 4, on(1)).unwrap();
         for threads in [2, 3, 7] {
             assert_eq!(distance_sums(&points, 4, on(threads)).unwrap(), sums);
+        }
+    }
+}
+
+#[test]
+fn work_is_given_up_on_request() {
+    let even = scattered(20_000);
+    let uneven: Vec<[f64; 2]> = even.iter().map(|p| p.map(|x| x.powi(20))).collect();
+    for points in [even, uneven] {
+        for questions in [0, 1, 5] {
+            let asked = std::sync::atomic::AtomicUsize::new(0);
+            let interrupted =
+                || asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) >= questions;
+            for threads in [1, 2] {
+                let sums =
+                    distance_sums(&points, 4, Effort { interrupted: &interrupted, ..on(threads) });
+                assert_eq!(sums, Err(Error::Interrupted));
+            }
         }
     }
 }

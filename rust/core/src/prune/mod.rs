@@ -7,21 +7,32 @@
 //! * [`compatible`] and [`in_order`] give scikit-image's result. Its loop over pairs lets dead
 //!   blobs take part, so in principle the outcome depends on the order of the pairs. Most blobs'
 //!   fate does not; [`compatible`] settles those and counts the rest, for which [`in_order`]
-//!   replays a given order.
+//!   replays a given order. [`largest_first`] decides them where there are too many pairs for
+//!   that.
+//!
+//! Time is near linear in the blobs even where each overlaps thousands: one that is settled is not
+//! looked at again.
 
+mod inset;
 mod overlap;
+mod pending;
 mod rivals;
 mod set_order;
 
 use std::cmp::Ordering;
 
 pub use overlap::{Precision, overlap_fraction};
+use pending::{Marked, Pending};
 pub(crate) use rivals::Rivals;
 pub use set_order::set_order;
 
 use crate::blob::{Blob, check_blobs};
 use crate::cells::Cells;
+use crate::interrupt::Interrupted;
 use crate::{Error, Result};
+
+/// Blobs that take their turn before the next question whether to stop.
+const BETWEEN_QUESTIONS: usize = 64;
 
 /// What the order-free part of scikit-image's rule decides.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,8 +51,13 @@ pub struct Verdict {
 /// lower column. Returns for each blob whether it is kept.
 ///
 /// # Errors
-/// [`Error::Blob`] for a blob that is not finite.
-pub fn by_scale(blobs: &[Blob<f64>], responses: &[f64], max_overlap: f64) -> Result<Vec<bool>> {
+/// [`Error::Blob`] for a blob that is not finite, [`Error::Interrupted`].
+pub fn by_scale(
+    blobs: &[Blob<f64>],
+    responses: &[f64],
+    max_overlap: f64,
+    interrupted: Interrupted<'_>,
+) -> Result<Vec<bool>> {
     check_blobs(blobs)?;
     let response = |i: usize| responses.get(i).copied().unwrap_or(0.0);
     let placed = Placed::new(blobs, |i, j| {
@@ -52,15 +68,53 @@ pub fn by_scale(blobs: &[Blob<f64>], responses: &[f64], max_overlap: f64) -> Res
             .then_with(|| descending(b.col, a.col))
             .then_with(|| i.cmp(&j))
     });
-    let rivals = placed.rivals();
-    let mut kept = vec![true; blobs.len()];
-    for &id in &placed.order {
-        let id = id as usize;
-        if kept[placed.index(id)] {
-            for other in rivals.of(id) {
-                let (claimant, victim) = (&placed.blobs[id], &placed.blobs[other]);
-                let kept = &mut kept[placed.index(other)];
-                *kept = *kept && overlap_fraction(claimant, victim) <= max_overlap;
+    let exceeds = |id: usize, other: usize| {
+        overlap_fraction(&placed.blobs[id], &placed.blobs[other]) > max_overlap
+    };
+    greedy(&placed, max_overlap, exceeds, interrupted)
+}
+
+/// What scikit-image's rule keeps if it meets the pairs of larger blobs first: of all its results
+/// the one in which no blob is removed but by one that is kept.
+///
+/// Blobs come strongest first; of two equal ones the first is removed. `max_overlap` is not
+/// negative.
+///
+/// # Errors
+/// [`Error::Blob`] for a blob that is not finite, [`Error::Interrupted`].
+pub fn largest_first<T: Precision>(
+    blobs: &[Blob<T>],
+    max_overlap: T,
+    interrupted: Interrupted<'_>,
+) -> Result<Vec<bool>> {
+    check_blobs(blobs)?;
+    let placed = Placed::last_of_equals_first(blobs);
+    let exceeds = |id: usize, other: usize| placed.exceed(blobs, id, other, max_overlap);
+    greedy(&placed, max_overlap.into(), exceeds, interrupted)
+}
+
+/// Keeps each blob, in the order of claims, that none kept before removes.
+fn greedy<T: Precision>(
+    placed: &Placed<T>,
+    max_overlap: f64,
+    exceeds: impl Fn(usize, usize) -> bool,
+    interrupted: Interrupted<'_>,
+) -> Result<Vec<bool>> {
+    let rivals = placed.rivals(max_overlap);
+    let mut kept = vec![true; placed.order.len()];
+    let mut pending = Pending::new(placed.order.len());
+    for ids in placed.order.chunks(BETWEEN_QUESTIONS) {
+        if interrupted() {
+            return Err(Error::Interrupted);
+        }
+        for id in ids.iter().map(|&id| id as usize) {
+            if kept[placed.index(id)] {
+                pending.strike(id);
+                rivals.settle(id, &mut pending, |other| {
+                    let removed = exceeds(id, other);
+                    kept[placed.index(other)] &= !removed;
+                    removed
+                });
             }
         }
     }
@@ -74,45 +128,70 @@ pub fn by_scale(blobs: &[Blob<f64>], responses: &[f64], max_overlap: f64) -> Res
 /// removes survives; one that such a survivor removes does not; the others are undecided.
 ///
 /// # Errors
-/// [`Error::Blob`] for a blob that is not finite.
-pub fn compatible<T: Precision>(blobs: &[Blob<T>], max_overlap: T) -> Result<Verdict> {
+/// [`Error::Blob`] for a blob that is not finite, [`Error::Interrupted`].
+pub fn compatible<T: Precision>(
+    blobs: &[Blob<T>],
+    max_overlap: T,
+    interrupted: Interrupted<'_>,
+) -> Result<Verdict> {
     check_blobs(blobs)?;
-    let placed = Placed::new(blobs, |i, j| {
-        descending(blobs[i].sigma_col.into(), blobs[j].sigma_col.into()).then_with(|| j.cmp(&i))
-    });
-    let rivals = placed.rivals();
-    let exceeds = |i: usize, j: usize| {
-        // The overlap of two is not always the same to the bit the other way round.
-        let (first, second) = (i.min(j), i.max(j));
-        overlap_fraction(&blobs[first], &blobs[second]) > max_overlap
-    };
+    let placed = Placed::last_of_equals_first(blobs);
+    let rivals = placed.rivals(max_overlap.into());
+    let exceed = |id: usize, other: usize| placed.exceed(blobs, id, other, max_overlap);
     let mut threatened = vec![false; blobs.len()];
     let mut removed = vec![false; blobs.len()];
-    // Those yet to come that nothing threatens so far.
-    let mut safe = blobs.len();
+    // Those yet to come that nothing threatens, or removes, so far.
+    let mut unthreatened = Pending::new(blobs.len());
+    let mut unremoved = Pending::new(blobs.len());
+    let mut n_unthreatened = blobs.len();
     // In the order of claims, all that threaten a blob come before it.
-    for &id in &placed.order {
-        if safe == 0 {
+    for ids in placed.order.chunks(BETWEEN_QUESTIONS) {
+        if interrupted() {
+            return Err(Error::Interrupted);
+        }
+        if n_unthreatened == 0 {
             break;
         }
-        let remover = placed.index(id as usize);
-        let decides = !threatened[remover];
-        safe -= usize::from(decides);
-        for victim in rivals.of(id as usize).map(|id| placed.index(id)) {
-            let unknown = !threatened[victim] || (decides && !removed[victim]);
-            if unknown && exceeds(remover, victim) {
-                safe -= usize::from(!threatened[victim]);
-                threatened[victim] = true;
-                removed[victim] |= decides;
+        for id in ids.iter().map(|&id| id as usize) {
+            unremoved.strike(id);
+            if threatened[placed.index(id)] {
+                rivals.settle(id, &mut unthreatened, |other| {
+                    let threatens = exceed(id, other);
+                    threatened[placed.index(other)] |= threatens;
+                    n_unthreatened -= usize::from(threatens);
+                    threatens
+                });
+            } else {
+                n_unthreatened -= 1;
+                unthreatened.strike(id);
+                rivals.settle(id, &mut unremoved, |other| {
+                    let removes = exceed(id, other);
+                    if removes {
+                        let victim = placed.index(other);
+                        n_unthreatened -= usize::from(!threatened[victim]);
+                        (threatened[victim], removed[victim]) = (true, true);
+                        unthreatened.strike(other);
+                    }
+                    removes
+                });
             }
         }
     }
     let mut replayed: Vec<bool> = threatened.iter().zip(&removed).map(|(&t, &r)| t && !r).collect();
     if replayed.contains(&true) {
-        for &id in placed.order.iter().rev() {
-            let remover = placed.index(id as usize);
-            let mut victims = rivals.of(id as usize).map(|id| placed.index(id));
-            replayed[remover] |= victims.any(|v| replayed[v] && exceeds(remover, v));
+        let by_number: Vec<bool> = placed.indices.iter().map(|&i| replayed[i as usize]).collect();
+        let mut marked = Marked::new(&by_number);
+        for ids in placed.order.rchunks(BETWEEN_QUESTIONS) {
+            if interrupted() {
+                return Err(Error::Interrupted);
+            }
+            for id in ids.iter().rev().map(|&id| id as usize) {
+                let remover = placed.index(id);
+                if !replayed[remover] && rivals.marked(id, &marked).any(|o| exceed(id, o)) {
+                    replayed[remover] = true;
+                    marked.mark(id);
+                }
+            }
         }
     }
     Ok(Verdict { survives: threatened.into_iter().map(|t| !t).collect(), replayed })
@@ -122,16 +201,20 @@ pub fn compatible<T: Precision>(blobs: &[Blob<T>], max_overlap: T) -> Result<Ver
 ///
 /// # Errors
 /// [`Error::Blob`] for a blob that is not finite, [`Error::PairOutOfRange`] for a pair that names
-/// none.
+/// none, [`Error::Interrupted`].
 pub fn in_order<T: Precision>(
     blobs: &[Blob<T>],
     pairs: impl IntoIterator<Item = (usize, usize)>,
     max_overlap: T,
+    interrupted: Interrupted<'_>,
 ) -> Result<Vec<bool>> {
     check_blobs(blobs)?;
     let mut blobs = blobs.to_vec();
     let len = blobs.len();
-    for (first, second) in pairs {
+    for (met, (first, second)) in pairs.into_iter().enumerate() {
+        if met % BETWEEN_QUESTIONS == 0 && interrupted() {
+            return Err(Error::Interrupted);
+        }
         if first >= len || second >= len {
             return Err(Error::PairOutOfRange { first, second, len });
         }
@@ -171,8 +254,22 @@ impl<T: Precision> Placed<T> {
         }
     }
 
-    fn rivals(&self) -> Rivals<'_, T> {
-        Rivals::new(&self.blobs, &self.points, &self.cells, &self.order)
+    /// Of blobs that come strongest first, in scikit-image's order: of equal ones the last.
+    fn last_of_equals_first(blobs: &[Blob<T>]) -> Self {
+        Self::new(blobs, |i, j| {
+            descending(blobs[i].sigma_col.into(), blobs[j].sigma_col.into()).then_with(|| j.cmp(&i))
+        })
+    }
+
+    fn rivals(&self, max_overlap: f64) -> Rivals<'_, T> {
+        Rivals::new(&self.blobs, &self.points, &self.cells, &self.order, max_overlap)
+    }
+
+    /// Whether two overlap by more than allowed, by their numbers. The overlap is not always the
+    /// same to the bit the other way round: the one that comes first in `blobs` is first here, too.
+    fn exceed(&self, blobs: &[Blob<T>], id: usize, other: usize, max_overlap: T) -> bool {
+        let (a, b) = (self.index(id), self.index(other));
+        overlap_fraction(&blobs[a.min(b)], &blobs[a.max(b)]) > max_overlap
     }
 
     fn index(&self, id: usize) -> usize {
@@ -191,6 +288,7 @@ fn descending(a: f64, b: f64) -> Ordering {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::interrupt::never;
     use proptest::prelude::*;
 
     fn blob(row: f64, col: f64, sigma: f64) -> Blob<f64> {
@@ -220,14 +318,14 @@ mod tests {
             }),
             max_overlap in 0.0_f64..1.0,
         ) {
-            let verdict = compatible(&blobs, max_overlap).unwrap();
+            let verdict = compatible(&blobs, max_overlap, &never).unwrap();
             let part: Vec<_> = shuffled
                 .iter()
                 .copied()
                 .filter(|&(i, j)| verdict.replayed[i] && verdict.replayed[j])
                 .collect();
-            let replayed = in_order(&blobs, shuffled, max_overlap).unwrap();
-            let partly = in_order(&blobs, part, max_overlap).unwrap();
+            let replayed = in_order(&blobs, shuffled, max_overlap, &never).unwrap();
+            let partly = in_order(&blobs, part, max_overlap, &never).unwrap();
             for i in 0..blobs.len() {
                 let survives = if verdict.replayed[i] { partly[i] } else { verdict.survives[i] };
                 prop_assert_eq!(survives, replayed[i]);
@@ -239,9 +337,25 @@ mod tests {
         }
 
         #[test]
+        fn largest_first_is_the_loop_over_pairs_of_larger_blobs_first(
+            blobs in blobs(),
+            max_overlap in 0.0_f64..1.0,
+        ) {
+            let mut pairs = all_pairs(blobs.len());
+            // Of equals the later one removes.
+            let remover = |&(i, j): &(usize, usize)| {
+                let (a, b) = (blobs[i].sigma_col, blobs[j].sigma_col);
+                if a > b { (a, i) } else { (b, j) }
+            };
+            pairs.sort_by(|a, b| remover(b).partial_cmp(&remover(a)).unwrap());
+            let expected = in_order(&blobs, pairs, max_overlap, &never).unwrap();
+            prop_assert_eq!(largest_first(&blobs, max_overlap, &never).unwrap(), expected);
+        }
+
+        #[test]
         fn by_scale_is_a_maximal_set_without_overlap(blobs in blobs(), max_overlap in 0.0_f64..1.0) {
             let responses: Vec<f64> = (0..blobs.len()).map(|i| (i % 7) as f64).collect();
-            let kept = by_scale(&blobs, &responses, max_overlap).unwrap();
+            let kept = by_scale(&blobs, &responses, max_overlap, &never).unwrap();
             let over = |i: usize, j: usize| overlap_fraction(&blobs[i], &blobs[j]) > max_overlap;
             for i in 0..blobs.len() {
                 let removers: Vec<usize> =
@@ -264,7 +378,7 @@ mod tests {
             let kept_of = |order: &[(usize, Blob<f64>)]| {
                 let blobs: Vec<_> = order.iter().map(|(_, b)| *b).collect();
                 let responses: Vec<f64> = blobs.iter().map(|b| b.row * 31.0 + b.col).collect();
-                let kept = by_scale(&blobs, &responses, max_overlap).unwrap();
+                let kept = by_scale(&blobs, &responses, max_overlap, &never).unwrap();
                 let mut places: Vec<(u64, u64, u64)> = blobs
                     .iter()
                     .zip(kept)
@@ -283,34 +397,54 @@ mod tests {
     #[test]
     fn ties_go_to_the_response_then_to_the_upper_left() {
         let twins = [blob(0.0, 0.0, 1.0), blob(0.0, 1.0, 1.0)];
-        assert_eq!(by_scale(&twins, &[1.0, 2.0], 0.1).unwrap(), [false, true]);
-        assert_eq!(by_scale(&twins, &[1.0, 1.0], 0.1).unwrap(), [true, false]);
+        assert_eq!(by_scale(&twins, &[1.0, 2.0], 0.1, &never).unwrap(), [false, true]);
+        assert_eq!(by_scale(&twins, &[1.0, 1.0], 0.1, &never).unwrap(), [true, false]);
     }
 
     #[test]
     fn scikit_image_removes_the_brighter_of_two_equal_blobs() {
         let twins = [blob(0.0, 0.0, 1.0), blob(0.0, 1.0, 1.0)];
-        let verdict = compatible(&twins, 0.1).unwrap();
+        let verdict = compatible(&twins, 0.1, &never).unwrap();
         assert_eq!((verdict.survives, verdict.replayed), (vec![false, true], vec![false; 2]));
     }
 
     #[test]
     fn a_chain_is_undecided_and_replays_both_ways() {
         let chain = [blob(0.0, 0.0, 3.0), blob(0.0, 3.0, 2.0), blob(0.0, 6.0, 1.5)];
-        let verdict = compatible(&chain, 0.2).unwrap();
+        let verdict = compatible(&chain, 0.2, &never).unwrap();
         assert_eq!(verdict.survives, [true, false, false]);
         assert_eq!(verdict.replayed, [true; 3]);
-        let forwards = in_order(&chain, [(0, 1), (0, 2), (1, 2)], 0.2).unwrap();
-        let backwards = in_order(&chain, [(1, 2), (0, 2), (0, 1)], 0.2).unwrap();
+        let forwards = in_order(&chain, [(0, 1), (0, 2), (1, 2)], 0.2, &never).unwrap();
+        let backwards = in_order(&chain, [(1, 2), (0, 2), (0, 1)], 0.2, &never).unwrap();
         assert_eq!((forwards, backwards), (vec![true, false, true], vec![true, false, false]));
+    }
+
+    #[test]
+    fn work_is_given_up_on_request() {
+        let grid: Vec<_> =
+            (0..400).map(|i| blob(f64::from(i / 20), f64::from(i % 20), 2.0)).collect();
+        let stop = || true;
+        assert_eq!(by_scale(&grid, &[], 0.5, &stop), Err(Error::Interrupted));
+        assert_eq!(largest_first(&grid, 0.5, &stop), Err(Error::Interrupted));
+        assert_eq!(compatible(&grid, 0.5, &stop), Err(Error::Interrupted));
+        assert_eq!(in_order(&grid, [(0, 1)], 0.5, &stop), Err(Error::Interrupted));
+        assert_eq!(set_order(&[[0, 1]], |_| true, &stop), Err(Error::Interrupted));
+        // While undecided blobs are traced back.
+        let ends_after = |questions: usize| {
+            let asked = std::sync::atomic::AtomicUsize::new(0);
+            let later = || asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) >= questions;
+            compatible(&grid, 0.3, &later).is_ok()
+        };
+        let questions = (0..100).find(|&questions| ends_after(questions));
+        assert!(questions.is_some_and(|n| n > grid.len().div_ceil(BETWEEN_QUESTIONS)));
     }
 
     #[test]
     fn impossible_blobs_and_pairs_are_refused() {
         let bad = [blob(0.0, 0.0, 1.0), blob(f64::NAN, 0.0, 1.0)];
-        assert_eq!(by_scale(&bad, &[1.0, 1.0], 0.5), Err(Error::Blob { index: 1 }));
-        assert_eq!(compatible(&[blob(0.0, 0.0, -1.0)], 0.5), Err(Error::Blob { index: 0 }));
+        assert_eq!(by_scale(&bad, &[1.0, 1.0], 0.5, &never), Err(Error::Blob { index: 1 }));
+        assert_eq!(compatible(&[blob(0.0, 0.0, -1.0)], 0.5, &never), Err(Error::Blob { index: 0 }));
         let error = Error::PairOutOfRange { first: 0, second: 1, len: 1 };
-        assert_eq!(in_order(&[blob(0.0, 0.0, 1.0)], [(0, 1)], 0.5), Err(error));
+        assert_eq!(in_order(&[blob(0.0, 0.0, 1.0)], [(0, 1)], 0.5, &never), Err(error));
     }
 }

@@ -8,6 +8,12 @@
 //! Pairs are distinct, so nothing is ever compared, and all that decides on a place is which
 //! places are taken: one bit each, which stay in the processor's caches.
 
+use crate::interrupt::Interrupted;
+use crate::{Error, Result};
+
+/// Pairs that are inserted before the next question whether to stop.
+const BETWEEN_QUESTIONS: usize = 1 << 16;
+
 /// Places that are tried after the first one before jumping.
 const LINEAR_PROBES: usize = 9;
 /// How fast the higher bits of the hash come into the jumps.
@@ -22,7 +28,14 @@ type Packed = u64;
 
 /// Of `pairs`, which are distinct and in the order of insertion, those that are `wanted`, in the
 /// order in which the set yields them.
-pub fn set_order(pairs: &[[u32; 2]], wanted: impl Fn([u32; 2]) -> bool) -> Vec<[u32; 2]> {
+///
+/// # Errors
+/// [`Error::Interrupted`].
+pub fn set_order(
+    pairs: &[[u32; 2]],
+    wanted: impl Fn([u32; 2]) -> bool,
+    interrupted: Interrupted<'_>,
+) -> Result<Vec<[u32; 2]>> {
     let mut inserted = 0;
     let mut table: Vec<Packed> = Vec::new();
     let mut taken = Taken::new(LEAST_SIZE);
@@ -34,9 +47,13 @@ pub fn set_order(pairs: &[[u32; 2]], wanted: impl Fn([u32; 2]) -> bool) -> Vec<[
         let held = taken.places().map(|place| table[place]);
         let sequence = held.chain(pairs[inserted..end].iter().copied().map(pack));
         let mut next_taken = Taken::new(size);
+        let gives_up = |n_met: usize| n_met.is_multiple_of(BETWEEN_QUESTIONS) && interrupted();
         if end < full {
             let mut found: Vec<(usize, [u32; 2])> = Vec::new();
-            for packed in sequence {
+            for (n_met, packed) in sequence.enumerate() {
+                if gives_up(n_met) {
+                    return Err(Error::Interrupted);
+                }
                 let place = next_taken.insert(hash(packed));
                 let pair = unpack(packed);
                 if wanted(pair) {
@@ -44,10 +61,13 @@ pub fn set_order(pairs: &[[u32; 2]], wanted: impl Fn([u32; 2]) -> bool) -> Vec<[
                 }
             }
             found.sort_unstable_by_key(|(place, _)| *place);
-            return found.into_iter().map(|(_, pair)| pair).collect();
+            return Ok(found.into_iter().map(|(_, pair)| pair).collect());
         }
         let mut next_table: Vec<Packed> = vec![0; size];
-        for packed in sequence {
+        for (n_met, packed) in sequence.enumerate() {
+            if gives_up(n_met) {
+                return Err(Error::Interrupted);
+            }
             next_table[next_taken.insert(hash(packed))] = packed;
         }
         (table, taken, inserted) = (next_table, next_taken, end);
@@ -130,6 +150,7 @@ impl Taken {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::interrupt::never;
 
     /// As CPython 3.11 gives them: `hash((0, 1))` and so on, modulo 2^64.
     #[test]
@@ -147,22 +168,25 @@ mod tests {
     fn small_sets_come_in_the_order_of_their_table() {
         // list({(0, 1), (0, 2), ..., (0, 6)}), built in this order.
         let pairs: Vec<[u32; 2]> = (1..7).map(|j| [0, j]).collect();
-        assert_eq!(set_order(&pairs, |_| true), [1, 4, 3, 6, 2, 5].map(|j| [0, j]));
-        assert_eq!(set_order(&[], |_| true), Vec::<[u32; 2]>::new());
+        assert_eq!(
+            set_order(&pairs, |_| true, &never).unwrap(),
+            [1, 4, 3, 6, 2, 5].map(|j| [0, j])
+        );
+        assert_eq!(set_order(&[], |_| true, &never).unwrap(), Vec::<[u32; 2]>::new());
     }
 
     #[test]
     fn every_pair_comes_once_and_what_is_wanted_keeps_its_order() {
         for len in [4, 5, 6, 18, 19, 20, 77, 78, 1_000, 80_000] {
             let pairs: Vec<[u32; 2]> = (0..len).map(|k| [k % 300, 300 + k / 300]).collect();
-            let all = set_order(&pairs, |_| true);
+            let all = set_order(&pairs, |_| true, &never).unwrap();
             let mut sorted = all.clone();
             sorted.sort_unstable();
             let mut expected = pairs.clone();
             expected.sort_unstable();
             assert_eq!(sorted, expected);
             let even = |pair: &[u32; 2]| pair[0].is_multiple_of(2);
-            let some = set_order(&pairs, |pair| even(&pair));
+            let some = set_order(&pairs, |pair| even(&pair), &never).unwrap();
             assert_eq!(some, all.into_iter().filter(even).collect::<Vec<_>>());
         }
     }

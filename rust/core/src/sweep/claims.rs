@@ -1,18 +1,21 @@
 //! Who may remove whom, and at which overlap.
 
 use std::cmp::Ordering;
-use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering as Memory};
 
 use super::SweepError;
 use crate::blob::Blob;
 use crate::cells::Cells;
+use crate::interrupt::Effort;
 use crate::parallel;
 use crate::prune::{Rivals, overlap_fraction};
 
-/// The most overlapping pairs that are held: 12 bytes each, so 400 MB.
+/// The most overlapping pairs that are held: 12 bytes each, so 400 MB. Pairs that touch count.
 pub(super) const MAX_PAIRS: usize = 1 << 25;
+
+/// Candidates between two questions whether to stop.
+const BETWEEN_QUESTIONS: usize = 16;
 
 /// Candidates per task.
 const PER_TASK: usize = 512;
@@ -47,41 +50,56 @@ impl Claims {
         cells: &Cells,
         least: f64,
         max_pairs: usize,
-        threads: NonZeroUsize,
+        effort: Effort<'_>,
     ) -> Result<Self, SweepError> {
         let order = claim_order(candidates);
-        let rivals = Rivals::new(candidates.blobs, candidates.points, cells, &order);
+        let rivals = Rivals::new(candidates.blobs, candidates.points, cells, &order, least);
+        let tasks: Vec<usize> = (0..order.len()).step_by(PER_TASK).collect();
+        let ids = |&start: &usize| start..(start + PER_TASK).min(order.len());
+        let asks = |id: usize| id.is_multiple_of(BETWEEN_QUESTIONS) && (effort.interrupted)();
+        // To count takes a fiftieth of what the overlaps do, and nothing is held.
         let n_pairs = AtomicUsize::new(0);
-        let starts: Vec<usize> = (0..order.len()).step_by(PER_TASK).collect();
-        let found = parallel::map(&starts, threads, |&start| {
-            let ids = start..(start + PER_TASK).min(order.len());
-            let mut found = Found::default();
-            for id in ids {
-                let before = found.pairs.len();
-                victims_of(id, candidates.blobs, &rivals, least, &mut found.pairs);
-                found.counts.push((found.pairs.len() - before) as u32);
-                // So that what is held stays bounded even where the limit is far exceeded.
-                let added = found.pairs.len() - before;
-                if n_pairs.fetch_add(added, Memory::Relaxed) + added > max_pairs {
+        parallel::map(&tasks, effort.threads, |start| {
+            for id in ids(start) {
+                if n_pairs.load(Memory::Relaxed) > max_pairs || asks(id) {
                     break;
                 }
+                n_pairs.fetch_add(rivals.of(id).count(), Memory::Relaxed);
             }
-            found
         });
+        effort.check()?;
         if n_pairs.into_inner() > max_pairs {
             let candidates = order.len();
             return Err(SweepError::TooManyPairs { candidates, limit: max_pairs });
         }
+        let found = parallel::map(&tasks, effort.threads, |start| {
+            let mut found = Found::default();
+            for id in ids(start) {
+                if asks(id) {
+                    break;
+                }
+                let before = found.pairs.len();
+                victims_of(id, candidates.blobs, &rivals, least, &mut found.pairs);
+                found.counts.push((found.pairs.len() - before) as u32);
+            }
+            found
+        });
+        effort.check()?;
         let mut starts = Vec::with_capacity(order.len() + 1);
+        let n_found = found.iter().map(|found| found.pairs.len()).sum();
+        let (mut overlaps, mut victims) =
+            (Vec::with_capacity(n_found), Vec::with_capacity(n_found));
         let mut end = 0;
         starts.push(end);
-        for count in found.iter().flat_map(|found| &found.counts) {
-            end += count;
-            starts.push(end);
+        // By value, so that the pairs are not held twice.
+        for Found { counts, pairs } in found {
+            for count in counts {
+                end += count;
+                starts.push(end);
+            }
+            overlaps.extend(pairs.iter().map(|pair| pair.0));
+            victims.extend(pairs.iter().map(|pair| pair.1));
         }
-        let pairs = || found.iter().flat_map(|found| &found.pairs);
-        let overlaps = pairs().map(|pair| pair.0).collect();
-        let victims = pairs().map(|pair| pair.1).collect();
         let has_victims = |&&id: &&u32| starts[id as usize] < starts[id as usize + 1];
         let claimants = order.iter().filter(has_victims).copied().collect();
         let rank = rivals.rank;

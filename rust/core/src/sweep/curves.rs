@@ -1,9 +1,9 @@
 //! How many candidates are kept as the threshold falls.
 
-use std::num::NonZeroUsize;
 use std::ops::Range;
 
 use super::{CandidateSet, SweepError};
+use crate::interrupt::Effort;
 use crate::parallel;
 
 impl CandidateSet {
@@ -13,21 +13,26 @@ impl CandidateSet {
     /// It is [`CandidateSet::grid`] without the crowded ones, for a small part of its time.
     ///
     /// # Errors
-    /// [`SweepError::Overlap`] for an overlap below the least that is stored.
+    /// [`SweepError::Overlap`] for an overlap below the least that is stored;
+    /// [`crate::Error::Interrupted`] on request.
     pub fn kept_counts(
         &self,
         thresholds: &[f64],
         overlaps: &[f64],
-        threads: NonZeroUsize,
+        effort: Effort<'_>,
     ) -> Result<Vec<usize>, SweepError> {
         self.check_overlaps(overlaps)?;
         let (alike, class_of) = self.alike(overlaps);
         let curves = parallel::map_with(
             &alike,
-            threads,
+            effort.threads,
             || Tenures::new(self),
-            |tenures, &overlap| tenures.curve(overlap),
+            |tenures, &overlap| {
+                effort.check()?;
+                Ok(tenures.curve(overlap))
+            },
         );
+        let curves: Vec<Vec<usize>> = curves.into_iter().collect::<crate::Result<_>>()?;
         let count = |above: usize| class_of.iter().map(move |&class| (class, above));
         let cells = thresholds.iter().map(|&threshold| self.n_above(threshold)).flat_map(count);
         Ok(cells.map(|(class, above)| curves[class][above]).collect())

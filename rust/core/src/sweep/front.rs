@@ -4,10 +4,14 @@ use std::num::NonZeroUsize;
 
 use super::pass::Pass;
 use super::{CandidateSet, Counts, Crowding, SweepError};
+use crate::interrupt::{Effort, Interrupted};
 use crate::parallel;
 
 /// Overlaps that differ by less are one: no setting between them would survive rounding.
 const NARROWEST: f64 = 1e-9;
+
+/// Candidates that are gone through when one is inserted and followed, or about.
+const FOLLOWED: usize = 256;
 
 /// Overlaps per task.
 const PER_TASK: usize = 8;
@@ -108,14 +112,14 @@ impl CandidateSet {
     ///
     /// # Errors
     /// [`SweepError::Overlap`] for an overlap below the least that is stored,
-    /// [`SweepError::ExpectedCount`].
+    /// [`SweepError::ExpectedCount`], [`crate::Error::Interrupted`].
     pub fn front(
         &self,
         overlaps: &[f64],
         thresholds: ThresholdRange,
         rule: &Crowding,
         n_expected: f64,
-        threads: NonZeroUsize,
+        effort: Effort<'_>,
     ) -> Result<Vec<Setting>, SweepError> {
         self.check_overlaps(overlaps)?;
         if !(n_expected > 0.0 && n_expected < f64::INFINITY) {
@@ -126,17 +130,18 @@ impl CandidateSet {
         let tasks: Vec<&[f64]> = overlaps.chunks(PER_TASK).collect();
         let fronts = parallel::map_with(
             &tasks,
-            threads,
+            effort.threads,
             || Pass::new(self, rule),
             |pass, overlaps| {
                 let mut front = Front { n_expected, settings: Vec::new() };
                 for &overlap in *overlaps {
                     pass.restart(overlap);
-                    self.offer_intervals(pass, overlap, thresholds, &mut front);
+                    self.offer_intervals(pass, overlap, thresholds, effort.interrupted, &mut front);
                 }
                 front.settings
             },
         );
+        effort.check()?;
         let mut front = Front { n_expected, settings: Vec::new() };
         for setting in fronts.into_iter().flatten() {
             front.offer(setting);
@@ -151,6 +156,7 @@ impl CandidateSet {
         pass: &mut Pass<'_>,
         overlap: f64,
         thresholds: ThresholdRange,
+        interrupted: Interrupted<'_>,
         front: &mut Front,
     ) {
         let ThresholdRange { low, high } = thresholds;
@@ -161,6 +167,9 @@ impl CandidateSet {
         while let Some(&response) = self.responses.get(n_above).filter(|&&next| next > low) {
             let equals = self.responses[n_above..].iter().take_while(|&&next| next == response);
             n_above += equals.count();
+            if pass.gives_up(FOLLOWED, interrupted) {
+                return;
+            }
             if pass.insert_up_to(n_above) {
                 front.offer(interval(response, upper, overlap, counts));
                 upper = response;

@@ -26,14 +26,13 @@ mod pass;
 #[cfg(test)]
 mod tests;
 
-use std::num::NonZeroUsize;
-
 pub use crowding::Crowding;
 pub use error::SweepError;
 pub use front::{Setting, ThresholdRange};
 
 use crate::blob::{Blob, check_blobs};
 use crate::cells::Cells;
+use crate::interrupt::Effort;
 use crate::parallel;
 use claims::{Claims, Numbered};
 use crowding::Places;
@@ -80,14 +79,14 @@ impl CandidateSet {
     /// [`crate::Error::Blob`] for a blob that is not finite, [`SweepError::ResponseCount`],
     /// [`SweepError::Response`] for responses that rise, [`SweepError::LeastOverlap`], and
     /// [`SweepError::TooManyCandidates`] and [`SweepError::TooManyPairs`] where memory would not
-    /// be bounded.
+    /// be bounded, [`crate::Error::Interrupted`].
     pub fn new(
         blobs: &[Blob<f64>],
         responses: &[f64],
         least_overlap: f64,
-        threads: NonZeroUsize,
+        effort: Effort<'_>,
     ) -> Result<Self, SweepError> {
-        Self::bounded(blobs, responses, least_overlap, claims::MAX_PAIRS, threads)
+        Self::bounded(blobs, responses, least_overlap, claims::MAX_PAIRS, effort)
     }
 
     fn bounded(
@@ -95,7 +94,7 @@ impl CandidateSet {
         responses: &[f64],
         least_overlap: f64,
         max_pairs: usize,
-        threads: NonZeroUsize,
+        effort: Effort<'_>,
     ) -> Result<Self, SweepError> {
         check(blobs, responses, least_overlap)?;
         let points: Vec<[f64; 2]> = blobs.iter().map(|blob| [blob.row, blob.col]).collect();
@@ -112,10 +111,10 @@ impl CandidateSet {
             indices: &indices,
             points: &points,
         };
-        let claims = Claims::new(&candidates, &cells, least_overlap, max_pairs, threads)?;
+        let claims = Claims::new(&candidates, &cells, least_overlap, max_pairs, effort)?;
         let several_per_atom = claims.overlaps().len() > points.len() / 4;
         let length = if several_per_atom { nearest::LONG } else { nearest::SHORT };
-        let nearest = Nearest::new(&points, &cells, length, threads);
+        let nearest = Nearest::new(&points, &cells, length, effort)?;
         let responses = responses.to_vec();
         Ok(Self { least_overlap, responses, numbers, indices, points, cells, claims, nearest })
     }
@@ -170,13 +169,14 @@ impl CandidateSet {
     /// threshold, then those of the second, and so on.
     ///
     /// # Errors
-    /// [`SweepError::Overlap`] for an overlap below the least that is stored.
+    /// [`SweepError::Overlap`] for an overlap below the least that is stored,
+    /// [`crate::Error::Interrupted`].
     pub fn grid(
         &self,
         thresholds: &[f64],
         overlaps: &[f64],
         rule: &Crowding,
-        threads: NonZeroUsize,
+        effort: Effort<'_>,
     ) -> Result<Vec<Counts>, SweepError> {
         self.check_overlaps(overlaps)?;
         let (alike, class_of) = self.alike(overlaps);
@@ -185,17 +185,21 @@ impl CandidateSet {
         rising.sort_unstable_by_key(|&row| above[row]);
         let columns = parallel::map_with(
             &alike,
-            threads,
+            effort.threads,
             || Pass::new(self, rule),
             |pass, &overlap| {
                 pass.restart(overlap);
                 let mut column = vec![Counts::default(); above.len()];
                 for &row in &rising {
+                    if pass.gives_up(self.len().max(256), effort.interrupted) {
+                        break;
+                    }
                     column[row] = pass.counts_among(above[row]);
                 }
                 column
             },
         );
+        effort.check()?;
         let row_of =
             |row: usize| class_of.iter().map(|&class| &columns[class]).map(move |c| c[row]);
         Ok((0..above.len()).flat_map(row_of).collect())

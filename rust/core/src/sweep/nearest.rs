@@ -1,9 +1,8 @@
 //! The nearest candidates of each candidate, and whose nearest it is.
 
-use std::num::NonZeroUsize;
-
 use crate::cells::{Cells, squared_distance};
-use crate::parallel;
+use crate::interrupt::Effort;
+use crate::{Result, parallel};
 
 /// Lengths of the lists. A question that they do not answer is answered by a search, so this is
 /// about speed only: shorter ones are exhausted more often, longer ones take memory (12 bytes per
@@ -55,23 +54,27 @@ impl Nearest {
         points: &[[f64; 2]],
         cells: &Cells,
         length: usize,
-        threads: NonZeroUsize,
-    ) -> Self {
+        effort: Effort<'_>,
+    ) -> Result<Self> {
         let length = length.min(LONG).min(points.len().saturating_sub(1));
         let starts: Vec<usize> = (0..points.len()).step_by(PER_TASK).collect();
-        let lists = parallel::map(&starts, threads, |&start| {
+        let lists = parallel::map(&starts, effort.threads, |&start| {
+            effort.check()?;
             let ids = start..(start + PER_TASK).min(points.len());
             let mut lists = Vec::with_capacity(ids.len() * length);
             let mut search = Search { points, cells, length, radius: 0.0, found: Vec::new() };
             for id in ids {
                 lists.extend_from_slice(search.nearest_of(id));
             }
-            lists
+            Ok(lists)
         });
-        let entries = || lists.iter().flatten();
-        let neighbors: Vec<Neighbor> = entries().copied().map(neighbor).collect();
+        let mut neighbors: Vec<Neighbor> = Vec::with_capacity(length * points.len());
+        // By value, so that the lists are not held twice.
+        for list in lists {
+            neighbors.extend(list?.iter().copied().map(neighbor));
+        }
         let (reverse_starts, reverse) = reversed(&neighbors, length, points.len());
-        Self { length, neighbors, reverse_starts, reverse }
+        Ok(Self { length, neighbors, reverse_starts, reverse })
     }
 
     /// The others nearest to a candidate, the nearest first as far as short floats tell; ties by
@@ -173,6 +176,7 @@ fn reversed(neighbors: &[Neighbor], length: usize, n_candidates: usize) -> (Vec<
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::num::NonZeroUsize;
 
     proptest! {
         #[test]
@@ -189,8 +193,8 @@ mod tests {
                 .collect();
             let (cells, order) = Cells::new(&points);
             let points: Vec<[f64; 2]> = order.iter().map(|&i| points[i as usize]).collect();
-            let threads = NonZeroUsize::new(threads).unwrap();
-            let nearest = Nearest::new(&points, &cells, length, threads);
+            let effort = Effort::of(NonZeroUsize::new(threads).unwrap());
+            let nearest = Nearest::new(&points, &cells, length, effort).unwrap();
             let mut reverse = vec![Vec::new(); points.len()];
             for id in 0..points.len() {
                 let mut expected: Vec<(f64, u32)> = (0..points.len())

@@ -15,6 +15,7 @@ use std::collections::BinaryHeap;
 use super::crowding::{Crowding, Evidence};
 use super::{CandidateSet, Counts, ids_of};
 use crate::cells::squared_distance;
+use crate::interrupt::Interrupted;
 
 /// Following more than this share of all candidates one by one takes longer than deciding anew.
 const MANY: f64 = 1.0 / 64.0;
@@ -45,7 +46,12 @@ pub(super) struct Pass<'a> {
     stale: Vec<u32>,
     far: Far,
     found: Vec<f64>,
+    /// Candidates to be gone through before the next question whether to stop.
+    until_question: usize,
 }
+
+/// Candidates that are gone through between two such questions.
+const BETWEEN_QUESTIONS: usize = 1 << 15;
 
 impl<'a> Pass<'a> {
     pub(super) fn new(set: &'a CandidateSet, rule: &'a Crowding) -> Self {
@@ -68,7 +74,19 @@ impl<'a> Pass<'a> {
             stale: Vec::new(),
             far: Far::new(len),
             found: Vec::new(),
+            until_question: 0,
         }
+    }
+
+    /// Whether to stop, which is asked for every so many candidates that the steps go through:
+    /// about so many in the one that follows.
+    pub(super) fn gives_up(&mut self, step: usize, interrupted: Interrupted<'_>) -> bool {
+        if self.until_question > step {
+            self.until_question -= step;
+            return false;
+        }
+        self.until_question = BETWEEN_QUESTIONS;
+        interrupted()
     }
 
     /// Empties the pass for another overlap.

@@ -1,9 +1,12 @@
 //! The sweep against pruning and summing distances anew at every setting.
 
+use std::num::NonZeroUsize;
+
 use proptest::prelude::*;
 
 use super::*;
 use crate::Error;
+use crate::interrupt::never;
 use crate::neighbors::distance_sums;
 use crate::prune::by_scale;
 
@@ -46,8 +49,8 @@ fn set_of((blobs, responses): &Candidates) -> CandidateSet {
     CandidateSet::new(blobs, responses, 0.0, on(2)).unwrap()
 }
 
-fn on(threads: usize) -> NonZeroUsize {
-    NonZeroUsize::new(threads).unwrap()
+fn on(threads: usize) -> Effort<'static> {
+    Effort::of(NonZeroUsize::new(threads).unwrap())
 }
 
 /// Thresholds at, just below and between responses.
@@ -59,7 +62,7 @@ fn thresholds_of(responses: &[f64]) -> Vec<f64> {
 
 fn slow_kept((blobs, responses): &Candidates, threshold: f64, overlap: f64) -> Vec<usize> {
     let above = responses.iter().filter(|&&response| response > threshold).count();
-    let kept = by_scale(&blobs[..above], &responses[..above], overlap).unwrap();
+    let kept = by_scale(&blobs[..above], &responses[..above], overlap, &never).unwrap();
     (0..above).filter(|&index| kept[index]).collect()
 }
 
