@@ -15,6 +15,28 @@ from logstar._scale_space import half_kernels
 
 from .conftest import atoms_image
 
+#: An answer holds for 0.05 s, the interpreter's lock may take 0.005 s, a part of the work the rest.
+PATIENCE = 0.2
+
+
+def interrupted_after(seconds, run):
+    """How long a call goes on after Ctrl-C; it must not have ended before."""
+    sent = []
+
+    def send():
+        sent.append(time.perf_counter())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    timer = threading.Timer(seconds, send)
+    timer.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run()
+        return time.perf_counter() - sent[0]
+    finally:
+        timer.cancel()
+        timer.join()
+
 
 @pytest.mark.parametrize("n_threads", [1, 2])
 @pytest.mark.parametrize("flat", [False, True], ids=["screened", "plain"])
@@ -40,3 +62,61 @@ def test_a_long_call_ends_soon_after_ctrl_c(n_threads, flat):
     timer.join()
     # To the end it would have taken some 4 s.
     assert durations[-1] < 2
+
+
+def on_every_pixel(side, sigma):
+    places = np.stack(np.indices((side, side)), axis=-1).reshape(-1, 2)
+    blobs = np.column_stack([places, np.full((side**2, 2), sigma)]).astype(float)
+    return blobs, np.linspace(2, 1, side**2)
+
+
+def pruning():
+    """Blobs that all contain one another, but by too little to be removed: all pairs."""
+    blobs, responses = on_every_pixel(150, 1e4)
+    blobs[:, 2:] *= np.linspace(1, 1.0001, len(blobs))[:, None]
+    return lambda _: _core.prune_by_scale(blobs, responses, 1.0)
+
+
+def compatible_pruning():
+    blobs, _ = on_every_pixel(150, 1e4)
+    blobs[:, 2:] *= np.linspace(1, 1.0001, len(blobs))[:, None]
+    return lambda _: _core.prune_compatible(blobs, 1.0)
+
+
+def replay():
+    pairs = np.stack(np.indices((3_000, 3_000)), axis=-1).reshape(-1, 2)
+    pairs[:, 1] += 3_000
+    return lambda _: _core.set_order(pairs)
+
+
+def sums():
+    points = np.random.default_rng(0).normal(size=(400_000, 2)) ** 3
+    return lambda n_threads: _core.distance_sums(points, 100, n_threads)
+
+
+def set_up():
+    blobs, responses = on_every_pixel(400, 2.5)
+    return lambda n_threads: _core.CandidateSet(blobs, responses, n_threads)
+
+
+def grid():
+    blobs, responses = on_every_pixel(300, 1.5)
+    candidates = _core.CandidateSet(blobs, responses, 2)
+    thresholds, overlaps = np.linspace(1, 2, 200), np.linspace(0, 1, 200)
+    return lambda n_threads: candidates.grid(thresholds, overlaps, 4, 20.0, n_threads)
+
+
+def front():
+    blobs, responses = on_every_pixel(300, 1.5)
+    candidates = _core.CandidateSet(blobs, responses, 2)
+    overlaps = np.linspace(0, 1, 200)
+    return lambda n_threads: candidates.front(overlaps, (1.0, 2.0), 4, 20.0, 5e3, n_threads)
+
+
+@pytest.mark.parametrize(
+    "of", [pruning, compatible_pruning, replay, sums, set_up, grid, front], ids=lambda f: f.__name__
+)
+def test_every_kernel_ends_within_a_fifth_of_a_second(of):
+    run = of()
+    for n_threads in (1, 2):
+        assert min(interrupted_after(0.15, lambda n=n_threads: run(n)) for _ in range(2)) < PATIENCE
