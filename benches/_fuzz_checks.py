@@ -66,7 +66,10 @@ def sums(rng: Generator, *, benign: bool = False) -> Check:
         return float(np.cumsum(roots)[-1]) if len(roots) else 0.0
 
     def verify(result: NDArray[np.float64]) -> bool:
-        _expect(distance_sums(points, k, n_jobs=2), result, "two threads")
+        for instruction_set in _core.instruction_sets():
+            for n_threads in (1, 2):
+                same = _core.distance_sums(points, k, n_threads, instruction_set)
+                _expect(same, result, f"{instruction_set}, {n_threads} threads")
         _expect(result[sample], [at(index) for index in sample], "brute force")
         return True
 

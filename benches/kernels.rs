@@ -165,10 +165,13 @@ fn distance_sums(criterion: &mut Criterion) {
     let n = sized(20_000, 500);
     group.throughput(Throughput::Elements(n as u64));
     for (name, points) in points(n) {
-        for n_neighbors in [4, 16, 32] {
-            let id = BenchmarkId::new(name, format!("{n_neighbors} neighbours"));
-            group.bench_function(id, |bencher| {
-                bencher.iter(|| neighbors::distance_sums(&points, n_neighbors, effort));
+        for (n_neighbors, set) in [4, 16, 32]
+            .into_iter()
+            .flat_map(|k| InstructionSet::available().into_iter().map(move |set| (k, set)))
+        {
+            let case = format!("{n_neighbors} neighbours, {}", set.name());
+            group.bench_function(BenchmarkId::new(name, case), |bencher| {
+                bencher.iter(|| neighbors::distance_sums(&points, n_neighbors, effort, set));
             });
         }
     }

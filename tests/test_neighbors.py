@@ -8,6 +8,7 @@ from hypothesis import given, strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.spatial import cKDTree
 
+from logstar import _core
 from logstar.neighbors import distance_sums
 
 
@@ -52,6 +53,19 @@ def test_further_columns_and_layout_do_not_matter(rng):
 def test_the_number_of_threads_changes_nothing(rng):
     points = rng.random((20_000, 2))
     assert_array_equal(distance_sums(points, n_jobs=1), distance_sums(points, n_jobs=2))
+
+
+@pytest.mark.parametrize("n_neighbors", [1, 4, 8, 16, 32, 40])
+def test_every_instruction_set_gives_the_same(rng, monkeypatch, n_neighbors):
+    points = [rng.random((500, 2)), rng.normal(size=(500, 2)) ** 9]
+    expected = [distance_sums(table, n_neighbors) for table in points]
+    for name in _core.instruction_sets():
+        monkeypatch.setenv("LOGSTAR_INSTRUCTION_SET", name)
+        for table, sums in zip(points, expected, strict=True):
+            assert_array_equal(distance_sums(table, n_neighbors), sums)
+    monkeypatch.setenv("LOGSTAR_INSTRUCTION_SET", "mmx")
+    with pytest.raises(ValueError, match='"mmx"'):
+        distance_sums(points[0], n_neighbors)
 
 
 @pytest.mark.parametrize(

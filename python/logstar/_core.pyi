@@ -70,7 +70,10 @@ def set_order(
     pairs: NDArray[np.int64], marked: NDArray[np.bool_] | None = None
 ) -> NDArray[np.int64]: ...
 def distance_sums(
-    points: NDArray[np.float64], n_neighbors: int, n_threads: int
+    points: NDArray[np.float64],
+    n_neighbors: int,
+    n_threads: int,
+    instruction_set: str | None = None,
 ) -> NDArray[np.float64]: ...
 
 @final

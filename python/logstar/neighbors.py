@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 from numpy.typing import ArrayLike
 
 from . import _core
+from ._scale_space import INSTRUCTION_SET_VARIABLE
 from ._threads import threads_of
 from ._validation import FloatArray, as_positions, check_integer
 
@@ -46,4 +49,5 @@ def distance_sums(
     """
     points = as_positions(positions)
     check_integer(n_neighbors, name="n_neighbors", low=1)
-    return _core.distance_sums(points, int(n_neighbors), threads_of(n_jobs))
+    instruction_set = os.environ.get(INSTRUCTION_SET_VARIABLE)
+    return _core.distance_sums(points, int(n_neighbors), threads_of(n_jobs), instruction_set)

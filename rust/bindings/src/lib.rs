@@ -234,16 +234,19 @@ fn order_statistics(py: Python<'_>, image: Floats<'_>, ranks: Vec<usize>) -> PyR
 
 /// For each point the sum of its distances to its nearest neighbours.
 #[pyfunction]
+#[pyo3(signature = (points, n_neighbors, n_threads, instruction_set=None))]
 fn distance_sums<'py>(
     py: Python<'py>,
     points: PyReadonlyArray2<'py, f64>,
     n_neighbors: usize,
     n_threads: NonZeroUsize,
+    instruction_set: Option<&str>,
 ) -> PyResult<Bound<'py, PyArray1<f64>>> {
     let points = convert::points(&points)?;
+    let set = convert::instruction_set(instruction_set)?;
     let sums = detached(py, |interrupted| {
         let effort = Effort { threads: n_threads, interrupted };
-        neighbors::distance_sums(&points, n_neighbors, effort)
+        neighbors::distance_sums(&points, n_neighbors, effort, set)
     })?;
     Ok(PyArray1::from_vec(py, sums))
 }

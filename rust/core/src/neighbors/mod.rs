@@ -8,6 +8,7 @@ use std::num::NonZeroUsize;
 use std::ops::Range;
 
 use crate::interrupt::Effort;
+use crate::simd::{InstructionSet, Kernel, Lanes};
 use crate::{Error, Result, parallel};
 
 use batch::Site;
@@ -33,7 +34,8 @@ const POINTS_PER_THREAD: usize = 4096;
 /// For each point `(row, col)` the sum of its distances to its `n_neighbors` nearest others.
 ///
 /// Where there are fewer others, those there are count; a point alone has the sum 0. Points at the
-/// same place are neighbours at distance 0. Distances are summed from the nearest outwards.
+/// same place are neighbours at distance 0. Distances are summed from the nearest outwards. The
+/// result depends neither on the number of threads nor on the instruction set.
 ///
 /// # Errors
 /// [`Error::PointNotFinite`], [`Error::NeighborCount`], [`Error::Interrupted`].
@@ -41,6 +43,7 @@ pub fn distance_sums(
     points: &[[f64; 2]],
     n_neighbors: usize,
     effort: Effort<'_>,
+    instruction_set: InstructionSet,
 ) -> Result<Vec<f64>> {
     if n_neighbors == 0 {
         return Err(Error::NeighborCount(n_neighbors));
@@ -50,7 +53,7 @@ pub fn distance_sums(
         return Err(Error::PointNotFinite { index, row, col });
     }
     let n_neighbors = n_neighbors.min(points.len().saturating_sub(1));
-    let work = Work { points, effort };
+    let work = Work { points, effort, instruction_set };
     match n_neighbors {
         0 => Ok(vec![0.0; points.len()]),
         1..=4 => work.sums(&Network::<4>::new(n_neighbors)),
@@ -65,6 +68,7 @@ pub fn distance_sums(
 struct Work<'a> {
     points: &'a [[f64; 2]],
     effort: Effort<'a>,
+    instruction_set: InstructionSet,
 }
 
 impl Work<'_> {
@@ -80,8 +84,10 @@ impl Work<'_> {
 
     fn sums_by<I: Index, N: Nearest + Sync>(&self, index: &I, nearest: &N) -> Result<Vec<f64>> {
         let tasks = index.tasks(POINTS_PER_TASK);
+        let set = if N::WIDE { self.instruction_set } else { InstructionSet::Baseline };
         let sums = parallel::map(&tasks, self.effort.threads, |task| {
-            self.effort.check().map(|()| index.sums(task, nearest.clone()))
+            let kernel = TaskSums { index, task, nearest: nearest.clone() };
+            self.effort.check().map(|()| set.run(kernel))
         });
         let mut result = vec![0.0; index.sites().len()];
         let mut sites = index.sites().iter();
@@ -94,6 +100,23 @@ impl Work<'_> {
     }
 }
 
+/// The sums of a task, compiled for each instruction set: the vectors are the compiler's.
+struct TaskSums<'a, I, N> {
+    index: &'a I,
+    task: &'a Range<usize>,
+    nearest: N,
+}
+
+impl<I: Index, N: Nearest> Kernel for TaskSums<'_, I, N> {
+    type Output = Vec<f64>;
+
+    #[inline(always)]
+    #[allow(unsafe_code, reason = "the trait's; nothing in here is unsafe")]
+    unsafe fn run<V: Lanes, const OUTPUTS: usize>(self) -> Vec<f64> {
+        self.index.sums(self.task, self.nearest)
+    }
+}
+
 /// Points in an order in which neighbours are close, and the way to them.
 trait Index: Sync {
     /// The points in that order.
@@ -102,6 +125,7 @@ trait Index: Sync {
     /// Tasks of about so many points each; one after the other they are all sites in order.
     fn tasks(&self, points: usize) -> Vec<Range<usize>>;
 
-    /// The sum of each site of a task.
+    /// The sum of each site of a task. `inline(always)`, as all that it calls, so that it is compiled
+    /// for the caller's instruction set.
     fn sums<N: Nearest>(&self, task: &Range<usize>, nearest: N) -> Vec<f64>;
 }

@@ -11,6 +11,9 @@ pub(super) type Lanes = [f64; LANES];
 ///
 /// Infinity is what no offer stands for: no distance that counts is above it.
 pub(super) trait Nearest: Clone {
+    /// Whether the widest vectors are the fastest. All give the same bits.
+    const WIDE: bool;
+
     /// How many distances are kept for each point.
     fn count(&self) -> usize;
 
@@ -44,6 +47,11 @@ impl<const K: usize> Network<K> {
 }
 
 impl<const K: usize> Nearest for Network<K> {
+    /// 23 against 45 ns a point of a lattice for 1 distance, 29 against 52 for 4, 61 against 120
+    /// for 8, 480 against 800 for 17. Sixteen vectors of four lanes leave no register free, and
+    /// what the compiler makes of that takes 690 instead of 275 ns.
+    const WIDE: bool = K != 16;
+
     #[inline(always)]
     fn count(&self) -> usize {
         K - self.unused
@@ -103,6 +111,8 @@ impl Pool {
 }
 
 impl Nearest for Pool {
+    const WIDE: bool = true;
+
     fn count(&self) -> usize {
         self.count
     }

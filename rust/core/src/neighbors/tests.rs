@@ -1,6 +1,10 @@
 use super::*;
 use proptest::prelude::*;
 
+fn distance_sums(points: &[[f64; 2]], n_neighbors: usize, effort: Effort<'_>) -> Result<Vec<f64>> {
+    super::distance_sums(points, n_neighbors, effort, InstructionSet::widest())
+}
+
 /// By the definition, at one point.
 fn slow_sum(points: &[[f64; 2]], at: usize, n_neighbors: usize) -> f64 {
     let squared_distance = |[row, col]: [f64; 2]| {
@@ -52,8 +56,11 @@ proptest! {
         let gridded = gridded.into_iter().map(|(row, col)| (row.into(), col.into()));
         let points: Vec<[f64; 2]> =
             scattered.into_iter().chain(gridded).chain(far).map(|(row, col)| [row, col]).collect();
-        let sums = distance_sums(&points, n_neighbors, on(threads)).unwrap();
-        prop_assert_eq!(sums, slow_twin(&points, n_neighbors));
+        let expected = slow_twin(&points, n_neighbors);
+        for set in InstructionSet::available() {
+            let sums = super::distance_sums(&points, n_neighbors, on(threads), set).unwrap();
+            prop_assert_eq!(&sums, &expected);
+        }
     }
 }
 
@@ -74,7 +81,7 @@ proptest! {
             .map(|[row, col]| [snap(row) + offset, stretch * snap(col)])
             .collect();
         let pool = Pool::new(n_neighbors);
-        let work = Work { points: &points, effort: on(2) };
+        let work = Work { points: &points, effort: on(2), instruction_set: InstructionSet::widest() };
         let by_tree = work.sums_by(&Tree::new(&points, on(2)), &pool).unwrap();
         if let Some(grid) = Grid::new(&points, n_neighbors) {
             prop_assert_eq!(&work.sums_by(&grid, &pool).unwrap(), &by_tree);

@@ -41,7 +41,7 @@ impl Tree {
     /// Takes the points of `own`, all in one leaf, to that leaf and to all others that may change
     /// their sums.
     #[inline(always)]
-    fn look_up<N: Nearest>(&self, own: Range<usize>, nearest: &mut N) {
+    fn look_up<N: Nearest>(&self, own: Range<usize>, nearest: &mut N, ahead: &mut Vec<Node>) {
         let batch = Batch::new(&self.sites[own.clone()]);
         let leaf = own.start / LEAF;
         let span = self.leaf(leaf);
@@ -49,35 +49,34 @@ impl Tree {
         batch.meet_itself(nearest);
         batch.meet(&self.sites[span.start..own.start], nearest);
         batch.meet(&self.sites[own.end..span.end], nearest);
-        let root = 0..self.sites.len().div_ceil(LEAF);
-        self.visit(0, root, leaf, &batch, nearest);
+        // A stack of its own, as a function that calls itself is not compiled into its caller.
+        ahead.push(Node { place: 0, leaves: 0..self.sites.len().div_ceil(LEAF) });
+        while let Some(Node { place, leaves }) = ahead.pop() {
+            let is_own = leaves.contains(&leaf);
+            if !is_own && !batch.may_gain(&self.bounds[place], nearest) {
+                continue;
+            }
+            if leaves.len() == 1 {
+                if !is_own {
+                    batch.meet(&self.sites[self.leaf(leaves.start)], nearest);
+                }
+                continue;
+            }
+            let middle = usize::midpoint(leaves.start, leaves.end);
+            let above_place = place + 2 * (middle - leaves.start);
+            let below = Node { place: place + 1, leaves: leaves.start..middle };
+            let above = Node { place: above_place, leaves: middle..leaves.end };
+            // The half on the own leaf's side first: what is near lowers the limit for the other.
+            ahead.extend(if leaf < middle { [above, below] } else { [below, above] });
+        }
     }
+}
 
-    /// Takes a batch to the leaves of a node except its own.
-    fn visit<N: Nearest>(
-        &self,
-        node: usize,
-        leaves: Range<usize>,
-        own: usize,
-        batch: &Batch,
-        nearest: &mut N,
-    ) {
-        if leaves.len() == 1 {
-            if leaves.start != own {
-                batch.meet(&self.sites[self.leaf(leaves.start)], nearest);
-            }
-            return;
-        }
-        let middle = usize::midpoint(leaves.start, leaves.end);
-        let below = (node + 1, leaves.start..middle);
-        let above = (node + 2 * (middle - leaves.start), middle..leaves.end);
-        // The half on the own leaf's side first: what is near lowers the limit for the other.
-        for (child, leaves) in if own < middle { [below, above] } else { [above, below] } {
-            if leaves.contains(&own) || batch.may_gain(&self.bounds[child], nearest) {
-                self.visit(child, leaves, own, batch, nearest);
-            }
-        }
-    }
+/// A node, and its leaves.
+struct Node {
+    /// Where its bounds are.
+    place: usize,
+    leaves: Range<usize>,
 }
 
 impl Index for Tree {
@@ -91,12 +90,14 @@ impl Index for Tree {
         (0..all).step_by(step).map(|start| start..(start + step).min(all)).collect()
     }
 
+    #[inline(always)]
     fn sums<N: Nearest>(&self, points: &Range<usize>, mut nearest: N) -> Vec<f64> {
         let mut sums = Vec::with_capacity(points.len());
+        let mut ahead = Vec::new();
         for start in points.clone().step_by(LANES) {
             let own = start..(start + LANES).min(points.end);
             let count = own.len();
-            self.look_up(own, &mut nearest);
+            self.look_up(own, &mut nearest, &mut ahead);
             sums.extend_from_slice(&nearest.sums()[..count]);
         }
         sums

@@ -9,6 +9,7 @@ use crate::Error;
 use crate::interrupt::never;
 use crate::neighbors::distance_sums;
 use crate::prune::by_scale;
+use crate::simd::InstructionSet;
 
 type Candidates = (Vec<Blob<f64>>, Vec<f64>);
 
@@ -69,7 +70,7 @@ fn slow_kept((blobs, responses): &Candidates, threshold: f64, overlap: f64) -> V
 fn slow_counts(candidates: &Candidates, kept: &[usize], (n, limit): (usize, f64)) -> Counts {
     let points: Vec<[f64; 2]> =
         kept.iter().map(|&i| [candidates.0[i].row, candidates.0[i].col]).collect();
-    let sums = distance_sums(&points, n, on(1)).unwrap();
+    let sums = distance_sums(&points, n, on(1), InstructionSet::widest()).unwrap();
     Counts { kept: kept.len(), crowded: sums.into_iter().filter(|&sum| sum < limit).count() }
 }
 
