@@ -6,6 +6,9 @@ use std::ops::Range;
 /// a window of cells around a point holds little else than what is near.
 const PER_CELL: f64 = 3.0;
 
+/// Coordinates that suffice to tell where an axis' cells are.
+const SAMPLE: usize = 1 << 12;
+
 /// One in so many points is left out at each end of an axis when cells are laid out.
 const FEW: usize = 64;
 
@@ -24,7 +27,7 @@ pub(crate) struct Cells {
 impl Cells {
     /// The cells of some points, and for each number the index of the point that bears it.
     pub(crate) fn new(points: &[[f64; 2]]) -> (Self, Vec<u32>) {
-        let spans = [0, 1].map(|axis| inner_span(points.iter().map(|point| point[axis]).collect()));
+        let spans = [0, 1].map(|axis| inner_span(points.iter().map(|point| point[axis])));
         let origin = spans.map(|(first, _)| first);
         let extent = spans.map(|(first, last)| (last - first).max(0.0));
         let most = (points.len() as f64 / PER_CELL).max(1.0);
@@ -83,15 +86,32 @@ impl Cells {
 
 /// The first and last of some coordinates, or about, if a few of them are far from the others:
 /// where these lie decides how large cells are, and the few are taken into the outermost.
-fn inner_span(mut coordinates: Vec<f64>) -> (f64, f64) {
-    let first = coordinates.iter().copied().fold(f64::INFINITY, f64::min);
-    let last = coordinates.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let (len, few) = (coordinates.len(), coordinates.len() / FEW);
+fn inner_span(coordinates: impl ExactSizeIterator<Item = f64> + Clone) -> (f64, f64) {
+    let first = coordinates.clone().fold(f64::INFINITY, f64::min);
+    let last = coordinates.clone().fold(f64::NEG_INFINITY, f64::max);
+    // Of many, so many tell as much: one in each of as many stretches, at a place in it that no
+    // order of the coordinates follows.
+    let stretch = coordinates.len().div_ceil(SAMPLE).max(1);
+    let mut sample: Vec<f64> = if stretch == 1 {
+        coordinates.collect()
+    } else {
+        let mut state = 1_u64;
+        let mut wanted = 0;
+        let mut is_wanted = |index: usize| {
+            if index.is_multiple_of(stretch) {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                wanted = index + (state >> 33) as usize % stretch;
+            }
+            index == wanted
+        };
+        coordinates.enumerate().filter(|&(index, _)| is_wanted(index)).map(|(_, x)| x).collect()
+    };
+    let (len, few) = (sample.len(), sample.len() / FEW);
     if few == 0 {
         return (first, last);
     }
-    let low = *coordinates.select_nth_unstable_by(few, f64::total_cmp).1;
-    let high = *coordinates.select_nth_unstable_by(len - 1 - few, f64::total_cmp).1;
+    let low = *sample.select_nth_unstable_by(few, f64::total_cmp).1;
+    let high = *sample.select_nth_unstable_by(len - 1 - few, f64::total_cmp).1;
     // If all are spread evenly, this is beyond the last on both sides.
     let margin = 3.0 * (high - low) / FEW as f64;
     (first.max(low - margin), last.min(high + margin))

@@ -60,14 +60,17 @@ pub fn by_scale(
 ) -> Result<Vec<bool>> {
     check_blobs(blobs)?;
     let response = |i: usize| responses.get(i).copied().unwrap_or(0.0);
-    let placed = Placed::new(blobs, |i, j| {
+    let mut claims: Vec<(f64, u32)> =
+        (0..).zip(blobs).map(|(index, blob)| (blob.sigma_col, index)).collect();
+    claims.sort_by(|&(a_sigma, i), &(b_sigma, j)| {
+        let (i, j) = (i as usize, j as usize);
         let (a, b) = (&blobs[i], &blobs[j]);
-        descending(a.sigma_col, b.sigma_col)
+        descending(a_sigma, b_sigma)
             .then_with(|| descending(response(i), response(j)))
             .then_with(|| descending(b.row, a.row))
             .then_with(|| descending(b.col, a.col))
-            .then_with(|| i.cmp(&j))
     });
+    let placed = Placed::new(blobs, claims.into_iter().map(|claim| claim.1));
     let exceeds = |id: usize, other: usize| {
         overlap_fraction(&placed.blobs[id], &placed.blobs[other]) > max_overlap
     };
@@ -238,27 +241,32 @@ struct Placed<T> {
 }
 
 impl<T: Precision> Placed<T> {
-    /// `claims` compares two indices; what claims first is not smaller.
-    fn new(blobs: &[Blob<T>], claims: impl Fn(usize, usize) -> Ordering) -> Self {
+    /// `claims` are indices, in the order in which the blobs claim their places; what claims first
+    /// is not smaller.
+    fn new(blobs: &[Blob<T>], claims: impl Iterator<Item = u32>) -> Self {
         let points: Vec<[f64; 2]> = blobs.iter().map(|b| [b.row.into(), b.col.into()]).collect();
         let (cells, indices) = Cells::new(&points);
-        let mut order: Vec<u32> = (0..blobs.len() as u32).collect();
-        let index = |id: u32| indices[id as usize] as usize;
-        order.sort_unstable_by(|&a, &b| claims(index(a), index(b)));
+        let mut numbers = vec![0; blobs.len()];
+        for (number, &index) in (0..).zip(&indices) {
+            numbers[index as usize] = number;
+        }
         Self {
             blobs: indices.iter().map(|&i| blobs[i as usize]).collect(),
             points: indices.iter().map(|&i| points[i as usize]).collect(),
+            order: claims.map(|index| numbers[index as usize]).collect(),
             cells,
             indices,
-            order,
         }
     }
 
     /// Of blobs that come strongest first, in scikit-image's order: of equal ones the last.
     fn last_of_equals_first(blobs: &[Blob<T>]) -> Self {
-        Self::new(blobs, |i, j| {
-            descending(blobs[i].sigma_col.into(), blobs[j].sigma_col.into()).then_with(|| j.cmp(&i))
-        })
+        let indices = (0..blobs.len() as u32).rev();
+        let mut claims: Vec<(f64, u32)> =
+            indices.map(|index| (blobs[index as usize].sigma_col.into(), index)).collect();
+        // Stable, and few sigmas: near linear.
+        claims.sort_by(|a, b| descending(a.0, b.0));
+        Self::new(blobs, claims.into_iter().map(|claim| claim.1))
     }
 
     fn rivals(&self, max_overlap: f64) -> Rivals<'_, T> {
