@@ -6,8 +6,12 @@ import time
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
+from skimage.feature.blob import _prune_blobs
 
 from logstar import _core, blob_log
+from logstar._blob_log import _prune
+from logstar.candidates import ScaleSpaceCandidates
 from logstar.neighbors import distance_sums
 
 N = 20_000
@@ -50,6 +54,48 @@ def test_no_layout_makes_sums_or_pruning_slow(name):
     # overlaps are not computed.
     usual = min(seconds(plane) for _ in range(3))
     assert seconds(places) < 200 * usual
+
+
+def on_every_pixel(side, sigma):
+    places = np.stack(np.indices((side, side)), axis=-1).reshape(-1, 2)
+    return np.column_stack([places, np.full((side**2, 2), sigma)]).astype(float)
+
+
+@pytest.mark.parametrize("overlap", [0.0, 0.5, 0.95])
+def test_a_blob_on_every_pixel_takes_near_linear_time(overlap):
+    """Each has 400 others within reach; a blob that is settled is not looked at again."""
+    plane = np.column_stack([layouts()["plane"], np.full((N, 2), 0.5)])
+    crowd = on_every_pixel(141, 6.0)[:N]
+    responses = np.linspace(2, 1, N)
+
+    def seconds(blobs):
+        start = time.perf_counter()
+        assert _core.prune_by_scale(blobs, responses, overlap).any()
+        assert _core.prune_compatible(blobs, overlap)[0].any()
+        return time.perf_counter() - start
+
+    usual = min(seconds(plane) for _ in range(3))
+    # When all pairs within reach were gone through, it took 200 to 300 times as long.
+    assert min(seconds(crowd) for _ in range(2)) < 60 * usual
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("overlap", [0.0, 0.2, 0.5, 0.8, 0.95, 0.999, 1.0])
+def test_crowds_are_pruned_as_scikit_image_prunes_them(overlap, dtype, rng):
+    blobs = on_every_pixel(8, 1.0)[:, :3].astype(dtype)
+    for sigmas in (np.array([2.0]), np.linspace(1, 6, 4), np.array([0.5, 30.0])):
+        blobs[:, 2] = rng.choice(sigmas, len(blobs))
+        assert_array_equal(_prune(blobs, overlap), _prune_blobs(blobs.copy(), overlap))
+
+
+def test_more_pairs_than_are_held_are_refused_at_once():
+    blobs = on_every_pixel(300, 12.0)
+    table = np.column_stack([blobs[:, :3], np.linspace(2, 1, len(blobs))])
+    start = time.perf_counter()
+    with pytest.raises(ValueError, match=r"the 90000 candidates overlap.*raise the threshold"):
+        ScaleSpaceCandidates(table, threshold=0.5)
+    # To compute the overlaps up to the limit takes 5 s.
+    assert time.perf_counter() - start < 2
 
 
 def test_blobs_at_one_place_leave_the_one_that_scikit_image_leaves():
