@@ -124,14 +124,15 @@ fn plateau(side: usize) -> (Vec<Blob<f64>>, Vec<f64>) {
 
 fn pruning(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("prune");
+    let effort = Effort::of(NonZeroUsize::MIN);
     let cases = [("scene", found(sized(1024, 60))), ("plateau", plateau(sized(256, 20)))];
     for (name, (blobs, responses)) in cases {
         group.throughput(Throughput::Elements(blobs.len() as u64));
         group.bench_function(BenchmarkId::new("by scale", name), |bencher| {
-            bencher.iter(|| prune::by_scale(&blobs, &responses, 0.5, &never));
+            bencher.iter(|| prune::by_scale(&blobs, &responses, 0.5, effort));
         });
         group.bench_function(BenchmarkId::new("compatible", name), |bencher| {
-            bencher.iter(|| prune::compatible(&blobs, 0.5, &never));
+            bencher.iter(|| prune::compatible(&blobs, 0.5, effort));
         });
     }
     group.finish();

@@ -88,6 +88,20 @@ def test_crowds_are_pruned_as_scikit_image_prunes_them(overlap, dtype, rng):
         assert_array_equal(_prune(blobs, overlap), _prune_blobs(blobs.copy(), overlap))
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_blobs_that_touch_are_pruned_as_scikit_image_prunes_them(dtype):
+    """Their overlap may come out above 0, and the pair is not among those it looks at."""
+    outcomes = set()
+    for step in list(np.ndindex(9, 9))[1:]:
+        blobs = np.array([[61, 45, 1], [61 - step[0], 45 + step[1], 1]], dtype=dtype)
+        sigma = np.hypot(*step) / (2 * np.sqrt(2))
+        for blobs[:, 2] in (sigma, np.nextafter(dtype(sigma), dtype(9))):
+            expected = _prune_blobs(blobs.copy(), 0.0)
+            assert_array_equal(_prune(blobs, 0.0), expected)
+            outcomes.add(len(expected))
+    assert outcomes == {1, 2}
+
+
 def test_more_pairs_than_are_held_are_refused_at_once():
     blobs = on_every_pixel(300, 12.0)
     table = np.column_stack([blobs[:, :3], np.linspace(2, 1, len(blobs))])

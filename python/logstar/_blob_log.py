@@ -211,7 +211,7 @@ def _prune(blobs: NDArray[np.floating[Any]], overlap: float) -> NDArray[np.float
     table = blobs[:, [0, 1, -1, -1]] if blobs.shape[1] == 3 else blobs
     # Blobs without extent and a negative overlap reach rules that only the loop itself has.
     if overlap >= 0 and (table[:, 2:] > 0).all():
-        survives, replayed = _core.prune_compatible(table, overlap)
+        survives, replayed = _core.prune_compatible(table, overlap, all_threads())
         if replayed.any():
             try:
                 pairs = pairs_in_scipy_order(blobs, replayed)
@@ -225,7 +225,7 @@ def _prune(blobs: NDArray[np.floating[Any]], overlap: float) -> NDArray[np.float
                     PairOrderWarning,
                     stacklevel=3,
                 )
-                return blobs[_core.prune_largest_first(table, overlap)]
+                return blobs[_core.prune_largest_first(table, overlap, all_threads())]
             survives[replayed] = _core.prune_in_order(table, pairs, overlap)[replayed]
         return blobs[survives]
     try:

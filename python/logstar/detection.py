@@ -425,7 +425,8 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         table = self._table(scaled, self.sigmas_, float(self.threshold), threads_of(self.n_jobs))
         if keep is not None:
             table = table[keep(table, index)]
-        kept = _core.prune_by_scale(table[:, [0, 1, 2, 2]], table[:, 3], float(self.overlap))
+        blobs, overlap = table[:, [0, 1, 2, 2]], float(self.overlap)
+        kept = _core.prune_by_scale(blobs, table[:, 3], overlap, threads_of(self.n_jobs))
         if not kept.any():
             warnings.warn(
                 f"no atom found in image {index}: no response exceeds threshold="

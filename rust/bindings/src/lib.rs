@@ -21,7 +21,7 @@ mod sweep;
 use std::num::NonZeroUsize;
 use std::ops::Range;
 
-use logstar_core::interrupt::Effort;
+use logstar_core::interrupt::{Effort, Interrupted};
 use logstar_core::scale_space::{Query, Resources};
 use logstar_core::simd::InstructionSet;
 use logstar_core::{neighbors, order, prune, scale_space};
@@ -117,35 +117,44 @@ fn instruction_sets() -> Vec<&'static str> {
     InstructionSet::available().into_iter().map(InstructionSet::name).collect()
 }
 
+fn with(threads: NonZeroUsize, interrupted: Interrupted<'_>) -> Effort<'_> {
+    Effort { threads, interrupted }
+}
+
 /// Which blobs to keep: larger sigma first, then larger response, lower row, lower column.
 #[pyfunction]
+#[pyo3(signature = (blobs, responses, max_overlap, n_threads=NonZeroUsize::MIN))]
 fn prune_by_scale<'py>(
     py: Python<'py>,
     blobs: PyReadonlyArray2<'py, f64>,
     responses: PyReadonlyArray1<'py, f64>,
     max_overlap: f64,
+    n_threads: NonZeroUsize,
 ) -> PyResult<Bound<'py, PyArray1<bool>>> {
     let blobs = convert::blobs(&blobs)?;
     let responses = responses.as_array().to_vec();
-    let kept = detached(py, |i| prune::by_scale(&blobs, &responses, max_overlap, i))?;
+    let kept =
+        detached(py, |i| prune::by_scale(&blobs, &responses, max_overlap, with(n_threads, i)))?;
     Ok(PyArray1::from_vec(py, kept))
 }
 
 /// Which blobs scikit-image's rule keeps, and between which the order of the pairs decides.
 #[pyfunction]
+#[pyo3(signature = (blobs, max_overlap, n_threads=NonZeroUsize::MIN))]
 fn prune_compatible<'py>(
     py: Python<'py>,
     blobs: Floats<'py>,
     max_overlap: f64,
+    n_threads: NonZeroUsize,
 ) -> PyResult<Verdict<'py>> {
     let verdict = match blobs {
         Floats::Double(blobs) => {
             let blobs = convert::blobs(&blobs)?;
-            detached(py, |i| prune::compatible(&blobs, max_overlap, i))
+            detached(py, |i| prune::compatible(&blobs, max_overlap, with(n_threads, i)))
         }
         Floats::Single(blobs) => {
             let blobs = convert::blobs(&blobs)?;
-            detached(py, |i| prune::compatible(&blobs, max_overlap as f32, i))
+            detached(py, |i| prune::compatible(&blobs, max_overlap as f32, with(n_threads, i)))
         }
     }?;
     Ok((PyArray1::from_vec(py, verdict.survives), PyArray1::from_vec(py, verdict.replayed)))
@@ -176,19 +185,21 @@ fn prune_in_order<'py>(
 
 /// Which blobs scikit-image's loop keeps when it meets the pairs of larger blobs first.
 #[pyfunction]
+#[pyo3(signature = (blobs, max_overlap, n_threads=NonZeroUsize::MIN))]
 fn prune_largest_first<'py>(
     py: Python<'py>,
     blobs: Floats<'py>,
     max_overlap: f64,
+    n_threads: NonZeroUsize,
 ) -> PyResult<Bound<'py, PyArray1<bool>>> {
     let kept = match blobs {
         Floats::Double(blobs) => {
             let blobs = convert::blobs(&blobs)?;
-            detached(py, |i| prune::largest_first(&blobs, max_overlap, i))
+            detached(py, |i| prune::largest_first(&blobs, max_overlap, with(n_threads, i)))
         }
         Floats::Single(blobs) => {
             let blobs = convert::blobs(&blobs)?;
-            detached(py, |i| prune::largest_first(&blobs, max_overlap as f32, i))
+            detached(py, |i| prune::largest_first(&blobs, max_overlap as f32, with(n_threads, i)))
         }
     }?;
     Ok(PyArray1::from_vec(py, kept))
@@ -244,10 +255,8 @@ fn distance_sums<'py>(
 ) -> PyResult<Bound<'py, PyArray1<f64>>> {
     let points = convert::points(&points)?;
     let set = convert::instruction_set(instruction_set)?;
-    let sums = detached(py, |interrupted| {
-        let effort = Effort { threads: n_threads, interrupted };
-        neighbors::distance_sums(&points, n_neighbors, effort, set)
-    })?;
+    let sums =
+        detached(py, |i| neighbors::distance_sums(&points, n_neighbors, with(n_threads, i), set))?;
     Ok(PyArray1::from_vec(py, sums))
 }
 

@@ -20,6 +20,7 @@ mod rivals;
 mod set_order;
 
 use std::cmp::Ordering;
+use std::num::NonZeroUsize;
 
 pub use overlap::{Precision, overlap_fraction};
 use pending::{Marked, Pending};
@@ -27,12 +28,18 @@ pub(crate) use rivals::Rivals;
 pub use set_order::set_order;
 
 use crate::blob::{Blob, check_blobs};
-use crate::cells::Cells;
-use crate::interrupt::Interrupted;
-use crate::{Error, Result};
+use crate::cells::{Cells, squared_distance};
+use crate::interrupt::{Effort, Interrupted};
+use crate::{Error, Result, parallel};
 
 /// Blobs that take their turn before the next question whether to stop.
 const BETWEEN_QUESTIONS: usize = 64;
+
+/// Blobs with more rivals are taken to remove one, unseen: in a crowd most do.
+const FEW_RIVALS: usize = 4;
+
+/// Blobs that a thread is started for at least: starting it takes 50 us, as do these.
+const BLOBS_PER_THREAD: usize = 2048;
 
 /// What the order-free part of scikit-image's rule decides.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +63,7 @@ pub fn by_scale(
     blobs: &[Blob<f64>],
     responses: &[f64],
     max_overlap: f64,
-    interrupted: Interrupted<'_>,
+    effort: Effort<'_>,
 ) -> Result<Vec<bool>> {
     check_blobs(blobs)?;
     let response = |i: usize| responses.get(i).copied().unwrap_or(0.0);
@@ -74,7 +81,7 @@ pub fn by_scale(
     let exceeds = |id: usize, other: usize| {
         overlap_fraction(&placed.blobs[id], &placed.blobs[other]) > max_overlap
     };
-    greedy(&placed, max_overlap, exceeds, interrupted)
+    greedy(&placed, max_overlap, exceeds, effort)
 }
 
 /// What scikit-image's rule keeps if it meets the pairs of larger blobs first: of all its results
@@ -88,28 +95,26 @@ pub fn by_scale(
 pub fn largest_first<T: Precision>(
     blobs: &[Blob<T>],
     max_overlap: T,
-    interrupted: Interrupted<'_>,
+    effort: Effort<'_>,
 ) -> Result<Vec<bool>> {
     check_blobs(blobs)?;
     let placed = Placed::last_of_equals_first(blobs);
     let exceeds = |id: usize, other: usize| placed.exceed(blobs, id, other, max_overlap);
-    greedy(&placed, max_overlap.into(), exceeds, interrupted)
+    greedy(&placed, max_overlap.into(), exceeds, effort)
 }
 
 /// Keeps each blob, in the order of claims, that none kept before removes.
 fn greedy<T: Precision>(
     placed: &Placed<T>,
     max_overlap: f64,
-    exceeds: impl Fn(usize, usize) -> bool,
-    interrupted: Interrupted<'_>,
+    exceeds: impl Fn(usize, usize) -> bool + Sync,
+    effort: Effort<'_>,
 ) -> Result<Vec<bool>> {
     let rivals = placed.rivals(max_overlap);
     let mut kept = vec![true; placed.order.len()];
     let mut pending = Pending::new(placed.order.len());
-    for ids in placed.order.chunks(BETWEEN_QUESTIONS) {
-        if interrupted() {
-            return Err(Error::Interrupted);
-        }
+    for ids in placed.removers(&rivals, &exceeds, effort)?.chunks(BETWEEN_QUESTIONS) {
+        effort.check()?;
         for id in ids.iter().map(|&id| id as usize) {
             if kept[placed.index(id)] {
                 pending.strike(id);
@@ -135,7 +140,7 @@ fn greedy<T: Precision>(
 pub fn compatible<T: Precision>(
     blobs: &[Blob<T>],
     max_overlap: T,
-    interrupted: Interrupted<'_>,
+    effort: Effort<'_>,
 ) -> Result<Verdict> {
     check_blobs(blobs)?;
     let placed = Placed::last_of_equals_first(blobs);
@@ -148,10 +153,9 @@ pub fn compatible<T: Precision>(
     let mut unremoved = Pending::new(blobs.len());
     let mut n_unthreatened = blobs.len();
     // In the order of claims, all that threaten a blob come before it.
-    for ids in placed.order.chunks(BETWEEN_QUESTIONS) {
-        if interrupted() {
-            return Err(Error::Interrupted);
-        }
+    let removers = placed.removers(&rivals, exceed, effort)?;
+    for ids in removers.chunks(BETWEEN_QUESTIONS) {
+        effort.check()?;
         if n_unthreatened == 0 {
             break;
         }
@@ -184,10 +188,8 @@ pub fn compatible<T: Precision>(
     if replayed.contains(&true) {
         let by_number: Vec<bool> = placed.indices.iter().map(|&i| replayed[i as usize]).collect();
         let mut marked = Marked::new(&by_number);
-        for ids in placed.order.rchunks(BETWEEN_QUESTIONS) {
-            if interrupted() {
-                return Err(Error::Interrupted);
-            }
+        for ids in removers.rchunks(BETWEEN_QUESTIONS) {
+            effort.check()?;
             for id in ids.iter().rev().map(|&id| id as usize) {
                 let remover = placed.index(id);
                 if !replayed[remover] && rivals.marked(id, &marked).any(|o| exceed(id, o)) {
@@ -238,6 +240,9 @@ struct Placed<T> {
     indices: Vec<u32>,
     /// The numbers in the order in which the blobs claim their places.
     order: Vec<u32>,
+    /// Square of the distance up to which scikit-image meets pairs, as it is rounded there: of two
+    /// that touch the overlap may come out above 0, and they are not met.
+    met: f64,
 }
 
 impl<T: Precision> Placed<T> {
@@ -246,6 +251,10 @@ impl<T: Precision> Placed<T> {
     fn new(blobs: &[Blob<T>], claims: impl Iterator<Item = u32>) -> Self {
         let points: Vec<[f64; 2]> = blobs.iter().map(|b| [b.row.into(), b.col.into()]).collect();
         let (cells, indices) = Cells::new(&points);
+        let sigmas = blobs.iter().flat_map(|blob| [blob.sigma_row, blob.sigma_col]);
+        let largest = sigmas.fold(T::default(), |a, b| if b > a { b } else { a });
+        let root_two = T::from_f64(std::f64::consts::SQRT_2);
+        let reach: f64 = (T::from_f64(2.0) * largest * root_two).into();
         let mut numbers = vec![0; blobs.len()];
         for (number, &index) in (0..).zip(&indices) {
             numbers[index as usize] = number;
@@ -256,6 +265,7 @@ impl<T: Precision> Placed<T> {
             order: claims.map(|index| numbers[index as usize]).collect(),
             cells,
             indices,
+            met: reach * reach,
         }
     }
 
@@ -273,11 +283,48 @@ impl<T: Precision> Placed<T> {
         Rivals::new(&self.blobs, &self.points, &self.cells, &self.order, max_overlap)
     }
 
+    /// Those that may exceed the allowed overlap with one that claims later, in the order of claims:
+    /// on a lattice they are few. Looked for by place, which is many times as fast as by claims,
+    /// and on all threads.
+    fn removers(
+        &self,
+        rivals: &Rivals<'_, T>,
+        exceeds: impl Fn(usize, usize) -> bool + Sync,
+        effort: Effort<'_>,
+    ) -> Result<Vec<u32>> {
+        let may_remove = |id: usize| {
+            let mut few = [0; FEW_RIVALS];
+            let mut n_rivals = 0;
+            for rival in rivals.of(id) {
+                if n_rivals == FEW_RIVALS {
+                    return true;
+                }
+                few[n_rivals] = rival;
+                n_rivals += 1;
+            }
+            few[..n_rivals].iter().any(|&rival| exceeds(id, rival))
+        };
+        let starts: Vec<usize> = (0..self.order.len()).step_by(BETWEEN_QUESTIONS).collect();
+        let worth_starting = NonZeroUsize::new(self.order.len() / BLOBS_PER_THREAD);
+        let threads = effort.threads.min(worth_starting.unwrap_or(NonZeroUsize::MIN));
+        let found = parallel::map(&starts, threads, |&start| {
+            effort.check()?;
+            let ids = start..(start + BETWEEN_QUESTIONS).min(self.order.len());
+            Ok(ids.map(may_remove).collect::<Vec<bool>>())
+        });
+        let mut may = Vec::with_capacity(self.order.len());
+        for part in found {
+            may.extend(part?);
+        }
+        Ok(self.order.iter().copied().filter(|&id| may[id as usize]).collect())
+    }
+
     /// Whether two overlap by more than allowed, by their numbers. The overlap is not always the
     /// same to the bit the other way round: the one that comes first in `blobs` is first here, too.
     fn exceed(&self, blobs: &[Blob<T>], id: usize, other: usize, max_overlap: T) -> bool {
         let (a, b) = (self.index(id), self.index(other));
         overlap_fraction(&blobs[a.min(b)], &blobs[a.max(b)]) > max_overlap
+            && squared_distance(self.points[id], self.points[other]) <= self.met
     }
 
     fn index(&self, id: usize) -> usize {
@@ -298,6 +345,14 @@ mod tests {
     use super::*;
     use crate::interrupt::never;
     use proptest::prelude::*;
+
+    fn on(threads: usize) -> Effort<'static> {
+        Effort::of(NonZeroUsize::new(threads).unwrap())
+    }
+
+    fn until(interrupted: Interrupted<'_>) -> Effort<'_> {
+        Effort { interrupted, ..on(1) }
+    }
 
     fn blob(row: f64, col: f64, sigma: f64) -> Blob<f64> {
         Blob { row, col, sigma_row: sigma, sigma_col: sigma }
@@ -326,7 +381,7 @@ mod tests {
             }),
             max_overlap in 0.0_f64..1.0,
         ) {
-            let verdict = compatible(&blobs, max_overlap, &never).unwrap();
+            let verdict = compatible(&blobs, max_overlap, on(2)).unwrap();
             let part: Vec<_> = shuffled
                 .iter()
                 .copied()
@@ -357,13 +412,13 @@ mod tests {
             };
             pairs.sort_by(|a, b| remover(b).partial_cmp(&remover(a)).unwrap());
             let expected = in_order(&blobs, pairs, max_overlap, &never).unwrap();
-            prop_assert_eq!(largest_first(&blobs, max_overlap, &never).unwrap(), expected);
+            prop_assert_eq!(largest_first(&blobs, max_overlap, on(2)).unwrap(), expected);
         }
 
         #[test]
         fn by_scale_is_a_maximal_set_without_overlap(blobs in blobs(), max_overlap in 0.0_f64..1.0) {
             let responses: Vec<f64> = (0..blobs.len()).map(|i| (i % 7) as f64).collect();
-            let kept = by_scale(&blobs, &responses, max_overlap, &never).unwrap();
+            let kept = by_scale(&blobs, &responses, max_overlap, on(2)).unwrap();
             let over = |i: usize, j: usize| overlap_fraction(&blobs[i], &blobs[j]) > max_overlap;
             for i in 0..blobs.len() {
                 let removers: Vec<usize> =
@@ -386,7 +441,7 @@ mod tests {
             let kept_of = |order: &[(usize, Blob<f64>)]| {
                 let blobs: Vec<_> = order.iter().map(|(_, b)| *b).collect();
                 let responses: Vec<f64> = blobs.iter().map(|b| b.row * 31.0 + b.col).collect();
-                let kept = by_scale(&blobs, &responses, max_overlap, &never).unwrap();
+                let kept = by_scale(&blobs, &responses, max_overlap, on(2)).unwrap();
                 let mut places: Vec<(u64, u64, u64)> = blobs
                     .iter()
                     .zip(kept)
@@ -405,21 +460,21 @@ mod tests {
     #[test]
     fn ties_go_to_the_response_then_to_the_upper_left() {
         let twins = [blob(0.0, 0.0, 1.0), blob(0.0, 1.0, 1.0)];
-        assert_eq!(by_scale(&twins, &[1.0, 2.0], 0.1, &never).unwrap(), [false, true]);
-        assert_eq!(by_scale(&twins, &[1.0, 1.0], 0.1, &never).unwrap(), [true, false]);
+        assert_eq!(by_scale(&twins, &[1.0, 2.0], 0.1, on(2)).unwrap(), [false, true]);
+        assert_eq!(by_scale(&twins, &[1.0, 1.0], 0.1, on(2)).unwrap(), [true, false]);
     }
 
     #[test]
     fn scikit_image_removes_the_brighter_of_two_equal_blobs() {
         let twins = [blob(0.0, 0.0, 1.0), blob(0.0, 1.0, 1.0)];
-        let verdict = compatible(&twins, 0.1, &never).unwrap();
+        let verdict = compatible(&twins, 0.1, on(2)).unwrap();
         assert_eq!((verdict.survives, verdict.replayed), (vec![false, true], vec![false; 2]));
     }
 
     #[test]
     fn a_chain_is_undecided_and_replays_both_ways() {
         let chain = [blob(0.0, 0.0, 3.0), blob(0.0, 3.0, 2.0), blob(0.0, 6.0, 1.5)];
-        let verdict = compatible(&chain, 0.2, &never).unwrap();
+        let verdict = compatible(&chain, 0.2, on(2)).unwrap();
         assert_eq!(verdict.survives, [true, false, false]);
         assert_eq!(verdict.replayed, [true; 3]);
         let forwards = in_order(&chain, [(0, 1), (0, 2), (1, 2)], 0.2, &never).unwrap();
@@ -432,16 +487,16 @@ mod tests {
         let grid: Vec<_> =
             (0..400).map(|i| blob(f64::from(i / 20), f64::from(i % 20), 2.0)).collect();
         let stop = || true;
-        assert_eq!(by_scale(&grid, &[], 0.5, &stop), Err(Error::Interrupted));
-        assert_eq!(largest_first(&grid, 0.5, &stop), Err(Error::Interrupted));
-        assert_eq!(compatible(&grid, 0.5, &stop), Err(Error::Interrupted));
+        assert_eq!(by_scale(&grid, &[], 0.5, until(&stop)), Err(Error::Interrupted));
+        assert_eq!(largest_first(&grid, 0.5, until(&stop)), Err(Error::Interrupted));
+        assert_eq!(compatible(&grid, 0.5, until(&stop)), Err(Error::Interrupted));
         assert_eq!(in_order(&grid, [(0, 1)], 0.5, &stop), Err(Error::Interrupted));
         assert_eq!(set_order(&[[0, 1]], |_| true, &stop), Err(Error::Interrupted));
         // While undecided blobs are traced back.
         let ends_after = |questions: usize| {
             let asked = std::sync::atomic::AtomicUsize::new(0);
             let later = || asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) >= questions;
-            compatible(&grid, 0.3, &later).is_ok()
+            compatible(&grid, 0.3, until(&later)).is_ok()
         };
         let questions = (0..100).find(|&questions| ends_after(questions));
         assert!(questions.is_some_and(|n| n > grid.len().div_ceil(BETWEEN_QUESTIONS)));
@@ -450,8 +505,8 @@ mod tests {
     #[test]
     fn impossible_blobs_and_pairs_are_refused() {
         let bad = [blob(0.0, 0.0, 1.0), blob(f64::NAN, 0.0, 1.0)];
-        assert_eq!(by_scale(&bad, &[1.0, 1.0], 0.5, &never), Err(Error::Blob { index: 1 }));
-        assert_eq!(compatible(&[blob(0.0, 0.0, -1.0)], 0.5, &never), Err(Error::Blob { index: 0 }));
+        assert_eq!(by_scale(&bad, &[1.0, 1.0], 0.5, on(2)), Err(Error::Blob { index: 1 }));
+        assert_eq!(compatible(&[blob(0.0, 0.0, -1.0)], 0.5, on(2)), Err(Error::Blob { index: 0 }));
         let error = Error::PairOutOfRange { first: 0, second: 1, len: 1 };
         assert_eq!(in_order(&[blob(0.0, 0.0, 1.0)], [(0, 1)], 0.5, &never), Err(error));
     }

@@ -9,6 +9,7 @@ use crate::blob::Blob;
 pub trait Precision:
     Copy
     + Default
+    + Sync
     + PartialOrd
     + Into<f64>
     + Add<Output = Self>

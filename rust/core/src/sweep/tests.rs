@@ -6,7 +6,6 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::Error;
-use crate::interrupt::never;
 use crate::neighbors::distance_sums;
 use crate::prune::by_scale;
 use crate::simd::InstructionSet;
@@ -63,7 +62,7 @@ fn thresholds_of(responses: &[f64]) -> Vec<f64> {
 
 fn slow_kept((blobs, responses): &Candidates, threshold: f64, overlap: f64) -> Vec<usize> {
     let above = responses.iter().filter(|&&response| response > threshold).count();
-    let kept = by_scale(&blobs[..above], &responses[..above], overlap, &never).unwrap();
+    let kept = by_scale(&blobs[..above], &responses[..above], overlap, on(1)).unwrap();
     (0..above).filter(|&index| kept[index]).collect()
 }
 
