@@ -60,16 +60,16 @@ def prune_by_scale(
     blobs: NDArray[np.float64],
     responses: NDArray[np.float64],
     max_overlap: float,
-    n_threads: int = 1,
+    n_threads: int = ...,
 ) -> NDArray[np.bool_]: ...
 def prune_compatible(
-    blobs: _Floats, max_overlap: float, n_threads: int = 1
+    blobs: _Floats, max_overlap: float, n_threads: int = ...
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]: ...
 def prune_in_order(
     blobs: _Floats, pairs: NDArray[np.int64], max_overlap: float
 ) -> NDArray[np.bool_]: ...
 def prune_largest_first(
-    blobs: _Floats, max_overlap: float, n_threads: int = 1
+    blobs: _Floats, max_overlap: float, n_threads: int = ...
 ) -> NDArray[np.bool_]: ...
 def set_order(
     pairs: NDArray[np.int64], marked: NDArray[np.bool_] | None = None
