@@ -99,6 +99,8 @@ BLOB_POINTS = (
 def draw_blobs(rng: Generator, n: int) -> tuple[str, NDArray[np.floating[Any]]]:
     """Draw blobs (n, 3), row, column and sigma, of one precision or the other."""
     places, sigmas = str(rng.choice(BLOB_POINTS)), str(rng.choice(list(SIGMAS)))
+    if n == 0:
+        return "none", np.empty((0, 3))
     _, points = draw_points(rng, n, places)
     if places == "one far away":
         points = np.clip(points, -1e6, 1e6)
