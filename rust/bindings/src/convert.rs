@@ -1,7 +1,5 @@
 //! From NumPy arrays to the core's plain types and back.
 
-use std::num::NonZeroUsize;
-
 use logstar_core::blob::{Blob, Candidate};
 use logstar_core::image::{Image, Pixel};
 use logstar_core::scale_space::{AxisKernels, HalfKernel, Scale};

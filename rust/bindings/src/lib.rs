@@ -232,11 +232,11 @@ fn set_order<'py>(
 fn order_statistics(py: Python<'_>, image: Floats<'_>, ranks: Vec<usize>) -> PyResult<Vec<f64>> {
     Ok(match image {
         Floats::Double(image) => {
-            let image = convert::image(&image, NonZeroUsize::MIN)?;
+            let image = convert::image(&image)?;
             py.detach(|| order::order_statistics(&image, &ranks))
         }
         Floats::Single(image) => {
-            let image = convert::image(&image, NonZeroUsize::MIN)?;
+            let image = convert::image(&image)?;
             let values = py.detach(|| order::order_statistics(&image, &ranks));
             values.into_iter().map(f64::from).collect()
         }

@@ -52,7 +52,7 @@ fn cut<'py, T: Sample + Element>(
 ) -> PyResult<Patches<'py>> {
     let shape = [image.shape()[0], image.shape()[1]];
     let plan = Plan::new(shape, positions, windows).map_err(to_value_error)?;
-    let image = convert::image(image, n_threads)?;
+    let image = convert::image(image)?;
     // NumPy's own memory, which no one else knows of until it is returned. It asks for huge pages,
     // which halves the time: most of it is the system's handing out memory.
     let patches = PyArray3::zeros(py, [plan.len(), windows.size, windows.size], false);

@@ -240,7 +240,7 @@ proptest! {
         let kept = slow_kept(&candidates, 0.0, overlap);
         let points: Vec<[f64; 2]> =
             kept.iter().map(|&i| [candidates.0[i].row, candidates.0[i].col]).collect();
-        let sums = distance_sums(&points, n_neighbors, on(1)).unwrap();
+        let sums = distance_sums(&points, n_neighbors, on(1), InstructionSet::widest()).unwrap();
         for sum in sums.into_iter().step_by(5).filter(|&sum| sum > 0.0) {
             for limit in [sum.next_down(), sum, sum.next_up()] {
                 let crowding = Crowding::new(n_neighbors, limit).unwrap();
