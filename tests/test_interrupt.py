@@ -15,8 +15,9 @@ from logstar._scale_space import half_kernels
 
 from .conftest import atoms_image
 
-#: An answer holds for 0.05 s, the interpreter's lock may take 0.005 s, a part of the work the rest.
-PATIENCE = 0.2
+#: An answer holds for 0.05 s, the interpreter's lock may take 0.005 s, a part of the work the rest:
+#: less than 0.2 s in all, unless others keep the machine busy.
+PATIENCE = 0.5
 
 
 def interrupted_after(seconds, run):
@@ -116,7 +117,7 @@ def front():
 @pytest.mark.parametrize(
     "of", [pruning, compatible_pruning, replay, sums, set_up, grid, front], ids=lambda f: f.__name__
 )
-def test_every_kernel_ends_within_a_fifth_of_a_second(of):
+def test_every_kernel_ends_soon_after_ctrl_c(of):
     run = of()
     for n_threads in (1, 2):
-        assert min(interrupted_after(0.15, lambda n=n_threads: run(n)) for _ in range(2)) < PATIENCE
+        assert min(interrupted_after(0.15, lambda n=n_threads: run(n)) for _ in range(3)) < PATIENCE

@@ -37,23 +37,31 @@ pub(super) fn response<T: Pixel>(
     curved.resize(chunked, 0.0);
     smooth.resize(chunked, 0.0);
 
-    let inside = (vertical..rows.saturating_sub(vertical)).contains(&row)
-        && col >= horizontal
-        && col - horizontal + chunked <= cols;
-    if inside {
-        let center = row * cols + col - horizontal;
-        let pair = |distance: usize| (center - distance * cols, center + distance * cols);
-        vertical_sums(image.pixels(), scale, center, pair, curved, smooth);
-    } else {
+    let pixels = image.pixels();
+    let rows_inside = (vertical..rows.saturating_sub(vertical)).contains(&row);
+    let cols_inside = col >= horizontal && col - horizontal + chunked <= cols;
+    if !(rows_inside && cols_inside) {
         let reflected = |row: isize| reflect(row, rows) * cols;
         starts.clear();
         starts.extend((0..=vertical as isize).map(|distance| {
             (reflected(row as isize - distance), reflected(row as isize + distance))
         }));
+    }
+    if cols_inside {
+        let first = col - horizontal;
+        let center = row * cols + first;
+        if rows_inside {
+            let pair = |distance: usize| (center - distance * cols, center + distance * cols);
+            vertical_sums(pixels, scale, center, pair, curved, smooth);
+        } else {
+            let pair = |distance: usize| (starts[distance].0 + first, starts[distance].1 + first);
+            vertical_sums(pixels, scale, center, pair, curved, smooth);
+        }
+    } else {
         let first = col as isize - horizontal as isize;
         columns.clear();
         columns.extend((0..width).map(|i| reflect(first + i as isize, cols)));
-        gathered_sums(image.pixels(), scale, starts, columns, curved, smooth);
+        gathered_sums(pixels, scale, starts, columns, curved, smooth);
     }
     horizontal_sum::<T>(scale, curved, smooth)
 }
@@ -98,8 +106,8 @@ fn vertical_sums<T: Pixel>(
     }
 }
 
-/// As [`vertical_sums`], near the edge, of columns and of rows at every distance, from 0, that
-/// are reflected.
+/// As [`vertical_sums`], where columns are reflected; the rows at every distance, from 0, begin at
+/// `starts`.
 fn gathered_sums<T: Pixel>(
     pixels: &[T],
     scale: &Scale,
