@@ -65,7 +65,8 @@ pub(super) struct Search<'a> {
 
 impl Search<'_> {
     /// Searches the responses of one scale. If the rivals of all scales so far then take more
-    /// steps of exact arithmetic than `most_steps`, it forgets what it found in this one and says false.
+    /// steps of exact arithmetic than `most_steps`, it forgets what it found in this one and says
+    /// false.
     ///
     /// # Safety
     /// As for [`super::passes::vertical`].
