@@ -179,8 +179,41 @@ def test_log_scale_ladder(image, detector):
 
 
 @pytest.mark.parametrize(
+    ("ends", "step", "sigmas"),
+    [
+        ((1.5, 4.0), 0.5, [1.5, 2.0, 2.5, 3.0, 3.5, 4.0]),
+        # No multiple of the step apart; less than a step; no distance at all.
+        ((1.5, 3.9), 0.5, [1.5, 2.0, 2.5, 3.0, 3.5]),
+        ((1.5, 1.9), 0.5, [1.5]),
+        ((2, 2), 1, [2.0]),
+        # In floating point 0.3 / 0.1 is below 3, and 1.0 + 3 * 0.1 above 1.3.
+        ((1.0, 1.3), 0.1, [1.0, 1.1, 1.2, 1.3]),
+        ((0.1, 0.4), 0.1, [0.1, 0.2, 0.3, 0.4]),
+    ],
+)
+def test_ladder_of_a_given_step(image, ends, step, sigmas):
+    ladder = LoGStarDetector(*ends, num_sigma=3, sigma_step=step).fit(image).sigmas_
+    assert ladder == pytest.approx(sigmas, rel=1e-12)
+    assert ladder[-1] <= ends[1]
+
+
+def test_a_step_finds_what_as_many_sigmas_find(image):
+    by_step = LoGStarDetector(1.5, 4, sigma_step=0.5, threshold=0.1)
+    by_number = LoGStarDetector(1.5, 4, 6, threshold=0.1)
+    assert_array_equal(by_step.fit_predict(image), by_number.fit_predict(image))
+    for copy in (clone(by_step), pickle.loads(pickle.dumps(by_step))):
+        assert copy.sigma_step == 0.5
+        assert_array_equal(copy.fit_predict(image), by_number.fit_predict(image))
+
+
+@pytest.mark.parametrize(
     ("parameters", "error", "message"),
     [
+        ({"sigma_step": 0}, ValueError, "sigma_step must be finite and > 0, got 0"),
+        ({"sigma_step": -0.5}, ValueError, "sigma_step must be finite and > 0, got -0.5"),
+        ({"sigma_step": np.inf}, ValueError, "sigma_step must be finite"),
+        ({"sigma_step": "0.5"}, TypeError, "sigma_step must be a real number"),
+        ({"sigma_step": 0.5, "log_scale": True}, ValueError, "sigma_step is a difference"),
         ({"min_sigma": 0}, ValueError, "min_sigma must be finite and > 0, got 0"),
         ({"max_sigma": -1.0}, ValueError, "max_sigma must be finite and > 0"),
         ({"min_sigma": 5, "max_sigma": 2}, ValueError, "min_sigma must not exceed max_sigma"),

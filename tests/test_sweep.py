@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.exceptions import FitFailedWarning
 
-from logstar import Lattice, LoGStarDetector, MOBOSearchCV
+from logstar import Lattice, LoGStarDetector, MOBOSearchCV, detection
 from logstar.datasets import make_scene
 from logstar.rewards import ErrorRate, QualityCount
 
@@ -185,6 +185,95 @@ def test_large_images_are_swept_one_setting_at_a_time(scenes, scorers, detector,
     monkeypatch.setattr("logstar.detection._SMALL", scenes[0].image.size - 1)
     one_by_one = list(detector.sweeps(scenes[0].image, **given))
     assert list(map(pairs_of, one_by_one)) == list(map(pairs_of, at_once))
+
+
+#: Contiguous parts of one ladder, out of order, and two that are none.
+PARTS = [
+    {"min_sigma": 1.5, "max_sigma": 3.0},
+    {"min_sigma": 1.0, "max_sigma": 4.5},
+    {"min_sigma": 1.1, "max_sigma": 4.0},
+    {"min_sigma": 2.0, "max_sigma": 5.0},
+    {"min_sigma": 1.0, "max_sigma": 4.0, "polarity": "dark"},
+    {"min_sigma": 2.0, "max_sigma": 2.5},
+]
+
+
+def assert_same_fronts(fronts, others):
+    for front, other in zip(fronts, others, strict=True):
+        for columns, others_columns in zip(front, other, strict=True):
+            assert columns.keys() == others_columns.keys()
+            for name, column in columns.items():
+                np.testing.assert_array_equal(others_columns[name], column)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"n_jobs": 2},
+        {"n_jobs": 5, "dtype": np.float32},
+        {"uncertainty": 0.03, "n_jobs": 2},
+        {"is_stack": True, "n_jobs": 2},
+        {"polarity": "dark", "exclude_border": False},
+        {"exclude_border": 4, "intensity_range": None},
+        {"n_jobs": 2, "keep": True},
+    ],
+)
+def test_parts_of_a_ladder_are_swept_as_each_alone(scenes, options, monkeypatch):
+    options = {"dtype": np.float64, "is_stack": False, "keep": False, "uncertainty": 0, **options}
+    dtype, is_stack, uncertainty = (options.pop(k) for k in ("dtype", "is_stack", "uncertainty"))
+
+    def keep(detector):
+        return lambda table, _: table[:, 0] > 20 * detector.min_sigma
+
+    given = {"keep": keep} if options.pop("keep") else {}
+    lattice = scenes[0].lattice
+    given |= {
+        "ranges": RANGES,
+        "scorers": {
+            "qc": QualityCount(lattice, uncertainty),
+            "er": ErrorRate(lattice, lattice),
+        },
+    }
+    images = np.stack([scene.image for scene in scenes[: 1 + is_stack]]).astype(dtype)
+    images = images if is_stack else images[0]
+    detector = LoGStarDetector(sigma_step=0.5, **options)
+    alone = [
+        front for setting in PARTS for front in detector.sweeps(images, settings=[setting], **given)
+    ]
+    n_parts = []
+
+    def find_candidates_of_parts(image, sigmas, parts, **others):
+        n_parts.append(len(parts))
+        return found(image, sigmas, parts, **others)
+
+    found = detection.find_candidates_of_parts
+    monkeypatch.setattr(detection, "find_candidates_of_parts", find_candidates_of_parts)
+    assert_same_fronts(detector.sweeps(images, settings=PARTS, **given), alone)
+    # With a detector that is dark by default, one more is like the others.
+    n_shared = 5 if options.get("polarity") == "dark" else 4
+    expected = [n_shared] + [1] * (len(PARTS) - n_shared)
+    assert sorted(n_parts, reverse=True) == sorted(expected * (1 + is_stack), reverse=True)
+
+
+def test_parts_on_large_images_are_found_a_few_at_a_time(scenes, scorers, monkeypatch):
+    image = scenes[0].image
+    given = {"settings": PARTS, "ranges": RANGES, "scorers": scorers}
+    detector = LoGStarDetector(sigma_step=0.5, n_jobs=2)
+    at_once = list(detector.sweeps(image, **given))
+    monkeypatch.setattr(detection, "_SMALL", image.size - 1)
+    for n_pixels in (1, 2 * image.size):
+        monkeypatch.setattr(detection, "_PIXELS_AT_ONCE", n_pixels)
+        assert_same_fronts(detector.sweeps(image, **given), at_once)
+
+
+def test_a_part_fails_when_it_is_its_turn(scenes, scorers):
+    detector = LoGStarDetector(sigma_step=0.5, n_jobs=2)
+    settings = [PARTS[0], PARTS[1], {"sigma_step": 0.0}, PARTS[3]]
+    fronts = detector.sweeps(scenes[0].image, settings=settings, ranges=RANGES, scorers=scorers)
+    assert [len(pairs_of(next(fronts))) > 0 for _ in range(2)] == [True, True]
+    with pytest.raises(ValueError, match=r"sigma_step must be finite and > 0, got 0\.0"):
+        next(fronts)
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])

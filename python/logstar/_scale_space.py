@@ -8,6 +8,7 @@ weights that do.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
@@ -104,3 +105,37 @@ def find_candidates(
         image, ladder, threshold, border, n_threads, os.environ.get(INSTRUCTION_SET_VARIABLE)
     )
     return Candidates(*found)
+
+
+def find_candidates_of_parts(
+    image: Image,
+    sigmas: NDArray[np.floating[Any]],
+    parts: Sequence[tuple[int, int]],
+    *,
+    threshold: float | None,
+    border: tuple[int, int] = (0, 0),
+    n_threads: int = 1,
+) -> list[Candidates]:
+    """For each part of the ladder what `find_candidates` finds with that part alone.
+
+    The parts share one scale space.
+
+    Parameters
+    ----------
+    image, sigmas, threshold, border, n_threads
+        As in `find_candidates`.
+    parts : sequence of (first, end)
+        Indices into the ladder, the end not included; no part is empty. The index of a
+        candidate's scale counts from the first of its part.
+    """
+    ladder = _scales(sigmas.tobytes(), sigmas.dtype)
+    found = _core.find_candidates_of_parts(
+        image,
+        ladder,
+        parts,
+        threshold,
+        border,
+        n_threads,
+        os.environ.get(INSTRUCTION_SET_VARIABLE),
+    )
+    return [Candidates(*part) for part in found]

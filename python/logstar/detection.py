@@ -14,11 +14,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from . import _core
 from ._blob_log import blob_log
+from ._detector_parameters import check_parameters, check_sizes, ladder_of, scaling_of
 from ._exact_front import Objectives, SweptFront, exact_front
-from ._scale_space import find_candidates, kernel_radius
+from ._scale_space import find_candidates_of_parts
 from ._scaling import scale_intensities
+from ._shared_candidates import Part, Request, SharedCandidates, Tables
 from ._threads import in_order, threads_of
-from ._validation import FloatArray, Image, as_image_list, check_integer, check_real
+from ._validation import FloatArray, Image, as_image_list, check_real
 from .candidates import ScaleSpaceCandidates
 from .exceptions import NoAtomsWarning
 from .metrics import detection_metrics
@@ -33,10 +35,12 @@ Detections: TypeAlias = FloatArray | list[FloatArray]
 #: Which candidates of a table may be atoms, given the index of their image.
 CandidateTest: TypeAlias = Callable[[FloatArray, int], NDArray[np.bool_]]
 
-_POLARITIES = ("bright", "dark")
 #: Images of up to so many pixels are swept with several settings at a time. On larger ones threads
 #: share the work on one scale space as well, and there is memory for one.
 _SMALL = 1 << 20
+#: Pixels of the images times ladders whose candidates are found at once and kept until their turn:
+#: 16 ladders at 2048 px, of which ten take 25 MB in strong noise, and four at 4096 px.
+_PIXELS_AT_ONCE = 1 << 26
 
 
 class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no types
@@ -57,7 +61,7 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         Ends of the ladder of standard deviations, in pixels, both included. A Gaussian atom
         responds most at its own sigma.
     num_sigma : int, default=10
-        Number of steps of the ladder.
+        Number of steps of the ladder; not used if there is a `sigma_step`.
     threshold : float, default=0.05
         Least response. With intensities scaled to [0, 1], a Gaussian atom of height h responds
         with h / 2.
@@ -65,7 +69,13 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         Greatest share of the smaller one's area that two atoms may have in common, where an
         atom's radius is ``sqrt(2) * sigma``.
     log_scale : bool, default=False
-        Whether the ladder is even in the logarithm of sigma.
+        Whether the ladder is even in the logarithm of sigma; not together with `sigma_step`.
+    sigma_step : float, default=None
+        Distance from one sigma of the ladder to the next, in pixels, above 0. The ladder then goes
+        from `min_sigma` up as far as whole steps lead without passing `max_sigma`, rounding aside:
+        that is left out where the two are no multiple of the step apart. Ladders with ends on one
+        grid of such steps have sigmas in common, and `sweeps` filters with these once. None has
+        `num_sigma` divide the ladder.
     exclude_border : int or False, default=1
         Leave out atoms in so many outer rows and columns, in pixels. The tail of an atom beyond
         the edge makes a maximum in the outermost row or column, so by default that one is left
@@ -80,7 +90,7 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
 
     Attributes
     ----------
-    sigmas_ : ndarray of shape (num_sigma,)
+    sigmas_ : ndarray of shape (n_sigmas,)
         The ladder, in pixels.
 
     See Also
@@ -112,6 +122,7 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         overlap: float = 0.5,
         *,
         log_scale: bool = False,
+        sigma_step: float | None = None,
         exclude_border: int | Literal[False] = 1,
         polarity: Literal["bright", "dark"] = "bright",
         intensity_range: tuple[float, float] | None = (0.1, 99.9),
@@ -123,6 +134,7 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         self.threshold = threshold
         self.overlap = overlap
         self.log_scale = log_scale
+        self.sigma_step = sigma_step
         self.exclude_border = exclude_border
         self.polarity = polarity
         self.intensity_range = intensity_range
@@ -147,10 +159,10 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         TypeError, ValueError
             For a parameter or an image that cannot be; the message names it and what is allowed.
         """
-        self._check_parameters()
+        check_parameters(self)
         images, _ = as_image_list(X)
-        self._check_sizes(images)
-        self.sigmas_ = self._ladder()
+        check_sizes(self, images)
+        self.sigmas_ = ladder_of(self)
         return self
 
     def detect(self, X: Images, *, keep: CandidateTest | None = None) -> Detections:
@@ -182,8 +194,8 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         """
         check_is_fitted(self)
         images, is_stack = as_image_list(X)
-        self._check_sizes(images)
-        scaled = enumerate(_scaled(images, *self._scaling()))
+        check_sizes(self, images)
+        scaled = enumerate(_scaled(images, *scaling_of(self)))
         found = [self._detect(image, index, keep) for index, image in scaled]
         return found if is_stack else found[0]
 
@@ -273,8 +285,10 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
     ) -> Iterator[SweptFront]:
         """Sweep threshold and overlap for several settings of the other parameters.
 
-        What settings share is computed once, and small images are swept with several settings at
-        a time. `MOBOSearchCV` calls this for parameters named in its `sweep`.
+        What settings share is computed once: the scaled image and, of ladders that are contiguous
+        parts of one, the scale space; a common `sigma_step` makes them such. Small images are
+        swept with several settings at a time. `MOBOSearchCV` calls this for parameters named in
+        its `sweep`.
 
         Parameters
         ----------
@@ -316,14 +330,25 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         scaled = cache(partial(_scaled, images))
         objectives = cache(partial(Objectives.of, scorers, images, references))
 
-        def front(detector: LoGStarDetector) -> SweptFront:
-            detector._check_parameters()
-            detector._check_sizes(images)
+        least, _ = bounds["threshold"]
+
+        def find(index: int, ladder: FloatArray, parts: Sequence[Part]) -> list[Tables]:
+            detector = detectors[index]
+            n_own = n_threads if len(parts) > 1 else threads_of(detector.n_jobs)
+            found = [
+                _tables(image, ladder, parts, least, int(detector.exclude_border), n_own)
+                for image in scaled(*scaling_of(detector))
+            ]
+            return [list(tables) for tables in zip(*found, strict=True)]
+
+        def front(index: int) -> SweptFront:
+            detector = detectors[index]
+            check_parameters(detector)
+            check_sizes(detector, images)
             test = None if keep is None else keep(detector)
-            least, _ = bounds["threshold"]
             candidates = [
-                detector._candidates(image, index, least, test)
-                for index, image in enumerate(scaled(*detector._scaling()))
+                _candidates(table, place, least, test, threads_of(detector.n_jobs))
+                for place, table in enumerate(shared.take(index))
             ]
             return exact_front(candidates, objectives(), bounds)
 
@@ -331,7 +356,12 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         for left, detector in zip(range(len(detectors), 0, -1), detectors, strict=True):
             # The last ones have the threads to themselves.
             detector.n_jobs = n_threads // (n_last if left <= n_last else n_at_once)
-        yield from in_order(front, detectors, n_at_once)
+        shared = SharedCandidates(
+            [_request(detector, images) for detector in detectors],
+            find,
+            max(1, _PIXELS_AT_ONCE // sum(image.size for image in images)),
+        )
+        yield from in_order(front, range(len(detectors)), n_at_once)
 
     def find_candidates(self, X: ArrayLike, threshold: float) -> ScaleSpaceCandidates:
         """Find the candidates of one image, which answer at any threshold and overlap.
@@ -354,14 +384,15 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         TypeError, ValueError
             For parameters and images that `fit` refuses, and for a stack.
         """
-        self._check_parameters()
+        check_parameters(self)
         images, is_stack = as_image_list(X)
         if is_stack:
             raise ValueError("X must be one image, got a stack; find the candidates of each.")
-        self._check_sizes(images)
+        check_sizes(self, images)
         least = check_real(threshold, name="threshold")
-        (scaled,) = _scaled(images, *self._scaling())
-        return self._candidates(scaled, 0, least, keep=None)
+        (scaled,) = _scaled(images, *scaling_of(self))
+        table = self._table(scaled, ladder_of(self), least)
+        return ScaleSpaceCandidates(table, threshold=least, n_jobs=threads_of(self.n_jobs))
 
     def score(self, X: Images, y: Any = None) -> float:
         """F1 of the atoms found against reference positions, averaged over images.
@@ -392,37 +423,14 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         pairs = zip(found, y, strict=True) if isinstance(found, list) else [(found, y)]
         return float(np.mean([detection_metrics(atoms, true).f1 for atoms, true in pairs]))
 
-    def _ladder(self) -> FloatArray:
-        spaced = np.geomspace if self.log_scale else np.linspace
-        ladder: FloatArray = spaced(
-            float(self.min_sigma), float(self.max_sigma), int(self.num_sigma)
-        )
-        return ladder
-
-    def _candidates(
-        self, scaled: Image, index: int, threshold: float, keep: CandidateTest | None
-    ) -> ScaleSpaceCandidates:
+    def _table(self, scaled: Image, ladder: FloatArray, threshold: float) -> FloatArray:
         n_threads = threads_of(self.n_jobs)
-        table = self._table(scaled, self._ladder(), threshold, n_threads)
-        if keep is not None:
-            table = table[keep(table, index)]
-        return ScaleSpaceCandidates(table, threshold=threshold, n_jobs=n_threads)
-
-    def _table(
-        self, scaled: Image, sigmas: FloatArray, threshold: float, n_threads: int
-    ) -> FloatArray:
-        """Row, column, sigma and response of the candidates, the strongest first."""
-        found = find_candidates(
-            scaled,
-            np.column_stack([sigmas, sigmas]),
-            threshold=threshold,
-            border=(int(self.exclude_border),) * 2,
-            n_threads=n_threads,
-        )
-        return np.column_stack([found.places[:, :2], sigmas[found.places[:, 2]], found.responses])
+        border = int(self.exclude_border)
+        (table,) = _tables(scaled, ladder, [(0, len(ladder))], threshold, border, n_threads)
+        return table
 
     def _detect(self, scaled: Image, index: int, keep: CandidateTest | None) -> FloatArray:
-        table = self._table(scaled, self.sigmas_, float(self.threshold), threads_of(self.n_jobs))
+        table = self._table(scaled, self.sigmas_, float(self.threshold))
         if keep is not None:
             table = table[keep(table, index)]
         blobs, overlap = table[:, [0, 1, 2, 2]], float(self.overlap)
@@ -436,54 +444,6 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
             )
         return table[kept]
 
-    def _scaling(self) -> tuple[str, tuple[float, float] | None]:
-        """How to scale intensities."""
-        if self.intensity_range is None:
-            return self.polarity, None
-        low, high = self.intensity_range
-        return self.polarity, (float(low), float(high))
-
-    def _check_parameters(self) -> None:
-        low = check_real(self.min_sigma, name="min_sigma", low=0, low_included=False)
-        high = check_real(self.max_sigma, name="max_sigma", low=0, low_included=False)
-        if low > high:
-            raise ValueError(
-                f"min_sigma must not exceed max_sigma, got min_sigma={self.min_sigma!r} and "
-                f"max_sigma={self.max_sigma!r}."
-            )
-        check_integer(self.num_sigma, name="num_sigma", low=1)
-        check_real(self.threshold, name="threshold")
-        check_real(self.overlap, name="overlap", low=0)
-        if self.exclude_border is not False:
-            check_integer(self.exclude_border, name="exclude_border", low=0)
-        if self.polarity not in _POLARITIES:
-            raise ValueError(f"polarity must be one of {_POLARITIES}, got {self.polarity!r}.")
-        self._check_intensity_range()
-
-    def _check_intensity_range(self) -> None:
-        if self.intensity_range is None:
-            return
-        try:
-            low, high = self.intensity_range
-        except (TypeError, ValueError):
-            raise ValueError(
-                f"intensity_range must be two percentiles or None, got {self.intensity_range!r}."
-            ) from None
-        check_real(low, name="intensity_range[0]", low=0, high=100)
-        check_real(high, name="intensity_range[1]", low=0, high=100)
-        if low >= high:
-            raise ValueError(f"intensity_range must rise, got {self.intensity_range!r}.")
-
-    def _check_sizes(self, images: list[Image]) -> None:
-        radius = kernel_radius(self.max_sigma)
-        for index, image in enumerate(images):
-            if min(image.shape) < radius:
-                raise ValueError(
-                    f"image {index} of {image.shape[0]} x {image.shape[1]} pixels is smaller than "
-                    f"the reach of the largest kernel: max_sigma={self.max_sigma!r} reaches "
-                    f"{radius} pixels. Use a smaller max_sigma or a larger image."
-                )
-
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
@@ -496,4 +456,45 @@ def _scaled(
     return [
         scale_intensities(image, polarity, intensity_range, index)
         for index, image in enumerate(images)
+    ]
+
+
+def _request(detector: LoGStarDetector, images: list[Image]) -> Request | None:
+    """What candidates depend on; None for a detector whose fault is raised when it is its turn."""
+    try:
+        check_parameters(detector)
+        check_sizes(detector, images)
+        return Request(ladder_of(detector), (scaling_of(detector), int(detector.exclude_border)))
+    except (TypeError, ValueError):
+        return None
+
+
+def _candidates(
+    table: FloatArray, index: int, threshold: float, keep: CandidateTest | None, n_threads: int
+) -> ScaleSpaceCandidates:
+    if keep is not None:
+        table = table[keep(table, index)]
+    return ScaleSpaceCandidates(table, threshold=threshold, n_jobs=n_threads)
+
+
+def _tables(
+    scaled: Image,
+    ladder: FloatArray,
+    parts: Sequence[Part],
+    threshold: float,
+    border: int,
+    n_threads: int,
+) -> Tables:
+    """For each part of a ladder row, column, sigma and response, the strongest first."""
+    found = find_candidates_of_parts(
+        scaled,
+        np.column_stack([ladder, ladder]),
+        parts,
+        threshold=threshold,
+        border=(border, border),
+        n_threads=n_threads,
+    )
+    return [
+        np.column_stack([places[:, :2], ladder[first + places[:, 2]], responses])
+        for (first, _), (places, responses) in zip(parts, found, strict=True)
     ]
