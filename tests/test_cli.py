@@ -18,7 +18,7 @@ from logstar import __version__
 from logstar.cli import main
 from logstar.cli._arguments import PixelSize, parse_crystal, parse_pixel_size
 from logstar.cli._progress import describe
-from logstar.cli._tuning import Expectation, search_space
+from logstar.cli._tuning import Expectation
 from logstar.detection import LoGStarDetector
 from logstar.io._calibration import Calibration
 from logstar.lattice import Lattice
@@ -124,7 +124,7 @@ def test_front_is_written_with_the_chosen_point(film, capsys):
     result = json.loads(capsys.readouterr().out)
     rows = read_csv("out/pareto.csv")
     assert list(rows[0]) == [
-        *("qc", "er", "min_sigma", "max_sigma", "threshold", "overlap"),
+        *("qc", "er", "min_sigma", "max_sigma", "threshold", "overlap", "sigma_step"),
         "chosen",
     ]
     assert len({(row["qc"], row["er"]) for row in rows}) == result["n_pareto"]
@@ -133,6 +133,9 @@ def test_front_is_written_with_the_chosen_point(film, capsys):
     assert float(chosen["er"]) == pytest.approx(result["er"])
     for name, value in result["params"].items():
         assert float(chosen[name]) == pytest.approx(value)
+    # They make the detector that found the atoms.
+    detector = LoGStarDetector(**result["params"], exclude_border=1)
+    assert len(detector.fit_predict(np.load(film))) == result["n_found"]
     front = np.array([[float(row["qc"]), float(row["er"])] for row in rows])
     assert (np.diff(front[:, 0]) >= 0).all()
     assert (np.diff(front[:, 1]) <= 0).all()
@@ -357,13 +360,6 @@ def test_warnings_are_one_line(film, capsys, monkeypatch):
     assert detect(film, *NUMBERS, *N_ITER) == 0
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("logstar: warning: 1 of ")
-
-
-def test_search_space_keeps_the_ladder_rising():
-    for lattice in (Lattice.ybco(0.15), Lattice.perovskite(3.905, 0.05)):
-        space = search_space(Expectation.from_lattice(lattice, (500, 500)).sigma_range)
-        assert 0 < space["min_sigma"][0] < space["min_sigma"][1] <= space["max_sigma"][0]
-        assert space["max_sigma"][0] < space["max_sigma"][1]
 
 
 def test_numbers_expect_what_a_square_lattice_does():

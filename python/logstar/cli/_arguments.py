@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from logstar.lattice import Lattice
 
 #: All ladders that there are to try.
-DEFAULT_N_ITER = 9
+DEFAULT_N_ITER = 10
 
 _DESCRIPTION = """\
 Find every atom in an atomically resolved micrograph, with no labels and no training: the

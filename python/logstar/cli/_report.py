@@ -118,7 +118,7 @@ class Run:
             writer.writerow([QC, ER, *parameters, "chosen"])
             for i in rows:
                 values = [abs(values[i]) for values in objectives]
-                values += plain_params(results["params"][i]).values()
+                values += self.tuned.params_of(i).values()
                 texts = [v if isinstance(v, str) else f"{v:.9g}" for v in values]
                 writer.writerow([*texts, int(i == search.best_index_)])
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
+from logstar._ladders import Ladders
 from logstar._validation import check_real
 from logstar.detection import LoGStarDetector
 from logstar.lattice import Lattice
@@ -23,8 +22,8 @@ if TYPE_CHECKING:
 _BORDER = 1
 _THRESHOLDS = (0.005, 0.4, "log-uniform")
 _OVERLAPS = (0.01, 0.5)
-#: Settings of each end of the ladder of sigmas; all their pairs are tried.
-_N_ENDS = 3
+#: What precedes the detector's parameters.
+_STEP = "detect__"
 
 
 def make_logstar_workflow(
@@ -74,7 +73,7 @@ def make_logstar_workflow(
     unsupported : {"drop", "flag"}, default="drop"
         As in `DetectionPipeline`.
     n_iter : int, default=None
-        How many choices of denoising and ladder to try; None tries them all, nine ladders for each
+        How many choices of denoising and ladder to try; None tries them all, ten ladders for each
         way to denoise.
     refit : str or callable, default="euclidean"
         As in `MOBOSearchCV`.
@@ -137,11 +136,20 @@ def make_logstar_workflow(
             f"sigma_range={sigma_range!r}."
         )
     low, high = (check_real(x, name="sigma_range", low=0, low_included=False) for x in sigma_range)
+    if low >= high:
+        raise ValueError(f"sigma_range must rise, got {sigma_range!r}.")
     choices = _choices(denoise, n_jobs)
-    ladders = _ladders(low, high)
-    n_all = len(choices) * len(ladders["detect__min_sigma"]) * len(ladders["detect__max_sigma"])
+    ladders = Ladders.within(low, high)
+    n_all = len(choices) * ladders.n_ladders
     n_iter = n_all if n_iter is None else n_iter
-    detector = LoGStarDetector(low, high, exclude_border=_BORDER, polarity=polarity, n_jobs=n_jobs)
+    detector = LoGStarDetector(
+        ladders.min_sigma[0],
+        ladders.max_sigma[-1],
+        sigma_step=ladders.step,
+        exclude_border=_BORDER,
+        polarity=polarity,
+        n_jobs=n_jobs,
+    )
     return MOBOSearchCV(
         DetectionPipeline(
             [("denoise", "passthrough"), ("detect", detector)],
@@ -150,9 +158,10 @@ def make_logstar_workflow(
         ),
         {
             "denoise": choices,
-            **ladders,
-            "detect__threshold": _THRESHOLDS,
-            "detect__overlap": _OVERLAPS,
+            f"{_STEP}min_sigma": ladders.min_sigma,
+            f"{_STEP}max_sigma": ladders.max_sigma,
+            f"{_STEP}threshold": _THRESHOLDS,
+            f"{_STEP}overlap": _OVERLAPS,
         },
         scoring={
             "qc": QualityCount(n_expected, uncertainty),
@@ -161,7 +170,7 @@ def make_logstar_workflow(
         n_iter=n_iter,
         n_initial_points=min(n_all, n_iter),
         refit=refit,
-        sweep=["detect__threshold", "detect__overlap"],
+        sweep=[f"{_STEP}threshold", f"{_STEP}overlap"],
         random_state=random_state,
         callback=callback,
     )
@@ -180,12 +189,3 @@ def _choices(denoise: Any, n_jobs: int | None) -> list[Any]:
     if not choices:
         raise ValueError("denoise is an empty sequence; give 'passthrough' for nothing.")
     return choices
-
-
-def _ladders(low: float, high: float) -> dict[str, list[float]]:
-    """Ends of ladders of sigmas, such that the lower one is always below the upper one."""
-    middle = (low + high) / 2
-    return {
-        "detect__min_sigma": np.linspace(low, middle, _N_ENDS, endpoint=False).tolist(),
-        "detect__max_sigma": np.linspace(middle, high, _N_ENDS).tolist(),
-    }
