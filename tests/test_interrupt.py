@@ -100,16 +100,21 @@ def set_up():
     return lambda n_threads: _core.CandidateSet(blobs, responses, n_threads)
 
 
+def unlike():
+    """Candidates whose overlaps all differ, so that no two settings prune alike."""
+    rng = np.random.default_rng(0)
+    blobs = np.column_stack([rng.uniform(0, 200, (30_000, 2)), rng.uniform(1, 2, (30_000, 1))])
+    return _core.CandidateSet(blobs[:, [0, 1, 2, 2]], np.linspace(2, 1, len(blobs)), 2)
+
+
 def grid():
-    blobs, responses = on_every_pixel(300, 1.5)
-    candidates = _core.CandidateSet(blobs, responses, 2)
+    candidates = unlike()
     thresholds, overlaps = np.linspace(1, 2, 200), np.linspace(0, 1, 200)
     return lambda n_threads: candidates.grid(thresholds, overlaps, 4, 20.0, n_threads)
 
 
 def front():
-    blobs, responses = on_every_pixel(300, 1.5)
-    candidates = _core.CandidateSet(blobs, responses, 2)
+    candidates = unlike()
     overlaps = np.linspace(0, 1, 200)
     return lambda n_threads: candidates.front(overlaps, (1.0, 2.0), 4, 20.0, 5e3, n_threads)
 
@@ -120,4 +125,4 @@ def front():
 def test_every_kernel_ends_soon_after_ctrl_c(of):
     run = of()
     for n_threads in (1, 2):
-        assert min(interrupted_after(0.15, lambda n=n_threads: run(n)) for _ in range(3)) < PATIENCE
+        assert min(interrupted_after(0.08, lambda n=n_threads: run(n)) for _ in range(3)) < PATIENCE
