@@ -37,7 +37,7 @@ def in_order(
 ) -> Iterator[Result]:
     """Apply `work` to items on so many threads, and yield the results in the order of the items.
 
-    Threads go ahead of whoever takes the results. When he stops, or `work` raises, what has not
+    Threads go ahead of whoever takes the results. Once nobody does, or `work` raises, what has not
     begun never does.
     """
     if min(n_threads, len(items)) <= 1:
