@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from itertools import pairwise
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -198,6 +199,15 @@ def test_failed_evaluations_are_not_drawn():
     display = ParetoFrontDisplay(points, [*IS_PARETO, False], chosen=1).plot()
     assert len(display.evaluated_.get_xydata()) == len(POINTS)
     display.figure_.canvas.draw()
+
+
+def test_a_compromise_beside_the_front_is_in_view():
+    points = np.array([[0.0, 0.0], [0.0013, 0.0], [0.0005, 0.02], [0.0007, 0.05]])
+    display = ParetoFrontDisplay(points, [True, False, False, False], chosen=1).plot()
+    assert display.ax_.get_xlim()[1] >= 0.0013
+    display.figure_.canvas.draw()
+    labels = [label.get_window_extent() for label in display.ax_.get_xticklabels()]
+    assert all(one.x1 < other.x0 for one, other in pairwise(labels))
 
 
 @pytest.mark.parametrize("points", [[[0.0, 0.0]], [[0.1, 0.0], [0.2, 0.0]], [[0.1, 0.0], [5, 2]]])

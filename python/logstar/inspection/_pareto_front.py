@@ -22,6 +22,8 @@ _BEYOND_FRONT = 0.5
 _SHARE_IN_VIEW = 0.4
 _PAD = 0.05
 _REACH_OF_NOTHING = 0.05
+#: Steps between labels of the axis below: more run into each other where numbers are long.
+_MOST_TICKS = 5
 
 
 class ParetoFrontDisplay:
@@ -168,7 +170,9 @@ class ParetoFrontDisplay:
         points = values[succeeded]
         front = values[np.asarray(self.is_pareto, dtype=bool) & succeeded]
         front = front[np.lexsort(front.T[::-1])]
-        marked = front if self.ideal is None else np.vstack([front, self.ideal])
+        # A rule may choose a setting beside the front; it is to be seen as well.
+        also = [] if self.chosen is None else [values[self.chosen]]
+        marked = np.vstack([front, *also, *([] if self.ideal is None else [self.ideal])])
         low, high = _view(points, marked)
         n_outside = int(((points < low) | (points > high)).any(axis=1).sum())
 
@@ -220,6 +224,7 @@ class ParetoFrontDisplay:
                 label="reference" + (" point" if inside else " ({:.3g}, {:.3g})".format(*corner)),
             )
         ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
+        ax.locator_params(axis="x", nbins=_MOST_TICKS)
         ax.set_xlabel(self.objective_names[0] if xlabel is None else xlabel)
         ax.set_ylabel(self.objective_names[1] if ylabel is None else ylabel)
         tidy(ax)
