@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import matplotlib as mpl
@@ -48,3 +49,11 @@ def atoms_image(
     image += noise * np.random.default_rng(seed).normal(size=shape)
     positions = np.stack(np.meshgrid(rows, cols, indexing="ij"), axis=-1).reshape(-1, 2)
     return image, positions
+
+
+@pytest.fixture(autouse=True, scope="session")
+def ctrl_c_raises():
+    """What a shell runs in the background ignores Ctrl-C, and so would the tests of it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
