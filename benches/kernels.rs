@@ -11,7 +11,7 @@ use std::num::NonZeroUsize;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use logstar_core::blob::{Blob, Candidate};
 use logstar_core::image::{Image, Pixel};
-use logstar_core::interrupt::{Effort, never};
+use logstar_core::interrupt::Effort;
 use logstar_core::scale_space::{Query, Resources, Scale, find_candidates};
 use logstar_core::simd::InstructionSet;
 use logstar_core::sweep::{CandidateSet, Crowding, ThresholdRange};
@@ -65,7 +65,7 @@ fn candidates<T: Pixel>(
     threshold: f64,
     instruction_set: InstructionSet,
 ) -> Vec<Candidate> {
-    let resources = Resources { threads: NonZeroUsize::MIN, instruction_set, interrupted: &never };
+    let resources = Resources { effort: Effort::of(NonZeroUsize::MIN), instruction_set };
     let query = Query { threshold: Some(threshold), border: (0, 0) };
     find_candidates(image, scales, query, resources).unwrap_or_default()
 }

@@ -49,7 +49,9 @@ def test_a_long_call_ends_soon_after_ctrl_c(n_threads, flat):
     def run(n_scales):
         start = time.perf_counter()
         try:
-            _core.find_candidates(image, [scale] * n_scales, 10.0, (0, 0), n_threads, None)
+            _core.find_candidates_of_parts(
+                image, [scale] * n_scales, [(0, n_scales)], 10.0, (0, 0), n_threads
+            )
         finally:
             durations.append(time.perf_counter() - start)
 

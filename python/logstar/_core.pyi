@@ -11,7 +11,6 @@ __all__ = [
     "__version__",
     "distance_sums",
     "extract_patches",
-    "find_candidates",
     "find_candidates_of_parts",
     "instruction_sets",
     "order_statistics",
@@ -28,14 +27,6 @@ _Floats: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 _HalfKernel: TypeAlias = NDArray[np.float64]
 _Scale: TypeAlias = tuple[_HalfKernel, _HalfKernel, _HalfKernel, _HalfKernel, float]
 
-def find_candidates(
-    image: _Floats,
-    ladder: Sequence[_Scale],
-    threshold: float | None,
-    border: tuple[int, int],
-    n_threads: int,
-    instruction_set: str | None = None,
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]: ...
 def find_candidates_of_parts(
     image: _Floats,
     ladder: Sequence[_Scale],

@@ -16,8 +16,6 @@ from .candidates import ScaleSpaceCandidates
 _MAX_OVERLAPS = 64
 #: The settings that a stack is evaluated at; images share no breakpoints.
 _N_THRESHOLDS, _N_OVERLAPS = 96, 24
-#: Overlaps of the front at which stable settings are sought.
-_MOST_STABLE_OVERLAPS = 8
 
 
 class Objectives(NamedTuple):
@@ -129,13 +127,13 @@ def _front_of_one(
     settings = np.column_stack([front.threshold, front.overlap])
     er_scale = objectives.expected_count[0] / objectives.expected_errors[0]
     losses = np.column_stack([np.abs(front.qc), front.er * er_scale])
-    if objectives.uncertainty > 0:
-        stable = _most_stable(candidates, objectives, ranges, settings)
-        settings = np.concatenate([settings, stable[:, :2]])
-        losses = np.concatenate([losses, stable[:, 2:] * (1.0, er_scale)])
     curves = CountCurves(
         candidates, np.unique(settings[:, 1]), ranges["threshold"], objectives.expected_count[0]
     )
+    if objectives.uncertainty > 0:
+        stable = _most_stable(candidates, objectives, curves)
+        settings = np.concatenate([settings, stable[:, :2]])
+        losses = np.concatenate([losses, stable[:, 2:] * (1.0, er_scale)])
     plateaus = curves.around(settings[:, 0], settings[:, 1])
     details = {
         "plateau_low": plateaus.low,
@@ -149,17 +147,12 @@ def _front_of_one(
 def _most_stable(
     candidates: ScaleSpaceCandidates,
     objectives: Objectives,
-    ranges: Mapping[str, tuple[float, float]],
-    settings: FloatArray,
+    curves: CountCurves,
 ) -> FloatArray:
     """Threshold, overlap, |QC| and ER (n, 4) of the most stable setting, without rows if none.
 
     Of settings that are as stable, that with the least ER, then the least |QC|.
     """
-    overlaps = np.unique(settings[:, 1])
-    if len(overlaps) > _MOST_STABLE_OVERLAPS:
-        overlaps = overlaps[np.linspace(0, len(overlaps) - 1, _MOST_STABLE_OVERLAPS).astype(int)]
-    curves = CountCurves(candidates, overlaps, ranges["threshold"], objectives.expected_count[0])
     widest = curves.widest(objectives.uncertainty)
     rule = objectives.rule()
     stable = [

@@ -100,11 +100,15 @@ def find_candidates(
     n_threads : int, default=1
         The result does not depend on it.
     """
-    ladder = _scales(sigmas.tobytes(), sigmas.dtype)
-    found = _core.find_candidates(
-        image, ladder, threshold, border, n_threads, os.environ.get(INSTRUCTION_SET_VARIABLE)
+    (found,) = find_candidates_of_parts(
+        image,
+        sigmas,
+        [(0, len(sigmas))],
+        threshold=threshold,
+        border=border,
+        n_threads=n_threads,
     )
-    return Candidates(*found)
+    return found
 
 
 def find_candidates_of_parts(

@@ -19,6 +19,8 @@ from .candidates import ScaleSpaceCandidates
 _N_THRESHOLDS = 128
 #: Counts that differ by this share are one.
 _SAME_COUNT = 0.002
+#: Overlaps at which the widest plateaus are sought.
+_MOST_OVERLAPS = 8
 
 
 class Plateaus(NamedTuple):
@@ -78,9 +80,15 @@ class CountCurves:
         return self._plateaus(rows, np.searchsorted(self.overlaps, overlaps))
 
     def widest(self, uncertainty: float) -> Plateaus:
-        """Find the widest plateaus where |QC| is within the uncertainty; none if it is nowhere."""
-        rows, columns = np.nonzero(np.abs(self._qc) <= uncertainty)
-        found = self._plateaus(rows, columns)
+        """Find the widest plateaus where |QC| is within the uncertainty; none if it is nowhere.
+
+        Of many overlaps a few, evenly chosen, are looked at.
+        """
+        looked_at = np.arange(len(self.overlaps))
+        if len(looked_at) > _MOST_OVERLAPS:
+            looked_at = looked_at[np.linspace(0, len(looked_at) - 1, _MOST_OVERLAPS).astype(int)]
+        rows, columns = np.nonzero(np.abs(self._qc[:, looked_at]) <= uncertainty)
+        found = self._plateaus(rows, looked_at[columns])
         within = np.flatnonzero(np.abs(found.qc) <= uncertainty)
         widths = np.log(found.width[within]).round(6)
         widest = within[widths == widths.max(initial=-np.inf)]

@@ -414,14 +414,7 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         ValueError
             Without `y`: rewards need no reference, see `logstar.rewards`.
         """
-        if y is None:
-            raise ValueError(
-                "score compares with reference positions, but y is None; without a reference use "
-                "the rewards of logstar.rewards as scoring."
-            )
-        found = self.predict(X)
-        pairs = zip(found, y, strict=True) if isinstance(found, list) else [(found, y)]
-        return float(np.mean([detection_metrics(atoms, true).f1 for atoms, true in pairs]))
+        return mean_f1(self.predict, X, y)
 
     def _table(self, scaled: Image, ladder: FloatArray, threshold: float) -> FloatArray:
         n_threads = threads_of(self.n_jobs)
@@ -498,3 +491,15 @@ def _tables(
         np.column_stack([places[:, :2], ladder[first + places[:, 2]], responses])
         for (first, _), (places, responses) in zip(parts, found, strict=True)
     ]
+
+
+def mean_f1(predict: Callable[[Any], Any], X: Images, y: Any) -> float:
+    """F1 of what `predict` finds against reference positions, averaged over images."""
+    if y is None:
+        raise ValueError(
+            "score compares with reference positions, but y is None; without a reference use "
+            "the rewards of logstar.rewards as scoring."
+        )
+    found = predict(X)
+    pairs = zip(found, y, strict=True) if isinstance(found, list) else [(found, y)]
+    return float(np.mean([detection_metrics(atoms, true).f1 for atoms, true in pairs]))

@@ -16,8 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from logstar._exact_front import SweptFront
 from logstar._validation import FloatArray, Image, as_image_list, check_real
 from logstar.candidates import ScaleSpaceCandidates
-from logstar.detection import CandidateTest, LoGStarDetector
-from logstar.metrics import detection_metrics
+from logstar.detection import CandidateTest, LoGStarDetector, mean_f1
 
 from ._support import Support, SupportMap
 
@@ -26,13 +25,6 @@ if TYPE_CHECKING:
     from sklearn.utils import Tags
 
 _UNSUPPORTED = ("drop", "flag")
-
-
-class _Swept(NamedTuple):
-    """Bounds of a swept parameter, without the name of its step."""
-
-    low: float
-    high: float
 
 
 class DetectionPipeline(Pipeline):  # type: ignore[misc] # scikit-learn ships no types
@@ -272,14 +264,7 @@ class DetectionPipeline(Pipeline):  # type: ignore[misc] # scikit-learn ships no
         ValueError
             Without `y`: rewards need no reference, see `logstar.rewards`.
         """
-        if y is None:
-            raise ValueError(
-                "score compares with reference positions, but y is None; without a reference use "
-                "the rewards of logstar.rewards as scoring."
-            )
-        found = self.predict(X, **params)
-        pairs = zip(found, y, strict=True) if isinstance(found, list) else [(found, y)]
-        return float(np.mean([detection_metrics(atoms, true).f1 for atoms, true in pairs]))
+        return mean_f1(partial(self.predict, **params), X, y)
 
     def sweep(
         self,
@@ -358,7 +343,7 @@ class DetectionPipeline(Pipeline):  # type: ignore[misc] # scikit-learn ships no
         foreign = sorted(key for key in ranges if not key.startswith(prefix))
         if foreign:
             raise ValueError(f"only parameters of {prefix[:-2]!r} are swept, got {foreign}.")
-        inner = {key.removeprefix(prefix): _Swept(r.low, r.high) for key, r in ranges.items()}
+        inner = {key.removeprefix(prefix): bounds for key, bounds in ranges.items()}
         images, is_stack = as_image_list(X)
         ways = [_preprocessing_of(setting, prefix) for setting in settings]
         prepared: dict[Any, _Prepared] = {}

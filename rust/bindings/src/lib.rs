@@ -21,7 +21,6 @@ mod sweep;
 use std::num::NonZeroUsize;
 use std::ops::Range;
 
-use logstar_core::interrupt::{Effort, Interrupted};
 use logstar_core::scale_space::{Query, Resources};
 use logstar_core::simd::InstructionSet;
 use logstar_core::{neighbors, order, prune, scale_space};
@@ -31,34 +30,20 @@ use pyo3::prelude::*;
 use convert::{Floats, ScaleKernels};
 use signals::detached;
 
+/// What has no use for a second thread.
+const ALONE: NonZeroUsize = NonZeroUsize::MIN;
+
 /// Candidates `(row, col, scale)` and their responses.
 type Candidates<'py> = (Bound<'py, PyArray2<i64>>, Bound<'py, PyArray1<f64>>);
 
 /// Which blobs survive, and which of them are to be replayed.
 type Verdict<'py> = (Bound<'py, PyArray1<bool>>, Bound<'py, PyArray1<bool>>);
 
-/// Maxima of the Laplacian-of-Gaussian scale space over (row, column, scale), strongest first.
-#[pyfunction]
-#[pyo3(signature = (image, ladder, threshold, border, n_threads, instruction_set=None))]
-fn find_candidates<'py>(
-    py: Python<'py>,
-    image: Floats<'py>,
-    ladder: Vec<ScaleKernels<'py>>,
-    threshold: Option<f64>,
-    border: (usize, usize),
-    n_threads: NonZeroUsize,
-    instruction_set: Option<&str>,
-) -> PyResult<Candidates<'py>> {
-    let all = vec![(0, ladder.len())];
-    let query = Query { threshold, border };
-    let mut found = candidates_of(py, image, ladder, all, query, n_threads, instruction_set)?;
-    Ok(found.swap_remove(0))
-}
-
-/// What `find_candidates` finds for each part `(first, end)` of a ladder, from one scale space.
+/// Maxima of the Laplacian-of-Gaussian scale space over (row, column, scale), strongest first: for
+/// each part `(first, end)` of the ladder, as if it were all of it.
 #[pyfunction]
 #[pyo3(signature = (image, ladder, parts, threshold, border, n_threads, instruction_set=None))]
-#[allow(clippy::too_many_arguments, reason = "as `find_candidates`, and the parts")]
+#[allow(clippy::too_many_arguments, reason = "what the core takes as structs")]
 fn find_candidates_of_parts<'py>(
     py: Python<'py>,
     image: Floats<'py>,
@@ -69,34 +54,22 @@ fn find_candidates_of_parts<'py>(
     n_threads: NonZeroUsize,
     instruction_set: Option<&str>,
 ) -> PyResult<Vec<Candidates<'py>>> {
-    let query = Query { threshold, border };
-    candidates_of(py, image, ladder, parts, query, n_threads, instruction_set)
-}
-
-fn candidates_of<'py>(
-    py: Python<'py>,
-    image: Floats<'py>,
-    ladder: Vec<ScaleKernels<'py>>,
-    parts: Vec<(usize, usize)>,
-    query: Query,
-    threads: NonZeroUsize,
-    instruction_set: Option<&str>,
-) -> PyResult<Vec<Candidates<'py>>> {
     let ladder = convert::ladder(&ladder)?;
     let parts: Vec<Range<usize>> = parts.into_iter().map(|(first, end)| first..end).collect();
+    let query = Query { threshold, border };
     let instruction_set = convert::instruction_set(instruction_set)?;
     let found = match image {
         Floats::Double(image) => {
             let image = convert::image(&image)?;
-            detached(py, |interrupted| {
-                let resources = Resources { threads, instruction_set, interrupted };
+            detached(py, n_threads, |effort| {
+                let resources = Resources { effort, instruction_set };
                 scale_space::find_candidates_of_parts(&image, &ladder, &parts, query, resources)
             })
         }
         Floats::Single(image) => {
             let image = convert::image(&image)?;
-            detached(py, |interrupted| {
-                let resources = Resources { threads, instruction_set, interrupted };
+            detached(py, n_threads, |effort| {
+                let resources = Resources { effort, instruction_set };
                 scale_space::find_candidates_of_parts(&image, &ladder, &parts, query, resources)
             })
         }
@@ -117,10 +90,6 @@ fn instruction_sets() -> Vec<&'static str> {
     InstructionSet::available().into_iter().map(InstructionSet::name).collect()
 }
 
-fn with(threads: NonZeroUsize, interrupted: Interrupted<'_>) -> Effort<'_> {
-    Effort { threads, interrupted }
-}
-
 /// Which blobs to keep: larger sigma first, then larger response, lower row, lower column.
 #[pyfunction]
 #[pyo3(signature = (blobs, responses, max_overlap, n_threads=NonZeroUsize::MIN))]
@@ -134,7 +103,7 @@ fn prune_by_scale<'py>(
     let blobs = convert::blobs(&blobs)?;
     let responses = responses.as_array().to_vec();
     let kept =
-        detached(py, |i| prune::by_scale(&blobs, &responses, max_overlap, with(n_threads, i)))?;
+        detached(py, n_threads, |effort| prune::by_scale(&blobs, &responses, max_overlap, effort))?;
     Ok(PyArray1::from_vec(py, kept))
 }
 
@@ -150,11 +119,11 @@ fn prune_compatible<'py>(
     let verdict = match blobs {
         Floats::Double(blobs) => {
             let blobs = convert::blobs(&blobs)?;
-            detached(py, |i| prune::compatible(&blobs, max_overlap, with(n_threads, i)))
+            detached(py, n_threads, |effort| prune::compatible(&blobs, max_overlap, effort))
         }
         Floats::Single(blobs) => {
             let blobs = convert::blobs(&blobs)?;
-            detached(py, |i| prune::compatible(&blobs, max_overlap as f32, with(n_threads, i)))
+            detached(py, n_threads, |effort| prune::compatible(&blobs, max_overlap as f32, effort))
         }
     }?;
     Ok((PyArray1::from_vec(py, verdict.survives), PyArray1::from_vec(py, verdict.replayed)))
@@ -173,11 +142,15 @@ fn prune_in_order<'py>(
     let kept = match blobs {
         Floats::Double(blobs) => {
             let blobs = convert::blobs(&blobs)?;
-            detached(py, |i| prune::in_order(&blobs, pairs, max_overlap, i))
+            detached(py, ALONE, |effort| {
+                prune::in_order(&blobs, pairs, max_overlap, effort.interrupted)
+            })
         }
         Floats::Single(blobs) => {
             let blobs = convert::blobs(&blobs)?;
-            detached(py, |i| prune::in_order(&blobs, pairs, max_overlap as f32, i))
+            detached(py, ALONE, |effort| {
+                prune::in_order(&blobs, pairs, max_overlap as f32, effort.interrupted)
+            })
         }
     }?;
     Ok(PyArray1::from_vec(py, kept))
@@ -195,11 +168,13 @@ fn prune_largest_first<'py>(
     let kept = match blobs {
         Floats::Double(blobs) => {
             let blobs = convert::blobs(&blobs)?;
-            detached(py, |i| prune::largest_first(&blobs, max_overlap, with(n_threads, i)))
+            detached(py, n_threads, |effort| prune::largest_first(&blobs, max_overlap, effort))
         }
         Floats::Single(blobs) => {
             let blobs = convert::blobs(&blobs)?;
-            detached(py, |i| prune::largest_first(&blobs, max_overlap as f32, with(n_threads, i)))
+            detached(py, n_threads, |effort| {
+                prune::largest_first(&blobs, max_overlap as f32, effort)
+            })
         }
     }?;
     Ok(PyArray1::from_vec(py, kept))
@@ -217,11 +192,12 @@ fn set_order<'py>(
 ) -> PyResult<Bound<'py, PyArray2<i64>>> {
     let pairs = convert::pairs(&pairs)?;
     let marked = marked.map(|marked| marked.as_array().to_vec());
-    let ordered = detached(py, |i| match marked {
-        None => prune::set_order(&pairs, |_| true, i),
+    let ordered = detached(py, ALONE, |effort| match marked {
+        None => prune::set_order(&pairs, |_| true, effort.interrupted),
         Some(marked) => {
             let is_marked = |index: u32| marked.get(index as usize).copied().unwrap_or(false);
-            prune::set_order(&pairs, |[first, second]| is_marked(first) && is_marked(second), i)
+            let both = |[first, second]: [u32; 2]| is_marked(first) && is_marked(second);
+            prune::set_order(&pairs, both, effort.interrupted)
         }
     })?;
     convert::pair_table(py, &ordered)
@@ -255,8 +231,9 @@ fn distance_sums<'py>(
 ) -> PyResult<Bound<'py, PyArray1<f64>>> {
     let points = convert::points(&points)?;
     let set = convert::instruction_set(instruction_set)?;
-    let sums =
-        detached(py, |i| neighbors::distance_sums(&points, n_neighbors, with(n_threads, i), set))?;
+    let sums = detached(py, n_threads, |effort| {
+        neighbors::distance_sums(&points, n_neighbors, effort, set)
+    })?;
     Ok(PyArray1::from_vec(py, sums))
 }
 
@@ -269,9 +246,8 @@ mod _core {
     use super::{Bound, PyModule, PyModuleMethods, PyResult};
     #[pymodule_export]
     use super::{
-        distance_sums, find_candidates, find_candidates_of_parts, instruction_sets,
-        order_statistics, prune_by_scale, prune_compatible, prune_in_order, prune_largest_first,
-        set_order,
+        distance_sums, find_candidates_of_parts, instruction_sets, order_statistics,
+        prune_by_scale, prune_compatible, prune_in_order, prune_largest_first, set_order,
     };
 
     #[pymodule_init]

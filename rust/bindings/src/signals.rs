@@ -1,11 +1,12 @@
 //! Ctrl-C during a computation that runs detached from the interpreter.
 
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
-use logstar_core::interrupt::Interrupted;
+use logstar_core::interrupt::Effort;
 use pyo3::prelude::*;
 
 use crate::convert::to_value_error;
@@ -14,14 +15,16 @@ use crate::convert::to_value_error;
 /// for five milliseconds.
 const PATIENCE: Duration = Duration::from_millis(50);
 
-/// Runs a computation of the core detached from the interpreter; Ctrl-C ends it.
+/// Runs a computation of the core detached from the interpreter, on so many threads; Ctrl-C ends
+/// it.
 pub(crate) fn detached<R: Send, E: std::error::Error + Send>(
     py: Python<'_>,
-    work: impl FnOnce(Interrupted<'_>) -> Result<R, E> + Send,
+    threads: NonZeroUsize,
+    work: impl FnOnce(Effort<'_>) -> Result<R, E> + Send,
 ) -> PyResult<R> {
     let signals = Signals::new();
     let interrupted = || signals.interrupted();
-    py.detach(|| work(&interrupted))
+    py.detach(|| work(Effort { threads, interrupted: &interrupted }))
         .map_err(|error| signals.error().unwrap_or_else(|| to_value_error(error)))
 }
 

@@ -2,7 +2,6 @@
 
 use std::num::NonZeroUsize;
 
-use logstar_core::interrupt::Effort;
 use logstar_core::sweep::{self, Crowding, ThresholdRange};
 use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
@@ -43,8 +42,7 @@ impl CandidateSet {
     ) -> PyResult<Self> {
         let blobs = convert::blobs(&blobs)?;
         let responses = responses.as_array().to_vec();
-        let inner = detached(py, |interrupted| {
-            let effort = Effort { threads: n_threads, interrupted };
+        let inner = detached(py, n_threads, |effort| {
             sweep::CandidateSet::new(&blobs, &responses, least_overlap, effort)
         })?;
         Ok(Self { inner })
@@ -96,8 +94,7 @@ impl CandidateSet {
     ) -> PyResult<Counts<'py>> {
         let (thresholds, overlaps) = (thresholds.as_array().to_vec(), overlaps.as_array().to_vec());
         let rule = Crowding::new(n_neighbors, distance_sum).map_err(to_value_error)?;
-        let counts = detached(py, |interrupted| {
-            let effort = Effort { threads: n_threads, interrupted };
+        let counts = detached(py, n_threads, |effort| {
             self.inner.grid(&thresholds, &overlaps, &rule, effort)
         })?;
         let shape = [thresholds.len(), overlaps.len()];
@@ -115,8 +112,7 @@ impl CandidateSet {
         n_threads: NonZeroUsize,
     ) -> PyResult<Bound<'py, PyArray2<i64>>> {
         let (thresholds, overlaps) = (thresholds.as_array().to_vec(), overlaps.as_array().to_vec());
-        let kept = detached(py, |interrupted| {
-            let effort = Effort { threads: n_threads, interrupted };
+        let kept = detached(py, n_threads, |effort| {
             self.inner.kept_counts(&thresholds, &overlaps, effort)
         })?;
         PyArray1::from_iter(py, kept.into_iter().map(|kept| kept as i64))
@@ -160,10 +156,9 @@ impl CandidateSet {
         n_threads: NonZeroUsize,
     ) -> PyResult<Front<'py>> {
         let overlaps = overlaps.as_array().to_vec();
-        let front = detached(py, |interrupted| {
+        let front = detached(py, n_threads, |effort| {
             let rule = Crowding::new(n_neighbors, distance_sum)?;
             let range = ThresholdRange::new(threshold_range.0, threshold_range.1)?;
-            let effort = Effort { threads: n_threads, interrupted };
             self.inner.front(&overlaps, range, &rule, n_expected, effort)
         })?;
         Ok((

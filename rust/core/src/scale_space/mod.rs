@@ -17,13 +17,13 @@ mod plain;
 mod screen;
 mod search;
 
-use std::num::NonZeroUsize;
 use std::ops::Range;
 
 pub use kernel::{AxisKernels, HalfKernel, Scale};
 
 use crate::blob::Candidate;
 use crate::image::{Image, Pixel};
+use crate::interrupt::Effort;
 use crate::simd::InstructionSet;
 use crate::{Error, Result};
 
@@ -39,13 +39,10 @@ pub struct Query {
 /// What to compute with; no result depends on it.
 #[derive(Clone, Copy)]
 pub struct Resources<'a> {
-    /// Number of threads.
-    pub threads: NonZeroUsize,
+    /// Threads, and whether to stop.
+    pub effort: Effort<'a>,
     /// Instruction set of the vectors.
     pub instruction_set: InstructionSet,
-    /// Asked on every thread between parts of the work, which is given up once the answer is yes;
-    /// it must stay yes then.
-    pub interrupted: &'a (dyn Fn() -> bool + Sync),
 }
 
 /// Finds the maxima of the scale space over (row, column, scale).
@@ -93,7 +90,7 @@ pub fn find_candidates_of_parts<T: Pixel>(
     let Some(shared) = shared_by(parts) else { return Ok(Vec::new()) };
     let own: Vec<_> = parts.iter().map(|p| p.start - shared.start..p.end - shared.start).collect();
     let found = search::find_candidates(image, &ladder[shared], &own, query, resources);
-    let found = if found.is_none() && !(resources.interrupted)() {
+    let found = if found.is_none() && !(resources.effort.interrupted)() {
         let plain = |part: &Range<usize>| {
             plain::find_candidates(image, &ladder[part.clone()], query, resources)
         };
@@ -101,7 +98,8 @@ pub fn find_candidates_of_parts<T: Pixel>(
     } else {
         found
     };
-    found.filter(|_| !(resources.interrupted)()).ok_or(Error::Interrupted)
+    resources.effort.check()?;
+    found.ok_or(Error::Interrupted)
 }
 
 /// The least part that holds all others.
@@ -113,6 +111,8 @@ fn shared_by(parts: &[Range<usize>]) -> Option<Range<usize>> {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroUsize;
+
     use super::*;
     use proptest::prelude::*;
 
@@ -245,7 +245,7 @@ mod tests {
     }
 
     fn with(threads: NonZeroUsize, instruction_set: InstructionSet) -> Resources<'static> {
-        Resources { threads, instruction_set, interrupted: &|| false }
+        Resources { effort: Effort::of(threads), instruction_set }
     }
 
     fn alone() -> Resources<'static> {
@@ -262,10 +262,9 @@ mod tests {
             let asked = std::sync::atomic::AtomicUsize::new(0);
             let interrupted = || asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) >= calls;
             for threads in [1, 2] {
-                let resources = Resources {
-                    interrupted: &interrupted,
-                    ..with(NonZeroUsize::new(threads).unwrap(), InstructionSet::widest())
-                };
+                let threads = NonZeroUsize::new(threads).unwrap();
+                let effort = Effort { threads, interrupted: &interrupted };
+                let resources = Resources { effort, instruction_set: InstructionSet::widest() };
                 let found = find_candidates(image, &ladder, above(0.01), resources);
                 assert_eq!(found, Err(Error::Interrupted));
             }

@@ -11,15 +11,15 @@ pub(super) fn find_candidates<T: Pixel>(
     image: &Image<T>,
     ladder: &[Scale],
     query: Query,
-    Resources { threads, interrupted, .. }: Resources<'_>,
+    Resources { effort, .. }: Resources<'_>,
 ) -> Option<Vec<Candidate>> {
-    let planes = parallel::map(ladder, threads, |scale| {
-        (!interrupted()).then(|| filter::response(image, scale))
+    let planes = parallel::map(ladder, effort.threads, |scale| {
+        (!(effort.interrupted)()).then(|| filter::response(image, scale))
     });
     let planes: Vec<Image<T>> = planes.into_iter().collect::<Option<_>>()?;
     let indices: Vec<usize> = (0..planes.len()).collect();
     let threshold = query.threshold.unwrap_or(f64::NEG_INFINITY);
-    let found = parallel::map(&indices, threads, |&scale| {
+    let found = parallel::map(&indices, effort.threads, |&scale| {
         maxima_of_plane(&planes, scale, threshold, query.border)
     });
 

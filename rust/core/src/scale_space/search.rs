@@ -12,6 +12,7 @@ use super::screen::{
 use super::{Query, Resources, Scale, exact};
 use crate::blob::{Candidate, strongest_first};
 use crate::image::{Image, Pixel};
+use crate::interrupt::Effort;
 use crate::parallel;
 use crate::simd::{Kernel, Lanes, MAX_LANES};
 
@@ -28,7 +29,7 @@ pub(super) fn find_candidates<T: Pixel>(
     query: Query,
     resources: Resources<'_>,
 ) -> Option<Vec<Vec<Candidate>>> {
-    let Resources { threads, instruction_set, interrupted } = resources;
+    let Resources { effort: Effort { threads, interrupted }, instruction_set } = resources;
     // The least response is nothing that screening could name.
     let threshold = query.threshold?;
     let normalization = Normalization::of(image)?;
@@ -52,6 +53,7 @@ pub(super) fn find_candidates<T: Pixel>(
                 normalization,
                 scales: &scales,
                 ends: &ends,
+                reach,
                 threshold: threshold * normalization.factor,
                 border: query.border,
                 block,

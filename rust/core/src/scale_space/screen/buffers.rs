@@ -161,6 +161,7 @@ pub(super) unsafe fn gather<V: Lanes, T: Pixel>(
     // Where the smoothing of the first column that is kept begins.
     let kept = reach.horizontal - 2 * reach.halved.unwrap_or(0);
     let kept = kept.saturating_sub(halving::REACH);
+    let smoothing = halving::smoothing();
     let row_of = |index: usize| image.row(reflect(first_row + index as isize, image.rows()));
     // SAFETY: the caller's instruction set.
     let (mut low, mut high) = unsafe { (V::splat(f32::MAX), V::splat(f32::MIN)) };
@@ -193,7 +194,8 @@ pub(super) unsafe fn gather<V: Lanes, T: Pixel>(
             let [even, odd] = &mut buffers.split;
             // SAFETY: the caller's instruction set.
             unsafe {
-                halving::halve_row::<V>(&out[kept..], [even.get_mut(), odd.get_mut()], halved);
+                let split = [even.get_mut(), odd.get_mut()];
+                halving::halve_row::<V>(&out[kept..], &smoothing, split, halved);
             };
         }
     }

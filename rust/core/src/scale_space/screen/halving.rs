@@ -27,7 +27,7 @@ const WIDTH: usize = 2 * REACH + 1;
 const BAND: usize = REACH;
 
 /// The smoothing's weights, by distance.
-fn smoothing() -> [f64; REACH + 1] {
+pub(super) fn smoothing() -> [f64; REACH + 1] {
     let gaussian = |distance: usize| (-0.5 * (distance as f64 / SIGMA).powi(2)).exp();
     let total = 1.0 + 2.0 * (1..=REACH).map(gaussian).sum::<f64>();
     std::array::from_fn(|distance| gaussian(distance) / total)
@@ -158,13 +158,15 @@ impl Fit {
     }
 }
 
-/// Smooths a row of pixels and keeps every other one: `out[i]` lies at `row[REACH + 2 * i]`.
+/// Smooths a row of pixels by weights as [`smoothing`] gives them and keeps every other one:
+/// `out[i]` lies at `row[REACH + 2 * i]`.
 ///
 /// # Safety
 /// The machine must have the instruction set of `V`.
 #[inline(always)]
 pub(super) unsafe fn halve_row<V: Lanes>(
     row: &[f32],
+    weights: &[f64; REACH + 1],
     [even, odd]: [&mut [f32]; 2],
     out: &mut [f32],
 ) {
@@ -172,12 +174,11 @@ pub(super) unsafe fn halve_row<V: Lanes>(
     for (([left, right], even), odd) in pairs.iter().zip(even.iter_mut()).zip(odd.iter_mut()) {
         (*even, *odd) = (*left, *right);
     }
-    let weights = smoothing().map(|w| w as f32);
     let len = out.len() / V::COUNT * V::COUNT;
     assert!(len + REACH <= even.len().min(odd.len()), "room for what the smoothing reads");
     // SAFETY: the assertion; a chunk of `out` holds a vector.
     unsafe {
-        let weights = weights.map(|w| V::splat(w));
+        let weights = weights.map(|w| V::splat(w as f32));
         for at in (0..len).step_by(V::COUNT) {
             let even = |index: usize| V::load(even.as_ptr().add(at + index));
             let odd = |index: usize| V::load(odd.as_ptr().add(at + index));
@@ -264,7 +265,7 @@ mod tests {
             let [even, odd] = &mut split;
             let mut out = vec![0.0; self.1];
             // SAFETY: the caller's instruction set.
-            unsafe { halve_row::<V>(self.0, [even, odd], &mut out) };
+            unsafe { halve_row::<V>(self.0, &smoothing(), [even, odd], &mut out) };
             out
         }
     }

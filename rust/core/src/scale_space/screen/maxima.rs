@@ -1,8 +1,8 @@
 //! The search for voxels that may be maxima.
 #![allow(unsafe_code, reason = "kernels over vectors; see crate::simd")]
 
-use super::Block;
 use super::buffers::{Aligned, Layout};
+use super::{Block, ScreenScale};
 use crate::scale_space::parts::Ends;
 use crate::simd::Lanes;
 
@@ -46,8 +46,7 @@ struct Plane<'a> {
 pub(super) struct Search<'a> {
     /// How far responses may be off, scale by scale.
     pub errors: Vec<f32>,
-    /// Steps of exact arithmetic that a response takes, scale by scale.
-    pub exact_steps: Vec<f64>,
+    pub scales: &'a [ScreenScale],
     /// Which scales are the ends of parts of the ladder.
     pub ends: &'a [Ends],
     pub threshold: f64,
@@ -87,7 +86,7 @@ impl Search<'_> {
         };
         let own = plane(scale);
         let below = scale.checked_sub(1).map_or(own, plane);
-        let above = if scale + 1 < self.errors.len() { plane(scale + 1) } else { own };
+        let above = if scale + 1 < self.scales.len() { plane(scale + 1) } else { own };
         debug_assert!((self.cols.end + 1) * stride <= own.responses.len());
         // Rounded down, so that nothing above the threshold is lost.
         let limit = ((self.threshold - f64::from(error)) as f32).next_down();
@@ -185,7 +184,7 @@ impl Search<'_> {
             return;
         }
         let rivals = &self.found.rivals[first_rival..];
-        let steps = rivals.iter().map(|rival| self.exact_steps[rival.scale as usize]);
+        let steps = rivals.iter().map(|rival| self.scales[rival.scale as usize].exact_steps());
         self.found.rival_steps += steps.sum::<f64>();
         let Voxel { row, col, scale } = self.voxel(row, col, planes[0].scale);
         let (rivals, may_stand) = (first_rival as u32, [below, above]);

@@ -30,6 +30,7 @@ pub(super) use scale::{Normalization, Reach, ScreenScale};
 
 use super::parts::Ends;
 use crate::image::{Image, Pixel};
+use crate::interrupt::Interrupted;
 use crate::simd::{Kernel, Lanes};
 use buffers::{Buffers, Layout, TileSize, gather};
 use maxima::Search;
@@ -57,12 +58,14 @@ pub(super) struct Tile<'a, T: Pixel> {
     pub scales: &'a [ScreenScale],
     /// Which of them are the ends of parts of the ladder.
     pub ends: &'a [Ends],
+    /// How far they reach.
+    pub reach: Reach,
     /// Scaled as the responses are.
     pub threshold: f64,
     pub border: (usize, usize),
     pub block: Block,
     /// Asked scale by scale; the tile is left once the answer is yes.
-    pub interrupted: &'a (dyn Fn() -> bool + Sync),
+    pub interrupted: Interrupted<'a>,
     pub buffers: &'a mut Buffers,
 }
 
@@ -72,8 +75,7 @@ impl<T: Pixel> Kernel for Tile<'_, T> {
 
     #[inline(always)]
     unsafe fn run<V: Lanes, const OUTPUTS: usize>(self) -> Option<Suspects> {
-        let Self { image, scales, block, buffers, .. } = self;
-        let reach = Reach::of(scales);
+        let Self { image, scales, reach, block, buffers, .. } = self;
         let layout = Layout {
             size: TileSize::new(block.rows, block.cols, reach),
             vectors: (block.rows + 2).div_ceil(V::COUNT),
@@ -84,7 +86,7 @@ impl<T: Pixel> Kernel for Tile<'_, T> {
         let range = unsafe { gather::<V, T>(image, self.normalization, block, layout, buffers) };
         let mut search = Search {
             errors: vec![0.0; scales.len()],
-            exact_steps: scales.iter().map(ScreenScale::exact_steps).collect(),
+            scales,
             ends: self.ends,
             threshold: self.threshold,
             block,
@@ -96,8 +98,8 @@ impl<T: Pixel> Kernel for Tile<'_, T> {
             found: Suspects::default(),
         };
         let pixels = (block.rows * block.cols) as f64;
-        let most_steps =
-            (FEW_RIVALS + MAX_RIVALS * pixels) * search.exact_steps.iter().sum::<f64>();
+        let most_steps = (FEW_RIVALS + MAX_RIVALS * pixels)
+            * scales.iter().map(ScreenScale::exact_steps).sum::<f64>();
         let (mut halve, mut saved_steps) = (reach.halved.is_some(), 0.0);
         for step in 0..=scales.len() {
             saved_steps += scales.get(step).map_or(0.0, |scale| {
