@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
+from _fuzz_inputs import draw_blobs, draw_image, draw_points
 from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -16,12 +17,11 @@ from skimage.feature import blob_log as peer_blob_log, peak_local_max
 from skimage.feature.blob import _blob_overlap, _prune_blobs
 from skimage.util import img_as_float
 
-from _fuzz_inputs import draw_blobs, draw_image, draw_points
 from logstar import _core, blob_log
-from logstar._blob_log import _prune
-from logstar._pair_order import MAX_PAIRS
-from logstar._scale_space import find_candidates
-from logstar.candidates import ScaleSpaceCandidates
+from logstar.detection import ScaleSpaceCandidates
+from logstar.detection._scale_space import find_candidates
+from logstar.detection._skimage._blob_log import _prune
+from logstar.detection._skimage._pair_order import MAX_PAIRS
 from logstar.neighbors import distance_sums
 
 OVERLAPS = (0.0, 0.1, 0.5, 0.9, 0.99, 1.0, 1.5)

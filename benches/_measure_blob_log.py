@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
 import _memory
+import numpy as np
 from _inputs import Scene, named_scene, scene
 from _pairs import Contestant, Race, in_unit, race
 from _peers import (
@@ -18,6 +17,7 @@ from _peers import (
     peer_blob_log,
 )
 from _section import Figure, Plan, Section
+
 from logstar._core import instruction_sets
 
 ONE, TWO, AVX2 = "ours 1t", "ours 2t", "ours avx2 1t"

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import numpy as np
-
 from _inputs import POINT_SETS, named_scene, points
 from _pairs import Contestant, Ratio, in_unit, race
 from _peers import N_NEIGHBORS, check_sums, our_sums, peer_sums
 from _section import Figure, Plan, Section
 from _tuning import N_EVALUATIONS, REF_POINT, Outcome, expectation, tune_ours, tune_paper
-from logstar.cli._expectation import TYPED_UNCERTAINTY
+
+from logstar.tuning._expectation import TYPED_UNCERTAINTY
 
 TREE = "cKDTree"
 #: What detections look like; the other sets are there to break a search for neighbours.

@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
-
 from _inputs import named_scene
 from _pairs import in_unit
 from _section import Figure, Plan, Section
 from _tuning import expectation
-from logstar.candidates import ScaleSpaceCandidates
+
+from logstar.detection import ScaleSpaceCandidates
 
 SIGMAS = np.linspace(1, 6, 10)
 _FLOOR = 0.01

@@ -11,10 +11,9 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-
 from _pairs import Contestant
 from _peers import BLOB_LOG_OPTIONS, our_blob_log, peer_blob_log
+from numpy.typing import NDArray
 
 STATUS = Path("/proc/self/status")
 SIDES = ("ours", "scikit-image")

@@ -11,15 +11,15 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
+from _pairs import Contestant
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from skimage import feature
 from sklearn.neighbors import NearestNeighbors
 
-from _pairs import Contestant
 from logstar import blob_log
-from logstar._scale_space import INSTRUCTION_SET_VARIABLE
-from logstar._threads import THREADS_VARIABLE
+from logstar._runtime import THREADS_VARIABLE
+from logstar.detection._scale_space import INSTRUCTION_SET_VARIABLE
 from logstar.neighbors import distance_sums
 
 FloatArray = NDArray[np.float64]

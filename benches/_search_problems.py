@@ -9,6 +9,8 @@ from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
+from _inputs import named_scene
+from _tuning import expectation
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from sklearn.decomposition import PCA
@@ -16,9 +18,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import davies_bouldin_score
 from sklearn.mixture import GaussianMixture
 
-from _inputs import named_scene
-from _tuning import expectation
-from logstar.candidates import ScaleSpaceCandidates
+from logstar.detection import ScaleSpaceCandidates
 
 FloatArray = NDArray[np.float64]
 

@@ -9,6 +9,7 @@ from _inputs import POINT_SETS
 from _measure_blob_log import AVX2, ONE
 from _measure_rest import REGULAR
 from _section import Figure
+
 from logstar._core import instruction_sets
 
 

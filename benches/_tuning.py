@@ -7,17 +7,17 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
+from _inputs import Scene
 from numpy.typing import NDArray
 from skimage import feature
 from sklearn.neighbors import NearestNeighbors
 from skopt import gp_minimize
 from skopt.space import Real
 
-from _inputs import Scene
 from logstar.cli._arguments import DEFAULT_N_ITER
 from logstar.cli._tuning import Expectation, tune_and_detect
 from logstar.lattice import Lattice
-from logstar.model_selection import hypervolume
+from logstar.pareto import hypervolume
 
 FloatArray = NDArray[np.float64]
 

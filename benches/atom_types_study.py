@@ -14,10 +14,10 @@ import warnings
 from typing import Any
 
 import numpy as np
+from _segmentation import accuracy, micrograph, scene_of, types_by_hand, windows_and_kinds
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
-from _segmentation import accuracy, micrograph, scene_of, types_by_hand, windows_and_kinds
 from logstar.datasets import Scene
 from logstar.segmentation import AtomTypeGMM
 

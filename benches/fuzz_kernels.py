@@ -45,9 +45,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-
 from _fuzz_checks import FAMILIES, GIANTS, Check, WrongError
-from logstar._pair_order import _CHECKED_SIZES, _replay_holds
+
+from logstar.detection._skimage._pair_order import _CHECKED_SIZES, _replay_holds
 
 OUTCOMES = ("equal", "refused", "wrong", "slow", "large", "foreign", "hang", "crash")
 #: Outcomes that must not be.

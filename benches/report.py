@@ -16,6 +16,7 @@ import _measure_sweep
 from _peers import OPTIONAL_PEERS, PEERS, installed
 from _section import FULL, QUICK, Plan, Section, table
 from _targets import targets
+
 from logstar import __version__
 from logstar._core import instruction_sets
 

@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _search_problems import PROBLEMS, Problem
 from numpy.typing import NDArray
 
-from _search_problems import PROBLEMS, Problem
-from logstar.model_selection import hypervolume, is_non_dominated
 from logstar.model_selection._engines import make_engine
 from logstar.model_selection._spaces import SearchSpace
+from logstar.pareto import hypervolume, is_non_dominated
 
 FloatArray = NDArray[np.float64]
 

@@ -6,7 +6,6 @@ from functools import lru_cache
 
 import numpy as np
 import pytest
-
 from _inputs import named_scene, scene
 from _pairs import Contestant
 from _peers import (
@@ -17,6 +16,7 @@ from _peers import (
     our_blob_log,
     peer_blob_log,
 )
+
 from logstar._core import instruction_sets
 
 #: Threads and instruction set of ours by the contestant's name; the peer has neither.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from lattice_from_image import LATTICES, study_scenes
+
 from logstar.datasets import make_scene
 from logstar.lattice import Lattice
 

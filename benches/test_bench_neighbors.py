@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from _inputs import POINT_SETS, points
 from _peers import check_sums, our_sums, peer_sums, quiet_import
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
-
 from _pairs import Contestant
 from _segmentation import (
     accuracy,
@@ -14,6 +12,8 @@ from _segmentation import (
     windows_and_kinds,
     windows_by_hand,
 )
+from numpy.testing import assert_array_equal
+
 from logstar.segmentation import AtomTypeGMM, extract_patches
 
 N_ATOMS, WINDOW = 5_000, 32

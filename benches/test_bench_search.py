@@ -6,10 +6,10 @@ import time
 
 import numpy as np
 import pytest
-
 import search_engines
 from _inputs import named_scene
 from _search_problems import PROBLEMS, log_losses, log_rule
+
 from logstar import LoGStarDetector
 from logstar.model_selection._engines import make_engine
 from logstar.model_selection._spaces import SearchSpace

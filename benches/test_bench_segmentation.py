@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from segmentation_study import LATTICE, POCKETS, detector, overlaps
 
 from logstar.datasets import make_scene
 from logstar.segmentation import AmorphousGMMSegmenter
-from segmentation_study import LATTICE, POCKETS, detector, overlaps
 
 
 def test_fit(benchmark):

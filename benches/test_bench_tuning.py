@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from _inputs import named_scene
 from _pairs import Contestant
 from _tuning import N_EVALUATIONS, expectation, tune_ours, tune_paper

@@ -13,12 +13,12 @@ PACKAGE = Path(logstar.__file__).parent
 
 #: The estimator layer: who may call the Rust core.
 CALLERS_OF_THE_CORE = {
-    "_blob_log.py",
-    "_pair_order.py",
-    "_scale_space.py",
-    "_scaling.py",
-    "candidates.py",
-    "detection.py",
+    "detection/_candidates.py",
+    "detection/_detector.py",
+    "detection/_scale_space.py",
+    "detection/_scaling.py",
+    "detection/_skimage/_blob_log.py",
+    "detection/_skimage/_pair_order.py",
     "neighbors.py",
     "segmentation/_patches.py",
 }

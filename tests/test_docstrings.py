@@ -11,19 +11,21 @@ import pytest
 
 #: Modules whose public names are the package's.
 PUBLIC_MODULES = [
-    "logstar.candidates",
     "logstar.datasets",
     "logstar.detection",
+    "logstar.exceptions",
     "logstar.inspection",
     "logstar.io",
     "logstar.lattice",
     "logstar.metrics",
     "logstar.model_selection",
     "logstar.neighbors",
+    "logstar.pareto",
     "logstar.preprocessing",
     "logstar.rewards",
     "logstar.segmentation",
-    "logstar.workflows",
+    "logstar.tuning",
+    "logstar.units",
 ]
 
 

@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 
 from logstar import _core
-from logstar._scale_space import half_kernels
-
-from .conftest import atoms_image
+from logstar.detection._scale_space import half_kernels
+from tests.conftest import atoms_image
 
 #: An answer holds for 0.05 s, the interpreter's lock may take 0.005 s, a part of the work the rest:
 #: less than 0.2 s in all, unless others keep the machine busy.

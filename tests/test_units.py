@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from logstar._units import as_pixel_size, convert_length
+from logstar.units import as_pixel_size, convert_length
 
 
 @pytest.mark.parametrize(

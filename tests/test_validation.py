@@ -8,8 +8,7 @@ from numpy.testing import assert_array_equal
 
 from logstar._validation import as_image, as_image_list, as_positions, check_integer, check_real
 from logstar.detection import LoGStarDetector
-
-from .conftest import atoms_image
+from tests.conftest import atoms_image
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from logstar import Lattice
 from logstar.datasets import make_scene
 from logstar.metrics import match_positions
 from logstar.preprocessing import PatchPCADenoiser
-from logstar.workflows import make_logstar_workflow
+from logstar.tuning import make_logstar_workflow
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt

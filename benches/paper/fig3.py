@@ -27,11 +27,12 @@ from skimage.feature import blob_log
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from _tuning import Expectation, tune_paper
+
 from logstar import Lattice
 from logstar.datasets import Scene, make_scene
 from logstar.metrics import detection_metrics
 from logstar.rewards import ErrorRate, QualityCount
-from logstar.workflows import make_logstar_workflow
+from logstar.tuning import make_logstar_workflow
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt

@@ -1,6 +1,6 @@
 """The command as a module: ``python -m logstar``."""
 
-from logstar.cli import main
+from .cli import main
 
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -7,8 +7,7 @@ import os
 from numpy.typing import ArrayLike
 
 from . import _core
-from ._scale_space import INSTRUCTION_SET_VARIABLE
-from ._threads import threads_of
+from ._runtime import INSTRUCTION_SET_VARIABLE, threads_of
 from ._validation import FloatArray, as_positions, check_integer
 
 

@@ -13,8 +13,7 @@ from logstar.cli import main
 from logstar.cli._batch import RESULT, output_folders
 from logstar.detection import LoGStarDetector
 from logstar.io import read_positions
-
-from ..conftest import atoms_image  # noqa: TID252 - tests are not installed
+from tests.conftest import atoms_image
 
 PITCH = 14
 OPTIONS = ["--expected", "64", "--distance-sum", str(0.85 * 4 * PITCH), "--n-iter", "2"]

@@ -10,8 +10,9 @@ import pytest
 import tifffile
 from PIL import Image
 
-from logstar.io import EXTENSIONS, Micrograph, convert_length, read_image
+from logstar.io import EXTENSIONS, Micrograph, read_image
 from logstar.io._rsciio import READERS
+from logstar.units import convert_length
 
 from .files import DISTINCT, WRITABLE, save_any, signal, write_hspy, write_mrc
 

@@ -15,8 +15,7 @@ from hypothesis.extra.numpy import arrays
 
 from logstar import __version__
 from logstar.io import Positions, provenance, read_positions, write_positions
-
-from ..conftest import atoms_image  # noqa: TID252 - tests are not installed
+from tests.conftest import atoms_image
 
 FORMATS = (".csv", ".json", ".parquet", ".hdf5", ".h5", ".xyz")
 NEEDS = {".parquet": "pyarrow", ".hdf5": "h5py", ".h5": "h5py"}

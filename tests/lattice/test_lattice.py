@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, strategies as st
 from scipy.spatial import cKDTree
 
-from logstar.lattice import Column, Lattice, normalize_unit
+from logstar.lattice import Column, Lattice
+from logstar.units import normalize_unit
 
 YBCO = Lattice.ybco(pixel_size=0.15)
 ONE = (Column("X", "Au", 0, 0),)

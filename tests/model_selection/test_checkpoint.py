@@ -19,9 +19,8 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
 from logstar.model_selection import MOBOSearchCV
-
-from .conftest import Loss, Valley
-from .test_sweep import SweptValley
+from tests.model_selection.conftest import Loss, Valley
+from tests.model_selection.test_sweep import SweptValley
 
 
 def outcome(search):

@@ -6,7 +6,7 @@ from hypothesis import given, strategies as st
 from hypothesis.extra.numpy import arrays
 
 from logstar.model_selection._compromise import Objective, pick_compromise
-from logstar.model_selection._pareto import is_non_dominated
+from logstar.pareto import is_non_dominated
 
 QC = Objective("qc", greater_is_better=False, ideal=0.0, scale=1.0)
 ER = Objective("er", greater_is_better=False, ideal=0.0, scale=1.0)

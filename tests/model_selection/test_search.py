@@ -15,7 +15,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.utils import get_tags
 
-from logstar.model_selection import MOBOSearchCV, hypervolume, is_non_dominated
+from logstar.model_selection import MOBOSearchCV
+from logstar.pareto import hypervolume, is_non_dominated
 
 
 @pytest.fixture

@@ -20,9 +20,9 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.svm import SVC
 
-from logstar.model_selection import MOBOSearchCV, hypervolume
-
-from .conftest import Valley
+from logstar.model_selection import MOBOSearchCV
+from logstar.pareto import hypervolume
+from tests.model_selection.conftest import Valley
 
 
 def same_results(first, second):

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from logstar.model_selection import MOBOSearchCV
-
-from .conftest import Valley
+from tests.model_selection.conftest import Valley
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,7 @@ import pytest
 from sklearn.exceptions import FitFailedWarning
 
 from logstar.model_selection import MOBOSearchCV
-
-from .conftest import Valley
+from tests.model_selection.conftest import Valley
 
 
 class SweptValley(Valley):

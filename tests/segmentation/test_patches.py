@@ -19,12 +19,12 @@ from sklearn.utils.estimator_checks import (
     check_parameters_default_constructible,
     check_set_params,
 )
-from tests.conftest import atoms_image
 
 from logstar import LoGStarDetector
 from logstar.datasets import make_scene
 from logstar.exceptions import NoAtomsWarning
 from logstar.segmentation import AtomPatches, extract_patches
+from tests.conftest import atoms_image
 
 
 def hermite_window(image, position, size):

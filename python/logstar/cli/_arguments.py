@@ -319,7 +319,7 @@ def share(text: str) -> float:
 
 def parse_pixel_size(text: str) -> PixelSize:
     """Read a number with its unit of length."""
-    from logstar._units import normalize_unit  # noqa: PLC0415 - --help needs none of it
+    from logstar.units import normalize_unit  # noqa: PLC0415 - --help needs none of it
 
     match = _PIXEL_SIZE.fullmatch(text.strip())
     if match is None:

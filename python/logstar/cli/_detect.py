@@ -51,7 +51,7 @@ def detect(args: argparse.Namespace) -> Run:
 
 
 def _detect_one(args: argparse.Namespace) -> Run:
-    from ._expectation import TYPED_UNCERTAINTY, Expectation  # noqa: PLC0415 - heavy
+    from logstar.tuning._expectation import TYPED_UNCERTAINTY, Expectation  # noqa: PLC0415 - heavy
 
     start = time.perf_counter()
     micrograph = read_chosen(args, args.file)
@@ -91,7 +91,7 @@ def _calibration(given: PixelSize | None, micrograph: Micrograph) -> PixelSize |
 def _lattice(
     args: argparse.Namespace, calibration: PixelSize | None, micrograph: Micrograph
 ) -> Lattice:
-    from logstar.io import convert_length  # noqa: PLC0415 - heavy; --help needs none of it
+    from logstar.units import convert_length  # noqa: PLC0415 - heavy; --help needs none of it
 
     if calibration is None:
         option = "--crystal" if args.cif is None else "--cif"

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from logstar.exceptions import NotOneLatticeError
-from logstar.io import NOT_SQUARE, ImageEntry, convert_length, list_images
+from logstar.io import NOT_SQUARE, ImageEntry, list_images
+from logstar.tuning._expectation import Expectation
+from logstar.units import convert_length
 
-from ._expectation import Expectation
 from ._image_arguments import read_chosen
 
 #: So many data sets are shown to people; machines get all.

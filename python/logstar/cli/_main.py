@@ -101,8 +101,7 @@ def _print_warning(message: Warning | str, *_: Any, **__: Any) -> None:
 def _demo(args: argparse.Namespace) -> Run:
     from logstar.datasets import load_ybco  # noqa: PLC0415 - heavy; --help needs none of it
     from logstar.metrics import detection_metrics  # noqa: PLC0415
-
-    from ._expectation import Expectation  # noqa: PLC0415
+    from logstar.tuning._expectation import Expectation  # noqa: PLC0415
 
     start = time.perf_counter()
     scene = load_ybco(noisy=args.noisy)

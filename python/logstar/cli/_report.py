@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logstar import __version__
-from logstar.diagnostics import QualityReport, quality_report
 from logstar.io import provenance, write_positions
 from logstar.metrics import DetectionMetrics
+from logstar.rewards import QualityReport, quality_report
+from logstar.tuning._expectation import N_NEIGHBORS, Expectation
 
-from ._expectation import N_NEIGHBORS, Expectation
 from ._tuning import ER, QC, Tuned, plain_params
 
 _POSITIONS, _FRONT, _PICTURE = "positions", "pareto.csv", "atoms.png"

@@ -12,16 +12,15 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from logstar._ladders import Ladders
-from logstar._threads import threads_of
+from logstar._runtime import threads_of
 from logstar._validation import FloatArray, as_image
 from logstar.detection import LoGStarDetector
 from logstar.exceptions import NoAtomsWarning
 from logstar.model_selection import MOBOSearchCV
 from logstar.rewards import ErrorRate, QualityCount, flag_errors
-from logstar.workflows import make_logstar_workflow
-
-from ._expectation import N_NEIGHBORS, Expectation
+from logstar.tuning import make_logstar_workflow
+from logstar.tuning._expectation import N_NEIGHBORS, Expectation
+from logstar.tuning._ladders import Ladders
 
 #: Names of the two rewards in the search.
 QC, ER = "qc", "er"

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from logstar._crystal import Z_EXPONENT, atomic_number
 from logstar._validation import FloatArray, check_integer, check_real
 from logstar.lattice import Lattice
+from logstar.lattice._columns import Z_EXPONENT, atomic_number
 
 from ._base import Scene
 from ._rendering import CUTOFF, render_atoms

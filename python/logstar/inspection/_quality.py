@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from logstar.diagnostics import QualityReport
+from logstar.rewards import QualityReport
 
 from ._style import ATOM, FLAGGED
 
@@ -25,7 +25,7 @@ class QualityReportDisplay:
     Parameters
     ----------
     report : QualityReport
-        From `logstar.diagnostics.quality_report`.
+        From `logstar.rewards.quality_report`.
 
     Attributes
     ----------
@@ -36,14 +36,14 @@ class QualityReportDisplay:
 
     See Also
     --------
-    logstar.diagnostics.quality_report : Makes the report.
+    logstar.rewards.quality_report : Makes the report.
 
     Examples
     --------
     >>> import matplotlib
     >>> matplotlib.use("Agg")
     >>> from logstar.datasets import make_scene
-    >>> from logstar.diagnostics import quality_report
+    >>> from logstar.rewards import quality_report
     >>> from logstar.inspection import QualityReportDisplay
     >>> from logstar.lattice import Lattice
     >>> crystal = Lattice.perovskite(4.0, pixel_size=0.2)

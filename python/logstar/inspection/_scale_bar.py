@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from logstar._units import convert_length
+from logstar.units import convert_length
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -4,8 +4,6 @@ tif, npy, png and other pictures are read as they are; all other formats need Ro
 (``pip install "logstar[io]"``).
 """
 
-from logstar._units import convert_length
-
 from ._listing import NOT_SQUARE, ImageEntry, list_images
 from ._masks import read_mask, write_mask
 from ._micrograph import Micrograph, read_image
@@ -20,7 +18,6 @@ __all__ = [
     "ImageEntry",
     "Micrograph",
     "Positions",
-    "convert_length",
     "list_images",
     "provenance",
     "read_image",

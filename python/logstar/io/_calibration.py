@@ -6,7 +6,7 @@ import re
 import warnings
 from typing import NamedTuple
 
-from logstar._units import PIXEL_UNITS, convert_length, unit_name
+from logstar.units import PIXEL_UNITS, convert_length, unit_name
 
 #: Coarser pixels cannot be a micrograph's: a TIFF's 72 dots per inch are meant for printing.
 _COARSEST_PIXEL_NM = 1000.0

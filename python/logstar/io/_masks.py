@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image as PillowImage
 from PIL.PngImagePlugin import PngInfo
 
-from logstar._units import convert_length
+from logstar.units import convert_length
 
 from ._micrograph import read_image
 from ._readers import PNG_KEY, TAG_SIDES, TAG_UNITS

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from logstar._units import convert_length
+from logstar.units import convert_length
 
 from ._positions_csv import check_end, shortest
 from ._table import FLAGGED, Positions

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from logstar._units import unit_name
 from logstar._validation import FloatArray, check_real
+from logstar.units import unit_name
 
 #: Names of the columns that detectors give, in pixels but for the last.
 COLUMNS = ("row", "col", "sigma", "response")

@@ -13,9 +13,7 @@ here                        in the paper
 ==========================  =======================
 """
 
-from logstar._crystal import Column
-from logstar._units import normalize_unit
-
+from ._columns import Column
 from ._comparison import LatticeComparison
 from ._counting import Count
 from ._field import estimate_field
@@ -32,6 +30,5 @@ __all__ = [
     "LatticeComparison",
     "PlaneGroup",
     "estimate_field",
-    "normalize_unit",
     "parse_zone_axis",
 ]

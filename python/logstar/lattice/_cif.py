@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from logstar._crystal import is_element
 from logstar._validation import FloatArray
 
+from ._columns import is_element
 from ._projection import Site
 
 #: Occupancies of one place may exceed 1 by rounding.

@@ -11,10 +11,10 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from logstar._crystal import Column, as_columns
-from logstar._units import PIXELS, convert_length, normalize_unit
 from logstar._validation import FloatArray, check_integer, check_real
+from logstar.units import PIXELS, convert_length, normalize_unit
 
+from ._columns import Column, as_columns
 from ._counting import Count, edge_spread, in_field
 from ._periodic import columns_within, covering_radius, neighbor_distances
 

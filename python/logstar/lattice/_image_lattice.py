@@ -12,8 +12,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import KDTree
 
-from logstar._crystal import Column
-from logstar._units import PIXELS, as_pixel_size, normalize_unit
 from logstar._validation import (
     FloatArray,
     Image,
@@ -22,8 +20,10 @@ from logstar._validation import (
     check_real,
 )
 from logstar.exceptions import NotOneLatticeError
+from logstar.units import PIXELS, as_pixel_size, normalize_unit
 
 from ._bragg import BraggLattice, find_basis, find_peaks, flatten
+from ._columns import Column
 from ._counting import Count, in_field
 from ._geometry import as_mask, as_shape
 from ._lattice import Lattice

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from logstar._crystal import Z_EXPONENT, Column, atomic_number
-from logstar._units import as_pixel_size, convert_length, normalize_unit
+from logstar.units import as_pixel_size, convert_length, normalize_unit
 
+from ._columns import Z_EXPONENT, Column, atomic_number
 from ._geometry import ProjectedCell
 from ._plane_group import PlaneGroup, plane_group
 

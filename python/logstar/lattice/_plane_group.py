@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from logstar._crystal import Column
 from logstar._validation import FloatArray
 
+from ._columns import Column
 from ._periodic import reduced_cell, same_place
 
 #: Edges and angles that agree to this share are equal by symmetry.

@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from logstar._crystal import Z_EXPONENT, Column, atomic_number
 from logstar._validation import FloatArray, check_real
 
+from ._columns import Z_EXPONENT, Column, atomic_number
 from ._periodic import reduced_cell, same_place
 from ._zone_axis import ZoneAxis
 

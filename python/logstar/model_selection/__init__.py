@@ -1,6 +1,5 @@
 """Search for the settings of any estimator over several scores at once."""
 
-from ._pareto import hypervolume, hypervolume_trace, is_non_dominated, pareto_ranks
 from ._progress import SearchProgress
 from ._search import MOBOSearchCV
 from ._search_surrogate import SearchSurrogate
@@ -9,8 +8,4 @@ __all__ = [
     "MOBOSearchCV",
     "SearchProgress",
     "SearchSurrogate",
-    "hypervolume",
-    "hypervolume_trace",
-    "is_non_dominated",
-    "pareto_ranks",
 ]

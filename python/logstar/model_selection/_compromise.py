@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._pareto import FloatArray, is_non_dominated
+from logstar._validation import FloatArray
+from logstar.pareto import is_non_dominated
 
 #: The rules by name; each gives every point of a front a number that is to be small. What ties by
 #: one is decided by the others, in this order.

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
-from ._pareto import FloatArray
+from logstar._validation import FloatArray
+
 from ._scoring import RewardScorer, share_predictions
 from ._sklearn_private import check_method_params, safe_split
 from ._spaces import Dimension

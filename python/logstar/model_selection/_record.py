@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from logstar._validation import FloatArray
+from logstar.pareto import is_non_dominated
+
 from ._compromise import Objective
 from ._evaluation import Outcome, Swept
-from ._pareto import FloatArray, is_non_dominated
 from ._scoring import RewardScorer
 from ._spaces import Point
 

@@ -9,15 +9,11 @@ import numpy as np
 from numpy.ma import MaskedArray
 from numpy.typing import NDArray
 
+from logstar._validation import FloatArray
+from logstar.pareto import hypervolume, hypervolume_trace, pareto_ranks, reference_point
+
 from ._evaluation import Swept
 from ._journal import Batch
-from ._pareto import (
-    FloatArray,
-    hypervolume,
-    hypervolume_trace,
-    pareto_ranks,
-    reference_point,
-)
 from ._record import Evaluation, Record
 
 

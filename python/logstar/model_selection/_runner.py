@@ -13,11 +13,12 @@ import numpy as np
 from joblib import effective_n_jobs
 from sklearn.utils.parallel import Parallel, delayed
 
+from logstar._validation import FloatArray
+
 from ._compromise import pick_compromise
 from ._engines import Engine
 from ._evaluation import Outcome, Split, Task
 from ._journal import Batch, Journal
-from ._pareto import FloatArray
 from ._progress import Reporter
 from ._record import Evaluation, Record
 from ._spaces import Point, SearchSpace

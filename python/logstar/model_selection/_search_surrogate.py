@@ -8,10 +8,11 @@ from typing import Any, Self
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from logstar._validation import FloatArray
+
 from ._compromise import Objective
 from ._engines._policies import Warp
 from ._engines._surrogate import Surrogate
-from ._pareto import FloatArray
 from ._spaces import Choice, Point, SearchSpace
 
 #: More evaluations than this are thinned out evenly: the fit takes their number's third power.

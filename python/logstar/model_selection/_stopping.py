@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ._pareto import FloatArray, hypervolume, reference_point
+from logstar._validation import FloatArray
+from logstar.pareto import hypervolume, reference_point
+
 from ._record import Record
 
 

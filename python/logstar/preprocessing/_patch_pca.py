@@ -10,7 +10,7 @@ import numpy as np
 import scipy.fft as sf
 from numpy.typing import NDArray
 
-from logstar._threads import threads_of
+from logstar._runtime import threads_of
 from logstar._validation import FloatArray, Image, check_integer
 
 from ._base import ImageTransformer, in_precision_of
@@ -77,7 +77,7 @@ class PatchPCADenoiser(ImageTransformer):
 
     See Also
     --------
-    logstar.workflows.DetectionPipeline : Tests detections in denoised images against the raw one.
+    logstar.detection.DetectionPipeline : Tests detections in denoised images against the raw one.
     logstar.preprocessing.WienerDenoiser : Assumes no crystal, so invents none.
 
     Notes

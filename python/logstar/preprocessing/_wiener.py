@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.fft as sf
 
-from logstar._threads import threads_of
+from logstar._runtime import threads_of
 from logstar._validation import Image
 
 from ._base import ImageTransformer, in_precision_of

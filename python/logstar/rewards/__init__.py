@@ -10,12 +10,26 @@ For searches over several rewards it declares three things:
 ``scale``              one unit of it, by which distances from the ideal are measured
 =====================  ==================================================================
 
+Whether atoms that were found can be believed without knowing how many there must be, four rewards
+of plausibility say, each blind to something that another sees; `quality_report` puts them together:
+
+===============  =========================================  ==================================
+reward           sees                                       does not see
+===============  =========================================  ==================================
+`ShortPairs`     atoms invented beside others               missing atoms; atoms in vacuum
+`GapShare`       missing atoms                              atoms too many
+`SpacingSpread`  disorder, mixtures of true and false       a regular lattice that is wrong
+`OnLattice`      atoms off the lattice                      missing atoms; true interstitials
+===============  =========================================  ==================================
+
 References
 ----------
 K. Barakati, H. Yuan, A. Goyal, S. V. Kalinin, Digital Discovery 2024, 3, 2061.
 """
 
-from ._detection import ErrorRate, QualityCount, flag_errors
+from ._detections import ErrorRate, QualityCount, flag_errors
+from ._plausibility import GapShare, OnLattice, ShortPairs, SpacingSpread
+from ._quality import Place, QualityReport, quality_report
 from ._regions import AmorphousArea, Compactness, DisorderSeparation, Perimeter
 
 __all__ = [
@@ -23,7 +37,14 @@ __all__ = [
     "Compactness",
     "DisorderSeparation",
     "ErrorRate",
+    "GapShare",
+    "OnLattice",
     "Perimeter",
+    "Place",
     "QualityCount",
+    "QualityReport",
+    "ShortPairs",
+    "SpacingSpread",
     "flag_errors",
+    "quality_report",
 ]

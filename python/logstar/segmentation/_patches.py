@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
 from logstar import _core
-from logstar._threads import threads_of
+from logstar._runtime import threads_of
 from logstar._validation import (
     FloatArray,
     Image,

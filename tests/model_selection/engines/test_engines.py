@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from logstar.model_selection import hypervolume
 from logstar.model_selection._engines import ENGINES, make_engine
 from logstar.model_selection._spaces import SearchSpace
+from logstar.pareto import hypervolume
 
 EXTRAS = {"nsga2": "pymoo", "optuna": "optuna", "botorch": "botorch"}
 MODELS = ["ehvi", "parego"]

@@ -8,12 +8,12 @@ from scipy.integrate import quad
 from scipy.special import log_ndtr
 from scipy.stats import norm
 
-from logstar.model_selection import hypervolume
 from logstar.model_selection._engines._improvement import (
     Boxes,
     log_expected_improvement,
     log_h,
 )
+from logstar.pareto import hypervolume
 
 
 def expected_improvement_by_integral(mean, std, best):

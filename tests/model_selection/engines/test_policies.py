@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, strategies as st
 from hypothesis.extra.numpy import arrays
 
-from logstar.model_selection import is_non_dominated
 from logstar.model_selection._engines._policies import Warp, corner_beyond
+from logstar.pareto import is_non_dominated
 
 HEAVY = np.array([0.0, 0.1, 0.2, 0.3, 0.4, 40.0])
 

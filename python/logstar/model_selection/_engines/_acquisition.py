@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from logstar.model_selection._pareto import FloatArray
+from logstar._validation import FloatArray
 from logstar.model_selection._spaces import Point, SearchSpace
 
 #: Given encoded points, says what each promises; larger is better.

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from scipy.stats import qmc
 
-from logstar.model_selection._pareto import FloatArray
+from logstar._validation import FloatArray
 from logstar.model_selection._spaces import Point, SearchSpace
 
 #: Finite spaces up to this size are enumerated.

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import log_ndtr
 from threadpoolctl import ThreadpoolController
 
-from logstar.model_selection._pareto import FloatArray
+from logstar._validation import FloatArray
 from logstar.model_selection._spaces import Point
 
 from ._acquisition import Score, best_of_all, most_promising

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from logstar.model_selection._pareto import FloatArray, is_non_dominated
+from logstar._validation import FloatArray
 from logstar.model_selection._spaces import Choice, Point
+from logstar.pareto import is_non_dominated
 
 from ._base import BaseEngine
 from ._policies import Warp, corner_beyond

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from logstar.model_selection._pareto import FloatArray, is_non_dominated
+from logstar._validation import FloatArray
 from logstar.model_selection._spaces import Point
+from logstar.pareto import is_non_dominated
 
 from ._acquisition import Score
 from ._improvement import Boxes, log_expected_improvement

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import erfcx, log_ndtr, logsumexp
 
-from logstar.model_selection._pareto import FloatArray, is_non_dominated
+from logstar._validation import FloatArray
+from logstar.pareto import is_non_dominated
 
 _LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
 _LOG_SQRT_HALF_PI = 0.5 * np.log(np.pi / 2)

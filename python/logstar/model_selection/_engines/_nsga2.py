@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from logstar.model_selection._pareto import FloatArray
+from logstar._validation import FloatArray
 from logstar.model_selection._spaces import Choice, Point
 
 from ._base import BaseEngine

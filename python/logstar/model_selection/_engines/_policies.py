@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from logstar.model_selection._pareto import FloatArray, is_non_dominated
+from logstar._validation import FloatArray
+from logstar.pareto import is_non_dominated
 
 #: Tails are heavy where the largest excess is more than so many times the extent of the front.
 _HEAVY = 20.0

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.linalg import cho_solve, cholesky, solve_triangular
 from scipy.optimize import minimize
 
-from logstar.model_selection._pareto import FloatArray
+from logstar._validation import FloatArray
 
 #: Bounds of the kernel's hyper-parameters, for inputs in [0, 1] and standardised outputs.
 _AMPLITUDES = (1e-2, 1e3)

@@ -14,8 +14,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from logstar._validation import FloatArray
+
 Point: TypeAlias = tuple[float, ...]
-FloatArray: TypeAlias = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ._dimensions import Choice, Dimension, FloatArray, Integer, Point, Real, is_number
+from logstar._validation import FloatArray
+
+from ._dimensions import Choice, Dimension, Integer, Point, Real, is_number
 from ._domains import as_dimension
 
 Constraint: TypeAlias = Callable[[dict[str, Any]], Any]

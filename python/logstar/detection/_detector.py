@@ -1,0 +1,506 @@
+"""Atom detection by the Laplacian of Gaussian."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from logstar import _core
+from logstar._runtime import in_order, threads_of
+from logstar._validation import FloatArray, Image, as_image_list, check_real
+from logstar.exceptions import NoAtomsWarning
+from logstar.metrics import detection_metrics
+
+from . import ScaleSpaceCandidates
+from ._exact_front import Objectives, SweptFront, exact_front
+from ._parameters import check_parameters, check_sizes, ladder_of, scaling_of
+from ._scale_space import find_candidates_of_parts
+from ._scaling import scale_intensities
+from ._shared_candidates import Part, Request, SharedCandidates, Tables
+from ._skimage._blob_log import blob_log
+
+if TYPE_CHECKING:
+    from sklearn.utils import Tags
+
+__all__ = ["LoGStarDetector", "blob_log"]
+
+Images: TypeAlias = ArrayLike | Sequence[ArrayLike]
+Detections: TypeAlias = FloatArray | list[FloatArray]
+#: Which candidates of a table may be atoms, given the index of their image.
+CandidateTest: TypeAlias = Callable[[FloatArray, int], NDArray[np.bool_]]
+
+#: Images of up to so many pixels are swept with several settings at a time. On larger ones threads
+#: share the work on one scale space as well, and there is memory for one.
+_SMALL = 1 << 20
+#: Pixels of the images times ladders whose candidates are found at once and kept until their turn:
+#: 16 ladders at 2048 px, of which ten take 25 MB in strong noise, and four at 4096 px.
+_PIXELS_AT_ONCE = 1 << 26
+
+
+class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no types
+    """Find atoms as maxima of the Laplacian-of-Gaussian scale space.
+
+    The image is scaled to [0, 1], filtered by the Laplacian of Gaussian at each sigma of a
+    ladder, and every maximum over (row, column, sigma) whose response exceeds `threshold` is a
+    candidate. Where candidates overlap by more than `overlap`, the larger sigma keeps the place,
+    then the larger response, then the lower row, then the lower column; only a kept candidate
+    removes others.
+
+    The parameters are the five of Barakati et al. (Digital Discovery 2024, 3, 2061), there called
+    LoG*; `MOBOSearchCV` tunes them on rewards.
+
+    Parameters
+    ----------
+    min_sigma, max_sigma : float, default=1.0 and 6.0
+        Ends of the ladder of standard deviations, in pixels, both included. A Gaussian atom
+        responds most at its own sigma.
+    num_sigma : int, default=10
+        Number of steps of the ladder; not used if there is a `sigma_step`.
+    threshold : float, default=0.05
+        Least response. With intensities scaled to [0, 1], a Gaussian atom of height h responds
+        with h / 2.
+    overlap : float, default=0.5
+        Greatest share of the smaller one's area that two atoms may have in common, where an
+        atom's radius is ``sqrt(2) * sigma``.
+    log_scale : bool, default=False
+        Whether the ladder is even in the logarithm of sigma; not together with `sigma_step`.
+    sigma_step : float, default=None
+        Distance from one sigma of the ladder to the next, in pixels, above 0. The ladder then goes
+        from `min_sigma` up as far as whole steps lead without passing `max_sigma`, rounding aside:
+        that is left out where the two are no multiple of the step apart. Ladders with ends on one
+        grid of such steps have sigmas in common, and `sweeps` filters with these once. None has
+        `num_sigma` divide the ladder.
+    exclude_border : int or False, default=1
+        Leave out atoms in so many outer rows and columns, in pixels. The tail of an atom beyond
+        the edge makes a maximum in the outermost row or column, so by default that one is left
+        out; of the atoms inside, those within half a pixel of the edge go with it.
+    polarity : {"bright", "dark"}, default="bright"
+        Whether atoms are brighter than their surroundings (HAADF) or darker (ABF).
+    intensity_range : tuple of float or None, default=(0.1, 99.9)
+        Percentiles of each image that become 0 and 1, so that a threshold means the same on every
+        image; nothing is clipped. None takes intensities as they are.
+    n_jobs : int, default=None
+        Threads: None is one, -1 is all. The result does not depend on it.
+
+    Attributes
+    ----------
+    sigmas_ : ndarray of shape (n_sigmas,)
+        The ladder, in pixels.
+
+    See Also
+    --------
+    logstar.blob_log : The bare function, equal to scikit-image's.
+    logstar.model_selection.MOBOSearchCV : Tunes the parameters on rewards.
+
+    Notes
+    -----
+    Computation is in float32 for images of float32 or at most 16-bit integers, else in float64.
+
+    Examples
+    --------
+    >>> from logstar import Lattice, LoGStarDetector
+    >>> from logstar.datasets import make_scene
+    >>> lattice = Lattice.perovskite(a=3.905, pixel_size=0.2)
+    >>> scene = make_scene(lattice, shape=(64, 64), origin=(5, 5), random_state=0)
+    >>> atoms = LoGStarDetector(threshold=0.02).fit_predict(scene.image)
+    >>> atoms.shape == (len(scene.positions), 3)
+    True
+    """
+
+    def __init__(
+        self,
+        min_sigma: float = 1.0,
+        max_sigma: float = 6.0,
+        num_sigma: int = 10,
+        threshold: float = 0.05,
+        overlap: float = 0.5,
+        *,
+        log_scale: bool = False,
+        sigma_step: float | None = None,
+        exclude_border: int | Literal[False] = 1,
+        polarity: Literal["bright", "dark"] = "bright",
+        intensity_range: tuple[float, float] | None = (0.1, 99.9),
+        n_jobs: int | None = None,
+    ) -> None:
+        self.min_sigma = min_sigma
+        self.max_sigma = max_sigma
+        self.num_sigma = num_sigma
+        self.threshold = threshold
+        self.overlap = overlap
+        self.log_scale = log_scale
+        self.sigma_step = sigma_step
+        self.exclude_border = exclude_border
+        self.polarity = polarity
+        self.intensity_range = intensity_range
+        self.n_jobs = n_jobs
+
+    def fit(self, X: Images, y: object = None) -> Self:  # noqa: ARG002 - scikit-learn's signature
+        """Check the parameters and the images, and set up the ladder of sigmas.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_cols) or (n_images, n_rows, n_cols), or list of images
+            One image or a stack.
+        y : object, default=None
+            Ignored: nothing is learnt from positions.
+
+        Returns
+        -------
+        self : LoGStarDetector
+
+        Raises
+        ------
+        TypeError, ValueError
+            For a parameter or an image that cannot be; the message names it and what is allowed.
+        """
+        check_parameters(self)
+        images, _ = as_image_list(X)
+        check_sizes(self, images)
+        self.sigmas_ = ladder_of(self)
+        return self
+
+    def detect(self, X: Images, *, keep: CandidateTest | None = None) -> Detections:
+        """Find atoms and how strongly they respond.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_cols) or (n_images, n_rows, n_cols), or list of images
+            One image or a stack.
+        keep : callable, default=None
+            Called with a table of candidates (row, column, sigma, response) and the index of the
+            image; tells by a mask which of them may be atoms. None lets all be.
+
+        Returns
+        -------
+        detections : ndarray of shape (n_atoms, 4), or list of such for a stack
+            Row, column, sigma in pixels, and response; strongest first. Without any atom, a
+            table without rows, and a warning.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For images that are none, are constant, or are smaller than the largest kernel.
+
+        Warns
+        -----
+        NoAtomsWarning
+            If an image has no atom.
+        """
+        check_is_fitted(self)
+        images, is_stack = as_image_list(X)
+        check_sizes(self, images)
+        scaled = enumerate(_scaled(images, *scaling_of(self)))
+        found = [self._detect(image, index, keep) for index, image in scaled]
+        return found if is_stack else found[0]
+
+    def predict(self, X: Images) -> Detections:
+        """Find atoms.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_cols) or (n_images, n_rows, n_cols), or list of images
+            One image or a stack.
+
+        Returns
+        -------
+        detections : ndarray of shape (n_atoms, 3), or list of such for a stack
+            Row, column and sigma in pixels, the strongest response first; see `detect`.
+        """
+        found = self.detect(X)
+        if isinstance(found, list):
+            return [detections[:, :3] for detections in found]
+        return found[:, :3]
+
+    def fit_predict(self, X: Images, y: object = None) -> Detections:
+        """Fit to `X` and find its atoms; see `fit` and `predict`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_cols) or (n_images, n_rows, n_cols), or list of images
+            One image or a stack.
+        y : object, default=None
+            Ignored.
+
+        Returns
+        -------
+        detections : ndarray of shape (n_atoms, 3), or list of such for a stack
+            Row, column and sigma in pixels, the strongest response first.
+        """
+        return self.fit(X, y).predict(X)
+
+    def sweep(
+        self,
+        X: Images,
+        y: Any = None,
+        *,
+        ranges: Mapping[str, Any],
+        scorers: Mapping[str, Any],
+    ) -> SweptFront:
+        """Find the exact Pareto front over threshold and overlap, the other parameters as set.
+
+        Maxima of the scale space do not depend on these two: they are found once, and every
+        distinct outcome follows from them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_cols) or (n_images, n_rows, n_cols), or list of images
+            One image or a stack.
+        y : positions, counts, or sequences of such for a stack; default=None
+            As the scorers take it.
+        ranges : mapping of str to interval
+            Bounds for "threshold" and "overlap", as objects with attributes `low` and `high`.
+        scorers : mapping of str to reward
+            One `logstar.rewards.QualityCount` and one `logstar.rewards.ErrorRate`.
+
+        Returns
+        -------
+        front : (settings, scores, details), each a dict of str to ndarray of shape (n,)
+            Settings of threshold and overlap, each in the middle of the interval over which its
+            outcome is the same; their scores by name, greater is better; and of one image, over
+            which thresholds a setting's number of atoms is the same, within 0.2 %: "plateau_low",
+            "plateau_high", in their middle "plateau_threshold", and QC there, "plateau_qc".
+
+        Raises
+        ------
+        TypeError, ValueError
+            For other parameters, other scorers, and whatever `fit` and `detect` refuse.
+        """
+        return next(self.sweeps(X, y, settings=[{}], ranges=ranges, scorers=scorers))
+
+    def sweeps(
+        self,
+        X: Images,
+        y: Any = None,
+        *,
+        settings: Sequence[Mapping[str, Any]],
+        ranges: Mapping[str, Any],
+        scorers: Mapping[str, Any],
+        keep: Callable[[LoGStarDetector], CandidateTest | None] | None = None,
+    ) -> Iterator[SweptFront]:
+        """Sweep threshold and overlap for several settings of the other parameters.
+
+        What settings share is computed once: the scaled image and, of ladders that are contiguous
+        parts of one, the scale space; a common `sigma_step` makes them such. Small images are
+        swept with several settings at a time. `MOBOSearchCV` calls this for parameters named in
+        its `sweep`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_cols) or (n_images, n_rows, n_cols), or list of images
+            One image or a stack.
+        y : positions, counts, or sequences of such for a stack; default=None
+            As the scorers take it.
+        settings : sequence of mapping
+            Values of other parameters, which stay as they are where a setting lacks them.
+        ranges, scorers
+            As in `sweep`.
+        keep : callable, default=None
+            Called with the detector of a setting; returns for it what `detect` takes as `keep`.
+
+        Yields
+        ------
+        front : (settings, scores, details)
+            As `sweep` returns it, for one setting after another.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `sweep`, when it is the turn of the setting whose fault it is.
+        """
+        if set(ranges) != {"threshold", "overlap"}:
+            raise ValueError(
+                f"threshold and overlap are swept, both or none; got {sorted(ranges)}."
+            )
+        bounds = {name: (float(each.low), float(each.high)) for name, each in ranges.items()}
+        images, is_stack = as_image_list(X)
+        references = y if y is None or is_stack else [y]
+        # By the constructor: `clone` and `set_params` take a good part of a small image's time.
+        own = self.get_params(deep=False)
+        detectors = [type(self)(**{**own, **setting}) for setting in settings]
+        # Resolved here: `n_jobs` of -1 costs a look at the machine each time it is read.
+        n_threads = threads_of(self.n_jobs)
+        is_small = max(image.size for image in images) <= _SMALL
+        n_at_once = max(1, min(n_threads, len(detectors))) if is_small else 1
+        scaled = cache(partial(_scaled, images))
+        objectives = cache(partial(Objectives.of, scorers, images, references))
+
+        least, _ = bounds["threshold"]
+
+        def find(index: int, ladder: FloatArray, parts: Sequence[Part]) -> list[Tables]:
+            detector = detectors[index]
+            n_own = n_threads if len(parts) > 1 else threads_of(detector.n_jobs)
+            found = [
+                _tables(image, ladder, parts, least, int(detector.exclude_border), n_own)
+                for image in scaled(*scaling_of(detector))
+            ]
+            return [list(tables) for tables in zip(*found, strict=True)]
+
+        def front(index: int) -> SweptFront:
+            detector = detectors[index]
+            check_parameters(detector)
+            check_sizes(detector, images)
+            test = None if keep is None else keep(detector)
+            candidates = [
+                _candidates(table, place, least, test, threads_of(detector.n_jobs))
+                for place, table in enumerate(shared.take(index))
+            ]
+            return exact_front(candidates, objectives(), bounds)
+
+        n_last = len(detectors) % n_at_once
+        for left, detector in zip(range(len(detectors), 0, -1), detectors, strict=True):
+            # The last ones have the threads to themselves.
+            detector.n_jobs = n_threads // (n_last if left <= n_last else n_at_once)
+        shared = SharedCandidates(
+            [_request(detector, images) for detector in detectors],
+            find,
+            max(1, _PIXELS_AT_ONCE // sum(image.size for image in images)),
+        )
+        yield from in_order(front, range(len(detectors)), n_at_once)
+
+    def find_candidates(self, X: ArrayLike, threshold: float) -> ScaleSpaceCandidates:
+        """Find the candidates of one image, which answer at any threshold and overlap.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_cols)
+            One image.
+        threshold : float
+            The least threshold of interest.
+
+        Returns
+        -------
+        candidates : ScaleSpaceCandidates
+            With this detector's ladder, scaling and border; its `threshold` and `overlap` play no
+            part.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For parameters and images that `fit` refuses, and for a stack.
+        """
+        check_parameters(self)
+        images, is_stack = as_image_list(X)
+        if is_stack:
+            raise ValueError("X must be one image, got a stack; find the candidates of each.")
+        check_sizes(self, images)
+        least = check_real(threshold, name="threshold")
+        (scaled,) = _scaled(images, *scaling_of(self))
+        table = self._table(scaled, ladder_of(self), least)
+        return ScaleSpaceCandidates(table, threshold=least, n_jobs=threads_of(self.n_jobs))
+
+    def score(self, X: Images, y: Any = None) -> float:
+        """F1 of the atoms found against reference positions, averaged over images.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_cols) or (n_images, n_rows, n_cols), or list of images
+            One image or a stack.
+        y : array-like of shape (n_atoms, >=2), or list of such for a stack
+            Reference positions (row, col) in pixels. A found atom counts within a quarter of
+            their median nearest distance.
+
+        Returns
+        -------
+        f1 : float
+
+        Raises
+        ------
+        ValueError
+            Without `y`: rewards need no reference, see `logstar.rewards`.
+        """
+        return mean_f1(self.predict, X, y)
+
+    def _table(self, scaled: Image, ladder: FloatArray, threshold: float) -> FloatArray:
+        n_threads = threads_of(self.n_jobs)
+        border = int(self.exclude_border)
+        (table,) = _tables(scaled, ladder, [(0, len(ladder))], threshold, border, n_threads)
+        return table
+
+    def _detect(self, scaled: Image, index: int, keep: CandidateTest | None) -> FloatArray:
+        table = self._table(scaled, self.sigmas_, float(self.threshold))
+        if keep is not None:
+            table = table[keep(table, index)]
+        blobs, overlap = table[:, [0, 1, 2, 2]], float(self.overlap)
+        kept = _core.prune_by_scale(blobs, table[:, 3], overlap, threads_of(self.n_jobs))
+        if not kept.any():
+            warnings.warn(
+                f"no atom found in image {index}: no response exceeds threshold="
+                f"{self.threshold!r}{'' if keep is None else ' and passes the test'}.",
+                NoAtomsWarning,
+                stacklevel=3,
+            )
+        return table[kept]
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+
+def _scaled(
+    images: list[Image], polarity: str, intensity_range: tuple[float, float] | None
+) -> list[Image]:
+    return [
+        scale_intensities(image, polarity, intensity_range, index)
+        for index, image in enumerate(images)
+    ]
+
+
+def _request(detector: LoGStarDetector, images: list[Image]) -> Request | None:
+    """What candidates depend on; None for a detector whose fault is raised when it is its turn."""
+    try:
+        check_parameters(detector)
+        check_sizes(detector, images)
+        return Request(ladder_of(detector), (scaling_of(detector), int(detector.exclude_border)))
+    except (TypeError, ValueError):
+        return None
+
+
+def _candidates(
+    table: FloatArray, index: int, threshold: float, keep: CandidateTest | None, n_threads: int
+) -> ScaleSpaceCandidates:
+    if keep is not None:
+        table = table[keep(table, index)]
+    return ScaleSpaceCandidates(table, threshold=threshold, n_jobs=n_threads)
+
+
+def _tables(
+    scaled: Image,
+    ladder: FloatArray,
+    parts: Sequence[Part],
+    threshold: float,
+    border: int,
+    n_threads: int,
+) -> Tables:
+    """For each part of a ladder row, column, sigma and response, the strongest first."""
+    found = find_candidates_of_parts(
+        scaled,
+        np.column_stack([ladder, ladder]),
+        parts,
+        threshold=threshold,
+        border=(border, border),
+        n_threads=n_threads,
+    )
+    return [
+        np.column_stack([places[:, :2], ladder[first + places[:, 2]], responses])
+        for (first, _), (places, responses) in zip(parts, found, strict=True)
+    ]
+
+
+def mean_f1(predict: Callable[[Any], Any], X: Images, y: Any) -> float:
+    """F1 of what `predict` finds against reference positions, averaged over images."""
+    if y is None:
+        raise ValueError(
+            "score compares with reference positions, but y is None; without a reference use "
+            "the rewards of logstar.rewards as scoring."
+        )
+    found = predict(X)
+    pairs = zip(found, y, strict=True) if isinstance(found, list) else [(found, y)]
+    return float(np.mean([detection_metrics(atoms, true).f1 for atoms, true in pairs]))

@@ -1,0 +1,105 @@
+"""What the parameters of a detector may be, and the ladder of sigmas that they make."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from logstar._validation import FloatArray, Image, check_integer, check_real
+
+from ._scale_space import kernel_radius
+
+_POLARITIES = ("bright", "dark")
+#: A step that is missed by this share of itself is reached: `max_sigma` may be rounded.
+_STEP_TOLERANCE = 1e-6
+
+
+def check_parameters(detector: Any) -> None:
+    """Check all parameters but `n_jobs`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For one that cannot be; the message names it and what is allowed.
+    """
+    low = check_real(detector.min_sigma, name="min_sigma", low=0, low_included=False)
+    high = check_real(detector.max_sigma, name="max_sigma", low=0, low_included=False)
+    if low > high:
+        raise ValueError(
+            f"min_sigma must not exceed max_sigma, got min_sigma={detector.min_sigma!r} and "
+            f"max_sigma={detector.max_sigma!r}."
+        )
+    check_integer(detector.num_sigma, name="num_sigma", low=1)
+    if detector.sigma_step is not None:
+        check_real(detector.sigma_step, name="sigma_step", low=0, low_included=False)
+        if detector.log_scale:
+            raise ValueError(
+                "sigma_step is a difference of sigmas, and with log_scale=True their ratio is "
+                f"constant: got sigma_step={detector.sigma_step!r}; leave one of them at its "
+                "default, sigma_step=None or log_scale=False."
+            )
+    check_real(detector.threshold, name="threshold")
+    check_real(detector.overlap, name="overlap", low=0)
+    if detector.exclude_border is not False:
+        check_integer(detector.exclude_border, name="exclude_border", low=0)
+    if detector.polarity not in _POLARITIES:
+        raise ValueError(f"polarity must be one of {_POLARITIES}, got {detector.polarity!r}.")
+    _check_intensity_range(detector.intensity_range)
+
+
+def _check_intensity_range(intensity_range: Any) -> None:
+    if intensity_range is None:
+        return
+    try:
+        low, high = intensity_range
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"intensity_range must be two percentiles or None, got {intensity_range!r}."
+        ) from None
+    check_real(low, name="intensity_range[0]", low=0, high=100)
+    check_real(high, name="intensity_range[1]", low=0, high=100)
+    if low >= high:
+        raise ValueError(f"intensity_range must rise, got {intensity_range!r}.")
+
+
+def check_sizes(detector: Any, images: Sequence[Image]) -> None:
+    """Check that the largest kernel fits into the images.
+
+    Raises
+    ------
+    ValueError
+        If it does not.
+    """
+    radius = kernel_radius(detector.max_sigma)
+    for index, image in enumerate(images):
+        if min(image.shape) < radius:
+            raise ValueError(
+                f"image {index} of {image.shape[0]} x {image.shape[1]} pixels is smaller than "
+                f"the reach of the largest kernel: max_sigma={detector.max_sigma!r} reaches "
+                f"{radius} pixels. Use a smaller max_sigma or a larger image."
+            )
+
+
+def ladder_of(detector: Any) -> FloatArray:
+    """Sigmas of the ladder, in pixels, once the parameters are checked."""
+    low, high = float(detector.min_sigma), float(detector.max_sigma)
+    if detector.sigma_step is not None:
+        step = float(detector.sigma_step)
+        n_steps = int((high - low) / step + _STEP_TOLERANCE)
+        # Each from the lower end, not from the one before: where ends and step are multiples of a
+        # power of two, every sigma is exact, and ladders with a common grid have equal bits.
+        ladder: FloatArray = np.minimum(low + step * np.arange(n_steps + 1), high)
+    else:
+        spaced = np.geomspace if detector.log_scale else np.linspace
+        ladder = spaced(low, high, int(detector.num_sigma))
+    return ladder
+
+
+def scaling_of(detector: Any) -> tuple[str, tuple[float, float] | None]:
+    """How to scale intensities."""
+    if detector.intensity_range is None:
+        return detector.polarity, None
+    low, high = detector.intensity_range
+    return detector.polarity, (float(low), float(high))

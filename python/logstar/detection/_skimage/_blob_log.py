@@ -1,0 +1,243 @@
+"""A drop-in for scikit-image's Laplacian-of-Gaussian blob detection."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any, SupportsIndex, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from logstar import _core
+from logstar._runtime import all_threads
+from logstar._validation import Image, as_image
+from logstar.detection._scale_space import find_candidates
+from logstar.exceptions import PairOrderWarning
+
+from ._pair_order import MAX_PAIRS, TooManyPairsError, pairs_in_scipy_order
+
+Sigma: TypeAlias = float | Sequence[float] | NDArray[Any]
+
+
+def blob_log(
+    image: ArrayLike,
+    min_sigma: Sigma = 1,
+    max_sigma: Sigma = 50,
+    num_sigma: int = 10,
+    threshold: float | None = 0.2,
+    overlap: float = 0.5,
+    log_scale: bool = False,
+    *,
+    threshold_rel: float | None = None,
+    exclude_border: tuple[int, ...] | int | bool = False,
+) -> NDArray[np.floating[Any]]:
+    """Find bright blobs in an image by the Laplacian of Gaussian.
+
+    A drop-in for `skimage.feature.blob_log` of scikit-image 0.26: the same signature and, for 2-D
+    images, the same values, order, type and shape, to the bit, in float64 as in float32. Images of
+    other dimensions are handed over to scikit-image.
+
+    Parameters
+    ----------
+    image : array-like of shape (n_rows, n_cols)
+        Blobs are bright on a dark background. Integers are scaled to [0, 1] (unsigned) or
+        [-1, 1] (signed) by the range of their type; floats are taken as they are.
+    min_sigma, max_sigma : float or sequence of 2 floats, default=1 and 50
+        Ends of the ladder of standard deviations in pixels, both included; a sequence gives one
+        for the rows' axis and one for the columns'.
+    num_sigma : int, default=10
+        Number of steps of the ladder.
+    threshold : float or None, default=0.2
+        Blobs have a response above it; None stands for the least response there is.
+    overlap : float, default=0.5
+        Of two blobs that share more than this fraction of the smaller one's area, one is
+        removed: the one with the smaller sigma, of equal ones the brighter. A blob's radius is
+        ``sqrt(2) * sigma``.
+    log_scale : bool, default=False
+        Whether the ladder is even in the logarithm of sigma.
+    threshold_rel : float or None, default=None
+        Least response as a fraction of the largest; the larger of the two thresholds counts.
+    exclude_border : tuple of int, int or False, default=False
+        Leave out blobs in so many outer rows and columns. True counts as 1.
+
+    Returns
+    -------
+    blobs : ndarray of shape (n, 3) or (n, 4)
+        Row, column, sigma (two sigmas where `min_sigma` or `max_sigma` is a sequence), strongest
+        response first.
+
+    Raises
+    ------
+    ValueError
+        For an image that is empty, complex or holds NaN or infinite pixels, a sigma that is
+        negative or not finite, and an `exclude_border` of any other kind. Scikit-image
+        calculates on with such images and sigmas.
+
+    Warns
+    -----
+    PairOrderWarning
+        Where more than 40 million pairs of blobs are within ``2 * sqrt(2)`` times the largest
+        sigma of one another, which takes scikit-image minutes and gigabytes, and their order
+        matters.
+
+    Notes
+    -----
+    Scikit-image goes through pairs of blobs in the order of a set, and a blob removes others until
+    it is removed itself, so that the order decides on some blobs in crowds. Where it does, the
+    order is replayed; beyond 40 million pairs the larger blobs go first, which is one of the
+    results that scikit-image's rule can have.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from logstar import blob_log
+    >>> rows, cols = np.indices((32, 32))
+    >>> image = np.exp(-((rows - 12) ** 2 + (cols - 20) ** 2) / (2 * 3.0**2))
+    >>> blob_log(image, max_sigma=5, num_sigma=9)
+    array([[12., 20.,  3.]])
+    """
+    array = np.asarray(image)
+    if array.ndim != 2:
+        from skimage.feature import blob_log as peer  # noqa: PLC0415 - heavy, and rarely needed
+
+        result: NDArray[np.floating[Any]] = peer(
+            array,
+            min_sigma,
+            max_sigma,
+            num_sigma,
+            threshold,
+            overlap,
+            log_scale,
+            threshold_rel=threshold_rel,
+            exclude_border=exclude_border,
+        )
+        return result
+    pixels = _as_float(array)
+    sigmas, n_columns = _ladder(min_sigma, max_sigma, num_sigma, log_scale, pixels.dtype)
+    border = _border(exclude_border)
+    found = find_candidates(
+        pixels,
+        sigmas,
+        threshold=None if threshold is None else _limit(threshold, pixels.dtype),
+        # The largest response may lie in the border.
+        border=border if threshold_rel is None else (0, 0),
+        n_threads=all_threads(),
+    )
+    places, responses = found.places, found.responses
+    if threshold_rel is not None and len(places) > 0:
+        share = threshold_rel * pixels.dtype.type(responses[0])
+        inner = (places[:, :2] >= border) & (places[:, :2] < np.subtract(pixels.shape, border))
+        places = places[(responses > _limit(share, pixels.dtype)) & inner.all(axis=1)]
+    if len(places) == 0:
+        return np.empty((0, 2 + n_columns))
+    blobs = np.hstack([places[:, :2].astype(pixels.dtype), sigmas[places[:, 2], :n_columns]])
+    return _prune(blobs, overlap)
+
+
+def _as_float(array: NDArray[Any]) -> Image:
+    """Scale integers as `skimage.util.img_as_float` does; floats keep their values."""
+    kind, dtype = array.dtype.kind, array.dtype
+    if kind == "c":
+        raise ValueError(f"Cannot convert from {dtype} to float64.")
+    if kind in "ui":
+        array = np.multiply(array, 1.0 / np.iinfo(dtype).max, dtype=np.float64)
+        # The most negative integer lies a step beyond minus the largest.
+        array = np.maximum(array, -1.0, out=array)
+    elif kind == "b":
+        array = array.astype(np.float64)
+    return as_image(array)
+
+
+def _ladder(
+    min_sigma: Sigma,
+    max_sigma: Sigma,
+    num_sigma: SupportsIndex,
+    log_scale: bool,
+    dtype: np.dtype[Any],
+) -> tuple[NDArray[np.floating[Any]], int]:
+    """Build the ladder (n_scales, 2) and tell how many of its columns the result shows."""
+    n_columns = 1 if np.isscalar(min_sigma) and np.isscalar(max_sigma) else 2
+    low, high = (_pair(min_sigma, "min_sigma", dtype), _pair(max_sigma, "max_sigma", dtype))
+    if num_sigma.__index__() < 1:
+        raise ValueError(f"num_sigma must be at least 1, got {num_sigma!r}.")
+    if not log_scale:
+        return np.linspace(low, high, num_sigma), n_columns
+    if not (low > 0).all() or not (high > 0).all():
+        raise ValueError(
+            f"with log_scale, min_sigma and max_sigma must be above 0, got {min_sigma!r} and "
+            f"{max_sigma!r}."
+        )
+    return np.logspace(np.log10(low), np.log10(high), num_sigma), n_columns
+
+
+def _pair(sigma: Sigma, name: str, dtype: np.dtype[Any]) -> NDArray[np.floating[Any]]:
+    pair = np.full(2, sigma, dtype=dtype) if np.ndim(sigma) == 0 else np.asarray(sigma, dtype=dtype)
+    if pair.shape != (2,):
+        raise ValueError(f"{name} must be a number or 2 numbers, one per axis, got {sigma!r}.")
+    if not (np.isfinite(pair) & (pair >= 0)).all():
+        raise ValueError(f"{name} must be finite and not negative, got {sigma!r}.")
+    return pair
+
+
+def _limit(threshold: Any, dtype: np.dtype[Any]) -> float:
+    """The double that a response is compared with.
+
+    NumPy compares an array with a Python number in the array's precision, with a NumPy scalar in
+    the wider one of the two.
+    """
+    if isinstance(threshold, (np.generic, np.ndarray)):
+        return float(threshold)
+    return float(dtype.type(threshold))
+
+
+def _border(exclude_border: Any) -> tuple[int, int]:
+    widths = exclude_border if isinstance(exclude_border, tuple) else (exclude_border,) * 2
+    if len(widths) != 2:
+        raise ValueError(
+            "`exclude_border` should have the same length as the dimensionality of the image, 2; "
+            f"got {exclude_border!r}."
+        )
+    for width in widths:
+        if not isinstance(width, int) or width < 0:
+            raise ValueError(
+                "`exclude_border` must be False, an int that is not negative or a tuple of such, "
+                f"got {exclude_border!r}."
+            )
+    return int(widths[0]), int(widths[1])
+
+
+def _prune(blobs: NDArray[np.floating[Any]], overlap: float) -> NDArray[np.floating[Any]]:
+    """Remove overlapping blobs by scikit-image's rule."""
+    table = blobs[:, [0, 1, -1, -1]] if blobs.shape[1] == 3 else blobs
+    # Blobs without extent and a negative overlap reach rules that only the loop itself has.
+    if overlap >= 0 and (table[:, 2:] > 0).all():
+        survives, replayed = _core.prune_compatible(table, overlap, all_threads())
+        if replayed.any():
+            try:
+                pairs = pairs_in_scipy_order(blobs, replayed)
+            except TooManyPairsError as error:
+                warnings.warn(
+                    f"{len(blobs)} blobs make at least {error.n_pairs} pairs within reach of the "
+                    f"largest sigma, and no more than {MAX_PAIRS} are gone through in "
+                    f"scikit-image's order, which decides on up to {int(replayed.sum())} of the "
+                    "blobs. The larger ones went first instead. Raise threshold or lower "
+                    "max_sigma for its order.",
+                    PairOrderWarning,
+                    stacklevel=3,
+                )
+                return blobs[_core.prune_largest_first(table, overlap, all_threads())]
+            survives[replayed] = _core.prune_in_order(table, pairs, overlap)[replayed]
+        return blobs[survives]
+    try:
+        pairs = pairs_in_scipy_order(blobs)
+    except TooManyPairsError as error:
+        raise ValueError(
+            f"a sigma of 0 or overlap={overlap!r} below 0 needs every pair of blobs, and the "
+            f"{len(blobs)} above threshold make at least {error.n_pairs} within reach of the "
+            f"largest sigma, more than the {MAX_PAIRS} allowed: raise threshold, min_sigma or "
+            "overlap."
+        ) from None
+    if len(pairs) == 0:
+        return blobs
+    return blobs[_core.prune_in_order(table, pairs, overlap)]

@@ -1,0 +1,255 @@
+"""All diagnostics together, in words, and where to look."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import ndimage
+from scipy.spatial import KDTree
+
+from logstar._validation import FloatArray, as_image, as_positions, check_integer
+from logstar.lattice import Count, ImageLattice, Lattice
+
+from . import ErrorRate
+from ._plausibility import GapShare, OnLattice, ShortPairs, SpacingSpread
+
+#: The frame in which atoms show a flank only, by the nearest distance.
+_FRAME = 0.3
+#: Above these a quantity is worth a word.
+_NOTICED_SHORT, _NOTICED_GAPS, _NOTICED_SPREAD, _NOTICED_OFF = 0.002, 0.002, 0.12, 0.01
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place of an image that is worth a look.
+
+    Attributes
+    ----------
+    row, col : float
+        In pixels.
+    what : {"short pair", "gap", "off lattice", "weakest atom"}
+        Why.
+    badness : float
+        How far beyond what is possible; from 0, and comparable among places of one reason.
+    """
+
+    row: float
+    col: float
+    what: str
+    badness: float
+
+
+@dataclass(frozen=True, eq=False)
+class QualityReport:
+    """What the diagnostics say of detections.
+
+    Attributes
+    ----------
+    n_found : int
+        Number of atoms.
+    n_inside : int
+        Those inside a frame of 0.3 of the nearest distance, where atoms show whole.
+    expected : Count
+        The expected number there, with its uncertainty.
+    qc, er : float
+        QC there, and ER.
+    short_pairs, gaps, spread : float
+        As `ShortPairs`, `GapShare` and `SpacingSpread` measure them.
+    on_lattice : float or None
+        As `OnLattice` measures it; None where the image's own lattice is not known.
+    places : tuple of Place
+        Where to look, worst first.
+    image, detections : ndarray
+        What the report is of.
+    radius : float
+        What is around a place that is worth seeing, in pixels.
+    """
+
+    n_found: int
+    n_inside: int
+    expected: Count
+    qc: float
+    er: float
+    short_pairs: float
+    gaps: float
+    spread: float
+    on_lattice: float | None
+    places: tuple[Place, ...]
+    image: np.ndarray
+    detections: FloatArray
+    radius: float
+
+    @property
+    def concerns(self) -> list[str]:  # numpydoc ignore=RT01
+        """What is to be doubted, in words; empty where nothing is."""
+        words = []
+        if abs(self.n_inside - self.expected.n) > 2 * self.expected.uncertainty:
+            more = "more" if self.qc > 0 else "fewer"
+            words.append(f"{abs(self.qc):.1%} {more} atoms than expected, beyond its uncertainty")
+        if self.er > _NOTICED_SHORT:
+            words.append(f"{self.er:.1%} of the atoms are too close to their neighbours")
+        if self.short_pairs > _NOTICED_SHORT:
+            words.append(f"pairs closer than possible, {self.short_pairs:.1%} of the atoms")
+        if self.gaps > _NOTICED_GAPS:
+            words.append(f"gaps without atoms, {self.gaps:.1%} of the field")
+        if self.spread > _NOTICED_SPREAD:
+            words.append(f"nearest distances spread by {self.spread:.0%}")
+        if self.on_lattice is not None and 1 - self.on_lattice > _NOTICED_OFF:
+            words.append(f"{1 - self.on_lattice:.1%} of the atoms are off the lattice")
+        return words
+
+    def __str__(self) -> str:
+        on = "unknown" if self.on_lattice is None else f"{self.on_lattice:.1%}"
+        verdict = "; ".join(self.concerns) or "nothing to doubt"
+        return (
+            f"{verdict} (short pairs {self.short_pairs:.2%}, gaps {self.gaps:.2%}, spread of "
+            f"nearest distances {self.spread:.1%}, on the lattice {on})"
+        )
+
+
+def quality_report(
+    image: ArrayLike, detections: ArrayLike, lattice: Lattice, *, n_places: int = 9
+) -> QualityReport:
+    """Judge atoms that were found by all that physics says.
+
+    Parameters
+    ----------
+    image : array-like of shape (n_rows, n_cols)
+        The image.
+    detections : array-like of shape (n_atoms, >=2)
+        Row and column in pixels; a fourth column is taken for the response (`LoGStarDetector`'s
+        `detect`), by which the weakest atoms are found.
+    lattice : Lattice
+        The crystal; the image's own lattice (`Lattice.from_image`) tells more: exact counts, and
+        which atoms are on lattice points.
+    n_places : int, default=9
+        How many places to look at are given.
+
+    Returns
+    -------
+    report : QualityReport
+        As text it is one line; `logstar.inspection.QualityReportDisplay` draws its places.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an image, a table or a lattice that cannot be.
+
+    Examples
+    --------
+    >>> from logstar.datasets import make_scene
+    >>> from logstar.rewards import quality_report
+    >>> from logstar.lattice import Lattice
+    >>> crystal = Lattice.perovskite(4.0, pixel_size=0.2)
+    >>> scene = make_scene(crystal, shape=(200, 200), rotation=11, random_state=0)
+    >>> lattice = Lattice.from_image(scene.image)
+    >>> quality_report(scene.image, scene.positions, lattice).concerns
+    []
+    >>> quality_report(scene.image, scene.positions[:-9], lattice).concerns
+    ['3.3% fewer atoms than expected, beyond its uncertainty', 'gaps without atoms, ... field']
+    """
+    pixels = as_image(image)
+    atoms = as_positions(detections, name="detections")
+    if not isinstance(lattice, Lattice):
+        raise TypeError(f"lattice must be a Lattice, got {lattice!r}.")
+    n_places = check_integer(n_places, name="n_places", low=1)
+    shape = (pixels.shape[0], pixels.shape[1])
+    on_lattice = None
+    frame = min(_FRAME * lattice.nearest_distance, min(shape) / 4)
+    if isinstance(lattice, ImageLattice):
+        lattice = lattice.refined(atoms)
+        on_lattice = float(OnLattice(lattice).measure(atoms))
+        expected = lattice.expected_count(shape, border=frame)
+    else:
+        expected = lattice.expected_count(shape, border=frame)
+    places = _places(atoms, np.asarray(detections, dtype=float), shape, lattice, n_places)
+    low, high = frame - 0.5, np.array(shape) - 0.5 - frame
+    n_inside = int(((atoms >= low) & (atoms < high)).all(axis=1).sum())
+    return QualityReport(
+        n_found=len(atoms),
+        n_inside=n_inside,
+        expected=expected,
+        qc=(n_inside - expected.n) / expected.n,
+        er=float(ErrorRate(lattice, expected.n).measure(atoms)),
+        short_pairs=float(ShortPairs(lattice).measure(atoms)),
+        gaps=float(GapShare(lattice).measure(atoms, pixels)),
+        spread=float(SpacingSpread(lattice).measure(atoms)),
+        on_lattice=on_lattice,
+        places=tuple(places),
+        image=pixels,
+        detections=atoms,
+        radius=2.5 * lattice.nearest_distance,
+    )
+
+
+def _places(
+    atoms: FloatArray,
+    table: FloatArray,
+    shape: tuple[int, int],
+    lattice: Lattice,
+    n_places: int,
+) -> list[Place]:
+    """Where to look: the worst of each kind in turn, each place once; then the weakest atoms."""
+    kinds = [_short_pairs(atoms, lattice), _gaps(atoms, shape, lattice)]
+    if isinstance(lattice, ImageLattice):
+        kinds.append(_off_lattice(atoms, lattice))
+    ordered = [sorted(kind, key=lambda place: -place.badness) for kind in kinds]
+    longest = max(map(len, ordered))
+    in_turn = [kind[i] for i in range(longest) for kind in ordered if i < len(kind)]
+    if table.ndim == 2 and table.shape[1] > 3:
+        # More than are asked for, since some are neighbours.
+        weakest = np.argsort(table[:, 3], kind="stable")[: 4 * n_places]
+        in_turn += [_place(atoms[i], "weakest atom", 0.0) for i in weakest]
+    chosen: list[Place] = []
+    for place in in_turn:
+        if len(chosen) == n_places:
+            break
+        if all(
+            np.hypot(place.row - other.row, place.col - other.col) > lattice.nearest_distance
+            for other in chosen
+        ):
+            chosen.append(place)
+    return chosen
+
+
+def _short_pairs(atoms: FloatArray, lattice: Lattice) -> list[Place]:
+    scorer = ShortPairs(lattice)
+    limit = scorer.limit()
+    return [
+        _place(
+            (atoms[i] + atoms[j]) / 2,
+            "short pair",
+            1 - float(np.linalg.norm(atoms[i] - atoms[j])) / limit,
+        )
+        for i, j in scorer.pairs(atoms)
+    ]
+
+
+def _gaps(atoms: FloatArray, shape: tuple[int, int], lattice: Lattice) -> list[Place]:
+    scorer = GapShare(lattice)
+    limit = scorer.limit()
+    distances = np.nan_to_num(scorer.distances(atoms, shape), nan=0.0, posinf=float(max(shape)))
+    labels, n = ndimage.label(distances > limit)
+    middles = np.reshape(ndimage.maximum_position(distances, labels, np.arange(1, n + 1)), (-1, 2))
+    return [
+        Place(row, col, "gap", float(distances[row, col]) / limit - 1)
+        for row, col in middles.astype(int).tolist()
+    ]
+
+
+def _off_lattice(atoms: FloatArray, lattice: ImageLattice) -> list[Place]:
+    off = atoms[~lattice.on_lattice(atoms)]
+    if len(off) == 0:
+        return []
+    points, _ = lattice.positions(margin=lattice.nearest_distance)
+    distances = np.asarray(KDTree(points).query(off)[0]) / lattice.nearest_distance
+    return [
+        _place(atom, "off lattice", float(distance))
+        for atom, distance in zip(off, distances, strict=True)
+    ]
+
+
+def _place(at: FloatArray, what: str, badness: float) -> Place:
+    return Place(float(at[0]), float(at[1]), what, badness)

@@ -1,0 +1,322 @@
+"""The exact front over threshold and overlap, as the search sees it."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from sklearn.exceptions import FitFailedWarning
+
+from logstar import Lattice, LoGStarDetector, MOBOSearchCV, detection
+from logstar.datasets import make_scene
+from logstar.rewards import ErrorRate, QualityCount
+
+RANGES = {
+    "threshold": SimpleNamespace(low=0.005, high=0.4),
+    "overlap": SimpleNamespace(low=0.01, high=0.9),
+}
+SPACE = {
+    "max_sigma": [4.0, 5.0],
+    "threshold": (0.005, 0.4, "log-uniform"),
+    "overlap": (0.01, 0.9),
+}
+
+
+@pytest.fixture(scope="module")
+def scenes():
+    lattice = Lattice.perovskite(a=3.905, pixel_size=0.25)
+    return [
+        make_scene(lattice, shape=(90, 100), rotation=7 * i, noise=0.25, random_state=i)
+        for i in range(3)
+    ]
+
+
+@pytest.fixture
+def scorers(scenes):
+    lattice = scenes[0].lattice
+    return {"qc": QualityCount(lattice), "er": ErrorRate(lattice, lattice)}
+
+
+@pytest.fixture
+def detector():
+    return LoGStarDetector(min_sigma=1.0, max_sigma=4.0, num_sigma=8)
+
+
+def pairs_of(front):
+    """Settings and scores row by row."""
+    rows = [zip(*columns.values(), strict=True) for columns in (front.settings, front.scores)]
+    return [
+        (
+            dict(zip(front.settings, setting, strict=True)),
+            dict(zip(front.scores, scores, strict=True)),
+        )
+        for setting, scores in zip(*rows, strict=True)
+    ]
+
+
+def assert_front(front):
+    losses = -np.column_stack([front.scores["qc"], front.scores["er"]])
+    for i, one in enumerate(losses):
+        for j, other in enumerate(losses):
+            assert i == j or not ((other <= one).all() and (other < one).any())
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_scores_are_those_of_the_detector_at_the_settings(scenes, scorers, detector, dtype):
+    image = scenes[0].image.astype(dtype)
+    front = detector.sweep(image, ranges=RANGES, scorers=scorers)
+    assert len(pairs_of(front)) > 3
+    assert_front(front)
+    for setting, scores in pairs_of(front):
+        fitted = LoGStarDetector(**(detector.get_params() | setting)).fit(image)
+        for name, scorer in scorers.items():
+            assert scorer(fitted, image) == pytest.approx(scores[name], abs=1e-12)
+
+
+def test_no_setting_of_a_grid_beats_the_front(scenes, scorers, detector):
+    image = scenes[1].image
+    front = detector.sweep(image, ranges=RANGES, scorers=scorers)
+    found = np.column_stack([front.scores["qc"], front.scores["er"]])
+    for threshold in np.geomspace(0.005, 0.4, 12):
+        for overlap in np.linspace(0.01, 0.9, 6):
+            detector.set_params(threshold=threshold, overlap=overlap).fit(image)
+            scores = np.array([scorer(detector, image) for scorer in scorers.values()])
+            assert (found >= scores - 1e-12).all(axis=1).any()
+
+
+def test_stacks_are_scored_by_their_mean(scenes, scorers, detector):
+    stack = np.stack([scene.image for scene in scenes])
+    front = detector.sweep(stack, ranges=RANGES, scorers=scorers)
+    assert_front(front)
+    for setting, scores in pairs_of(front):
+        fitted = LoGStarDetector(**(detector.get_params() | setting)).fit(stack)
+        for name, scorer in scorers.items():
+            assert scorer(fitted, stack) == pytest.approx(scores[name], abs=1e-12)
+
+
+def test_counts_may_come_from_y(scenes, detector):
+    image, positions = scenes[0].image, scenes[0].positions
+    limit = scenes[0].lattice.distance_sum_threshold()
+    by_y = {"qc": QualityCount(), "er": ErrorRate(limit)}
+    by_number = {"qc": QualityCount(len(positions)), "er": ErrorRate(limit, len(positions))}
+    front = detector.sweep(image, positions, ranges=RANGES, scorers=by_y)
+    assert pairs_of(front) == pairs_of(detector.sweep(image, ranges=RANGES, scorers=by_number))
+
+
+def test_the_search_takes_the_fronts_of_all_ladders(scenes, scorers, detector):
+    image = scenes[0].image
+    search = MOBOSearchCV(
+        detector,
+        SPACE,
+        scoring=scorers,
+        n_iter=2,
+        n_initial_points=2,
+        sweep=["threshold", "overlap"],
+        random_state=0,
+    ).fit(image)
+    assert {params["max_sigma"] for params in search.cv_results_["params"]} == {4.0, 5.0}
+    swept = [
+        detector.set_params(max_sigma=high).sweep(image, ranges=RANGES, scorers=scorers)
+        for high in (4.0, 5.0)
+    ]
+    assert search.n_evaluations_ == sum(len(pairs_of(front)) for front in swept)
+    scores = [scorer(search.best_estimator_, image) for scorer in scorers.values()]
+    assert scores == pytest.approx(list(search.best_score_.values()), abs=1e-12)
+
+
+def test_the_exact_front_dominates_that_of_two_hundred_evaluations(scenes, scorers, detector):
+    image = scenes[2].image
+    arguments = {"scoring": scorers, "random_state": 0, "refit": False}
+    space = SPACE | {"max_sigma": [4.0]}
+    sampled = MOBOSearchCV(detector, space, n_iter=200, n_initial_points=190, **arguments)
+    exact = MOBOSearchCV(detector, space, sweep=["threshold", "overlap"], **arguments)
+    sampled.fit(image)
+    exact.fit(image)
+    for point in sampled.pareto_front_:
+        assert (exact.pareto_front_ <= point + 1e-12).all(axis=1).any()
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"ranges": {"threshold": RANGES["threshold"]}}, ValueError, "are swept, both or none"),
+        ({"scorers": {"qc": QualityCount(9)}}, TypeError, "one QualityCount and one ErrorRate"),
+        ({"scorers": {"f1": len, "qc": QualityCount(9)}}, TypeError, "Leave `sweep` empty"),
+        ({"X": np.ones((90, 90))}, ValueError, "image 0 is constant"),
+        ({"X": np.ones((4, 4))}, ValueError, "smaller than the reach"),
+    ],
+)
+def test_bad_input_is_refused(scenes, scorers, detector, change, error, message):
+    arguments = {"X": scenes[0].image, "ranges": RANGES, "scorers": scorers} | change
+    with pytest.raises(error, match=message):
+        detector.sweep(**arguments)
+
+
+SETTINGS = [
+    {"max_sigma": 4.0},
+    {"max_sigma": 5.0, "intensity_range": None},
+    {"max_sigma": 5.0},
+    {"min_sigma": 1.5, "num_sigma": 5},
+]
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2, 8])
+@pytest.mark.parametrize("is_stack", [False, True])
+def test_many_settings_are_swept_as_each_alone(scenes, scorers, detector, is_stack, n_jobs):
+    images = np.stack([scene.image for scene in scenes[:2]]) if is_stack else scenes[0].image
+    given = {"ranges": RANGES, "scorers": scorers}
+    detector.set_params(n_jobs=n_jobs)
+    fronts = list(detector.sweeps(images, settings=SETTINGS, **given))
+    assert len(fronts) == len(SETTINGS)
+    for setting, front in zip(SETTINGS, fronts, strict=True):
+        alone = LoGStarDetector(**(detector.get_params() | setting)).sweep(images, **given)
+        assert pairs_of(front) == pairs_of(alone)
+        for name, column in alone.details.items():
+            np.testing.assert_array_equal(front.details[name], column)
+    # The settings are those of copies.
+    assert detector.get_params()["max_sigma"] == 4.0
+
+
+def test_large_images_are_swept_one_setting_at_a_time(scenes, scorers, detector, monkeypatch):
+    given = {"settings": SETTINGS, "ranges": RANGES, "scorers": scorers}
+    detector.set_params(n_jobs=2)
+    at_once = list(detector.sweeps(scenes[0].image, **given))
+    monkeypatch.setattr("logstar.detection._detector._SMALL", scenes[0].image.size - 1)
+    one_by_one = list(detector.sweeps(scenes[0].image, **given))
+    assert list(map(pairs_of, one_by_one)) == list(map(pairs_of, at_once))
+
+
+#: Contiguous parts of one ladder, out of order, and two that are none.
+PARTS = [
+    {"min_sigma": 1.5, "max_sigma": 3.0},
+    {"min_sigma": 1.0, "max_sigma": 4.5},
+    {"min_sigma": 1.1, "max_sigma": 4.0},
+    {"min_sigma": 2.0, "max_sigma": 5.0},
+    {"min_sigma": 1.0, "max_sigma": 4.0, "polarity": "dark"},
+    {"min_sigma": 2.0, "max_sigma": 2.5},
+]
+
+
+def assert_same_fronts(fronts, others):
+    for front, other in zip(fronts, others, strict=True):
+        for columns, others_columns in zip(front, other, strict=True):
+            assert columns.keys() == others_columns.keys()
+            for name, column in columns.items():
+                np.testing.assert_array_equal(others_columns[name], column)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"n_jobs": 2},
+        {"n_jobs": 5, "dtype": np.float32},
+        {"uncertainty": 0.03, "n_jobs": 2},
+        {"is_stack": True, "n_jobs": 2},
+        {"polarity": "dark", "exclude_border": False},
+        {"exclude_border": 4, "intensity_range": None},
+        {"n_jobs": 2, "keep": True},
+    ],
+)
+def test_parts_of_a_ladder_are_swept_as_each_alone(scenes, options, monkeypatch):
+    options = {"dtype": np.float64, "is_stack": False, "keep": False, "uncertainty": 0, **options}
+    dtype, is_stack, uncertainty = (options.pop(k) for k in ("dtype", "is_stack", "uncertainty"))
+
+    def keep(detector):
+        return lambda table, _: table[:, 0] > 20 * detector.min_sigma
+
+    given = {"keep": keep} if options.pop("keep") else {}
+    lattice = scenes[0].lattice
+    given |= {
+        "ranges": RANGES,
+        "scorers": {
+            "qc": QualityCount(lattice, uncertainty),
+            "er": ErrorRate(lattice, lattice),
+        },
+    }
+    images = np.stack([scene.image for scene in scenes[: 1 + is_stack]]).astype(dtype)
+    images = images if is_stack else images[0]
+    detector = LoGStarDetector(sigma_step=0.5, **options)
+    alone = [
+        front for setting in PARTS for front in detector.sweeps(images, settings=[setting], **given)
+    ]
+    n_parts = []
+
+    def find_candidates_of_parts(image, sigmas, parts, **others):
+        n_parts.append(len(parts))
+        return found(image, sigmas, parts, **others)
+
+    found = detection.find_candidates_of_parts
+    monkeypatch.setattr(detection, "find_candidates_of_parts", find_candidates_of_parts)
+    assert_same_fronts(detector.sweeps(images, settings=PARTS, **given), alone)
+    # With a detector that is dark by default, one more is like the others.
+    n_shared = 5 if options.get("polarity") == "dark" else 4
+    expected = [n_shared] + [1] * (len(PARTS) - n_shared)
+    assert sorted(n_parts, reverse=True) == sorted(expected * (1 + is_stack), reverse=True)
+
+
+def test_parts_on_large_images_are_found_a_few_at_a_time(scenes, scorers, monkeypatch):
+    image = scenes[0].image
+    given = {"settings": PARTS, "ranges": RANGES, "scorers": scorers}
+    detector = LoGStarDetector(sigma_step=0.5, n_jobs=2)
+    at_once = list(detector.sweeps(image, **given))
+    monkeypatch.setattr(detection, "_SMALL", image.size - 1)
+    for n_pixels in (1, 2 * image.size):
+        monkeypatch.setattr(detection, "_PIXELS_AT_ONCE", n_pixels)
+        assert_same_fronts(detector.sweeps(image, **given), at_once)
+
+
+def test_a_part_fails_when_it_is_its_turn(scenes, scorers):
+    detector = LoGStarDetector(sigma_step=0.5, n_jobs=2)
+    settings = [PARTS[0], PARTS[1], {"sigma_step": 0.0}, PARTS[3]]
+    fronts = detector.sweeps(scenes[0].image, settings=settings, ranges=RANGES, scorers=scorers)
+    assert [len(pairs_of(next(fronts))) > 0 for _ in range(2)] == [True, True]
+    with pytest.raises(ValueError, match=r"sigma_step must be finite and > 0, got 0\.0"):
+        next(fronts)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_setting_fails_when_it_is_its_turn(scenes, scorers, detector, n_jobs):
+    fronts = detector.set_params(n_jobs=n_jobs).sweeps(
+        scenes[0].image,
+        settings=[{}, {"max_sigma": 0.5}, {}],
+        ranges=RANGES,
+        scorers=scorers,
+    )
+    assert pairs_of(next(fronts))
+    with pytest.raises(ValueError, match="min_sigma must not exceed max_sigma"):
+        next(fronts)
+
+
+def test_a_search_goes_on_after_a_setting_that_fails(scenes, scorers, detector):
+    search = MOBOSearchCV(
+        detector,
+        SPACE | {"max_sigma": [0.5, 4.0, 5.0]},
+        scoring=scorers,
+        sweep=["threshold", "overlap"],
+        random_state=0,
+    )
+    with pytest.warns(FitFailedWarning, match="min_sigma must not exceed max_sigma"):
+        search.fit(scenes[0].image)
+    worked = ~np.isnan(search.cv_results_["mean_test_qc"])
+    assert (~worked).sum() == 1
+    found = search.cv_results_["param_max_sigma"][worked]
+    assert set(found) == {4.0, 5.0}
+    assert np.isfinite(search.cv_results_["detail_plateau_low"]).sum() == worked.sum()
+
+
+def test_plateaus_are_where_the_count_is_the_same(scenes, scorers, detector):
+    image = scenes[0].image
+    front = detector.sweep(image, ranges=RANGES, scorers=scorers)
+    n_expected = scenes[0].lattice.n_expected(image.shape)
+    details = {name.removeprefix("plateau_"): column for name, column in front.details.items()}
+    assert (details["low"] <= details["threshold"]).all()
+    assert (details["threshold"] <= details["high"]).all()
+    for row, overlap in enumerate(front.settings["overlap"]):
+        counts = []
+        for name in ("low", "threshold", "high"):
+            detector.set_params(threshold=details[name][row], overlap=overlap)
+            counts.append(len(detector.fit(image).predict(image)))
+        assert max(counts) - min(counts) <= 1
+        assert details["qc"][row] == pytest.approx(counts[1] / n_expected - 1)

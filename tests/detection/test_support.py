@@ -1,0 +1,133 @@
+"""The test of detections against the raw image."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from logstar import Lattice
+from logstar.datasets import make_scene
+from logstar.detection import atom_support
+from logstar.preprocessing import LocalContrast, PatchPCADenoiser
+
+LATTICE = Lattice.ybco(pixel_size=0.2)
+SIGMA = 3.0
+
+
+def scenes(noise, seed=0, **options):
+    """With vacancies and noise, and perfect."""
+    return (
+        make_scene(
+            LATTICE,
+            (160, 160),
+            sigma=SIGMA,
+            noise=noise,
+            vacancy_fraction=0.06,
+            random_state=seed,
+            **options,
+        ),
+        make_scene(LATTICE, (160, 160), sigma=SIGMA, random_state=seed, **options),
+    )
+
+
+def inner(points):
+    return points[((points > 6) & (points < 153)).all(axis=1)]
+
+
+def test_the_ratio_of_signal_to_noise_is_that_of_a_matched_filter():
+    """Of an atom alone in white noise of known strength: sqrt(pi) sigma h / s.
+
+    A little less: the atom fills the square that finds the surroundings to 5 % of its height,
+    and the correlation of the noise is estimated from few independent places.
+    """
+    rows, cols = np.indices((120, 120))
+    shape = np.exp(-((rows - 60) ** 2 + (cols - 60) ** 2) / (2 * SIGMA**2))
+    noise = 0.2
+    found = [
+        atom_support(
+            shape + noise * np.random.default_rng(seed).normal(size=shape.shape),
+            shape,
+            [[60, 60]],
+            sigma=SIGMA,
+        ).snr[0]
+        for seed in range(60)
+    ]
+    expected = math.sqrt(math.pi) * SIGMA / noise
+    assert 0.8 * expected < np.mean(found) < expected
+    assert np.std(found) < 3
+
+
+@pytest.mark.parametrize("noise", [0.05, 0.3])
+def test_painted_atoms_are_found_out(noise):
+    """The shown image is perfect: it paints every vacancy whole."""
+    scene, perfect = scenes(noise)
+    empty = inner(scene.vacancies)
+    assert len(empty) >= 5
+    assert (atom_support(scene.image, perfect.image, empty, sigma=SIGMA).evidence < -2).all()
+    atoms = inner(scene.positions)
+    lost = atom_support(scene.image, perfect.image, atoms, sigma=SIGMA).evidence < -2
+    assert lost.mean() < 0.01
+
+
+def test_a_half_painted_atom_is_judged_as_a_whole_one():
+    scene, _ = scenes(0.15)
+    shown = PatchPCADenoiser().fit_transform(scene.image)
+    support = atom_support(scene.image, shown, inner(scene.vacancies), sigma=SIGMA)
+    assert (support.evidence < -2).mean() > 0.85
+
+
+def test_in_noise_that_hides_atoms_few_are_lost():
+    scene, perfect = scenes(1.0)
+    atoms = inner(scene.positions)
+    support = atom_support(scene.image, perfect.image, atoms, sigma=SIGMA)
+    assert (support.evidence < -2).mean() < 0.05
+    assert np.median(support.snr) < 5
+
+
+def test_contrast_and_units_of_the_shown_image_do_not_matter():
+    scene, perfect = scenes(0.3)
+    places = np.vstack([inner(scene.positions), inner(scene.vacancies)])
+    plain = atom_support(scene.image, perfect.image, places, sigma=SIGMA)
+    other = atom_support(7 * scene.image + 30, 0.1 * perfect.image - 5, places, sigma=SIGMA)
+    assert_allclose(other.snr, plain.snr, rtol=0.01, atol=0.05)
+    even = LocalContrast().fit_transform(perfect.image)
+    same = atom_support(scene.image, even, places, sigma=SIGMA)
+    assert np.mean((same.evidence < -2) == (plain.evidence < -2)) > 0.97
+
+
+def test_support_does_not_depend_on_who_else_is_asked_about():
+    scene, perfect = scenes(0.3)
+    atoms = inner(scene.positions)
+    together = atom_support(scene.image, perfect.image, atoms, sigma=SIGMA)
+    alone = atom_support(scene.image, perfect.image, atoms[5:6], sigma=SIGMA)
+    assert alone.evidence[0] == together.evidence[5]
+
+
+def test_nothing_to_ask_about_and_no_noise():
+    scene, perfect = scenes(0.0)
+    assert len(atom_support(scene.image, perfect.image, [], sigma=SIGMA).snr) == 0
+    support = atom_support(scene.image, scene.image, inner(scene.positions), sigma=SIGMA)
+    assert np.isfinite(support.evidence).all()
+    assert (support.evidence > 100).all()
+    tiny = atom_support(
+        1e-9 * scene.image.astype(float), scene.image, inner(scene.positions), sigma=SIGMA
+    )
+    assert (tiny.evidence > 100).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((np.eye(20), np.eye(21), [[3, 3]], 2.0), "differ in shape"),
+        ((np.eye(20), np.eye(20), [[3, 20]], 2.0), "lie outside"),
+        ((np.eye(20), np.eye(20), [[3, 3]], 0.0), "sigma must be"),
+        ((np.eye(20), np.eye(20), [3, 3], 2.0), "detections must be a table"),
+    ],
+)
+def test_what_cannot_be_is_refused(arguments, message):
+    *tables, sigma = arguments
+    with pytest.raises(ValueError, match=message):
+        atom_support(*tables, sigma=sigma)

@@ -1,0 +1,112 @@
+"""Quality reports of detections that are right, and of such that are wrong in a known way."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from logstar.datasets import make_scene
+from logstar.inspection import QualityReportDisplay
+from logstar.lattice import Lattice
+from logstar.rewards import quality_report
+
+CRYSTAL = Lattice.perovskite(4.0, 0.2)
+
+
+@pytest.fixture(scope="module")
+def scene():
+    return make_scene(CRYSTAL, (200, 220), rotation=11, noise=0.05, random_state=0)
+
+
+@pytest.fixture(scope="module")
+def own(scene):
+    return Lattice.from_image(scene.image)
+
+
+def inner_atom(scene, at=(100, 100)):
+    return int(np.linalg.norm(scene.positions - at, axis=1).argmin())
+
+
+def test_nothing_to_doubt(scene, own):
+    for lattice in (own, CRYSTAL):
+        report = quality_report(scene.image, scene.positions, lattice)
+        assert report.concerns == []
+        assert "nothing to doubt" in str(report)
+        assert report.n_found == len(scene.positions)
+        assert report.places == ()
+    assert quality_report(scene.image, scene.positions, CRYSTAL).on_lattice is None
+
+
+def test_what_is_wrong_is_said_and_shown_worst_first(scene, own):
+    gap = inner_atom(scene)
+    double = inner_atom(scene, (60, 150))
+    atoms = np.delete(scene.positions, gap, axis=0)
+    # Between two atoms of A there is room, but no column.
+    between = scene.positions[inner_atom(scene, (150, 60))] + CRYSTAL._cell(11)[0] / 2
+    atoms = np.vstack([atoms, scene.positions[double] + 2.7, between])
+    report = quality_report(scene.image, atoms, own)
+    assert {place.what for place in report.places} == {"short pair", "gap", "off lattice"}
+    by_kind = {place.what: place for place in report.places}
+    at = (by_kind["gap"].row, by_kind["gap"].col)
+    assert np.linalg.norm(np.array(at) - scene.positions[gap]) < 2
+    pair = by_kind["short pair"]
+    assert np.hypot(*(scene.positions[double] - (pair.row, pair.col))) < 2
+    assert any("pairs closer than possible" in words for words in report.concerns)
+
+
+def test_counts(scene, own):
+    fewer = quality_report(scene.image, scene.positions[: len(scene.positions) // 2], own)
+    assert any("fewer atoms than expected" in words for words in fewer.concerns)
+    assert any("gaps without atoms" in words for words in fewer.concerns)
+    assert fewer.qc == pytest.approx(-0.5, abs=0.05)
+    twice = np.vstack([scene.positions, scene.positions + 2.0])
+    more = quality_report(scene.image, twice, own)
+    assert any("more atoms than expected" in words for words in more.concerns)
+    assert any("too close to their neighbours" in words for words in more.concerns)
+    assert len(more.places) == 9
+
+
+def test_the_weakest_atoms_fill_up(scene, own):
+    table = np.column_stack(
+        [scene.positions, np.ones(len(scene.positions)), np.arange(len(scene.positions)) + 1.0]
+    )
+    report = quality_report(scene.image, table, own, n_places=4)
+    assert [place.what for place in report.places] == ["weakest atom"] * 4
+    assert (report.places[0].row, report.places[0].col) == pytest.approx(scene.positions[0])
+
+
+def test_nothing_found(scene, own):
+    report = quality_report(scene.image, np.empty((0, 4)), own)
+    assert report.n_found == 0
+    assert report.qc == -1
+    assert report.gaps == 1
+    QualityReportDisplay(report).plot()
+
+
+@pytest.mark.parametrize("n_places", [1, 2, 5, 9])
+def test_the_display_draws_each_place(scene, own, n_places):
+    report = quality_report(scene.image, scene.positions[::2], own, n_places=n_places)
+    display = QualityReportDisplay(report).plot()
+    assert len(display.axes_) == n_places
+    for ax, place in zip(display.axes_, report.places, strict=True):
+        (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
+        # Rows grow downwards, the place is in view, and the view is in the image.
+        assert -0.5 <= left <= place.col <= right <= 219.5
+        assert -0.5 <= top <= place.row <= bottom <= 199.5
+        assert place.what in ax.get_title()
+    assert display.figure_ is display.axes_[0].figure
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"lattice": None}, TypeError, "lattice must be a Lattice"),
+        ({"n_places": 0}, ValueError, "n_places must be"),
+        ({"detections": np.ones((3, 1))}, ValueError, "detections must be"),
+        ({"image": np.ones(5)}, ValueError, "image must be"),
+    ],
+)
+def test_bad_input(scene, change, error, message):
+    good = {"image": scene.image, "detections": scene.positions, "lattice": CRYSTAL}
+    with pytest.raises(error, match=message):
+        quality_report(**(good | change))

@@ -1,0 +1,62 @@
+"""Work in order on several threads."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from logstar._runtime import in_order
+
+
+@pytest.mark.parametrize("n_threads", [0, 1, 2, 5, 50])
+def test_results_come_in_the_order_of_the_items(n_threads):
+    def work(item):
+        # The first is the last to be done.
+        time.sleep(0.002 * (6 - item))
+        return item**2
+
+    assert list(in_order(work, range(6), n_threads)) == [item**2 for item in range(6)]
+    assert list(in_order(work, [], n_threads)) == []
+
+
+def test_threads_work_at_the_same_time():
+    both = threading.Barrier(2, timeout=10)
+    # Alone, each would wait in vain.
+    assert len(list(in_order(lambda _: both.wait(), range(6), 2))) == 6
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_an_error_comes_when_it_is_its_turn(n_threads):
+    def work(item):
+        if item == 2:
+            raise ValueError("two")
+        return item
+
+    results = in_order(work, range(50), n_threads)
+    assert [next(results), next(results)] == [0, 1]
+    with pytest.raises(ValueError, match="two"):
+        next(results)
+    assert list(results) == []
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_what_nobody_takes_is_not_begun(n_threads):
+    begun = []
+    go_on = threading.Event()
+
+    def work(item):
+        begun.append(item)
+        assert item == 0 or go_on.wait(10)
+
+    n_before = threading.active_count()
+    results = in_order(work, range(100), n_threads)
+    next(results)
+    threading.Timer(0.5, go_on.set).start()
+    results.close()
+    assert len(begun) <= 1 + n_threads
+    deadline = time.monotonic() + 10
+    while threading.active_count() > n_before:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
