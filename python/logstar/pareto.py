@@ -234,6 +234,25 @@ def reference_point(losses: FloatArray, n_initial: int) -> FloatArray:
 
     A tenth of the range beyond the worst finite value among the first `n_initial` rows, or, if
     all of these failed, among all rows. Where the range is 0, a tenth of the value, or 0.1.
+
+    Parameters
+    ----------
+    losses : ndarray of shape (n_points, n_objectives)
+        Smaller is better; rows that are not finite are failures.
+    n_initial : int
+        How many of the first rows are the initial design.
+
+    Returns
+    -------
+    corner : ndarray of shape (n_objectives,)
+        Worse in every objective than each finite row of the initial design.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from logstar.pareto import reference_point
+    >>> reference_point(np.array([[0.0, 1.0], [1.0, 0.0]]), 2)
+    array([1.1, 1.1])
     """
     rows = losses[:n_initial]
     finite = rows[np.isfinite(rows).all(axis=1)]

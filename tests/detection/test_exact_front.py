@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from sklearn.exceptions import FitFailedWarning
 
-from logstar import Lattice, LoGStarDetector, MOBOSearchCV, detection
+from logstar import Lattice, LoGStarDetector, MOBOSearchCV
 from logstar.datasets import make_scene
+from logstar.detection import _detector
 from logstar.rewards import ErrorRate, QualityCount
 
 RANGES = {
@@ -247,8 +248,8 @@ def test_parts_of_a_ladder_are_swept_as_each_alone(scenes, options, monkeypatch)
         n_parts.append(len(parts))
         return found(image, sigmas, parts, **others)
 
-    found = detection.find_candidates_of_parts
-    monkeypatch.setattr(detection, "find_candidates_of_parts", find_candidates_of_parts)
+    found = _detector.find_candidates_of_parts
+    monkeypatch.setattr(_detector, "find_candidates_of_parts", find_candidates_of_parts)
     assert_same_fronts(detector.sweeps(images, settings=PARTS, **given), alone)
     # With a detector that is dark by default, one more is like the others.
     n_shared = 5 if options.get("polarity") == "dark" else 4
@@ -261,9 +262,9 @@ def test_parts_on_large_images_are_found_a_few_at_a_time(scenes, scorers, monkey
     given = {"settings": PARTS, "ranges": RANGES, "scorers": scorers}
     detector = LoGStarDetector(sigma_step=0.5, n_jobs=2)
     at_once = list(detector.sweeps(image, **given))
-    monkeypatch.setattr(detection, "_SMALL", image.size - 1)
+    monkeypatch.setattr(_detector, "_SMALL", image.size - 1)
     for n_pixels in (1, 2 * image.size):
-        monkeypatch.setattr(detection, "_PIXELS_AT_ONCE", n_pixels)
+        monkeypatch.setattr(_detector, "_PIXELS_AT_ONCE", n_pixels)
         assert_same_fronts(detector.sweeps(image, **given), at_once)
 
 

@@ -111,7 +111,7 @@ def make_logstar_workflow(
     >>> from logstar import Lattice
     >>> from logstar.datasets import make_scene
     >>> from logstar.metrics import detection_metrics
-    >>> from logstar.detection import make_logstar_workflow
+    >>> from logstar.tuning import make_logstar_workflow
     >>> lattice = Lattice.ybco(pixel_size=0.2)
     >>> scene = make_scene(lattice, (128, 128), noise=0.6, random_state=0)
     >>> search = make_logstar_workflow(lattice, scene.image.shape).fit(scene.image)
