@@ -1,7 +1,9 @@
 """Kill a checkpointed search at random moments, resume it, and compare with an undisturbed one.
 
 ``python tests/model_selection/kill_search.py --trials 20`` prints how many of the resumed searches
-gave the same results. Each trial kills the process by SIGKILL one to three times.
+gave the same results. Each trial kills the process by SIGKILL one to three times. With ``--pairs
+20`` two processes are started at once on one checkpoint: one must be told who the other is, and
+once that is killed in its middle, a third must resume to the same results.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import socket
 import subprocess
 import sys
 import tempfile
@@ -89,6 +92,28 @@ def finish(checkpoint):
         return process.communicate()[0]
 
 
+def rival(checkpoint, draw):
+    """Start two searches on one checkpoint and kill the one that writes; say what was wrong.
+
+    Empty if one of them was told of the other, and the next resumes to the results, which are
+    returned as well.
+    """
+    command = [sys.executable, __file__, "--worker", str(checkpoint)]
+    pair = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    while all(process.poll() is None for process in pair):
+        time.sleep(0.002)
+    loser, writer = sorted(pair, key=lambda process: process.poll() is None)
+    message = loser.communicate()[1]
+    time.sleep(draw.uniform(0, N_ITER * PAUSE / 2))
+    writer.kill()
+    writer.communicate()
+    told = f"is being written by process {writer.pid} on {socket.gethostname()};"
+    return "" if told in message else message or "both searched", finish(checkpoint)
+
+
 def kill(checkpoint, draw):
     """Start a search and kill it in its middle; return the lines that it had written."""
     n_before = n_lines(checkpoint)
@@ -107,6 +132,7 @@ def n_lines(checkpoint):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=20)
+    parser.add_argument("--pairs", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--worker", type=Path)
     arguments = parser.parse_args()
@@ -116,7 +142,7 @@ def main():
     draw = random.Random(arguments.seed)
     with tempfile.TemporaryDirectory() as folder:
         expected = finish(Path(folder) / "undisturbed.jsonl")
-        n_same = n_kills = 0
+        n_same = n_kills = n_pairs = 0
         for trial in range(arguments.trials):
             checkpoint = Path(folder) / f"{trial}.jsonl"
             killed_at = [kill(checkpoint, draw) for _ in range(draw.randint(1, 3))]
@@ -124,11 +150,16 @@ def main():
             same = finish(checkpoint) == expected != ""
             n_same += same
             print(f"trial {trial}: killed after lines {killed_at}: {'same' if same else 'DIFFERS'}")
+        for pair in range(arguments.pairs):
+            wrong, result = rival(Path(folder) / f"pair {pair}.jsonl", draw)
+            same = result == expected != ""
+            n_pairs += same and not wrong
+            print(f"pair {pair}: {wrong or 'one writer'}: {'same' if same else 'DIFFERS'}")
     print(
         f"{n_same} of {arguments.trials} resumed searches equal the undisturbed one "
-        f"({n_kills} kills)"
+        f"({n_kills} kills)\n{n_pairs} of {arguments.pairs} pairs: one writer, resumed to the same"
     )
-    sys.exit(n_same < arguments.trials)
+    sys.exit(n_same < arguments.trials or n_pairs < arguments.pairs)
 
 
 if __name__ == "__main__":

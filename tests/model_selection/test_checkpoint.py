@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
+import socket
 import subprocess
 import sys
 import warnings
@@ -18,7 +21,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
-from logstar.model_selection import MOBOSearchCV
+from logstar.model_selection import MOBOSearchCV, _checkpoint, _file_lock
 from tests.model_selection.conftest import Loss, Valley
 from tests.model_selection.test_sweep import SweptValley
 
@@ -129,7 +132,7 @@ def test_a_line_cut_off_by_a_crash_is_dropped(make_search, image, path, n_bytes)
     changes = {"checkpoint": path, "engine": "random"}
     whole = outcome(make_search(**changes).fit(image))
     cut(path, 7, n_bytes)
-    with pytest.warns(UserWarning, match="ends with an incomplete line 8") as caught:
+    with pytest.warns(UserWarning, match="ends with the incomplete line 8") as caught:
         resumed = make_search(**changes).fit(image)
     assert caught[0].filename == __file__
     assert outcome(resumed) == whole
@@ -154,7 +157,7 @@ def test_a_last_line_with_a_wrong_checksum_is_dropped(make_search, image, path):
     content = path.read_bytes()
     place = content.rindex(b"test_scores")
     path.write_bytes(content[:place] + b"text_scores" + content[place + 11 :])
-    with pytest.warns(UserWarning, match="incomplete line"):
+    with pytest.warns(UserWarning, match="ends with the damaged line 14,"):
         assert outcome(make_search(**changes).fit(image)) == whole
 
 
@@ -172,13 +175,138 @@ def test_damage_elsewhere_is_refused_and_the_file_left_alone(make_search, image,
     assert path.read_bytes() == b"".join(lines)
 
 
-def test_a_missing_line_is_noticed(make_search, image, path):
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda lines: [*lines[:3], *lines[4:]],
+        lambda lines: [*lines[:4], lines[3], *lines[4:]],
+        lambda lines: [*lines[:3], lines[4], lines[3], *lines[5:]],
+        # Two evaluations in which nothing but their order says to which setting they belong.
+        lambda lines: [*lines[:2], *lines[-2:], *lines[2:-2]],
+    ],
+    ids=["missing", "doubled", "swapped", "moved"],
+)
+def test_lines_that_do_not_follow_one_another_are_noticed(make_search, image, path, change):
     changes = {"checkpoint": path, "engine": "random"}
     make_search(**changes).fit(image)
-    lines = lines_of(path)
-    path.write_bytes(b"".join(lines[:3] + lines[4:]))
-    with pytest.raises(ValueError, match="corrupted: line 4 evaluates a setting that was not"):
+    content = b"".join(change(lines_of(path)))
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"line [345] was changed, or lines before it are missing"):
         make_search(**changes).fit(image)
+    assert path.read_bytes() == content
+
+
+def test_the_last_line_doubled_is_dropped(make_search, image, path):
+    changes = {"checkpoint": path, "engine": "random"}
+    whole = outcome(make_search(**changes).fit(image))
+    content = path.read_bytes()
+    path.write_bytes(content + lines_of(path)[-1])
+    with pytest.warns(UserWarning, match="ends with the damaged line 15,"):
+        assert outcome(make_search(**changes).fit(image)) == whole
+    assert path.read_bytes() == content
+
+
+def write_lines(path, bodies):
+    """Write lines whose checksums are right, whatever they hold."""
+    checksum, content = 0, b""
+    for body in bodies:
+        checksum = zlib.crc32(body, checksum)
+        content += b'{"crc32": %d, "line": %s}\n' % (checksum, body)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("number", "body"),
+    [
+        (1, b'{"search": []}'),
+        (1, b'{"search": {"format": 3, "problem": {}}}'),
+        (1, b'{"search": {"format": 3, "seed": 0, "problem": 5}}'),
+        (2, b'{"asked": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"),
+        (2, b'{"asked": ' + b"1" * 10_000 + b"}"),
+        (2, b'{"asked": [[0.1, 0.2]], "state": null, "seconds": {}}'),
+        (2, b'{"asked": 3}'),
+        (2, b'{"unheard": 3}'),
+        (2, b"{3}"),
+        (3, b'{"point": [0.1, 0.2]}'),
+        (3, b'{"point": null, "outcomes": []}'),
+    ],
+)
+def test_lines_that_hold_something_else_are_refused_in_our_words(
+    make_search, image, path, number, body
+):
+    changes = {"checkpoint": path, "engine": "random"}
+    make_search(**changes).fit(image)
+    lines = [line[line.index(b"line") + 7 : -2] for line in lines_of(path)]
+    lines[number - 1] = body
+    write_lines(path, lines)
+    content = path.read_bytes()
+    with pytest.raises(ValueError, match=rf"corrupted: line {number} holds something else"):
+        make_search(**changes).fit(image)
+    assert path.read_bytes() == content
+
+
+def test_a_line_without_end_is_not_read_to_its_end(make_search, image, path, monkeypatch):
+    monkeypatch.setattr(_checkpoint, "_MAX_LINE", 1_000)
+    make_search(checkpoint=path, engine="random").fit(image)
+    path.write_bytes(lines_of(path)[0].rstrip(b"\n")[:999])
+    with path.open("r+b") as file:
+        file.truncate(1 << 34)  # takes no room on the disk
+    with pytest.raises(ValueError, match="line 1 was changed"):
+        make_search(checkpoint=path, engine="random").fit(image)
+    assert path.stat().st_size == 1 << 34
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_is_refused_without_waiting_for_it(make_search, image, path):
+    os.mkfifo(path)
+    with pytest.raises(ValueError, match="is no regular file but"):
+        make_search(checkpoint=path, engine="random").fit(image)
+
+
+@pytest.mark.parametrize("name", ["/dev/null", "."])
+def test_devices_and_folders_are_refused(make_search, image, name):
+    if not Path(name).exists():
+        pytest.skip(f"there is no {name}")
+    with pytest.raises(ValueError, match="is no regular file but"):
+        make_search(checkpoint=name, engine="random").fit(image)
+
+
+def test_a_second_search_on_one_checkpoint_is_told_who_writes(make_search, losses, image, path):
+    answers = []
+
+    def left(estimator, X):
+        if not answers:
+            with pytest.raises(BlockingIOError) as caught:
+                make_search(checkpoint=path, engine="random").fit(image)
+            answers.append(str(caught.value))
+        return losses["left"](estimator, X)
+
+    scoring = {"left": left, "right": losses["right"]}
+    make_search(checkpoint=path, scoring=scoring, engine="random", refit=False).fit(image)
+    holder = f"process {os.getpid()} on {socket.gethostname()}"
+    assert f"{str(path)!r} is being written by {holder}; wait" in answers[0]
+    # The first is not disturbed, and leaves no lock behind.
+    assert [file.name for file in path.parent.iterdir()] == ["search.jsonl"]
+    again = make_search(checkpoint=path, scoring=scoring, engine="random", refit=False).fit(image)
+    assert again.n_evaluations_ == 9
+
+
+def test_a_refused_checkpoint_is_not_locked(make_search, image, path):
+    path.write_bytes(b"notes")
+    for _ in range(2):
+        with pytest.raises(ValueError, match="is no checkpoint of a search"):
+            make_search(checkpoint=path, engine="random").fit(image)
+    assert [file.name for file in path.parent.iterdir()] == ["search.jsonl"]
+
+
+def test_without_locks_a_search_goes_on_with_a_warning(make_search, image, path, monkeypatch):
+    def no_locks(_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(_file_lock, "_lock", no_locks)
+    with pytest.warns(UserWarning, match="cannot be locked .*No locks available") as caught:
+        make_search(checkpoint=path, engine="random").fit(image)
+    assert caught[0].filename == __file__
 
 
 @pytest.mark.parametrize("content", [b"a,b\n1,2\n", b"notes", b"\x89PNG\r\n"])
@@ -310,14 +438,21 @@ def test_folder_that_is_missing(make_search, image, tmp_path):
         make_search(checkpoint=tmp_path / "nowhere" / "search.jsonl").fit(image)
 
 
-def test_killed_searches_are_resumed():
+def run_script(*arguments):
     script = Path(__file__).with_name("kill_search.py")
-    run = subprocess.run(
-        [sys.executable, script, "--trials", "1", "--seed", "0"],
-        capture_output=True,
-        text=True,
-        check=False,
+    return subprocess.run(
+        [sys.executable, script, *arguments], capture_output=True, text=True, check=False
     )
+
+
+def test_killed_searches_are_resumed():
+    run = run_script("--trials", "1", "--seed", "0")
     assert run.returncode == 0, run.stdout + run.stderr
     assert re.search(r"^1 of 1 resumed searches", run.stdout, re.MULTILINE)
     assert re.search(r"killed after lines \[\d+", run.stdout)
+
+
+def test_of_two_processes_on_one_checkpoint_one_writes():
+    run = run_script("--pairs", "1", "--trials", "0", "--seed", "0")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert re.search(r"^1 of 1 pairs: one writer", run.stdout, re.MULTILINE)

@@ -1,7 +1,9 @@
 """Journals on file: JSON lines, appended to, each with a checksum.
 
 The first line says which problem is searched, the others what was asked and what came of it. A
-process that dies in the middle of a line loses that line only.
+process that dies in the middle of a line loses that line only. The checksum of a line goes on from
+that of the line before, so that lines which are missing, doubled or swapped are noticed. One
+process writes at a time.
 """
 
 from __future__ import annotations
@@ -9,25 +11,41 @@ from __future__ import annotations
 import json
 import os
 import re
+import stat
 import warnings
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ._evaluation import Outcome, Swept
+from ._file_lock import FileLock, LockingUnsupportedError
 from ._journal import Batch, Journal
 from ._record import Evaluation
 from ._spaces import Point, SearchSpace
 
-_FORMAT = 2
-_LINE = re.compile(rb'\{"crc32": (\d+), "line": (\{.*\})\}')
+_FORMAT = 3
+_LINE = re.compile(rb'\{"crc32": (\d{1,10}), "line": (\{.*\})\}\n')
 #: What the first line begins with; a file that begins otherwise is not ours, and left alone.
 _START = b'{"crc32": '
-#: From `_read_lines` over `fit` and its decorator to the caller of `fit`.
-_CALLER_OF_FIT = 6
+#: Bytes of the longest line that is read. A sweep whose front has a million rows of five columns
+#: takes a third of that; what is longer was not written by a search.
+_MAX_LINE = 1 << 28
+#: From `_warn` over its caller, `open_journal`, `open_history`, `fit` and its decorator to the
+#: caller of `fit`.
+_CALLER_OF_FIT = 7
+#: What reading of a line raises that holds other things than it should.
+_MALFORMED = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 
 
 class CheckpointFile:
@@ -39,15 +57,24 @@ class CheckpointFile:
         Created if it does not exist.
     header : dict or None
         What is searched, to be written before the first batch; None if the file has it already.
+    checksum : int
+        That of the last line; 0 if there is none.
+    lock : FileLock
+        Released when the file is closed.
     """
 
-    def __init__(self, path: Path, header: Mapping[str, Any] | None) -> None:
+    def __init__(
+        self, path: Path, header: Mapping[str, Any] | None, checksum: int, lock: FileLock
+    ) -> None:
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
         self._header = header
+        self._checksum = checksum
+        self._lock = lock
 
     def close(self) -> None:
         """Close the file."""
         os.close(self._descriptor)
+        self._lock.release()
 
     def write_batch(self, batch: Batch) -> None:
         """Append what was asked."""
@@ -67,7 +94,8 @@ class CheckpointFile:
 
     def _write(self, line: Mapping[str, Any], *, durable: bool = False) -> None:
         body = json.dumps(line, allow_nan=False).encode()
-        left = memoryview(b'{"crc32": %d, "line": %s}\n' % (zlib.crc32(body), body))
+        self._checksum = zlib.crc32(body, self._checksum)
+        left = memoryview(b'{"crc32": %d, "line": %s}\n' % (self._checksum, body))
         while left:
             left = left[os.write(self._descriptor, left) :]
         if durable:
@@ -94,15 +122,49 @@ def open_journal(
     ------
     ValueError
         If the file is of another problem, no checkpoint, or corrupted before its last line.
+    BlockingIOError
+        If another process, or another search of this one, writes to it.
     """
-    content = path.read_bytes() if path.exists() else b""
-    lines, n_good = _read_lines(path, content)
-    journal = _journal_of(path, lines, problem, space) if lines else Journal(seed, problem)
-    if n_good < len(content):
-        os.truncate(path, n_good)
-    header = {"format": _FORMAT, "seed": journal.seed, "problem": dict(problem)}
-    journal.sink = file = CheckpointFile(path, None if lines else header)
+    lock = _lock(path)
+    try:
+        content = _read(path)
+        if content.lines:
+            journal = _journal_of(path, content.lines, problem, space)
+        else:
+            journal = Journal(seed, problem)
+        if content.n_torn:
+            os.truncate(path, content.n_good)
+        header = {"format": _FORMAT, "seed": journal.seed, "problem": dict(problem)}
+        file = CheckpointFile(path, None if content.lines else header, content.checksum, lock)
+    except BaseException:
+        lock.release()
+        raise
+    journal.sink = file
     return journal, file
+
+
+def _lock(path: Path) -> FileLock:
+    if path.exists() and not stat.S_ISREG(path.stat().st_mode):
+        # Opening a pipe would wait for ever, and a device would not keep what it is given.
+        raise ValueError(
+            f"checkpoint={str(path)!r} is no regular file but a folder, a pipe or a device; give "
+            "the path of a file."
+        )
+    lock = FileLock(path)
+    try:
+        holder = lock.acquire()
+    except LockingUnsupportedError as error:
+        _warn(
+            f"checkpoint={str(path)!r} cannot be locked ({error}); see to it that no other "
+            "process writes to it."
+        )
+        return lock
+    if holder is not None:
+        raise BlockingIOError(
+            f"checkpoint={str(path)!r} is being written by {holder}; wait until that search has "
+            "ended, or give another path."
+        )
+    return lock
 
 
 def describe_differences(ours: Mapping[str, str], theirs: Mapping[str, str]) -> str:
@@ -115,81 +177,131 @@ def describe_differences(ours: Mapping[str, str], theirs: Mapping[str, str]) -> 
     return ", ".join(differences)
 
 
-def _read_lines(path: Path, content: bytes) -> tuple[list[dict[str, Any]], int]:
-    """Return the lines that are whole, and how many bytes they take."""
-    if content and not content.startswith(_START[: len(content)]):
-        raise ValueError(
-            f"checkpoint={str(path)!r} is the path of a file that is no checkpoint of a search; "
-            "give another path."
-        )
-    lines: list[dict[str, Any]] = []
-    n_good = 0
-    for number, end, text in _split_lines(content):
-        line = _parse(text) if text.endswith(b"\n") else None
-        if line is not None:
-            lines.append(line)
-            n_good = end
-            continue
-        if end < len(content):
+@dataclass
+class _Content:
+    """What a checkpoint holds.
+
+    Parameters
+    ----------
+    lines : list of dict
+        The lines that are whole.
+    n_good, n_torn : int
+        Bytes of these, and of an incomplete line at the end.
+    checksum : int
+        That of the last whole line.
+    """
+
+    lines: list[dict[str, Any]] = field(default_factory=list)
+    n_good: int = 0
+    n_torn: int = 0
+    checksum: int = 0
+
+
+def _read(path: Path) -> _Content:
+    content = _Content()
+    if not path.exists():
+        return content
+    with path.open("rb") as file:
+        start = file.read(len(_START))
+        if not _START.startswith(start):
             raise ValueError(
-                f"checkpoint={str(path)!r} is corrupted in line {number}, which is not its last; "
-                "it cannot be resumed. Restore the file, or start anew with another path."
+                f"checkpoint={str(path)!r} is the path of a file that is no checkpoint of a "
+                "search; give another path."
             )
-        warnings.warn(
-            f"checkpoint={str(path)!r} ends with an incomplete line {number}, as after a crash; "
-            "that line is dropped and what it held is evaluated again.",
-            UserWarning,
-            stacklevel=_CALLER_OF_FIT,
-        )
-    return lines, n_good
+        file.seek(0)
+        while text := file.readline(_MAX_LINE):
+            number = len(content.lines) + 1
+            match = _LINE.fullmatch(text)
+            checksum = None if match is None else zlib.crc32(match[2], content.checksum)
+            if match is not None and checksum == int(match[1]):
+                content.lines.append(_parse(path, number, match[2]))
+                if number == 1:
+                    # Another format may mean something else by a checksum.
+                    _check_format(path, content.lines[0])
+                content.checksum = checksum
+                content.n_good += len(text)
+                continue
+            if len(text) == _MAX_LINE or file.read(1):
+                raise ValueError(
+                    f"checkpoint={str(path)!r} is corrupted: line {number} was changed, or lines "
+                    "before it are missing, doubled or swapped. It cannot be resumed; restore "
+                    "the file, or start anew with another path."
+                )
+            content.n_torn = len(text)
+            kind = "damaged" if text.endswith(b"\n") else "incomplete"
+            _warn(
+                f"checkpoint={str(path)!r} ends with the {kind} line {number}, as after a crash; "
+                "that line is dropped and what it held is evaluated again."
+            )
+    return content
 
 
-def _split_lines(content: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Yield number, end and text of each line."""
-    end = 0
-    for number, text in enumerate(content.splitlines(keepends=True), start=1):
-        end += len(text)
-        yield number, end, text
-
-
-def _parse(text: bytes) -> dict[str, Any] | None:
-    match = _LINE.fullmatch(text.rstrip(b"\n"))
-    if match is None or zlib.crc32(match[2]) != int(match[1]):
-        return None
-    line: dict[str, Any] = json.loads(match[2])
+def _parse(path: Path, number: int, body: bytes) -> dict[str, Any]:
+    try:
+        line: dict[str, Any] = json.loads(body)
+    except _MALFORMED as error:
+        raise _malformed(path, number, error) from None
     return line
+
+
+def _check_format(path: Path, header: Mapping[str, Any]) -> None:
+    try:
+        found = header["search"]["format"]
+    except _MALFORMED as error:
+        raise _malformed(path, 1, error) from None
+    if found != _FORMAT:
+        raise ValueError(
+            f"checkpoint={str(path)!r} has the format {found!r}, but this version of logstar "
+            f"reads {_FORMAT}; give another path."
+        )
+
+
+def _malformed(path: Path, number: int, error: Exception) -> ValueError:
+    return ValueError(
+        f"checkpoint={str(path)!r} is corrupted: line {number} holds something else than a search "
+        f"writes ({type(error).__name__}: {error}). It cannot be resumed; start anew with another "
+        "path."
+    )
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, UserWarning, stacklevel=_CALLER_OF_FIT)
 
 
 def _journal_of(
     path: Path, lines: list[dict[str, Any]], problem: Mapping[str, str], space: SearchSpace
 ) -> Journal:
-    header = lines[0].get("search", {})
-    if header.get("format") != _FORMAT:
-        raise ValueError(
-            f"checkpoint={str(path)!r} has the format {header.get('format')!r}, but this version "
-            f"of logstar reads {_FORMAT}; give another path."
-        )
-    if differences := describe_differences(problem, header["problem"]):
+    try:
+        header = lines[0]["search"]
+        seed, differences = int(header["seed"]), describe_differences(problem, header["problem"])
+    except _MALFORMED as error:
+        raise _malformed(path, 1, error) from None
+    if differences:
         raise ValueError(
             f"checkpoint={str(path)!r} is of another search, which differs in: {differences}. "
             "Give another path, or remove the file to start anew."
         )
-    journal = Journal(header["seed"], problem)
+    journal = Journal(seed, problem)
     asked: list[Point] = []
     for number, line in enumerate(lines[1:], start=2):
-        if "asked" in line:
-            points = [tuple(point) for point in line["asked"]]
-            journal.batches.append(Batch(points, line["state"], line["seconds"]))
-            asked.extend(points)
-            continue
-        point = tuple(line["point"])
-        if asked[len(journal.evaluations) :][:1] != [point]:
-            raise ValueError(
-                f"checkpoint={str(path)!r} is corrupted: line {number} evaluates a setting that "
-                "was not asked for. It cannot be resumed; start anew with another path."
-            )
-        journal.evaluations.append(Evaluation(point, space.decode(point), _unpack(line)))
+        try:
+            _add(journal, asked, line, space)
+        except _MALFORMED as error:
+            raise _malformed(path, number, error) from None
     return journal
+
+
+def _add(journal: Journal, asked: list[Point], line: dict[str, Any], space: SearchSpace) -> None:
+    """Add what a line holds to the journal; `asked` are the points of all its batches."""
+    if "asked" in line:
+        points = [tuple(point) for point in line["asked"]]
+        journal.batches.append(Batch(points, line["state"], float(line["seconds"])))
+        asked.extend(points)
+        return
+    point = tuple(line["point"])
+    if asked[len(journal.evaluations) :][:1] != [point]:
+        raise ValueError("it evaluates a setting that was not asked for")
+    journal.evaluations.append(Evaluation(point, space.decode(point), _unpack(line)))
 
 
 def _pack(outcomes: list[Outcome] | Swept) -> dict[str, Any]:

@@ -204,7 +204,8 @@ class MOBOSearchCV(FittedSearch):
     What makes a checkpoint's problem: estimator and scorers by class and parameters (functions by
     name), spaces, splits, engine, seed and all data. `n_iter` and what ends a search early may
     change. A line that a crash cut off is dropped with a warning; a file that is damaged
-    elsewhere, or of another problem, is refused.
+    elsewhere, or of another problem, is refused. One process writes to it at a time; another is
+    told which.
 
     Examples
     --------
@@ -342,6 +343,8 @@ class MOBOSearchCV(FittedSearch):
         ValueError
             For parameters that are not allowed, before anything is evaluated, and if every
             evaluation failed.
+        BlockingIOError
+            If another search is writing to the checkpoint.
         """
         space, swept = check_space(self)
         scorer = self._get_scorers()[0]
