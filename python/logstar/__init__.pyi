@@ -22,6 +22,7 @@ from .detection import (
     ScaleSpaceCandidates as ScaleSpaceCandidates,
     blob_log as blob_log,
 )
+from .io import AtomTable as AtomTable
 from .lattice import Lattice as Lattice
 from .model_selection import MOBOSearchCV as MOBOSearchCV
 from .segmentation import (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -36,3 +37,31 @@ class NotOneLatticeError(ValueError):
         super().__init__(message)
         self.confidence = confidence
         self.lattice = lattice
+
+
+class ChoiceNeededError(ValueError):
+    """An input can be read in several ways, and a parameter must say which is meant.
+
+    The message names the parameter as Python has it. A command with options of its own makes
+    another message of the same parts.
+
+    Parameters
+    ----------
+    message : str
+        What there is, as a clause without a full stop.
+    choices : mapping of str to object
+        Parameters of `logstar.io.read_image`, each with a value that would do.
+    hint : str, default=""
+        What giving them does, or which other values would do, as a clause.
+    """
+
+    def __init__(self, message: str, choices: Mapping[str, object], hint: str = "") -> None:
+        self.message = message
+        self.choices = dict(choices)
+        self.hint = hint
+        given = " or ".join(f"{name}={value!r}" for name, value in self.choices.items())
+        super().__init__(f"{message}; {given}{f' {hint}' if hint else ''}.")
+
+    def __reduce__(self) -> tuple[type, tuple[object, ...]]:
+        # By default an exception is made again of its finished message alone.
+        return type(self), (self.message, self.choices, self.hint)

@@ -29,6 +29,10 @@ _SPELLINGS = {
     "ang": "A",
     "angstrom": "A",
     "ångström": "A",
+    "angström": "A",
+    "ångstrom": "A",
+    "angstroem": "A",
+    "aangstroem": "A",
     "nanometer": "nm",
     "picometer": "pm",
     "μm": "um",
@@ -43,7 +47,8 @@ PIXEL_UNITS = ("A", "nm", "pm")
 #: The unit of lengths in an image whose pixel size is unknown.
 PIXELS = "px"
 _LENGTH = re.compile(r"([0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)\s*(\D\S*)?")
-#: Pixels whose sides differ by more than this are not square.
+#: Pixels whose sides differ by more than this share are not square. Across an image of 4,000
+#: pixels the two directions then disagree by 4 pixels, about a third of a distance between atoms.
 _SQUARE = 1e-3
 
 
@@ -86,7 +91,11 @@ def unit_name(unit: object) -> str | None:
     """Our name for a unit of length, None for anything else (reciprocal units, seconds, ...)."""
     # NFKC folds the sign for angstrom into the letter, the micro sign into mu. ImageJ escapes both.
     text = str(unit).replace("\\u00B5", "µ").replace("\\u00C5", "Å")
-    text = unicodedata.normalize("NFKC", text).strip()
+    # Files pad with NUL; the EMD format of Berkeley writes [n_m].
+    text = unicodedata.normalize("NFKC", text).partition("\0")[0].strip()
+    if text[:1] + text[-1:] in {"[]", "()"}:
+        text = text[1:-1].strip()
+    text = text.replace("_", "")
     if text in _METERS:
         return text
     text = text.lower().replace("metre", "meter")
@@ -270,12 +279,27 @@ def as_pixel_size(pixel_size: object, unit: str | None = None) -> tuple[float, s
     return convert_length(value, name, to="nm"), "nm"
 
 
+def is_square(height: float, width: float) -> bool:
+    """Tell whether a pixel counts as square: its sides are equal within 0.1 %.
+
+    Parameters
+    ----------
+    height, width : float
+        Its sides, above 0, in a common unit.
+
+    Returns
+    -------
+    is_square : bool
+    """
+    return max(height, width) <= min(height, width) * (1 + _SQUARE)
+
+
 def _side_of_square(sides: Sequence[object] | np.ndarray, unit: str | None) -> tuple[float, str]:
     if len(sides) != 2:
         raise ValueError(f"pixel_size must be one length, or height and width, got {sides!r}.")
     (height, unit_of_height), (width, unit_of_width) = (as_pixel_size(x, unit) for x in sides)
     width = convert_length(width, unit_of_width, to=unit_of_height)
-    if abs(height / width - 1) > _SQUARE:
+    if not is_square(height, width):
         raise ValueError(
             f"pixels must be square, got pixel_size={tuple(sides)!r} (height, width); resample the "
             f"image first, to {math.sqrt(height * width):.6g} {unit_of_height} both ways."

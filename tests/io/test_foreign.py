@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from logstar.io import Micrograph, read_image
+from logstar.units import PixelSize
 
 from .files import signal, write_hspy
 
@@ -55,7 +56,7 @@ def xarray_like(data, step_rows, step_cols, units):
 def test_a_signal_of_hyperspy():
     micrograph = Micrograph.from_signal(hyperspy_like(PIXELS[0]))
     np.testing.assert_array_equal(micrograph.image, PIXELS[0])
-    assert (micrograph.pixel_size, micrograph.unit, micrograph.path) == (0.02, "nm", None)
+    assert (micrograph.pixel_size, micrograph.path) == (PixelSize(0.02, "nm"), None)
     assert micrograph.metadata["metadata"]["General"]["title"] == "a film"
 
 
@@ -77,7 +78,7 @@ def test_an_array_of_xarray():
     # Rows that are counted upwards.
     micrograph = Micrograph.from_signal(xarray_like(PIXELS[0], -0.2, 0.2, "Å"))
     np.testing.assert_array_equal(micrograph.image, PIXELS[0])
-    assert (micrograph.pixel_size, micrograph.unit) == (pytest.approx(0.2), "A")
+    assert micrograph.pixel_size.to("A").value == pytest.approx(0.2)
     assert micrograph.metadata["original_metadata"] == {"dwell": 3}
     with pytest.raises(ValueError, match="pixels are not square"):
         Micrograph.from_signal(xarray_like(PIXELS[0], 0.1, 0.2, "Å"))
@@ -85,7 +86,7 @@ def test_an_array_of_xarray():
 
 def test_a_dictionary_of_rosettasciio():
     described = signal(PIXELS[0], (0.02, 0.02), "nm")
-    assert Micrograph.from_signal(described).pixel_size == 0.02
+    assert Micrograph.from_signal(described).pixel_size == PixelSize(0.02, "nm")
 
 
 @pytest.mark.parametrize("thing", [PIXELS, "film.dm3", None, {"data": PIXELS}])
@@ -105,9 +106,9 @@ def test_hyperspy_itself(tmp_path, lazy):
     found = Micrograph.from_signal(loaded, dataset=1)
     expected = read_image(path, dataset=1)
     np.testing.assert_array_equal(found.image, expected.image)
-    assert (found.pixel_size, found.unit) == (expected.pixel_size, expected.unit) == (0.02, "nm")
+    assert found.pixel_size == expected.pixel_size == PixelSize(0.02, "nm")
     uncalibrated = Micrograph.from_signal(hyperspy.signals.Signal2D(PIXELS[0]))
-    assert (uncalibrated.pixel_size, uncalibrated.unit) == (None, None)
+    assert uncalibrated.pixel_size is None
     with pytest.raises(ValueError, match="holds no 2-D image"):
         Micrograph.from_signal(hyperspy.signals.Signal1D(PIXELS[0]))
 
@@ -124,4 +125,4 @@ def test_xarray_itself(chunked):
         array = array.chunk(4)
     found = Micrograph.from_signal(array, dataset=2)
     np.testing.assert_array_equal(found.image, PIXELS[2])
-    assert (found.pixel_size, found.unit) == (pytest.approx(0.3), "pm")
+    assert (found.pixel_size.value, found.pixel_size.unit) == (pytest.approx(0.3), "pm")

@@ -38,7 +38,7 @@ def test_intensities_that_are_no_numbers(tmp_path):
     [
         ((0.02, 0.02), "nm", (0.02, 0.02), "nm", ""),
         ((0.02, 0.03), "nm", (0.02, 0.03), "nm", NOT_SQUARE),
-        ((0.02, 0.02), "", (0.02, 0.02), None, "the file gives no unit"),
+        ((0.02, 0.02), "", (0.02, 0.02), None, "0.02 per pixel without a unit"),
         ((0.02, 0.02), "1/nm", None, None, "reciprocal"),
     ],
 )

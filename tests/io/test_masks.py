@@ -8,6 +8,7 @@ import tifffile
 from PIL import Image
 
 from logstar.io import read_image, read_mask, write_mask
+from logstar.units import PixelSize
 
 
 @pytest.fixture
@@ -34,15 +35,15 @@ def test_round_trip(tmp_path, mask, extension):
 )
 def test_pixel_size_comes_back(tmp_path, mask, extension, side, unit, name):
     path = tmp_path / f"mask{extension}"
-    write_mask(path, mask, pixel_size=side, unit=unit)
+    write_mask(path, mask, pixel_size=PixelSize(side, unit))
     micrograph = read_image(path)
-    assert (micrograph.pixel_size, micrograph.unit) == (side, name)
+    assert micrograph.pixel_size == PixelSize(side, name)
     np.testing.assert_array_equal(micrograph.image > 0, mask)
 
 
 def test_resolution_for_programs_that_know_no_others(tmp_path, mask):
     path = tmp_path / "mask.tif"
-    write_mask(path, mask, pixel_size=0.02, unit="nm")
+    write_mask(path, mask, pixel_size="0.02 nm")
     with tifffile.TiffFile(path) as tiff:
         tags = tiff.pages.first.tags
         assert tags.valueof("ResolutionUnit") == 3  # centimetre
@@ -55,7 +56,7 @@ def test_resolution_for_programs_that_know_no_others(tmp_path, mask):
 def test_rosettasciio_reads_the_pixel_size(tmp_path, mask):
     tiff = pytest.importorskip("rsciio.tiff", reason="needs the extra io")
     path = tmp_path / "mask.tif"
-    write_mask(path, mask, pixel_size=0.02, unit="nm")
+    write_mask(path, mask, pixel_size="0.02 nm")
     (found,) = tiff.file_reader(str(path))
     assert [(axis["scale"], axis["units"]) for axis in found["axes"]] == [(0.02, "nm")] * 2
 
@@ -66,10 +67,9 @@ def test_rosettasciio_reads_the_pixel_size(tmp_path, mask):
         ("a.jpg", np.eye(3, dtype=bool), {}, r"'\.jpg' for a mask; known are \.tif"),
         ("a.png", np.eye(3), {}, r"a 2-D array of bool, got shape \(3, 3\) of float64"),
         ("a.png", np.ones(3, dtype=bool), {}, "a 2-D array of bool"),
-        ("a.png", np.eye(3, dtype=bool), {"pixel_size": 1}, "go together"),
-        ("a.png", np.eye(3, dtype=bool), {"pixel_size": 1, "unit": "s"}, "a unit of length"),
-        ("a.png", np.eye(3, dtype=bool), {"pixel_size": 0, "unit": "nm"}, "pixel_size must be"),
-        ("a.npy", np.eye(3, dtype=bool), {"pixel_size": 1, "unit": "nm"}, "holds no pixel size"),
+        ("a.png", np.eye(3, dtype=bool), {"pixel_size": "1 s"}, "unit of pixel_size must be"),
+        ("a.png", np.eye(3, dtype=bool), {"pixel_size": 0}, "pixel_size must be"),
+        ("a.npy", np.eye(3, dtype=bool), {"pixel_size": "1 nm"}, "holds no pixel size"),
     ],
 )
 def test_masks_that_are_none(tmp_path, name, mask, options, message):

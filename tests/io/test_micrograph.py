@@ -12,7 +12,7 @@ from PIL import Image
 
 from logstar.io import EXTENSIONS, Micrograph, read_image
 from logstar.io._rsciio import READERS
-from logstar.units import convert_length
+from logstar.units import PixelSize, convert_length
 
 from .files import DISTINCT, WRITABLE, save_any, signal, write_hspy, write_mrc
 
@@ -34,8 +34,8 @@ def test_pixels_come_back_as_they_were(tmp_path, pixels, extension):
 @pytest.mark.parametrize("extension", [".hspy", ".hdf5", ".h5", ".emd", ".mrc"])
 def test_pixel_size_of_electron_microscopy_formats(tmp_path, pixels, extension):
     micrograph = read_image(save_any(tmp_path / f"image{extension}", pixels))
-    assert micrograph.unit == "nm"
-    assert micrograph.pixel_size == pytest.approx(0.02)
+    assert micrograph.pixel_size.unit == "nm"
+    assert micrograph.pixel_size.value == pytest.approx(0.02)
 
 
 @pytest.mark.parametrize(
@@ -48,17 +48,44 @@ def test_pixel_size_of_electron_microscopy_formats(tmp_path, pixels, extension):
         (3e-5, "\N{GREEK SMALL LETTER MU}m", (0.03, "nm")),
         (3e-11, "m", (0.03, "nm")),
         (30.0, "pm", (30.0, "pm")),
-        (0.03, "", (0.03, None)),
-        (1.0, "", (None, None)),
-        (0.5, "mm", (None, None)),
-        (0.0, "nm", (None, None)),
-        (-0.1, "nm", (None, None)),
+        (-0.1, "nm", (0.1, "nm")),
     ],
 )
 def test_units_are_normalised(tmp_path, pixels, side, unit, expected):
     micrograph = read_image(write_hspy(tmp_path / "a.hspy", pixels, (side, side), unit))
-    assert micrograph.unit == expected[1]
-    assert micrograph.pixel_size == pytest.approx(expected[0])
+    assert micrograph.pixel_size.unit == expected[1]
+    assert micrograph.pixel_size.value == pytest.approx(expected[0])
+    assert micrograph.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("side", "unit", "note"),
+    [
+        (0.03, "", "the file gives 0.03 per pixel without a unit"),
+        (1.0, "", None),
+        (0.5, "mm", "0.5 mm is too large for a micrograph of atoms"),
+    ],
+)
+def test_sizes_that_are_none_are_noted(tmp_path, pixels, side, unit, note):
+    micrograph = read_image(write_hspy(tmp_path / "a.hspy", pixels, (side, side), unit))
+    assert micrograph.pixel_size is None
+    assert len(micrograph.notes) == (note is not None)
+    assert note is None or note in micrograph.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("side", "unit", "why"),
+    [
+        (0.0, "nm", "0 nm is no length"),
+        (0.2, "furlong", "0.2 furlong has a unit that is no known length"),
+    ],
+)
+def test_a_calibration_that_is_lost_is_warned_of(tmp_path, pixels, side, unit, why):
+    path = write_hspy(tmp_path / "a.hspy", pixels, (side, side), unit)
+    with pytest.warns(UserWarning, match=why):
+        micrograph = read_image(path)
+    assert micrograph.pixel_size is None
+    assert why in micrograph.notes[0]
 
 
 @pytest.mark.parametrize("unit", ["1/nm", "nm^-1", "1 / Å", "mrad"])
@@ -66,7 +93,8 @@ def test_reciprocal_units_are_no_pixel_size(tmp_path, pixels, unit):
     path = write_hspy(tmp_path / "a.hspy", pixels, (0.03, 0.03), unit)
     with pytest.warns(UserWarning, match="is reciprocal, as of a diffraction pattern"):
         micrograph = read_image(path)
-    assert (micrograph.pixel_size, micrograph.unit) == (None, None)
+    assert micrograph.pixel_size is None
+    assert "is reciprocal" in micrograph.notes[0]
 
 
 def test_pixels_that_are_not_square_are_refused_or_resampled(tmp_path):
@@ -74,10 +102,10 @@ def test_pixels_that_are_not_square_are_refused_or_resampled(tmp_path):
     rows, cols = np.ogrid[:60, :40]
     wave = np.cos(2 * np.pi * (rows * 0.02 / 0.48 + cols * 0.03 / 0.6)).astype(np.float32)
     path = write_hspy(tmp_path / "a.hspy", wave, (0.02, 0.03), "nm")
-    with pytest.raises(ValueError, match=r"not square: 0\.02 high, 0\.03 wide; resample=True"):
+    with pytest.raises(ValueError, match=r"not square: 0\.02 high, 0\.03 wide; resample=True m"):
         read_image(path)
     micrograph = read_image(path, resample=True)
-    assert (micrograph.pixel_size, micrograph.unit) == (0.02, "nm")
+    assert micrograph.pixel_size == PixelSize(0.02, "nm")
     assert micrograph.image.shape == (60, 59)
     rows, cols = np.ogrid[:60, :59]
     expected = np.cos(2 * np.pi * (rows * 0.02 / 0.48 + cols * 0.02 / 0.6))
@@ -91,13 +119,14 @@ def test_sides_of_pixels_in_two_units(pixels):
     described = signal(pixels, (0.02, 0.2), "nm")
     described["axes"][1]["units"] = "Å"
     micrograph = Micrograph.from_signal(described)
-    assert (micrograph.pixel_size, micrograph.unit) == (pytest.approx(0.2), "A")
+    assert micrograph.pixel_size.unit == "A"
+    assert micrograph.pixel_size.value == pytest.approx(0.2)
 
 
 def test_binning_takes_means_and_enlarges_the_pixel(tmp_path, pixels):
     path = write_hspy(tmp_path / "a.hspy", pixels, (0.02, 0.02), "nm")
     micrograph = read_image(path, binning=5)
-    assert micrograph.pixel_size == pytest.approx(0.1)
+    assert micrograph.pixel_size.value == pytest.approx(0.1)
     assert micrograph.image.shape == (4, 7)
     assert micrograph.image[3, 6] == pytest.approx(pixels[15:20, 30:35].mean())
     with pytest.raises(ValueError, match="binning=25 is larger than the image of 24 x 36 px"):
@@ -110,7 +139,8 @@ def test_tiff_of_imagej(tmp_path, pixels):
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, pixels, imagej=True, resolution=(40, 40), metadata={"unit": "nm"})
     micrograph = read_image(path)
-    assert (micrograph.pixel_size, micrograph.unit) == (pytest.approx(0.025), "nm")
+    assert micrograph.pixel_size.unit == "nm"
+    assert micrograph.pixel_size.value == pytest.approx(0.025)
     assert micrograph.metadata["imagej"]["unit"] == "nm"
 
 
@@ -118,7 +148,7 @@ def test_tiff_of_imagej_escapes_its_unit(tmp_path, pixels):
     path = tmp_path / "a.tif"
     unit = "\\u00B5m"
     tifffile.imwrite(path, pixels, imagej=True, resolution=(40e3, 40e3), metadata={"unit": unit})
-    assert read_image(path).pixel_size == pytest.approx(0.025)
+    assert read_image(path).pixel_size.value == pytest.approx(0.025)
 
 
 def test_tiff_of_hyperspy_and_digitalmicrograph(tmp_path, pixels):
@@ -126,7 +156,7 @@ def test_tiff_of_hyperspy_and_digitalmicrograph(tmp_path, pixels):
     tags = [(65003, "s", 3, "nm", False), (65004, "s", 3, "nm", False)]
     tags += [(65009, "d", 1, 0.0125, False), (65010, "d", 1, 0.0125, False)]
     tifffile.imwrite(path, pixels, extratags=tags)
-    assert read_image(path).pixel_size == 0.0125
+    assert read_image(path).pixel_size == PixelSize(0.0125, "nm")
 
 
 @pytest.mark.parametrize(
@@ -137,8 +167,10 @@ def test_tiff_resolution_for_printing_is_no_calibration(tmp_path, pixels, resolu
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, pixels, resolution=resolution, resolutionunit=unit)
     micrograph = read_image(path)
-    assert micrograph.pixel_size == pytest.approx(size)
-    assert micrograph.unit == ("nm" if size else None)
+    if size is None:
+        assert micrograph.pixel_size is None
+    else:
+        assert micrograph.pixel_size.to("nm").value == pytest.approx(size)
 
 
 @pytest.mark.parametrize("extension", [".png", ".tif", ".npy"])
@@ -155,7 +187,7 @@ def test_grey_saved_in_colours_is_grey(tmp_path, pixels, extension, n_channels):
     np.testing.assert_array_equal(read_image(path).image, grey)
     channels[5, 6, 1] ^= 255
     write[extension]()
-    with pytest.raises(ValueError, match=r"the image has colours .*choose one by channel=0 to 2"):
+    with pytest.raises(ValueError, match=r"the image has colours .*channel='luminance' takes"):
         read_image(path)
     np.testing.assert_array_equal(read_image(path, channel=0).image, grey)
     np.testing.assert_array_equal(read_image(path, channel=1).image, channels[..., 1])
@@ -210,7 +242,7 @@ def save_stack(path: Path, stack: np.ndarray) -> Path:
 def test_of_several_images_one_is_chosen(tmp_path, pixels, extension):
     stack = np.stack([pixels, pixels // 2, pixels // 3])
     path = save_stack(tmp_path / f"stack{extension}", stack)
-    with pytest.raises(ValueError, match=r"3 images \(0-2: 24 x 36 px.*dataset=0 to 2"):
+    with pytest.raises(ValueError, match=r"3 images \(0-2: 24 x 36 px.*dataset=0 or average=True"):
         read_image(path)
     np.testing.assert_array_equal(read_image(path, dataset=1).image, stack[1])
     micrograph = read_image(path, average=True)
@@ -307,8 +339,8 @@ def test_without_the_extra_the_error_says_what_to_install(tmp_path, pixels, monk
     [
         ("baghizadeh_BTO_crystal_1.dm4", (413, 469), 0.02966, "nm"),
         ("ncem_16_STOimage_1.ser", (1024, 1024), 0.010013, "nm"),
-        ("atomap_test_ADF_cropped.hdf5", (400, 380), 0.00933, None),
-        ("atomap_test_ABF_cropped.hdf5", (400, 380), 0.00933, None),
+        ("atomap_test_ADF_cropped.hdf5", (400, 380), None, "per pixel without a unit"),
+        ("atomap_test_ABF_cropped.hdf5", (400, 380), None, "per pixel without a unit"),
         ("scilink_MoS2_stem_Exp-000-2.npy", (512, 512), None, None),
         ("temul_example_Se_implanted_MoS2.dm3", (1024, 1024), 0.012695, "nm"),
         ("hpai_066_PtNC_15nm.tif", (512, 512), 0.0293, "nm"),
@@ -320,11 +352,12 @@ def test_real_micrographs(shared_data, name, shape, size, unit):
         pytest.importorskip("rsciio", reason="needs the extra io")
     micrograph = read_image(shared_data / "real" / name)
     assert micrograph.image.shape == shape
-    assert micrograph.unit == unit
     if size is None:
         assert micrograph.pixel_size is None
+        assert (unit or "") in " ".join(micrograph.notes)
     else:
-        assert micrograph.pixel_size == pytest.approx(size, rel=1e-3)
+        assert micrograph.pixel_size.unit == unit
+        assert micrograph.pixel_size.value == pytest.approx(size, rel=1e-3)
 
 
 def test_convert_length():

@@ -14,7 +14,8 @@ from hypothesis import given, settings, strategies as st
 from hypothesis.extra.numpy import arrays
 
 from logstar import __version__
-from logstar.io import Positions, provenance, read_positions, write_positions
+from logstar.io import AtomTable, provenance, read_positions, write_positions
+from logstar.units import PixelSize
 from tests.conftest import atoms_image
 
 FORMATS = (".csv", ".json", ".parquet", ".hdf5", ".h5", ".xyz")
@@ -48,17 +49,20 @@ def test_round_trip_to_the_bit(tmp_path, extension, calibrated):
     path = tmp_path / f"atoms{extension}"
     film = tmp_path / "film.npy"
     np.save(film, np.eye(16))
-    options = {"pixel_size": 0.14831234567890123, "unit": "Å"} if calibrated else {}
+    size = PixelSize(0.14831234567890123, "Å") if calibrated else None
     flagged = np.array([True, False, True])
     source = provenance(film, parameters={"threshold": 0.1}, rewards={"qc": -0.01})
-    image = np.eye(16, dtype=np.float32)
-    write_positions(path, AWKWARD, **options, flagged=flagged, provenance=source, image=image)
-    found = read_positions(path)
-    assert_same_bits(found.detections, AWKWARD)
-    assert found.columns == ("row", "col", "sigma", "response")
-    expected = (0.14831234567890123, "A") if calibrated else (None, None)
-    assert (found.pixel_size, found.unit) == expected
-    np.testing.assert_array_equal(found.flagged, flagged)
+    table = AtomTable.from_array(AWKWARD, pixel_size=size, provenance=source)
+    table = table.with_columns(flagged=flagged, kind=["Sr", "Ti", "O"])
+    table.save(path, image=np.eye(16, dtype=np.float32))
+    found = AtomTable.load(path)
+    assert_same_bits(np.asarray(found), AWKWARD)
+    assert set(found.columns) == {"row", "col", "sigma", "response", "flagged", "kind"}
+    assert found.columns[:4] == ("row", "col", "sigma", "response")
+    assert found.pixel_size == size
+    assert found["flagged"].dtype == bool
+    np.testing.assert_array_equal(found["flagged"], flagged)
+    assert found["kind"].tolist() == ["Sr", "Ti", "O"]
     assert found.provenance == (source if extension in WITH_PROVENANCE else {})
 
 
@@ -68,9 +72,9 @@ def test_tables_without_atoms_or_flags(tmp_path, extension):
     path = tmp_path / f"atoms{extension}"
     write_positions(path, np.empty((0, 3)), image=np.eye(16))
     found = read_positions(path)
-    assert found.detections.shape == (0, 3)
+    assert np.asarray(found).shape == (0, 3)
     assert found.columns == ("row", "col", "sigma")
-    assert (found.flagged, found.pixel_size, found.unit) == (None, None, None)
+    assert found.pixel_size is None
 
 
 @pytest.mark.parametrize("extension", FORMATS)
@@ -79,11 +83,12 @@ def test_columns_of_other_names(tmp_path, extension):
     path = tmp_path / f"atoms{extension}"
     table = np.array([[1.5, 2.5, 0.25, np.nan], [3.0, 4.0, 0.5, 7.0]])
     columns = ("row", "col", "ellipticity", "sigma")
-    write_positions(path, table, columns=columns, pixel_size=0.2, unit="A", image=np.eye(8))
+    atoms = AtomTable.from_array(table, columns, pixel_size="0.2 A")
+    write_positions(path, atoms, image=np.eye(8))
     found = read_positions(path)
-    order = [found.columns.index(name) for name in columns]
-    np.testing.assert_array_equal(found.detections[:, order], table)
-    assert found.pixel_size == 0.2
+    for name, column in zip(columns, table.T, strict=True):
+        np.testing.assert_array_equal(found[name], column)
+    assert found.pixel_size == PixelSize(0.2, "A")
 
 
 @settings(max_examples=60)
@@ -93,20 +98,22 @@ def test_columns_of_other_names(tmp_path, extension):
 )
 def test_csv_gives_back_table_and_a_pixel_size_that_agrees(tmp_path_factory, table, side):
     path = tmp_path_factory.mktemp("csv") / "a.csv"
-    write_positions(path, table, pixel_size=side, unit="pm")
+    AtomTable.from_array(table, pixel_size=PixelSize(side, "pm")).save(path)
     found = read_positions(path)
-    np.testing.assert_array_equal(found.detections, table)
+    np.testing.assert_array_equal(np.asarray(found), table)
     if table.any():
         # Small products have too few bits left to tell neighbouring sizes apart.
-        assert (table * found.pixel_size == table * side).all()
+        assert found.pixel_size.unit == "pm"
+        assert (table * found.pixel_size.value == table * side).all()
         if table.max() > 1:
-            assert found.pixel_size == pytest.approx(side, rel=1e-15)
+            assert found.pixel_size.value == pytest.approx(side, rel=1e-15)
 
 
 def test_csv_has_lengths_in_units_and_flags(tmp_path):
     atoms = np.array([[1.25, 2.0, 3.0, 0.125], [10.0, 20.0, 2.0, 0.5]])
     path = tmp_path / "atoms.csv"
-    write_positions(path, atoms, pixel_size=0.2, unit="A", flagged=[False, True])
+    table = AtomTable.from_array(atoms, pixel_size="0.2 A")
+    table.with_columns(flagged=[False, True]).save(path)
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == [
@@ -126,7 +133,7 @@ def test_csv_of_other_programs(tmp_path):
     path.write_text("\ufeffcol, row,size\r\n2,1,9\r\n\r\n4,3,8\r\n", encoding="utf-8")
     found = read_positions(path)
     assert found.columns == ("row", "col", "size")
-    np.testing.assert_array_equal(found.detections, [[1, 2, 9], [3, 4, 8]])
+    np.testing.assert_array_equal(np.asarray(found), [[1, 2, 9], [3, 4, 8]])
 
 
 def test_json_tells_where_positions_come_from(tmp_path):
@@ -138,7 +145,7 @@ def test_json_tells_where_positions_come_from(tmp_path):
         parameters={"threshold": np.float64(0.1), "n": np.int64(3), "sigmas": np.arange(2)},
         rewards={"qc": float("nan")},
     )
-    write_positions(tmp_path / "a.json", AWKWARD, provenance=source)
+    AtomTable.from_array(AWKWARD, provenance=source).save(tmp_path / "a.json")
     found = json.loads((tmp_path / "a.json").read_text())
     assert found["provenance"] == {
         "software": f"logstar {__version__}",
@@ -157,7 +164,8 @@ def test_parquet_reads_as_a_data_frame(tmp_path):
     pytest.importorskip("pyarrow", reason="needs the extra parquet")
     pandas = pytest.importorskip("pandas")
     path = tmp_path / "a.parquet"
-    write_positions(path, AWKWARD, pixel_size=0.5, unit="A", flagged=[0, 1, 0])
+    table = AtomTable.from_array(AWKWARD, pixel_size="0.5 A")
+    table.with_columns(flagged=[False, True, False]).save(path)
     frame = pandas.read_parquet(path)
     np.testing.assert_array_equal(frame["row_A"], AWKWARD[:, 0] * 0.5)
     assert frame["flagged"].tolist() == [False, True, False]
@@ -191,7 +199,7 @@ def test_atomap_opens_ours_and_we_open_atomaps(tmp_path, lattice):
     atomap = pytest.importorskip("atomap.io")
     image, atoms = lattice
     path = tmp_path / "atoms.hdf5"
-    write_positions(path, atoms, image=image, pixel_size=0.2, unit="nm")
+    AtomTable.from_array(atoms, pixel_size="0.2 nm").save(path, image)
     opened = atomap.load_atom_lattice_from_hdf5(str(path))
     (sublattice,) = opened.sublattice_list
     np.testing.assert_array_equal(sublattice.x_position, atoms[:, 1])
@@ -213,8 +221,8 @@ def test_atomap_opens_ours_and_we_open_atomaps(tmp_path, lattice):
 
     atomap.save_atom_lattice_to_hdf5(opened, str(tmp_path / "theirs.hdf5"))
     found = read_positions(tmp_path / "theirs.hdf5")
-    np.testing.assert_array_equal(found.detections[:, :2], refined)
-    assert (found.pixel_size, found.unit) == (0.2, "nm")
+    np.testing.assert_array_equal(found.positions, refined)
+    assert found.pixel_size == PixelSize(0.2, "nm")
 
 
 def test_the_layout_that_atomap_reads(tmp_path, lattice):
@@ -234,20 +242,21 @@ def test_the_layout_that_atomap_reads(tmp_path, lattice):
 def test_hdf5_of_several_sublattices_is_one_table(tmp_path, lattice):
     h5py = pytest.importorskip("h5py", reason="needs the extra io")
     image, atoms = lattice
-    write_positions(tmp_path / "a.hdf5", atoms, image=image, pixel_size=0.2, unit="nm")
+    AtomTable.from_array(atoms, pixel_size="0.2 nm").save(tmp_path / "a.hdf5", image)
     with h5py.File(tmp_path / "a.hdf5", "a") as file:
         file.copy("logstar_sublattice", "B_sublattice")
         file["B_sublattice/sigma_y"][:] = 4 * atoms[:, 2]
     found = read_positions(tmp_path / "a.hdf5")
-    assert found.detections.shape == (2 * len(atoms), 3)
-    np.testing.assert_allclose(found.detections[: len(atoms), 2], 2 * atoms[:, 2])
+    assert (len(found), found.columns) == (2 * len(atoms), ("row", "col", "sigma"))
+    np.testing.assert_allclose(found["sigma"][: len(atoms)], 2 * atoms[:, 2])
 
 
 @pytest.mark.filterwarnings("ignore")
 def test_ase_reads_xyz(tmp_path):
     ase = pytest.importorskip("ase.io", reason="ASE is not installed")
     path = tmp_path / "a.xyz"
-    write_positions(path, AWKWARD[:2], pixel_size=0.02, unit="nm", flagged=[True, False])
+    table = AtomTable.from_array(AWKWARD[:2], pixel_size="0.02 nm")
+    table.with_columns(flagged=[True, False]).save(path)
     atoms = ase.read(path)
     expected = np.column_stack([AWKWARD[:2, 1] * 0.2, -AWKWARD[:2, 0] * 0.2, np.zeros(2)])
     np.testing.assert_allclose(atoms.positions, expected)
@@ -255,31 +264,41 @@ def test_ase_reads_xyz(tmp_path):
     np.testing.assert_array_equal(atoms.arrays["flagged"], [True, False])
 
 
-@pytest.mark.parametrize(
-    ("detections", "options", "message"),
-    [
-        ([[1, 2]], {}, r"shape \(1, 2\)"),
-        ([1, 2, 3], {}, r"shape \(3,\)"),
-        ([[1, np.nan, 3]], {}, "is not finite"),
-        ([[1, 2, 3]], {"pixel_size": 0.2}, "pixel_size and unit go together"),
-        ([[1, 2, 3]], {"unit": "A"}, "pixel_size and unit go together"),
-        ([[1, 2, 3]], {"pixel_size": -1, "unit": "A"}, "pixel_size must be"),
-        ([[1, 2, 3]], {"pixel_size": 1, "unit": "parsec"}, "unit must be a unit of length"),
-        ([[1, 2, 3]], {"flagged": [True, False]}, "for each of the 1 atoms"),
-        ([[1, 2, 3]], {"columns": ("row", "col")}, "do not have the columns"),
-        ([[1, 2, 3]], {"columns": ("col", "row", "a")}, 'begin with "row" and "col"'),
-        ([[1, 2, 3]], {"columns": ("row", "col", "flagged")}, "not be any of flagged"),
-        (
-            [[1, 2, 3]],
-            {"columns": ("row", "col", "row_A"), "pixel_size": 1, "unit": "A"},
-            "lengths in units",
-        ),
-    ],
-)
-def test_positions_that_are_none(tmp_path, detections, options, message):
-    with pytest.raises(ValueError, match=message):
-        write_positions(tmp_path / "a.csv", detections, **options)
+@pytest.mark.parametrize("atoms", [[1, 2, 3], [[1], [2]], [[1, 2, 3, 4, 5]]])
+def test_arrays_that_are_no_table(tmp_path, atoms):
+    with pytest.raises(ValueError, match=r"array must be a table .*others need the names"):
+        write_positions(tmp_path / "a.csv", atoms)
     assert not (tmp_path / "a.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("unit", "expected"), [("nm", "0.2 nm"), ("Å", "0.2 A"), ("µm", "200 nm"), ("[nm]", "0.2 nm")]
+)
+def test_units_of_atomap_are_normalised(tmp_path, lattice, unit, expected):
+    h5py = pytest.importorskip("h5py", reason="needs the extra io")
+    image, atoms = lattice
+    path = tmp_path / "a.hdf5"
+    AtomTable.from_array(atoms, pixel_size="0.2 nm").save(path, image)
+    with h5py.File(path, "a") as file:
+        file["logstar_sublattice"].attrs["units"] = unit
+    assert AtomTable.load(path).pixel_size == PixelSize.of(expected)
+
+
+def test_sublattices_of_different_calibration_are_refused(tmp_path, lattice):
+    h5py = pytest.importorskip("h5py", reason="needs the extra io")
+    image, atoms = lattice
+    path = tmp_path / "a.hdf5"
+    AtomTable.from_array(atoms, pixel_size="0.2 nm").save(path, image)
+    with h5py.File(path, "a") as file:
+        file.copy("logstar_sublattice", "B_sublattice")
+        # The same length in another unit is the same calibration.
+        file["B_sublattice"].attrs["units"] = "A"
+        file["B_sublattice"].attrs["pixel_size"] = 2.0
+    assert len(read_positions(path)) == 2 * len(atoms)
+    with h5py.File(path, "a") as file:
+        file["B_sublattice"].attrs["pixel_size"] = 2.1
+    with pytest.raises(OSError, match=r"differ in their pixel size \(B_sublattice: 2\.1 A/px"):
+        read_positions(path)
 
 
 def test_a_sublattice_needs_its_image(tmp_path):
@@ -295,24 +314,26 @@ def test_extensions_that_are_none(tmp_path):
     with pytest.raises(FileNotFoundError, match="no such file"):
         read_positions(tmp_path / "a.csv")
     with pytest.raises(ValueError, match="are words"):
-        write_positions(tmp_path / "a.xyz", [[1, 2, 3]], columns=("row", "col", "a b"))
+        AtomTable.from_array([[1, 2, 3]], ("row", "col", "a b")).save(tmp_path / "a.xyz")
+    with pytest.raises(ValueError, match="texts in xyz are words, got 'a b'"):
+        AtomTable({"row": [1], "col": [2], "kind": ["a b"]}).save(tmp_path / "a.xyz")
+
+
+def test_an_xyz_of_few_bytes_asks_for_few(tmp_path):
+    path = tmp_path / "a.xyz"
+    path.write_text("1\nProperties=species:S:1:pos:R:3:row:R:2000000000:col:R:1\nX 0 0 0 1 2\n")
+    with pytest.raises(OSError, match="lines of 2000000005 entries"):
+        read_positions(path)
 
 
 @pytest.mark.parametrize("extension", FORMATS)
 def test_broken_files_of_positions(tmp_path, extension):
     skip_without(extension)
     path: Path = tmp_path / f"atoms{extension}"
-    write_positions(path, AWKWARD, image=np.eye(16), pixel_size=0.1, unit="nm")
+    AtomTable.from_array(AWKWARD, pixel_size="0.1 nm").save(path, np.eye(16))
     content = path.read_bytes()
     foreign = b'{"a": 1}' if extension == ".json" else b"2\nno properties\nX 1 2 3\n"
     for broken in (b"", content[: len(content) - 10], foreign):
         path.write_bytes(broken)
         with pytest.raises(OSError, match="cannot be read as positions"):
             read_positions(path)
-
-
-def test_positions_without_pixel_size_have_no_lengths():
-    assert Positions(AWKWARD).lengths_in_units == {}
-    assert set(Positions(AWKWARD, pixel_size=2.0, unit="pm").lengths_in_units) == {
-        *("row_pm", "col_pm", "sigma_pm")
-    }

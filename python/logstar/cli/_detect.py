@@ -83,9 +83,8 @@ def _detect_one(args: argparse.Namespace) -> Run:
 def _calibration(given: PixelSize | None, micrograph: Micrograph) -> PixelSize | None:
     if given is not None:
         return given
-    if micrograph.pixel_size is None or micrograph.unit is None:
-        return None
-    return PixelSize(micrograph.pixel_size, micrograph.unit)
+    found = micrograph.pixel_size
+    return None if found is None else PixelSize(found.value, found.unit)
 
 
 def _lattice(
@@ -95,12 +94,10 @@ def _lattice(
 
     if calibration is None:
         option = "--crystal" if args.cif is None else "--cif"
-        gives, example = "no pixel size", "such as 0.2A"
-        if micrograph.pixel_size is not None:
-            gives = f"the pixel size {micrograph.pixel_size:.5g} without a unit"
-            example = f"{micrograph.pixel_size:.5g}nm if these are nm"
+        notes = f" ({' '.join(micrograph.notes)})" if micrograph.notes else ""
         raise ValueError(
-            f"{args.file} gives {gives}; {option} needs one: pass --pixel-size, {example}."
+            f"{args.file} gives no pixel size{notes}; {option} needs one: pass --pixel-size, such "
+            "as 0.2A."
         )
     pixel_size = convert_length(calibration.value, calibration.unit, to="A")
     lattice: Lattice = args.crystal.lattice(pixel_size)

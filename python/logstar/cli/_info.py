@@ -13,7 +13,7 @@ from typing import Any
 from logstar.exceptions import NotOneLatticeError
 from logstar.io import NOT_SQUARE, ImageEntry, list_images
 from logstar.tuning._expectation import Expectation
-from logstar.units import convert_length
+from logstar.units import PixelSize
 
 from ._image_arguments import read_chosen
 
@@ -103,7 +103,7 @@ def inspect_file(args: argparse.Namespace, path: Path) -> FileInfo:
         warnings.simplefilter("ignore")
         micrograph = read_chosen(args, path)
     options = _given(args)
-    calibrated = micrograph.pixel_size is not None and micrograph.unit is not None
+    calibrated = micrograph.pixel_size is not None
     crystal = "--cif CRYSTAL.cif --zone UVW" + ("" if calibrated else " --pixel-size SIZE")
     dark = "" if args.polarity == "dark" else " If atoms are dark (ABF): --polarity dark."
     try:
@@ -114,7 +114,7 @@ def inspect_file(args: argparse.Namespace, path: Path) -> FileInfo:
         info.suggestion = _command(path, [*numbers, *options])
         info.why = f"A crystal that is known: {crystal}.{dark}"
         return info
-    info.lattice = _plain_lattice(expected, micrograph.pixel_size, micrograph.unit)
+    info.lattice = _plain_lattice(expected, micrograph.pixel_size)
     info.suggestion = _command(path, ["--lattice", "auto", *options])
     info.why = f"A known crystal is better: {crystal}.{dark}"
     return info
@@ -164,9 +164,7 @@ def _command(path: Path, options: list[str], command: str = "detect") -> str:
     return f"logstar {command} {shlex.quote(str(path))} {' '.join(options)}"
 
 
-def _plain_lattice(
-    expected: Expectation, pixel_size: float | None, unit: str | None
-) -> dict[str, Any]:
+def _plain_lattice(expected: Expectation, pixel_size: PixelSize | None) -> dict[str, Any]:
     lattice = expected.lattice
     if lattice is None:
         raise ValueError("an expectation of an image has its lattice")
@@ -184,8 +182,8 @@ def _plain_lattice(
         "edges_A": None,
         "nearest_distance_A": None,
     }
-    if pixel_size is not None and unit is not None:
-        side = convert_length(pixel_size, unit, to="A")
+    if pixel_size is not None:
+        side = pixel_size.to("A").value
         found["edges_A"] = [edge * side for edge in edges]
         found["nearest_distance_A"] = lattice.nearest_distance * side
     return found

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logstar import __version__
-from logstar.io import provenance, write_positions
+from logstar.io import AtomTable, provenance
 from logstar.metrics import DetectionMetrics
 from logstar.rewards import QualityReport, quality_report
 from logstar.tuning._expectation import N_NEIGHBORS, Expectation
+from logstar.units import PixelSize
 
 from ._tuning import ER, QC, Tuned, plain_params
 
@@ -75,17 +76,15 @@ class Run:
     def write(self, folder: Path) -> None:
         """Write positions, front and picture into a folder."""
         tables = [f"{_POSITIONS}.{extension}" for extension in self.formats]
+        size = None if self.pixel_size is None else PixelSize(self.pixel_size, self.unit or "A")
+        atoms = AtomTable.from_array(
+            self.tuned.detections,
+            self.tuned.columns,
+            pixel_size=size,
+            provenance=self._provenance(),
+        ).with_columns(flagged=self.tuned.flagged)
         for name in tables:
-            write_positions(
-                folder / name,
-                self.tuned.detections,
-                columns=self.tuned.columns,
-                pixel_size=self.pixel_size,
-                unit=self.unit,
-                flagged=self.tuned.flagged,
-                provenance=self._provenance(),
-                image=self.image,
-            )
+            atoms.save(folder / name, image=self.image)
         self._write_front(folder / _FRONT)
         self._draw(folder / _PICTURE)
         names = {"positions": tables[0], "pareto_front": _FRONT, "picture": _PICTURE}

@@ -3,43 +3,42 @@
 from __future__ import annotations
 
 import re
-import warnings
 from typing import NamedTuple
 
-from logstar.units import PIXEL_UNITS, convert_length, unit_name
+from logstar.exceptions import ChoiceNeededError
+from logstar.units import PIXEL_UNITS, PixelSize, convert_length, is_square, unit_name
 
 #: Coarser pixels cannot be a micrograph's: a TIFF's 72 dots per inch are meant for printing.
 _COARSEST_PIXEL_NM = 1000.0
 #: Nor can finer ones: an atom would fill the image.
 _FINEST_PIXEL_NM = 1e-5
-#: By how much the sides of a pixel may differ before distances in pixels go wrong.
-_SQUARE_TOLERANCE = 0.01
 #: Lengths to the power of -1 in the ways of different programs, and angles.
 _RECIPROCAL = re.compile(r"1\s*/|\^\s*-\s*1|⁻¹|-1$|rad|deg|°")
-
-PixelSize = tuple[float | None, str | None]
 
 
 class Calibration(NamedTuple):
     """Height and width of a pixel in `unit`.
 
-    Both are None for an image that is not calibrated, and `unit` if nobody says what it is.
+    Both are None for an image that is not calibrated, and `unit` if nobody says what it is. The
+    note says what the file gives that is no pixel size, and why it is none.
     """
 
-    height: float | None
-    width: float | None
-    unit: str | None
+    height: float | None = None
+    width: float | None = None
+    unit: str | None = None
+    note: str = ""
+    #: Whether the file means its calibration, so that its loss is worth a warning.
+    is_lost: bool = False
 
     @property
     def is_square(self) -> bool:
         if self.height is None or self.width is None:
             return True
-        sides = sorted((self.height, self.width))
-        return sides[1] / sides[0] - 1 <= _SQUARE_TOLERANCE
+        return is_square(self.height, self.width)
 
     @property
-    def side(self) -> float | None:
-        """The side of a square pixel.
+    def pixel_size(self) -> PixelSize | None:
+        """The side of a square pixel, None without a unit.
 
         Raises
         ------
@@ -47,46 +46,63 @@ class Calibration(NamedTuple):
             If it is not square.
         """
         if not self.is_square:
-            raise ValueError(
-                f"pixels are not square: {self.height:g} high, {self.width:g} wide; resample=True "
-                "makes them so."
+            raise ChoiceNeededError(
+                f"pixels are not square: {self.height:g} high, {self.width:g} wide",
+                {"resample": True},
+                "makes them so",
             )
-        return self.width
-
-
-UNCALIBRATED = Calibration(None, None, None)
+        if self.height is None or self.unit is None:
+            return None
+        return PixelSize(self.height, self.unit)
 
 
 def calibration(sides: tuple[float, float], units: tuple[object, object]) -> Calibration:
     """Make sense of the sizes of a pixel along rows and columns as a file gives them.
 
     Without a unit numbers are kept and the unit is None. Print resolutions and numbers that
-    cannot be a size are no calibration, nor are reciprocal units, which are warned of.
+    cannot be a size are no calibration, nor are reciprocal units and those that nobody knows. The
+    sign of a side is the direction in which its axis counts; pixels are taken as they are stored.
     """
+    sides = (abs(sides[0]), abs(sides[1]))
     named = [unit_name(unit) for unit in units]
-    blank = [_is_blank(unit) for unit in units]
-    if not 0 < min(sides) <= max(sides) < float("inf"):
-        return UNCALIBRATED
-    if all(blank):
+    if all(is_blank(unit) for unit in units):
         # Files that were never calibrated hold 1.
-        return UNCALIBRATED if max(sides) == min(sides) == 1 else Calibration(*sides, None)
+        if not _is_length(sides) or max(sides) == min(sides) == 1:
+            return Calibration()
+        size = _text(sides)
+        return Calibration(*sides, None, f"the file gives {size} per pixel without a unit.")
+    # One unit may stand for both.
+    if len([unit for unit in units if not is_blank(unit)]) == 1:
+        named = [
+            next(name for name, unit in zip(named, units, strict=True) if not is_blank(unit))
+        ] * 2
+    given = f"{_text(sides)} {next(str(unit) for unit in units if not is_blank(unit)).strip()}"
     if None in named:
-        unit = str(units[named.index(None)])
-        if is_reciprocal(unit):
-            warnings.warn(
-                f"the pixel size is ignored: {sides[1]:g} {unit} is reciprocal, as of a "
-                "diffraction pattern or a Fourier transform.",
-                UserWarning,
-                stacklevel=3,
-            )
-        return UNCALIBRATED
+        if any(is_reciprocal(str(unit)) for unit in units):
+            why = "is reciprocal, as of a diffraction pattern or a Fourier transform"
+        else:
+            why = "has a unit that is no known length"
+        return Calibration(note=f"the pixel size is ignored: {given} {why}.", is_lost=True)
+    if not _is_length(sides):
+        return Calibration(note=f"the pixel size is ignored: {given} is no length.", is_lost=True)
     row, col = (convert_length(side, str(n), to="nm") for side, n in zip(sides, named, strict=True))
     if max(row, col) > _COARSEST_PIXEL_NM or min(row, col) < _FINEST_PIXEL_NM:
-        return UNCALIBRATED
+        return Calibration(
+            note=f"the pixel size is ignored: {given} is too {'large' if row > 1 else 'small'} for "
+            "a micrograph of atoms; it may be a resolution for printing."
+        )
     unit = str(named[1]) if named[1] in PIXEL_UNITS else "nm"
     if named[0] == named[1] == unit:
         return Calibration(float(sides[0]), float(sides[1]), unit)
     return Calibration(convert_length(row, "nm", to=unit), convert_length(col, "nm", to=unit), unit)
+
+
+def _is_length(sides: tuple[float, float]) -> bool:
+    return 0 < min(sides) <= max(sides) < float("inf")
+
+
+def _text(sides: tuple[float, float]) -> str:
+    return f"{sides[1]:.5g}" if sides[0] == sides[1] else f"{sides[0]:.5g} x {sides[1]:.5g}"
 
 
 def is_reciprocal(unit: str) -> bool:
@@ -94,7 +110,8 @@ def is_reciprocal(unit: str) -> bool:
     return _RECIPROCAL.search(unit) is not None
 
 
-def _is_blank(unit: object) -> bool:
-    # The word is HyperSpy's for a unit that nobody gave.
+def is_blank(unit: object) -> bool:
+    """Tell whether a text for a unit says that there is none."""
+    # "<undefined>" is HyperSpy's word for it.
     names = {"", "none", "<undefined>", "px", "pixel", "pixels"}
     return unit is None or str(unit).strip().lower() in names

@@ -7,6 +7,8 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from logstar.exceptions import ChoiceNeededError
+
 Channel: TypeAlias = int | Literal["luminance"] | None
 
 #: Weights of red, green and blue in the luminance of Rec. ITU-R BT.709.
@@ -32,8 +34,10 @@ def grey(frame: NDArray[Any], channel: Channel = None) -> NDArray[Any]:
 
     Raises
     ------
+    ChoiceNeededError
+        If channels differ and none is chosen.
     ValueError
-        If channels differ and none is chosen, or the one chosen does not exist.
+        If the channel chosen does not exist.
     """
     if frame.ndim == 2:
         if channel not in {None, 0, "luminance"}:
@@ -56,9 +60,11 @@ def grey(frame: NDArray[Any], channel: Channel = None) -> NDArray[Any]:
         return frame[..., channel]
     colors = frame[..., :n_channels]
     if (colors != colors[..., :1]).any():
-        cure = " or channel='luminance' for their grey value" if n_channels == 3 else ""
-        raise ValueError(
-            f"the image has colours ({n_channels} channels that differ); choose one by channel=0 "
-            f"to {n_channels - 1}{cure}."
+        is_rgb = n_channels == len(_LUMINANCE)
+        raise ChoiceNeededError(
+            f"the image has colours ({n_channels} channels that differ)",
+            {"channel": "luminance" if is_rgb else 0},
+            f"takes {'their grey value, or' if is_rgb else 'one of them,'} 0 to {n_channels - 1}"
+            f"{' one channel' if is_rgb else ''}",
         )
     return colors[..., 0]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from ._calibration import UNCALIBRATED, calibration
+from ._calibration import calibration
 from ._micrograph import read_signals_of
 
 #: Note on an image that `read_image` takes with ``resample=True`` only.
@@ -95,14 +94,8 @@ def list_images(path: str | os.PathLike[str]) -> list[ImageEntry]:
     first = 0
     for signal in read_signals_of(Path(path)):
         frames = signal.frames
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            size = calibration(signal.sides, signal.units)
-        note = str(caught[0].message) if caught else ""
-        if not size.is_square:
-            note = NOT_SQUARE
-        elif size.height is not None and size.unit is None:
-            note = "the file gives no unit"
+        size = calibration(signal.sides, signal.units)
+        sides = None if size.height is None or size.width is None else (size.height, size.width)
         finite = frames if frames.dtype.kind != "f" else frames[np.isfinite(frames)]
         entries.append(
             ImageEntry(
@@ -114,10 +107,10 @@ def list_images(path: str | os.PathLike[str]) -> list[ImageEntry]:
                 low=float(finite.min()) if finite.size else np.nan,
                 high=float(finite.max()) if finite.size else np.nan,
                 n_not_finite=frames.size - finite.size,
-                pixel_size=None if size[:2] == UNCALIBRATED[:2] else size[:2],  # type: ignore[arg-type]
+                pixel_size=sides,
                 unit=size.unit,
                 title=signal.title,
-                note=note,
+                note=size.note if size.is_square else NOT_SQUARE,
             )
         )
         first += len(frames)

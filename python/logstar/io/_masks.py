@@ -12,11 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image as PillowImage
 from PIL.PngImagePlugin import PngInfo
 
-from logstar.units import convert_length
+from logstar.units import PixelSize, convert_length
 
+from ._atom_table import known_extension
 from ._micrograph import read_image
 from ._readers import PNG_KEY, TAG_SIDES, TAG_UNITS
-from ._table import checked_pixel_size, known_extension
 
 _EXTENSIONS = (".tif", ".tiff", ".png", ".npy")
 _TRUE = 255
@@ -26,8 +26,7 @@ def write_mask(
     path: str | os.PathLike[str],
     mask: ArrayLike,
     *,
-    pixel_size: float | None = None,
-    unit: str | None = None,
+    pixel_size: PixelSize | str | float | None = None,
 ) -> None:
     """Write a mask in the format that the extension names.
 
@@ -37,16 +36,15 @@ def write_mask(
         A tif, tiff, png or npy; an existing one is overwritten. Pictures hold 0 and 255.
     mask : array-like of shape (n_rows, n_cols), bool
         The mask.
-    pixel_size : float, default=None
-        Side of a pixel in `unit`; a tif gets it as resolution (pixels per cm) and in the tags of
-        DigitalMicrograph and HyperSpy, a png as text. A npy cannot hold it.
-    unit : str, default=None
-        Unit of `pixel_size`; both or neither.
+    pixel_size : PixelSize, str, float or None, default=None
+        Side of a pixel, such as "0.2 A"; a number is in angstrom. A tif gets it as resolution
+        (pixels per cm) and in the tags of DigitalMicrograph and HyperSpy, a png as text. A npy
+        cannot hold it.
 
     Raises
     ------
     ValueError
-        For another extension, a mask that is none, a pixel size without unit or for a npy.
+        For another extension, a mask that is none, a pixel size for a npy.
 
     Examples
     --------
@@ -56,10 +54,10 @@ def write_mask(
     >>> from logstar.io import read_image, write_mask
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder) / "damage.tif"
-    ...     write_mask(path, np.eye(8, dtype=bool), pixel_size=0.2, unit="A")
+    ...     write_mask(path, np.eye(8, dtype=bool), pixel_size="0.2 A")
     ...     micrograph = read_image(path)
-    >>> micrograph.pixel_size, micrograph.unit
-    (0.2, 'A')
+    >>> micrograph.pixel_size
+    PixelSize(0.2, 'A')
     """
     path = Path(path)
     extension = known_extension(path, _EXTENSIONS, "a mask")
@@ -68,30 +66,30 @@ def write_mask(
         raise ValueError(
             f"mask must be a 2-D array of bool, got shape {array.shape} of {array.dtype}."
         )
-    pixel_size, name = checked_pixel_size(pixel_size, unit)
+    size = None if pixel_size is None else PixelSize.of(pixel_size)
     if extension == ".npy":
-        if pixel_size is not None:
+        if size is not None:
             raise ValueError(f"{path}: a npy holds no pixel size; write a tif or png instead.")
         np.save(path, array)
         return
     pixels = np.where(array, np.uint8(_TRUE), np.uint8(0))
     if extension == ".png":
         text = PngInfo()
-        if name is not None:
-            text.add_text(PNG_KEY, f"{pixel_size!r} {name}")
+        if size is not None:
+            text.add_text(PNG_KEY, f"{size.value!r} {size.unit}")
         PillowImage.fromarray(pixels).save(path, pnginfo=text)
         return
-    tifffile.imwrite(path, pixels, **_tags(pixel_size, name))
+    tifffile.imwrite(path, pixels, **_tags(size))
 
 
-def _tags(pixel_size: float | None, unit: str | None) -> dict[str, Any]:
-    if pixel_size is None or unit is None:
+def _tags(size: PixelSize | None) -> dict[str, Any]:
+    if size is None:
         return {}
-    per_centimeter = 1 / convert_length(pixel_size, unit, to="cm")
+    per_centimeter = 1 / convert_length(size.value, size.unit, to="cm")
     # Double precision where RosettaSciIO and this package look first; a resolution is a fraction
     # of 32-bit integers.
-    extra: list[Any] = [(code, "d", 1, pixel_size, False) for code in TAG_SIDES]
-    extra += [(code, "s", 0, unit, False) for code in TAG_UNITS]
+    extra: list[Any] = [(code, "d", 1, size.value, False) for code in TAG_SIDES]
+    extra += [(code, "s", 0, size.unit, False) for code in TAG_UNITS]
     return {
         "resolution": (per_centimeter, per_centimeter),
         "resolutionunit": "CENTIMETER",

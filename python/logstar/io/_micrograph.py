@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from logstar._validation import check_integer
+from logstar.exceptions import ChoiceNeededError
+from logstar.units import PixelSize
 
-from ._calibration import Calibration, calibration
+from ._calibration import calibration
 from ._colors import Channel, grey
 from ._foreign import signals_of
 from ._readers import EXTENSIONS, FOLDERS, read_signals
@@ -26,28 +29,36 @@ _MOST_LISTED = 8
 
 @dataclass(frozen=True, eq=False)
 class Micrograph:
-    """An image and what its file says about it.
+    """An image and what its file says about it; taken wherever an image is.
 
     Parameters
     ----------
     image : ndarray of shape (n_rows, n_cols)
         In the number type of the file, or as floats if it was averaged, binned or resampled.
-    pixel_size : float or None
-        Side of a pixel in `unit`, or in a unit unknown if that is None; None if the file does not
-        say.
-    unit : {"A", "nm", "pm"} or None
-        Unit of `pixel_size`.
-    metadata : dict
+    pixel_size : PixelSize or None, default=None
+        Side of a pixel; None if the file does not say.
+    notes : tuple of str, default=()
+        What the file says that could not be used, in sentences.
+    metadata : dict, default={}
         What the reader hands over besides.
-    path : Path or None
+    path : Path or None, default=None
         The file.
     """
 
     image: NDArray[Any]
-    pixel_size: float | None
-    unit: str | None
-    metadata: dict[str, Any] = field(repr=False)
+    pixel_size: PixelSize | None = None
+    notes: tuple[str, ...] = ()
+    metadata: dict[str, Any] = field(default_factory=dict)
     path: Path | None = None
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
+        return np.array(self.image, dtype=dtype, copy=copy)
+
+    def __repr__(self) -> str:
+        n_rows, n_cols = self.image.shape
+        size = "" if self.pixel_size is None else f", {self.pixel_size}"
+        file = "" if self.path is None else f": {self.path.name}"
+        return f"{type(self).__name__}({n_rows} x {n_cols} px{size}{file})"
 
     @classmethod
     def from_signal(cls, signal: Any, *, dataset: int | None = None, average: bool = False) -> Self:
@@ -81,8 +92,8 @@ class Micrograph:
         >>> from logstar.io import Micrograph
         >>> axis = {"scale": 0.2, "units": "Å", "size": 8, "navigate": False}
         >>> micrograph = Micrograph.from_signal({"data": np.eye(8), "axes": [axis, axis]})
-        >>> micrograph.pixel_size, micrograph.unit
-        (0.2, 'A')
+        >>> micrograph
+        Micrograph(8 x 8 px, 0.2 A/px)
         """
         name = type(signal).__name__
         return cls(*_choose(signals_of(signal), name, dataset=dataset, average=average))
@@ -122,8 +133,9 @@ def read_image(
     Returns
     -------
     micrograph : Micrograph
-        Image, pixel size and unit, metadata. Lengths in um, mm, cm, inch or m are converted to
-        nm; reciprocal units (with a warning) and print resolutions are no pixel size.
+        Image, pixel size, notes, metadata. Lengths in um, mm, cm, inch or m are converted to nm.
+        Reciprocal units and unknown ones are no pixel size, of which a warning tells; nor are
+        print resolutions, of which a note tells.
 
     Raises
     ------
@@ -192,16 +204,22 @@ def _choose(
     channel: Channel = None,
     resample: bool = False,
     binning: int = 1,
-) -> tuple[NDArray[Any], float | None, str | None, dict[str, Any]]:
-    """Choose one image of several; give it with pixel size, unit and metadata."""
+) -> tuple[NDArray[Any], PixelSize | None, tuple[str, ...], dict[str, Any]]:
+    """Choose one image of several; give it with pixel size, notes and metadata."""
     binning = check_integer(binning, name="binning", low=1)
     places = [(signal, frame) for signal in signals for frame in range(len(signal.frames))]
     if not places:
         raise ValueError(f"{source} holds no 2-D image; spectra and curves are none.")
     if dataset is None and len(signals if average else places) > 1:
-        raise ValueError(
-            f"{source} holds {len(places)} images ({listing(signals)}); choose one by its number, "
-            f"dataset=0 to {len(places) - 1}{_or_mean(signals, average)}."
+        choices: dict[str, object] = {"dataset": 0}
+        several = any(len(signal.frames) > 1 for signal in signals)
+        if several and not average:
+            choices["average"] = True
+        raise ChoiceNeededError(
+            f"{source} holds {len(places)} images ({listing(signals)})",
+            choices,
+            f"chooses one of them, 0 to {len(places) - 1}"
+            + (", or the mean of a stack" if len(choices) > 1 else ""),
         )
     if dataset is not None and not 0 <= dataset < len(places):
         raise ValueError(f"{source}: dataset must be 0 to {len(places) - 1}, got {dataset!r}.")
@@ -212,16 +230,22 @@ def _choose(
         if resample and not size.is_square and size.height and size.width:
             image = to_square_pixels(image, size.height, size.width)
             shorter = min(size.height, size.width)
-            size = Calibration(shorter, shorter, size.unit)
-        side = size.side
+            size = size._replace(height=shorter, width=shorter)
+        pixel_size = size.pixel_size
         if binning > 1:
             image = bin_pixels(image, binning)
-            side = None if side is None else side * binning
+            if pixel_size is not None:
+                pixel_size = PixelSize(pixel_size.value * binning, pixel_size.unit)
+    except ChoiceNeededError as error:
+        message = f"{source}: {error.message}"
+        raise ChoiceNeededError(message, error.choices, error.hint) from None
     except ValueError as error:
         raise ValueError(f"{source}: {error}") from None
+    if size.is_lost:
+        warnings.warn(f"{source}: {size.note}", UserWarning, stacklevel=3)
     # In the machine's byte order.
     image = np.array(image, dtype=image.dtype.newbyteorder("="), order="C")
-    return image, side, size.unit, signal.metadata
+    return image, pixel_size, (size.note,) if size.note else (), signal.metadata
 
 
 def _average(signal: Signal, channel: Channel) -> NDArray[Any]:
@@ -229,11 +253,6 @@ def _average(signal: Signal, channel: Channel) -> NDArray[Any]:
     for frame in signal.frames:
         total += grey(frame, channel)
     return total / len(signal.frames)
-
-
-def _or_mean(signals: Sequence[Signal], average: bool) -> str:
-    several = any(len(signal.frames) > 1 for signal in signals)
-    return ", or the mean of a stack, average=True" if several and not average else ""
 
 
 def listing(signals: Sequence[Signal]) -> str:

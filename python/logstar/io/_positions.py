@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from numpy.typing import ArrayLike
 
 from logstar._validation import as_image
 
 from . import _positions_csv, _positions_hdf5, _positions_json, _positions_parquet, _positions_xyz
-from ._table import Positions, as_table, known_extension
+from ._atom_table import AtomTable, known_extension
 
-_READERS: dict[str, Callable[[Path], Positions]] = {
+_READERS: dict[str, Callable[[Path], AtomTable]] = {
     ".csv": _positions_csv.read,
     ".parquet": _positions_parquet.read,
     ".json": _positions_json.read,
@@ -22,7 +21,7 @@ _READERS: dict[str, Callable[[Path], Positions]] = {
     ".h5": _positions_hdf5.read,
     ".xyz": _positions_xyz.read,
 }
-_WRITERS: dict[str, Callable[[Path, Positions], None]] = {
+_WRITERS: dict[str, Callable[[Path, AtomTable], None]] = {
     ".csv": _positions_csv.write,
     ".parquet": _positions_parquet.write,
     ".json": _positions_json.write,
@@ -34,19 +33,15 @@ _WITH_IMAGE = (".hdf5", ".h5")
 
 def write_positions(
     path: str | os.PathLike[str],
-    detections: ArrayLike,
+    table: AtomTable | ArrayLike,
     *,
-    columns: Sequence[str] | None = None,
-    pixel_size: float | None = None,
-    unit: str | None = None,
-    flagged: ArrayLike | None = None,
-    provenance: Mapping[str, Any] | None = None,
     image: ArrayLike | None = None,
 ) -> None:
     """Write positions of atoms in the format that the extension names.
 
     ============== ===========================================================================
-    .csv           row, col, sigma, response, and the lengths in units; no provenance
+    .csv           all columns, and lengths in units such as ``row_A``; booleans as 0 and 1, of
+                   which ``flagged`` is read back as such; no provenance
     .json          everything, readable
     .parquet       everything, for data frames; needs the extra ``parquet``
     .hdf5, .h5     everything, with the image; opens in Atomap as a sublattice of sigma_x =
@@ -55,26 +50,15 @@ def write_positions(
                    in angstrom, or in pixels without a pixel size; no provenance
     ============== ===========================================================================
 
-    Every number of `detections` is read back to the bit by `read_positions`.
+    Every number is read back to the bit by `read_positions`, and has no more digits than that
+    needs.
 
     Parameters
     ----------
     path : path-like
         The file to write; an existing one is overwritten.
-    detections : array-like of shape (n_atoms, n_columns)
-        Row, column, sigma in pixels, and response; or as `columns` says.
-    columns : sequence of str, default=None
-        Names of the columns, beginning with "row" and "col". None is "row", "col", "sigma" and,
-        if there are four, "response".
-    pixel_size : float, default=None
-        Side of a pixel in `unit`; adds the columns ``row_<unit>``, ``col_<unit>`` and
-        ``sigma_<unit>`` to csv and parquet.
-    unit : str, default=None
-        Unit of `pixel_size`; both or neither.
-    flagged : array-like of shape (n_atoms,), default=None
-        Atoms that break the distance rule; adds a column.
-    provenance : mapping, default=None
-        Where the positions come from, as `provenance` makes it.
+    table : AtomTable, or array-like of shape (n_atoms, 2 to 4)
+        The atoms; an array has row, column, sigma in pixels, and response.
     image : array-like of shape (n_rows, n_cols), default=None
         The micrograph; needed for hdf5, as Atomap's sublattices hold it, else not written.
 
@@ -82,25 +66,30 @@ def write_positions(
     ------
     ImportError
         If the format needs an extra that is not installed.
+    OSError
+        If the file cannot be written.
     ValueError
-        For an unknown extension, tables of another shape, a pixel size without unit, hdf5 without
-        image.
+        For an unknown extension, arrays of another shape, hdf5 without image, and names or texts
+        that xyz cannot hold.
 
     Examples
     --------
     >>> import tempfile
     >>> from pathlib import Path
-    >>> from logstar.io import write_positions
+    >>> from logstar.io import AtomTable, write_positions
+    >>> atoms = AtomTable.from_array([[10, 20, 2.5, 0.3]], pixel_size="0.2 A")
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder) / "atoms.csv"
-    ...     write_positions(path, [[10, 20, 2.5, 0.3]], pixel_size=0.2, unit="A")
+    ...     write_positions(path, atoms)
     ...     print(path.read_text())
     row,col,sigma,response,row_A,col_A,sigma_A
     10,20,2.5,0.3,2,4,0.5
+    <BLANKLINE>
     """
     path = Path(path)
     extension = known_extension(path, (*_WRITERS, *_WITH_IMAGE), "positions")
-    table = as_table(detections, columns, pixel_size, unit, flagged, provenance)
+    if not isinstance(table, AtomTable):
+        table = AtomTable.from_array(table)
     if extension in _WRITERS:
         _WRITERS[extension](path, table)
         return
@@ -109,7 +98,7 @@ def write_positions(
     _positions_hdf5.write(path, table, as_image(image))
 
 
-def read_positions(path: str | os.PathLike[str]) -> Positions:
+def read_positions(path: str | os.PathLike[str]) -> AtomTable:
     """Read what `write_positions` wrote; of Atomap's own files also the positions.
 
     Parameters
@@ -120,8 +109,8 @@ def read_positions(path: str | os.PathLike[str]) -> Positions:
 
     Returns
     -------
-    positions : Positions
-        The table with its columns, pixel size, flags and provenance. A csv gives the pixel size
+    table : AtomTable
+        The atoms with pixel size and provenance. A csv gives the pixel size
         as the shortest decimal number that its lengths in units agree with.
 
     Raises
@@ -139,13 +128,13 @@ def read_positions(path: str | os.PathLike[str]) -> Positions:
     --------
     >>> import tempfile
     >>> from pathlib import Path
-    >>> from logstar.io import read_positions, write_positions
+    >>> from logstar.io import AtomTable, read_positions
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder) / "atoms.json"
-    ...     write_positions(path, [[10.25, 20, 2.5, 0.3]], pixel_size=0.2, unit="A")
+    ...     AtomTable.from_array([[10.25, 20, 2.5, 0.3]], pixel_size="0.2 A").save(path)
     ...     atoms = read_positions(path)
-    >>> atoms.detections, atoms.pixel_size, atoms.unit
-    (array([[10.25, 20.  ,  2.5 ,  0.3 ]]), 0.2, 'A')
+    >>> atoms
+    AtomTable(1 atom: row, col, sigma, response; 0.2 A/px)
     """
     path = Path(path)
     extension = known_extension(path, tuple(_READERS), "positions")

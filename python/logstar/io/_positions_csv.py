@@ -4,27 +4,37 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from logstar._validation import FloatArray
+from logstar.units import PIXEL_UNITS, PixelSize
 
-from ._table import FLAGGED, LENGTHS, Positions
+from ._atom_table import DETECTION_COLUMNS, FLAGGED, LENGTH_IN_UNITS, AtomTable
 
 #: Digits that tell any two float64 apart.
 _MOST_DIGITS = 17
 
 
-def write(path: Path, table: Positions) -> None:
-    """Write a table."""
-    lengths = table.lengths_in_units
-    rows = np.column_stack([table.detections, *lengths.values()])
-    flags = [] if table.flagged is None else [table.flagged.astype(int)]
+def write(path: Path, table: AtomTable) -> None:
+    """Write a table; booleans as 0 and 1."""
+    columns = {name: table[name] for name in table.columns} | table.lengths_in_units
+    # Lengths in units stand before the flags, which come last.
+    flags = {name: columns.pop(name) for name in [FLAGGED] if name in columns}
+    columns |= flags
+    cells = [_cells(column) for column in columns.values()]
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*table.columns, *lengths, *(FLAGGED for _ in flags)])
-        for i, row in enumerate(rows):
-            writer.writerow([*map(shortest, row), *(flag[i] for flag in flags)])
+        writer.writerow(columns)
+        writer.writerows(zip(*cells, strict=True))
+
+
+def _cells(column: NDArray[Any]) -> list[Any]:
+    if column.dtype.kind == "f":
+        return [shortest(value) for value in column]
+    return list(column.astype(int) if column.dtype.kind == "b" else column)
 
 
 def shortest(value: float) -> str:
@@ -44,13 +54,13 @@ def check_end(text: str) -> None:
         raise ValueError("it is cut off: its last line does not end with a line break")
 
 
-def read(path: Path) -> Positions:
+def read(path: Path) -> AtomTable:
     """Read a table.
 
     Raises
     ------
     ValueError
-        If it has no row and col, or holds what is no number.
+        If it has no row and col, or they hold what is no number.
     """
     text = path.read_text(encoding="utf-8-sig")
     check_end(text)
@@ -61,21 +71,27 @@ def read(path: Path) -> Positions:
     for number, line in enumerate(lines, start=2):
         if len(line) != len(names):
             raise ValueError(f"line {number} has {len(line)} entries for {len(names)} columns")
-    values = dict(zip(names, np.array(lines, dtype=float).reshape(-1, len(names)).T, strict=True))
-    flags = values.pop(FLAGGED, None)
-    units = {name.partition("_")[2] for name in values if name.startswith("row_")}
-    unit = units.pop() if len(units) == 1 else None
-    scaled = {name: values.pop(f"{name}_{unit}") for name in LENGTHS if f"{name}_{unit}" in values}
-    columns = ("row", "col", *(name for name in values if name not in {"row", "col"}))
-    detections = np.column_stack([values[name] for name in columns])
-    side = _side([(values[name], scaled[name]) for name in scaled])
-    return Positions(
-        detections,
-        columns,
-        side,
-        None if side is None else unit,
-        None if flags is None else flags.astype(bool),
-    )
+    cells = np.array(lines, dtype=str).reshape(-1, len(names)).T
+    values = {name: _column(name, texts) for name, texts in zip(names, cells, strict=True)}
+    units = [unit for unit in PIXEL_UNITS if f"row_{unit}" in values]
+    scaled = {name: values.pop(name) for name in names if LENGTH_IN_UNITS.fullmatch(name)}
+    side = None
+    if len(units) == 1:
+        pairs = {name.removesuffix(f"_{units[0]}"): lengths for name, lengths in scaled.items()}
+        side = _side([(values[name], pairs[name]) for name in pairs if name in values])
+    columns = {name: values.pop(name) for name in ("row", "col")} | values
+    return AtomTable(columns, pixel_size=None if side is None else PixelSize(side, units[0]))
+
+
+def _column(name: str, texts: NDArray[np.str_]) -> NDArray[Any]:
+    """Make numbers of texts where they are such, and where a name says that they must be."""
+    try:
+        numbers = texts.astype(np.float64)
+    except ValueError:
+        if name in {*DETECTION_COLUMNS, FLAGGED} or LENGTH_IN_UNITS.fullmatch(name):
+            raise
+        return texts
+    return numbers.astype(bool) if name == FLAGGED else numbers
 
 
 def _side(pairs: list[tuple[FloatArray, FloatArray]]) -> float | None:

@@ -7,18 +7,23 @@ rotation of each atom, the image, pixel size, colour. What it does not know it l
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from logstar._validation import FloatArray, Image
+from logstar.units import PixelSize
 
+from ._atom_table import AtomTable
+from ._calibration import calibration, is_blank
 from ._provenance import plain
-from ._table import FLAGGED, Positions
 
 _GROUP = "logstar_sublattice"
 _COLUMNS, _PROVENANCE = "logstar_columns", "logstar_provenance"
+#: Of names of columns that Atomap does not have.
+_PREFIX = "logstar_"
 _COLOR = "red"
 #: Which of the distances to nearest neighbours, in increasing order, stands for the separation.
 _SEPARATION_PERCENTILE = 50
@@ -34,78 +39,87 @@ def _h5py() -> Any:
     return h5py
 
 
-def write(path: Path, table: Positions, image: Image) -> None:
+def write(path: Path, table: AtomTable, image: Image) -> None:
     """Write a table with its image."""
-    values = dict(zip(table.columns, table.detections.T, strict=True))
-    n_atoms = len(table.detections)
-    sigma = values.get("sigma", np.ones(n_atoms))
-    separation = _separation(table.detections)
-    with _h5py().File(path, "w") as file:
+    n_atoms, size = len(table), table.pixel_size
+    separation = _separation(table.positions)
+    h5py = _h5py()
+    with h5py.File(path, "w") as file:
         file.attrs["name"] = path.stem
         file.attrs["atom_lattice_type"] = "Atom_Lattice"
         file.attrs["pixel_separation"] = separation
         group = file.create_group(_GROUP)
         # Atomap calls a file without calibration one of pixels of 1.
-        group.attrs["pixel_size"] = 1.0 if table.pixel_size is None else table.pixel_size
-        group.attrs["units"] = "pixel" if table.unit is None else table.unit
+        group.attrs["pixel_size"] = 1.0 if size is None else size.value
+        group.attrs["units"] = "pixel" if size is None else size.unit
         group.attrs["pixel_separation"] = separation
         group.attrs["name"] = "logstar"
         group.attrs["plot_color"] = _COLOR
         group.attrs["sublattice_index"] = 0
         group.attrs[_COLUMNS] = json.dumps(table.columns)
         group.attrs[_PROVENANCE] = json.dumps(plain(table.provenance))
-        group["atom_positions"] = table.detections[:, 1::-1]
-        group["sigma_x"] = group["sigma_y"] = np.asarray(sigma)
+        group["atom_positions"] = table.positions[:, ::-1]
+        group["sigma_x"] = table["sigma"] if "sigma" in table else np.ones(n_atoms)
+        group["sigma_y"] = group["sigma_x"][:]
         group["rotation"] = np.zeros(n_atoms)
-        others = {name: values[name] for name in table.columns[2:] if name != "sigma"}
-        for name, column in others.items():
-            group[f"logstar_{name}"] = column
-        if table.flagged is not None:
-            group[FLAGGED] = table.flagged
+        for name in table.columns[2:]:
+            if name == "sigma":
+                continue
+            is_text = table[name].dtype.kind == "U"
+            column = table[name].astype(h5py.string_dtype()) if is_text else table[name]
+            group[f"{_PREFIX}{name}"] = column
         for where, name in ((file, "image_data"), (group, "original_image_data")):
             where.create_dataset(name, data=image, compression="gzip", shuffle=True)
         group["modified_image_data"] = group["original_image_data"]
 
 
-def _separation(detections: FloatArray) -> float:
+def _separation(positions: FloatArray) -> float:
     """Typical distance of nearest neighbours in pixels, which Atomap's refinement starts from."""
     from scipy.spatial import KDTree  # noqa: PLC0415 - heavy; only this format needs it
 
-    if len(detections) < 2:
+    if len(positions) < 2:
         return 1.0
-    distances, _ = KDTree(detections[:, :2]).query(detections[:, :2], k=[2])
+    distances, _ = KDTree(positions).query(positions, k=[2])
     return float(np.percentile(distances, _SEPARATION_PERCENTILE))
 
 
-def read(path: Path) -> Positions:
+def read(path: Path) -> AtomTable:
     """Read the sublattice of a file, or all of Atomap's own as one table.
 
     Raises
     ------
     ValueError
-        If there is none.
+        If there is none, or they differ in their calibration.
     """
     with _h5py().File(path, "r") as file:
-        groups = [
-            group for name, group in file.items() if "sublattice" in name or "atom_lattice" in name
-        ]
+        groups = {
+            name: group
+            for name, group in file.items()
+            if "sublattice" in name or "atom_lattice" in name
+        }
         if not groups:
             raise ValueError("it holds no sublattice")
-        parts = [_read_group(group) for group in groups]
-    if len(parts) == 1:
-        return parts[0]
-    first = parts[0]
-    return Positions(
-        np.concatenate([part.detections[:, :3] for part in parts]),
-        first.columns[:3],
-        first.pixel_size,
-        first.unit,
-    )
+        parts = {name: _read_group(group) for name, group in groups.items()}
+    first, *others = parts.values()
+    if not others:
+        return first
+    if any(_in_nm(other) != _in_nm(first) for other in others):
+        sizes = ", ".join(f"{name}: {part.pixel_size or 'none'}" for name, part in parts.items())
+        raise ValueError(f"its sublattices differ in their pixel size ({sizes})")
+    columns = {
+        name: np.concatenate([part[name] for part in (first, *others)])
+        for name in ("row", "col", "sigma")
+        if all(name in part for part in (first, *others))
+    }
+    return AtomTable(columns, pixel_size=first.pixel_size)
 
 
-def _read_group(group: Any) -> Positions:
+def _in_nm(table: AtomTable) -> float | None:
+    return None if table.pixel_size is None else table.pixel_size.to("nm").value
+
+
+def _read_group(group: Any) -> AtomTable:
     positions = group["atom_positions"][:].astype(np.float64).reshape(-1, 2)
-    n_atoms = len(positions)
     values = {"row": positions[:, 1], "col": positions[:, 0]}
     if "sigma_x" in group and "sigma_y" in group:
         sigmas = group["sigma_x"][:], group["sigma_y"][:]
@@ -113,21 +127,29 @@ def _read_group(group: Any) -> Positions:
         same = np.array_equal(*sigmas)
         values["sigma"] = sigmas[0] if same else np.sqrt(sigmas[0] * sigmas[1])
     else:
-        values["sigma"] = np.ones(n_atoms)
+        values["sigma"] = np.ones(len(positions))
     columns = tuple(json.loads(group.attrs.get(_COLUMNS, '["row", "col", "sigma"]')))
     for name in columns:
         if name not in values:
-            values[name] = group[f"logstar_{name}"][:]
-    unit = _text(group.attrs.get("units", "pixel"))
-    calibrated = unit not in {"pixel", "px", ""}
-    return Positions(
-        np.column_stack([values[name] for name in columns]).reshape(-1, len(columns)),
-        columns,
-        float(group.attrs["pixel_size"]) if calibrated else None,
-        unit if calibrated else None,
-        group[FLAGGED][:].astype(bool) if FLAGGED in group else None,
-        json.loads(group.attrs.get(_PROVENANCE, "{}")),
+            column = group[f"{_PREFIX}{name}"]
+            is_text = column.dtype.kind == "O"
+            values[name] = np.array(column.asstr()[:], dtype=str) if is_text else column[:]
+    return AtomTable(
+        {name: values[name] for name in columns},
+        pixel_size=_pixel_size(group),
+        provenance=json.loads(group.attrs.get(_PROVENANCE, "{}")),
     )
+
+
+def _pixel_size(group: Any) -> PixelSize | None:
+    unit = _text(group.attrs.get("units", "pixel"))
+    if "pixel_size" not in group.attrs or is_blank(unit):
+        return None
+    side = float(group.attrs["pixel_size"])
+    found = calibration((side, side), (unit, unit))
+    if found.note:
+        warnings.warn(f"{group.file.filename}: {found.note}", UserWarning, stacklevel=6)
+    return found.pixel_size
 
 
 def _text(value: str | bytes) -> str:

@@ -7,36 +7,45 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from logstar.units import PixelSize
+
+from ._atom_table import AtomTable
 from ._provenance import plain
-from ._table import Positions
 
 _FORMAT = "logstar positions"
 _FORMAT_VERSION = 1
+_KINDS = {"f": "number", "b": "boolean", "U": "text"}
 
 
-def write(path: Path, table: Positions) -> None:
+def write(path: Path, table: AtomTable) -> None:
     """Write a table, an atom a line."""
     head = {"format": _FORMAT, "format_version": _FORMAT_VERSION, **header(table)}
-    flags = None if table.flagged is None else table.flagged.tolist()
-    lines = ",\n".join(json.dumps(plain(row)) for row in table.detections.tolist())
-    text = json.dumps({**head, "flagged": flags}, indent=1)
+    rows = zip(*(table[name].tolist() for name in table.columns), strict=True)
+    lines = ",\n".join(json.dumps(plain(row)) for row in rows)
     # Python's floats are written with as few digits as give them back.
-    text = f'{text.removesuffix("}").rstrip()},\n "detections": [\n{lines}\n ]\n}}\n'
-    path.write_text(text, encoding="utf-8")
+    text = json.dumps(head, indent=1).removesuffix("}").rstrip()
+    path.write_text(f'{text},\n "atoms": [\n{lines}\n ]\n}}\n', encoding="utf-8")
 
 
-def header(table: Positions) -> dict[str, Any]:
-    """All but the numbers of each atom."""
+def header(table: AtomTable) -> dict[str, Any]:
+    """All but the values of each atom."""
+    size = table.pixel_size
     return {
-        "columns": list(table.columns),
-        "pixel_size": table.pixel_size,
-        "unit": table.unit,
+        "columns": {name: _KINDS[table[name].dtype.kind] for name in table.columns},
+        "pixel_size": None if size is None else size.value,
+        "unit": None if size is None else size.unit,
         "provenance": plain(table.provenance),
     }
 
 
-def read(path: Path) -> Positions:
+def pixel_size_of(found: dict[str, Any]) -> PixelSize | None:
+    """Pixel size that a header gives."""
+    return None if found["pixel_size"] is None else PixelSize(found["pixel_size"], found["unit"])
+
+
+def read(path: Path) -> AtomTable:
     """Read a table.
 
     Raises
@@ -47,14 +56,23 @@ def read(path: Path) -> Positions:
     found = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(found, dict) or found.get("format") != _FORMAT:
         raise ValueError(f'it does not say "format": "{_FORMAT}"')
-    columns = tuple(found["columns"])
-    rows = [[np.nan if value is None else value for value in row] for row in found["detections"]]
-    flags = found["flagged"]
-    return Positions(
-        np.array(rows, dtype=np.float64).reshape(-1, len(columns)),
-        columns,
-        found["pixel_size"],
-        found["unit"],
-        None if flags is None else np.array(flags, dtype=bool),
-        found["provenance"],
+    kinds: dict[str, str] = found["columns"]
+    rows = found["atoms"]
+    if any(len(row) != len(kinds) for row in rows):
+        raise ValueError(f"each atom must have {len(kinds)} values")
+    values = list(zip(*rows, strict=True)) or [()] * len(kinds)
+    return AtomTable(
+        {
+            name: _column(kind, column)
+            for (name, kind), column in zip(kinds.items(), values, strict=True)
+        },
+        pixel_size=pixel_size_of(found),
+        provenance=found["provenance"],
     )
+
+
+def _column(kind: str, values: tuple[Any, ...]) -> NDArray[Any]:
+    if kind == "number":
+        # JSON has no NaN.
+        return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+    return np.array(values, dtype=bool if kind == "boolean" else str)

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ._positions_json import header
-from ._table import FLAGGED, Positions
+from ._atom_table import AtomTable
+from ._positions_json import header, pixel_size_of
 
 _KEY = b"logstar"
 
@@ -24,18 +24,16 @@ def _pyarrow() -> Any:
     return pyarrow
 
 
-def write(path: Path, table: Positions) -> None:
+def write(path: Path, table: AtomTable) -> None:
     """Write a table."""
     pyarrow = _pyarrow()
-    columns = dict(zip(table.columns, table.detections.T, strict=True)) | table.lengths_in_units
-    if table.flagged is not None:
-        columns[FLAGGED] = table.flagged
+    columns = {name: table[name] for name in table.columns} | table.lengths_in_units
     rows = pyarrow.table({name: np.ascontiguousarray(column) for name, column in columns.items()})
     rows = rows.replace_schema_metadata({_KEY: json.dumps(header(table)).encode()})
     pyarrow.parquet.write_table(rows, path)
 
 
-def read(path: Path) -> Positions:
+def read(path: Path) -> AtomTable:
     """Read a table.
 
     Raises
@@ -50,12 +48,12 @@ def read(path: Path) -> Positions:
     if _KEY not in metadata:
         raise ValueError("it was not written by logstar")
     found = json.loads(metadata[_KEY])
-    columns = tuple(found["columns"])
-    return Positions(
-        np.column_stack([rows[name].to_numpy() for name in columns]).astype(np.float64),
-        columns,
-        found["pixel_size"],
-        found["unit"],
-        rows[FLAGGED].to_numpy() if FLAGGED in rows.column_names else None,
-        found["provenance"],
+    types = {"number": np.float64, "boolean": bool, "text": str}
+    return AtomTable(
+        {
+            name: rows[name].to_numpy().astype(types[kind])
+            for name, kind in found["columns"].items()
+        },
+        pixel_size=pixel_size_of(found),
+        provenance=found["provenance"],
     )
