@@ -234,10 +234,11 @@ def test_wrong_usage(film, capsys, options, message):
 
 
 def test_a_pixel_size_without_unit_is_not_guessed(film, capsys, monkeypatch):
-    without_unit = Calibration(0.0093, 0.0093, None)
+    note = "the file gives 0.0093 per pixel without a unit."
+    without_unit = Calibration(0.0093, 0.0093, None, note)
     monkeypatch.setattr("logstar.io._micrograph.calibration", lambda *_: without_unit)
     assert detect(film, "--crystal", "ybco") == 2
-    assert_one_line_error(capsys, "gives the pixel size 0.0093 without a unit")
+    assert_one_line_error(capsys, f"gives no pixel size ({note})")
 
 
 @pytest.mark.parametrize(

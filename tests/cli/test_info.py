@@ -129,7 +129,7 @@ def test_pixels_that_are_no_numbers(tmp_path, capsys):
 
 def test_of_several_files_the_others_are_told(tmp_path, capsys):
     mask = tmp_path / "mask.png"
-    write_mask(mask, np.eye(64, dtype=bool), pixel_size=0.02, unit="nm")
+    write_mask(mask, np.eye(64, dtype=bool), pixel_size="0.02 nm")
     missing = Path(tmp_path / "missing.dm3")
     assert main(["info", str(missing), str(mask)]) == 1
     output = capsys.readouterr()
