@@ -119,6 +119,33 @@ def test_options_that_make_no_sense(make_search, valley, image, changes, error, 
         make_search(valley.set_params(fails=evaluated), **changes).fit(image)
 
 
+@pytest.mark.parametrize("engine", ["ehvi", "sobol"])
+def test_a_budget_below_the_initial_points_is_all_initial(make_search, image, engine):
+    search = make_search(n_iter=4, n_initial_points=10, engine=engine).fit(image)
+    assert search.n_evaluations_ == 4
+    assert search.stop_reason_ == "n_iter"
+    # The first points of the larger design, and the corner that these give.
+    whole = make_search(n_iter=10, n_initial_points=10, engine=engine).fit(image)
+    assert search.cv_results_["params"] == whole.cv_results_["params"][:4]
+    same = make_search(n_iter=4, n_initial_points=4, engine=engine).fit(image)
+    np.testing.assert_array_equal(search.ref_point_, same.ref_point_)
+
+
+@pytest.mark.parametrize("spaces", [{"a": [0.5]}, {}, [{"a": [0.5], "b": [0.0]}]])
+@pytest.mark.parametrize("engine", ["ehvi", "parego", "random", "sobol"])
+def test_a_space_of_one_setting(make_search, image, spaces, engine):
+    with pytest.warns(UserWarning, match="only 1 different settings"):
+        search = make_search(search_spaces=spaces, engine=engine).fit(image)
+    assert search.n_evaluations_ == 1
+    expected = dict(spaces[0] if isinstance(spaces, list) else spaces)
+    assert search.best_params_ == {name: values[0] for name, values in expected.items()}
+    assert search.best_estimator_.a == search.best_params_.get("a", 0.0)
+    # A budget of one asks for no more.
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        make_search(search_spaces=spaces, engine=engine, n_iter=1).fit(image)
+
+
 def test_a_search_that_is_not_fitted_has_no_front(make_search, image):
     with pytest.raises(ValueError, match="not fitted"):
         make_search(initial_points=make_search()).fit(image)

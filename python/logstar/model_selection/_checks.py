@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice, product
 from typing import Any
 
 import numpy as np
+from sklearn.base import clone
 
 from ._compromise import RULES
-from ._spaces import Dimension, Point, SearchSpace, as_dimension
+from ._evaluation import unshared
+from ._spaces import Choice, Dimension, Point, SearchSpace, as_dimension
+
+#: Combinations of steps and other estimators for which the names of the parameters are checked
+#: before anything is evaluated, a few milliseconds each; any beyond fail when their turn comes.
+_MAX_STRUCTURES = 500
+#: What `set_params` raises for a parameter that is not there: the last two where the step that
+#: should have it is "passthrough", or takes no parameters at all.
+_CANNOT_SET = (ValueError, AttributeError, TypeError)
 
 
 def check_space(search: Any) -> tuple[SearchSpace, dict[str, Dimension]]:
@@ -17,20 +27,73 @@ def check_space(search: Any) -> tuple[SearchSpace, dict[str, Dimension]]:
     searched: Any = search.search_spaces
     if swept:
         searched = {name: v for name, v in search.search_spaces.items() if name not in swept}
-    space = SearchSpace(searched, constraint=search.space_constraint, may_be_single=bool(swept))
-    known = search.estimator.get_params()
-    unknown = [name for name in (*space.names, *swept) if name not in known]
+    space = SearchSpace(searched, constraint=search.space_constraint)
+    for index, branch in enumerate(space.branches):
+        where = f"search_spaces[{index}]" if len(space.branches) > 1 else "search_spaces"
+        domains = {name: space.domain(branch, name) for name in branch.names} | swept
+        for chosen in _structures(domains):
+            _check_names(search.estimator, chosen, domains, where)
+    return space, swept
+
+
+def _structures(domains: Mapping[str, Dimension]) -> Iterator[dict[str, Any]]:
+    """Yield the settings of the parameters that decide which others there are.
+
+    Such are steps of a pipeline and other choices among estimators.
+    """
+    choices = {
+        name: domain.values
+        for name, domain in domains.items()
+        if isinstance(domain, Choice)
+        and (
+            any(map(_holds_estimator, domain.values))
+            or any(other.startswith(f"{name}__") for other in domains)
+        )
+    }
+    for values in islice(product(*choices.values()), _MAX_STRUCTURES):
+        yield dict(zip(choices, values, strict=True))
+
+
+def _holds_estimator(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return any(map(_holds_estimator, value))
+    return hasattr(value, "get_params") and not isinstance(value, type)
+
+
+def _check_names(
+    estimator: Any, chosen: Mapping[str, Any], domains: Mapping[str, Dimension], where: str
+) -> None:
+    """Refuse parameters that an estimator does not have once the choices are set."""
+    name_of_estimator = type(estimator).__name__
+    choices = ", ".join(f"{name}={value!r}" for name, value in chosen.items())
+    names = [name for name in domains if name not in chosen]
+    if chosen:
+        estimator = clone(estimator)
+        try:
+            estimator.set_params(**unshared(chosen))
+        except _CANNOT_SET as error:
+            raise ValueError(
+                f"{where}: {name_of_estimator} does not take {choices}: {error}"
+            ) from error
+    known = estimator.get_params()
+    # Whether it can be set is what counts: some estimators list only what was set.
+    unknown = [
+        name for name in names if name not in known and not _can_set(estimator, name, domains[name])
+    ]
     if unknown:
         raise ValueError(
-            f"search_spaces names parameters that {type(search.estimator).__name__} does not "
-            f"have: {unknown}. It has {sorted(known)}."
+            f"{where} names parameters that {name_of_estimator} does not have"
+            f"{f' with {choices}' if choices else ''}: {unknown}. It has {sorted(known)}."
         )
-    if search.n_iter < search.n_initial_points:
-        raise ValueError(
-            f"n_iter below the initial points: n_iter={search.n_iter}, "
-            f"n_initial_points={search.n_initial_points}. Raise the one or lower the other."
-        )
-    return space, swept
+
+
+def _can_set(estimator: Any, name: str, domain: Dimension) -> bool:
+    value = domain.decode(domain.from_unit(0.5).item())
+    try:
+        clone(estimator).set_params(**unshared({name: value}))
+    except _CANNOT_SET:
+        return False
+    return True
 
 
 def _check_sweep(search: Any) -> dict[str, Dimension]:

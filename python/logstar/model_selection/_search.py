@@ -58,10 +58,13 @@ class MOBOSearchCV(FittedSearch):
     estimator : estimator object
         Cloned for each evaluation.
     search_spaces : dict of str to domain, or list of such dicts
-        Parameter names and where to search: ``(low, high)`` or ``(low, high, "log-uniform")``,
-        integers if both ends are; a list of choices, which may be estimators; a scikit-optimize
-        dimension; a frozen distribution of `scipy.stats`. Of a list of dicts, each setting comes
-        from one: so parameters are searched only where they apply.
+        Parameter names and where to search. A tuple that begins with two numbers is an interval:
+        ``(low, high)`` or ``(low, high, "log-uniform")``, of integers if both ends are. Any other
+        sequence (a list, a `range`, a one-dimensional array, a longer tuple) holds choices, which
+        may be estimators: two numbers as choices are ``[low, high]``. Besides, scikit-optimize
+        dimensions and frozen distributions of `scipy.stats`. Of a list of dicts, each setting
+        comes from one: so parameters are searched only where they apply, as those of the one or
+        other step of a pipeline. An empty dict is the estimator as it is.
     scoring : dict, list, str, callable or None
         Scorers as `GridSearchCV` takes them, greater is better; one callable may return a dict. A
         scorer may also declare, as attributes: `greater_is_better` (False if the score is minus
@@ -70,7 +73,8 @@ class MOBOSearchCV(FittedSearch):
     n_iter : int, default=50
         Number of evaluations; of sweeps where `sweep` is given.
     n_initial_points : int, default=10
-        How many of them are spread evenly over the space before the search begins to learn.
+        How many of them are spread evenly over the space before the search begins to learn; all
+        if there are fewer.
     n_points : int, default=1
         How many settings are chosen at a time after that. The result depends on it, but not on
         how many of them run in parallel.
@@ -392,7 +396,7 @@ class MOBOSearchCV(FittedSearch):
             task = replace(task, caller=self)
         record = Record(task.scorer)
         # User's points beyond the design's size are a larger design.
-        n_initial = max(self.n_initial_points, len(initial_points))
+        n_initial = min(self.n_iter, max(self.n_initial_points, len(initial_points)))
         engine = make_engine(
             self.engine,
             space,

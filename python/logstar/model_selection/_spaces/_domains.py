@@ -12,22 +12,33 @@ from ._dimensions import Choice, Dimension, Integer, Quantiles, Real, same
 
 _PRIORS = ("uniform", "log-uniform")
 _SYNTAX = (
-    '(low, high), (low, high, "log-uniform"), a list of choices, a scikit-optimize dimension, or '
-    "a frozen distribution of scipy.stats"
+    '(low, high), (low, high, "log-uniform"), a sequence or one-dimensional array of choices (a '
+    "single value in a list of one), a scikit-optimize dimension, or a frozen distribution of "
+    "scipy.stats"
 )
 #: Distributions without an end are cut where this share is left on either side.
 _TAIL = 1e-4
 
 
 def as_dimension(name: str, domain: Any) -> Dimension:
-    """Read one parameter's domain."""
+    """Read one parameter's domain.
+
+    A tuple that begins with two numbers is an interval if nothing follows or text does; any other
+    sequence holds choices. Text that is no prior is an error and no third choice, as it is more
+    often a slip of spelling.
+    """
     if type(domain).__module__.startswith("skopt.space"):
         return _from_skopt(name, domain)
     if hasattr(domain, "dist") and hasattr(domain, "support"):
         return _from_scipy(name, domain)
     if isinstance(domain, tuple) and _looks_like_interval(domain):
         return _from_tuple(name, domain)
-    if isinstance(domain, (list, tuple, np.ndarray)):
+    if isinstance(domain, np.ndarray) and domain.ndim != 1:
+        raise ValueError(
+            f"search_spaces[{name!r}] is an array of shape {domain.shape}; choices are a "
+            "one-dimensional one. For choices that are arrays give a list of them."
+        )
+    if isinstance(domain, (Sequence, np.ndarray)) and not isinstance(domain, (str, bytes)):
         return _choice(name, domain)
     raise TypeError(f"search_spaces[{name!r}] must be {_SYNTAX}; got {domain!r}.")
 
@@ -46,8 +57,9 @@ def _from_tuple(name: str, domain: tuple[Any, ...]) -> Dimension:
     # The fourth entry of BayesSearchCV's syntax, the logarithm's base, changes no distribution.
     if prior not in _PRIORS or len(rest) > 2:
         raise ValueError(
-            f"search_spaces[{name!r}] = {domain!r}: the third entry must be one of {_PRIORS}, and "
-            "only the base of the logarithm may follow."
+            f"search_spaces[{name!r}] = {domain!r}: a tuple that begins with two numbers is an "
+            f"interval, whose third entry must be one of {_PRIORS}, and only the base of the "
+            "logarithm may follow. For choices give a list."
         )
     return _interval(name, low, high, log=prior == "log-uniform", given=domain)
 
@@ -59,7 +71,7 @@ def _interval(name: str, low: Any, high: Any, *, log: bool, given: Any) -> Real 
     if low >= high:
         raise ValueError(
             f"search_spaces[{name!r}] = {given!r}: low must be below high, got low={low}, "
-            f"high={high}. For a fixed value give a list: [{low}]."
+            f"high={high}. For choices give a list: {[low, high] if low > high else [low]}."
         )
     if log and low <= 0:
         raise ValueError(
@@ -73,7 +85,7 @@ def _interval(name: str, low: Any, high: Any, *, log: bool, given: Any) -> Real 
 def _choice(name: str, values: Iterable[Any], prior: Sequence[float] | None = None) -> Choice:
     choices = tuple(_plain(value) for value in values)
     if not choices:
-        raise ValueError(f"search_spaces[{name!r}] is an empty list; give at least one choice.")
+        raise ValueError(f"search_spaces[{name!r}] is empty; give at least one choice.")
     if prior is not None:
         return Choice(choices, tuple(float(p) for p in prior))
     # A value given twice would be two points of the space, and be evaluated twice.

@@ -58,8 +58,6 @@ class SearchSpace:
         As `MOBOSearchCV` takes it.
     constraint : callable or None, default=None
         Given a setting as a dict, tells whether it may be evaluated.
-    may_be_single : bool, default=False
-        Whether a space of one point will do, as where other parameters are swept.
 
     Attributes
     ----------
@@ -85,9 +83,8 @@ class SearchSpace:
         search_spaces: Mapping[str, Any] | Sequence[Mapping[str, Any]],
         *,
         constraint: Constraint | None = None,
-        may_be_single: bool = False,
     ) -> None:
-        given = _as_branches(search_spaces, may_be_single=may_be_single)
+        given = _as_branches(search_spaces)
         self._constraint = constraint
         dimensions: list[Dimension] = []
         names: list[str] = []
@@ -114,11 +111,6 @@ class SearchSpace:
                     names.append(name)
                 places[name] = shared[0]
             branches.append(Branch(tuple(domains), fixed, places))
-        if not dimensions and not may_be_single:
-            raise ValueError(
-                f"search_spaces gives only one value for each of {sorted(branches[0].names)}; at "
-                "least one parameter needs a choice."
-            )
         self.branches = tuple(branches)
         self.dimensions: tuple[Dimension, ...] = tuple(dimensions)
         self.dimension_names = tuple(names)
@@ -203,13 +195,14 @@ class SearchSpace:
         return any(
             set(first.names) == set(second.names)
             and all(
-                _meet(self._domain(first, name), self._domain(second, name)) for name in first.names
+                _meet(self.domain(first, name), self.domain(second, name)) for name in first.names
             )
             for i, first in enumerate(self.branches)
             for second in self.branches[:i]
         )
 
-    def _domain(self, branch: Branch, name: str) -> Dimension:
+    def domain(self, branch: Branch, name: str) -> Dimension:
+        """Return a parameter's domain in a branch; a choice of one where it has a single value."""
         if name in branch.fixed:
             return Choice((branch.fixed[name],))
         return self.dimensions[branch.places[name]]
@@ -393,7 +386,7 @@ class SearchSpace:
             return point, f"{missing} are missing"
         for name, value in params.items():
             try:
-                number = self._domain(branch, name).encode(value)
+                number = self.domain(branch, name).encode(value)
             except ValueError as error:
                 return point, f"{name}={value!r} {error}"
             if name in branch.places:
@@ -417,7 +410,7 @@ class SearchSpace:
             raise ValueError(f"{missing} are missing")
         matches = [
             sum(
-                name in params and _holds(self._domain(branch, name), params[name])
+                name in params and _holds(self.domain(branch, name), params[name])
                 for name in branch.names
             )
             if complete
@@ -432,7 +425,7 @@ class SearchSpace:
         return self.encode_params(clipped | dict(branch.fixed))
 
 
-def _as_branches(search_spaces: Any, *, may_be_single: bool) -> list[Mapping[str, Any]]:
+def _as_branches(search_spaces: Any) -> list[Mapping[str, Any]]:
     branches = [search_spaces] if isinstance(search_spaces, Mapping) else search_spaces
     if not isinstance(branches, (list, tuple)):
         raise TypeError(
@@ -440,15 +433,16 @@ def _as_branches(search_spaces: Any, *, may_be_single: bool) -> list[Mapping[str
             f"dicts, got {type(search_spaces).__name__}."
         )
     if not branches:
-        raise ValueError("search_spaces is empty; give at least one parameter to search.")
+        raise ValueError(
+            "search_spaces is an empty list, so there is nothing to evaluate; an empty dict would "
+            "be the estimator as it is."
+        )
     for index, branch in enumerate(branches):
         if not isinstance(branch, Mapping):
             raise TypeError(
                 f"search_spaces[{index}] must be a dict from parameter names to domains, got "
                 f"{branch!r}."
             )
-        if not branch and not may_be_single:
-            raise ValueError("search_spaces is empty; give at least one parameter to search.")
     return list(branches)
 
 
