@@ -72,7 +72,8 @@ def test_public_docstrings_name_every_parameter(name, item):
     documentation = inspect.getdoc(item)
     assert documentation, f"{name} has no docstring"
     target = item.__init__ if inspect.isclass(item) else item
-    if inspect.isclass(item) and "__init__" not in vars(item):
+    is_protocol = getattr(item, "_is_protocol", False)
+    if inspect.isclass(item) and ("__init__" not in vars(item) or is_protocol):
         return
     parameters = [p for p in inspect.signature(target).parameters if p not in {"self", "cls"}]
     missing = [p for p in parameters if p.strip("*") not in documentation]

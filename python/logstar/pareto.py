@@ -43,20 +43,19 @@ def is_non_dominated(losses: ArrayLike) -> NDArray[np.bool_]:
     if points.shape[1] == 2:
         mask[mask] = _non_dominated_pairs(finite)
         return mask
-    # In lexicographic order a point can be dominated only by an earlier one, so each point is
-    # compared with the front found so far: O(n * front), and memory stays linear.
-    on_front = np.zeros(len(finite), dtype=np.bool_)
-    front = np.empty_like(finite)
-    n_front = 0
-    for index in np.lexsort(finite.T[::-1]):
-        point = finite[index]
-        rivals = front[:n_front]
-        dominated = ((rivals <= point).all(axis=1) & (rivals < point).any(axis=1)).any()
-        if not dominated:
-            front[n_front] = point
-            n_front += 1
-            on_front[index] = True
-    mask[mask] = on_front
+    # In lexicographic order a point can be dominated only by an earlier one. So the first that is
+    # left is on the front, and all that it dominates go: one pass for each point of the front.
+    order = np.lexsort(finite.T[::-1])
+    left = finite[order]
+    on_front = []
+    while len(order):
+        on_front.append(order[0])
+        beats = (left[0] <= left).all(axis=1) & (left[0] < left).any(axis=1)
+        beats[0] = True
+        order, left = order[~beats], left[~beats]
+    places = np.flatnonzero(mask)
+    mask[:] = False
+    mask[places[on_front]] = True
     return mask
 
 

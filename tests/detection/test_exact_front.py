@@ -10,8 +10,9 @@ from sklearn.exceptions import FitFailedWarning
 
 from logstar import Lattice, LoGStarDetector, MOBOSearchCV
 from logstar.datasets import make_scene
-from logstar.detection import _detector
-from logstar.rewards import ErrorRate, QualityCount
+from logstar.detection import ParetoFront, ScaleSpaceCandidates, _detector
+from logstar.detection._plateaus import plateau_thresholds
+from logstar.rewards import CountStability, ErrorRate, QualityCount
 
 RANGES = {
     "threshold": SimpleNamespace(low=0.005, high=0.4),
@@ -57,7 +58,7 @@ def pairs_of(front):
 
 
 def assert_front(front):
-    losses = -np.column_stack([front.scores["qc"], front.scores["er"]])
+    losses = -np.column_stack(list(front.scores.values()))
     for i, one in enumerate(losses):
         for j, other in enumerate(losses):
             assert i == j or not ((other <= one).all() and (other < one).any())
@@ -142,10 +143,17 @@ def test_the_exact_front_dominates_that_of_two_hundred_evaluations(scenes, score
     ("change", "error", "message"),
     [
         ({"ranges": {"threshold": RANGES["threshold"]}}, ValueError, "are swept, both or none"),
-        ({"scorers": {"qc": QualityCount(9)}}, TypeError, "one QualityCount and one ErrorRate"),
+        ({"scorers": {"qc": QualityCount(9)}}, TypeError, "for one QualityCount, one ErrorRate"),
         ({"scorers": {"f1": len, "qc": QualityCount(9)}}, TypeError, "Leave `sweep` empty"),
         ({"X": np.ones((90, 90))}, ValueError, "image 0 is constant"),
-        ({"X": np.ones((4, 4))}, ValueError, "smaller than the reach"),
+        (
+            {
+                "X": np.ones((4, 4)),
+                "scorers": {"qc": QualityCount(9), "er": ErrorRate(40, 9)},
+            },
+            ValueError,
+            "smaller than the reach",
+        ),
     ],
 )
 def test_bad_input_is_refused(scenes, scorers, detector, change, error, message):
@@ -310,14 +318,141 @@ def test_a_search_goes_on_after_a_setting_that_fails(scenes, scorers, detector):
 def test_plateaus_are_where_the_count_is_the_same(scenes, scorers, detector):
     image = scenes[0].image
     front = detector.sweep(image, ranges=RANGES, scorers=scorers)
-    n_expected = scenes[0].lattice.n_expected(image.shape)
-    details = {name.removeprefix("plateau_"): column for name, column in front.details.items()}
-    assert (details["low"] <= details["threshold"]).all()
-    assert (details["threshold"] <= details["high"]).all()
-    for row, overlap in enumerate(front.settings["overlap"]):
-        counts = []
-        for name in ("low", "threshold", "high"):
-            detector.set_params(threshold=details[name][row], overlap=overlap)
-            counts.append(len(detector.fit(image).predict(image)))
-        assert max(counts) - min(counts) <= 1
-        assert details["qc"][row] == pytest.approx(counts[1] / n_expected - 1)
+    rows = zip(
+        *front.settings.values(),
+        *(front.details[name] for name in ("n_atoms", "plateau_low", "plateau_high")),
+        strict=True,
+    )
+    for threshold, overlap, n_atoms, low, high in rows:
+        for at in (low, threshold, high):
+            detector.set_params(threshold=at, overlap=overlap)
+            assert abs(len(detector.fit(image).predict(image)) - n_atoms) <= 0.002 * n_atoms
+        detector.set_params(threshold=threshold)
+        assert len(detector.predict(image)) == n_atoms
+
+
+class TestUncertainCount:
+    """The count may be wrong by 8 %, and is by 5 %."""
+
+    @pytest.fixture
+    def scorers(self, scenes):
+        lattice = scenes[0].lattice
+        n_expected = 0.95 * len(scenes[0].positions)
+        return {
+            "er": ErrorRate(lattice, n_expected),
+            "stability": CountStability((0.005, 0.4)),
+            "qc": QualityCount(n_expected, uncertainty=0.08),
+        }
+
+    @pytest.mark.parametrize("is_stack", [False, True])
+    def test_scores_are_those_of_the_detector_at_the_settings(
+        self, scenes, scorers, detector, is_stack
+    ):
+        images = np.stack([scene.image for scene in scenes]) if is_stack else scenes[0].image
+        front = detector.sweep(images, ranges=RANGES, scorers=scorers)
+        assert set(front.scores) == set(scorers)
+        assert_front(front)
+        for setting, scores in pairs_of(front)[:: 20 if is_stack else 1]:
+            fitted = LoGStarDetector(**(detector.get_params() | setting)).fit(images)
+            for name, scorer in scorers.items():
+                assert scorer(fitted, images) == pytest.approx(scores[name], abs=1e-12)
+
+    def test_no_setting_of_a_grid_beats_the_front_in_count_and_errors(
+        self, scenes, scorers, detector
+    ):
+        del scorers["stability"]
+        front = detector.sweep(scenes[0].image, ranges=RANGES, scorers=scorers)
+        found = np.column_stack([front.scores[name] for name in scorers])
+        for threshold in np.geomspace(0.005, 0.4, 12):
+            for overlap in np.linspace(0.01, 0.9, 6):
+                detector.set_params(threshold=threshold, overlap=overlap).fit(scenes[0].image)
+                scores = [scorer(detector, scenes[0].image) for scorer in scorers.values()]
+                assert (found >= np.array(scores) - 1e-12).all(axis=1).any()
+
+    @pytest.mark.parametrize("index", range(3))
+    def test_no_threshold_at_the_overlaps_looked_at_beats_the_front(
+        self, scenes, scorers, detector, index
+    ):
+        """Against every threshold of the curves, scored one by one."""
+        image = scenes[index].image
+        front = detector.sweep(image, ranges=RANGES, scorers=scorers)
+        candidates = detector.find_candidates(image, 0.005)
+        quality = candidates.pareto_front(
+            n_expected=scorers["qc"].n_expected,
+            distance_sum=scenes[0].lattice.distance_sum_threshold(),
+            threshold_range=(0.005, 0.4),
+            overlap_range=(0.01, 0.9),
+            max_overlaps=64,
+        )
+        overlaps = np.unique(quality.overlap)
+        if len(overlaps) > 8:
+            overlaps = overlaps[np.linspace(0, len(overlaps) - 1, 8).astype(int)]
+        found = np.column_stack([front.scores[name] for name in scorers])
+        for overlap in overlaps.tolist():
+            for threshold in plateau_thresholds(0.005, 0.4)[::3].tolist():
+                atoms = candidates.detections(threshold, overlap)
+                scores = (
+                    -scorers["er"].measure(atoms),
+                    scorers["stability"].measure(candidates, threshold, overlap),
+                    -max(abs(scorers["qc"].measure(atoms)) - 0.08, 0),
+                )
+                assert (found >= np.array(scores) - 1e-12).all(axis=1).any()
+
+    def test_of_settings_that_score_alike_the_one_amid_its_plateau_is_there(
+        self, scenes, scorers, detector
+    ):
+        front = detector.sweep(scenes[0].image, ranges=RANGES, scorers=scorers)
+        losses = np.column_stack(list(front.scores.values()))
+        assert len(np.unique(losses, axis=0)) == len(losses)
+        widest = front.scores["stability"].argmax()
+        middle = np.sqrt(front.details["plateau_low"] * front.details["plateau_high"])
+        assert front.settings["threshold"][widest] == pytest.approx(middle[widest], rel=0.04)
+
+    def test_plateaus_may_be_followed_further_than_settings_go(self, scenes, scorers, detector):
+        image = make_scene(scenes[0].lattice, (90, 100), noise=0.05, random_state=0).image
+        detector.set_params(min_sigma=2.0)
+        narrow = RANGES | {"threshold": SimpleNamespace(low=0.05, high=0.1)}
+        front = detector.sweep(image, ranges=narrow, scorers=scorers)
+        thresholds = front.settings["threshold"]
+        assert ((thresholds >= 0.05) & (thresholds <= 0.1)).all()
+        assert front.scores["stability"].max() > np.log(0.1 / 0.05)
+        scorers["stability"] = CountStability((0.06, 0.08))
+        inside = detector.sweep(image, ranges=narrow, scorers=scorers)
+        assert inside.scores["stability"].max() == pytest.approx(np.log(0.08 / 0.06))
+        # No threshold of the curves is among those that are swept.
+        scorers["stability"] = CountStability((0.2, 0.4))
+        outside = detector.sweep(image, ranges=narrow, scorers=scorers)
+        assert_front(outside)
+        assert len(pairs_of(outside)) > 0
+
+    def test_an_uncertainty_below_0_is_refused(self, scenes, scorers, detector):
+        scorers["qc"] = QualityCount(70, uncertainty=-1)
+        with pytest.raises(ValueError, match="uncertainty must be"):
+            detector.sweep(scenes[0].image, ranges=RANGES, scorers=scorers)
+
+    def test_many_overlaps_are_thinned_out_evenly(self, scenes, scorers, detector, monkeypatch):
+        image = scenes[1].image
+        asked = []
+        grid = ScaleSpaceCandidates.objective_grid
+
+        def noted(self, thresholds, overlaps, **rule):
+            asked.append(np.asarray(overlaps))
+            return grid(self, thresholds, overlaps, **rule)
+
+        monkeypatch.setattr(ScaleSpaceCandidates, "objective_grid", noted)
+        monkeypatch.setattr(
+            ScaleSpaceCandidates,
+            "pareto_front",
+            lambda *_, **__: front_at(np.linspace(0.1, 0.3, 20)),
+        )
+        detector.sweep(image, ranges=RANGES, scorers=scorers)
+        expected = np.linspace(0.1, 0.3, 20)[[0, 2, 5, 8, 10, 13, 16, 19]]
+        np.testing.assert_array_equal(asked[0], expected)
+
+
+def front_at(overlaps):
+    """A front at many overlaps, whose first setting is the best within the uncertainty."""
+    n = len(overlaps)
+    return ParetoFront(
+        np.full(n, 0.05), overlaps, np.linspace(0.07, 0.0, n), np.linspace(0.0, 0.1, n)
+    )

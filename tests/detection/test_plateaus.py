@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, strategies as st
 
 from logstar.cli._tuning import tune_and_detect
 from logstar.datasets import make_scene
-from logstar.detection import LoGStarDetector, ScaleSpaceCandidates
+from logstar.detection import ScaleSpaceCandidates
 from logstar.detection._plateaus import CountCurves
 from logstar.lattice import Lattice
 from logstar.metrics import detection_metrics
-from logstar.rewards import ErrorRate, QualityCount
 from logstar.tuning._expectation import Expectation
 
 CRYSTAL = Lattice.perovskite(4.0, 0.25)
@@ -30,68 +30,94 @@ def ladder():
     return ScaleSpaceCandidates(table, threshold=0.005)
 
 
-def curves(ladder, n_expected):
-    return CountCurves(ladder, np.array([0.1, 0.5]), (0.0051, 0.4), n_expected)
-
-
-def test_the_plateau_of_a_setting(ladder):
-    plateau = curves(ladder, 40).around(np.array([0.1]), np.array([0.5]))
-    assert plateau.qc == 0
-    assert plateau.low == pytest.approx(0.03, rel=0.06)
-    assert plateau.high == pytest.approx(0.18, rel=0.06)
-    assert plateau.threshold == pytest.approx(np.sqrt(0.03 * 0.18), rel=0.06)
-    assert plateau.width == pytest.approx(6, rel=0.1)
+def around(candidates, threshold, overlap=0.1):
+    """The plateau of one setting, its own number of atoms counted by detection."""
+    curves = CountCurves.of(candidates, np.array([0.1, 0.5]), (0.0051, 0.4))
+    n_atoms = float(len(candidates.detections(threshold, overlap)))
+    found = curves.around(*(np.array([x]) for x in (threshold, overlap, n_atoms)))
+    return tuple(float(column[0]) for column in found)
 
 
 @pytest.mark.parametrize(
-    ("n_expected", "uncertainty", "qc"),
+    ("threshold", "overlap", "ends"),
     [
-        (40, 0.0, 0.0),
-        # Counts that are a little wrong: the plateau within their uncertainty.
-        (37, 0.1, 3 / 37),
-        (43, 0.1, -3 / 43),
-        # The strong atoms alone, on the plateau between 0.2 and 0.4.
-        (20, 0.05, 0.0),
+        # All 40 atoms: from the strongest grain of noise to the weakest atom.
+        (0.1, 0.5, (0.03, 0.18)),
+        (0.0301, 0.1, (0.03, 0.18)),
+        # The 20 strong ones alone, up to where the first of them is lost.
+        (0.3, 0.1, (0.2, 0.4)),
     ],
 )
-def test_the_most_stable_within_the_uncertainty(ladder, n_expected, uncertainty, qc):
-    widest = curves(ladder, n_expected).widest(uncertainty)
-    # No two of these candidates overlap.
-    assert widest.overlap.tolist() == [0.1, 0.5]
-    assert widest.qc == pytest.approx([qc, qc])
+def test_the_plateau_of_a_setting(ladder, threshold, overlap, ends):
+    low, high, stability = around(ladder, threshold, overlap)
+    # Within a step of the curve's thresholds.
+    assert ends[0] <= low < ends[0] * 1.036
+    assert ends[1] / 1.036 < high <= ends[1]
+    assert stability == pytest.approx(np.log(high / low), rel=1e-12)
 
 
-def test_no_count_is_within_the_uncertainty(ladder):
-    assert len(curves(ladder, 500).widest(0.1).qc) == 0
+def test_a_count_of_noise_has_a_narrow_plateau(ladder):
+    _, _, stability = around(ladder, 0.015)
+    assert stability < 0.2
 
 
-def test_a_sweep_adds_the_stable_setting_where_the_count_is_uncertain():
-    scene = make_scene(CRYSTAL, (100, 110), rotation=5, noise=0.1, random_state=0)
-    detector = LoGStarDetector(1.5, 3.5)
-    wrong = 0.95 * len(scene.positions)
+def test_a_count_that_no_neighbour_has_is_no_plateau():
+    responses = np.geomspace(0.4, 0.006, 400)
+    places = np.argwhere(np.ones((20, 20))) * 30.0
+    noise = ScaleSpaceCandidates(
+        np.column_stack([places, np.full(400, 2.0), responses]), threshold=0.005
+    )
+    # Between two thresholds of the curve some three candidates of a hundred go.
+    curve = CountCurves.of(noise, np.array([0.1]), (0.0051, 0.4)).thresholds
+    threshold = float(np.sqrt(curve[60] * curve[61]))
+    assert around(noise, threshold) == (threshold, threshold, 0.0)
+    # On one of them it is that one.
+    assert around(noise, float(curve[60])) == (curve[60], curve[60], 0.0)
 
-    class Range:
-        def __init__(self, low, high):
-            self.low, self.high = low, high
 
-    ranges = {"threshold": Range(0.005, 0.4), "overlap": Range(0.01, 0.5)}
-    scorers = {"qc": QualityCount(wrong), "er": ErrorRate(CRYSTAL, wrong)}
-    exact = detector.sweep(scene.image, ranges=ranges, scorers=scorers)
-    scorers["qc"] = QualityCount(wrong, uncertainty=0.08)
-    more = detector.sweep(scene.image, ranges=ranges, scorers=scorers)
-    for columns, more_columns in zip(exact, more, strict=True):
-        for name, column in columns.items():
-            np.testing.assert_array_equal(more_columns[name][:-1], column)
-    setting, scores = ({name: v[-1] for name, v in part.items()} for part in more[:2])
-    # Scores are the paper's, uncertainty or not.
-    fitted = LoGStarDetector(1.5, 3.5, **setting).fit(scene.image)
-    for name, scorer in scorers.items():
-        assert scorer(fitted, scene.image) == pytest.approx(scores[name], abs=1e-12)
-    found = detection_metrics(fitted.predict(scene.image), scene.positions)
-    assert found.precision == 1
-    scorers["qc"] = QualityCount(wrong, uncertainty=-1)
-    with pytest.raises(ValueError, match="uncertainty must be"):
-        detector.sweep(scene.image, ranges=ranges, scorers=scorers)
+def test_a_plateau_goes_down_to_the_least_threshold(ladder):
+    strong = ScaleSpaceCandidates(ladder.table[:40], threshold=0.005)
+    low, high, _ = around(strong, 0.1)
+    assert low == 0.0051
+    assert 0.17 < high <= 0.18
+    # And up to the greatest where nothing is found any more.
+    nothing = ScaleSpaceCandidates(ladder.table[40:], threshold=0.005)
+    assert around(nothing, 0.1)[1] == 0.4
+
+
+def test_settings_beyond_the_curve_are_on_the_plateau_at_its_end(ladder):
+    strong = ScaleSpaceCandidates(ladder.table[:40], threshold=0.001)
+    assert around(strong, 0.002) == around(strong, 0.1)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_plateaus_against_a_walk_over_the_curve(seed):
+    rng = np.random.default_rng(seed)
+    places = rng.uniform(0, 60, (120, 2))
+    responses = np.sort(rng.lognormal(-3, 1, 120))[::-1]
+    responses = responses[responses > 0.0051]
+    n = len(responses)
+    table = np.column_stack([places[:n], rng.choice([1.0, 2.0, 3.0], n), responses])
+    candidates = ScaleSpaceCandidates(table, threshold=0.005)
+    curves = CountCurves.of(candidates, np.array([0.1, 0.5]), (0.0051, 0.4))
+    for threshold in np.exp(rng.uniform(np.log(0.0051), np.log(0.4), 5)).tolist():
+        own = len(candidates.detections(threshold, 0.5))
+        same = [
+            abs(len(candidates.detections(t, 0.5)) - own) <= 0.002 * own
+            for t in curves.thresholds.tolist()
+        ]
+        below = int((curves.thresholds < threshold).sum())
+        first, last = below, below - 1
+        while first > 0 and same[first - 1]:
+            first -= 1
+        while last < 127 and same[last + 1]:
+            last += 1
+        low, high, stability = around(candidates, threshold, 0.5)
+        if first > last:
+            assert (low, high, stability) == (threshold, threshold, 0)
+        else:
+            assert (low, high) == (curves.thresholds[first], curves.thresholds[last])
+            assert stability == pytest.approx(np.log(high / low))
 
 
 class TestChoice:

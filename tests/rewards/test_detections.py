@@ -39,6 +39,20 @@ def test_quality_count_has_its_sign_and_scores_by_magnitude():
     assert QualityCount(7).measure(np.empty((0, 3))) == -1
 
 
+def test_a_count_within_its_uncertainty_scores_as_the_expected_one():
+    for n_expected, score in [(4, -0.05), (5, 0), (4.5, 0), (10, -0.3)]:
+        reward = QualityCount(n_expected, uncertainty=0.2)
+        assert reward(Finds(SPURIOUS), np.zeros((20, 20))) == pytest.approx(score)
+        # The measure is QC itself.
+        assert reward.measure(SPURIOUS) == (5 - n_expected) / n_expected
+    # Of a stack, the mean of what each is off.
+    stack = np.zeros((2, 20, 20))
+    finds = Finds([SPURIOUS, SQUARE])
+    assert QualityCount([4, 8], uncertainty=0.2)(finds, stack) == pytest.approx(-(0.05 + 0.3) / 2)
+    with pytest.raises(ValueError, match="uncertainty must be finite and >= 0, got -1"):
+        QualityCount(4, uncertainty=-1)(Finds(SPURIOUS), np.zeros((20, 20)))
+
+
 def test_error_rate_counts_crowded_atoms():
     # The spurious atom and the corner beside it: 1.41 + 3 * 9.06 and 1.41 + 10 + 10 + 14.1.
     sums = [35.556, 48.197, 48.197, 46.870, 32.253]

@@ -6,7 +6,6 @@ import time
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -17,13 +16,19 @@ from logstar._validation import FloatArray, as_image
 from logstar.detection import LoGStarDetector
 from logstar.exceptions import NoAtomsWarning
 from logstar.model_selection import MOBOSearchCV
-from logstar.rewards import ErrorRate, QualityCount, flag_errors
+from logstar.rewards import (
+    CountStability,
+    ErrorRate,
+    QualityCount,
+    choose_stable,
+    flag_errors,
+)
 from logstar.tuning import make_logstar_workflow
 from logstar.tuning._expectation import N_NEIGHBORS, Expectation
 from logstar.tuning._ladders import Ladders
 
-#: Names of the two rewards in the search.
-QC, ER = "qc", "er"
+#: Names of the rewards in the search; the third where the expected count is uncertain.
+QC, ER, STABILITY = "qc", "er", "stability"
 #: A column outside the field shows as a maximum on the outermost row or column of pixels. Left in,
 #: such maxima make the search give up weak atoms for the sake of the count: over seeds 0 to 2, F1
 #: on the shipped micrograph is 0.982 to 0.985 with them and 0.989 without, at low dose 0.952 to
@@ -35,18 +40,10 @@ _SWEPT = ("threshold", "overlap")
 _STEP = "detect__"
 _COLUMNS = ("row", "col", "sigma", "response", "support")
 _THRESHOLDS = (0.005, 0.4)
-#: Settings are as good as the best if they are no further from the ideal than this beyond it, the
-#: uncertainty of the count being granted, and as stable if the logarithm of their range of
-#: thresholds is this share of the widest one's.
-_AS_GOOD, _AS_STABLE = 0.002, 0.8
 #: A count that is the same over less than this factor of the threshold hangs on it. In noise alone
 #: it is so in 99 images of 100 at 96 px; on simulated YBa2Cu3O7 the factor is above 4 up to noise
 #: 0.2, where every atom is found.
 _LEAST_STABLE = 2.0
-
-
-#: What a sweep tells of the thresholds over which a setting's count is the same.
-_PLATEAU = tuple(f"detail_plateau_{name}" for name in ("low", "high", "threshold", "qc"))
 
 
 class NothingFoundError(Exception):
@@ -60,14 +57,10 @@ class Plateau(NamedTuple):
     ----------
     low, high : float
         The least and the greatest.
-    threshold, qc : float
-        The one in the middle, on a logarithmic scale, and QC there.
     """
 
     low: float
     high: float
-    threshold: float
-    qc: float
 
     @property
     def width(self) -> float:
@@ -134,36 +127,6 @@ def plain_params(params: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def choose_stable(results: Mapping[str, Any], *, uncertainty: float, prefix: str = "") -> int:
-    """Choose a row of `cv_results_` where the expected count is uncertain.
-
-    |QC| within the uncertainty is as good as 0. Of the settings that are then as near to the ideal
-    as the best, those are kept whose count is the same over nearly the widest range of thresholds;
-    of these the one with the most atoms is taken: invented atoms would have raised ER or come and
-    gone with the threshold.
-
-    Parameters
-    ----------
-    results : dict of str to ndarray
-        Of a search that sweeps `LoGStarDetector` or a pipeline.
-    uncertainty : float
-        By which share the expected count may be wrong.
-    prefix : str, default=""
-        What precedes the detector's parameters.
-    """
-    beyond = np.maximum(np.abs(results[f"objective_{QC}"]) - uncertainty, 0.0)
-    distance = np.hypot(beyond, results[f"objective_{ER}"])
-    good = np.flatnonzero(distance <= np.nanmin(distance) + _AS_GOOD)
-    low, high, middle, qc = (results[name][good] for name in _PLATEAU)
-    widths = np.log(high / low)
-    # A setting amid its plateau, not at its end.
-    thresholds = np.asarray(results[f"param_{prefix}threshold"][good], dtype=np.float64)
-    off = np.abs(np.log(thresholds / middle)).round(1)
-    # `lexsort` takes the last key first; of equals the earlier stays in front.
-    order = np.lexsort((distance[good], off, -qc, widths < _AS_STABLE * widths.max()))
-    return int(good[order[0]])
-
-
 def search_space(ladders: Ladders) -> dict[str, Any]:
     """Where to look for parameters: a few ladders of sigmas, and all that is swept on each."""
     return {
@@ -223,20 +186,18 @@ def tune_and_detect(
     errors = ErrorRate(expectation.distance_sum, expectation.n_expected, N_NEIGHBORS)
     make = _detector_search if denoise == "none" else _workflow_search
     search = make(expectation, pixels.shape, polarity)
+    scoring: dict[str, Any] = {QC: count, ER: errors}
+    # A count that is known exactly is met exactly.
+    is_certain = expectation.uncertainty == 0
+    if not is_certain:
+        scoring[STABILITY] = CountStability(_THRESHOLDS)
     search.set_params(
-        scoring={QC: count, ER: errors},
+        scoring=scoring,
         n_iter=n_iter,
         n_initial_points=min(Ladders.within(*expectation.sigma_range).n_ladders, n_iter),
         random_state=random_state,
         callback=progress,
-        # A count that is known exactly is met exactly.
-        refit=partial(
-            choose_stable,
-            uncertainty=expectation.uncertainty,
-            prefix="" if denoise == "none" else _STEP,
-        )
-        if expectation.uncertainty > 0
-        else "euclidean",
+        refit="euclidean" if is_certain else choose_stable,
     )
     # Too small an image is found out now, and not by every evaluation.
     search.estimator.fit(pixels)
@@ -263,7 +224,12 @@ def tune_and_detect(
         search,
         tuned - start,
         found - tuned,
-        Plateau(*(float(search.cv_results_[name][search.best_index_]) for name in _PLATEAU)),
+        Plateau(
+            *(
+                float(search.cv_results_[f"detail_plateau_{end}"][search.best_index_])
+                for end in ("low", "high")
+            )
+        ),
     )
 
 

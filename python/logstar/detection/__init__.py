@@ -4,16 +4,21 @@
 """
 
 from ._candidates import ParetoFront, ScaleSpaceCandidates
+from ._criteria import CountCriterion, CrowdingCriterion, HasCriterion, StabilityCriterion
 from ._detector import LoGStarDetector
 from ._pipeline import DetectionPipeline
 from ._skimage import blob_log
 from ._support import Support, atom_support
 
 __all__ = [
+    "CountCriterion",
+    "CrowdingCriterion",
     "DetectionPipeline",
+    "HasCriterion",
     "LoGStarDetector",
     "ParetoFront",
     "ScaleSpaceCandidates",
+    "StabilityCriterion",
     "Support",
     "atom_support",
     "blob_log",

@@ -19,7 +19,8 @@ from logstar.exceptions import NoAtomsWarning
 from logstar.metrics import detection_metrics
 
 from . import ScaleSpaceCandidates
-from ._exact_front import Objectives, SweptFront, exact_front
+from ._criteria import Criteria
+from ._exact_front import SweptFront, exact_front
 from ._parameters import check_parameters, check_sizes, ladder_of, scaling_of
 from ._scale_space import find_candidates_of_parts
 from ._scaling import scale_intensities
@@ -257,15 +258,16 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         ranges : mapping of str to interval
             Bounds for "threshold" and "overlap", as objects with attributes `low` and `high`.
         scorers : mapping of str to reward
-            One `logstar.rewards.QualityCount` and one `logstar.rewards.ErrorRate`.
+            One `logstar.rewards.QualityCount`, one `logstar.rewards.ErrorRate` and, if wanted, one
+            `logstar.rewards.CountStability`.
 
         Returns
         -------
         front : (settings, scores, details), each a dict of str to ndarray of shape (n,)
             Settings of threshold and overlap, each in the middle of the interval over which its
-            outcome is the same; their scores by name, greater is better; and of one image, over
-            which thresholds a setting's number of atoms is the same, within 0.2 %: "plateau_low",
-            "plateau_high", in their middle "plateau_threshold", and QC there, "plateau_qc".
+            outcome is the same; their scores by name, greater is better; and of one image, the
+            number of atoms, "n_atoms", and the thresholds between which it is the same within
+            0.2 %: "plateau_low", "plateau_high".
 
         Raises
         ------
@@ -329,9 +331,9 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         is_small = max(image.size for image in images) <= _SMALL
         n_at_once = max(1, min(n_threads, len(detectors))) if is_small else 1
         scaled = cache(partial(_scaled, images))
-        objectives = cache(partial(Objectives.of, scorers, images, references))
-
-        least, _ = bounds["threshold"]
+        criteria = Criteria.of(scorers, images, references)
+        # Plateaus may be followed further down than settings go.
+        least = min(bounds["threshold"][0], criteria.least_threshold)
 
         def find(index: int, ladder: FloatArray, parts: Sequence[Part]) -> list[Tables]:
             detector = detectors[index]
@@ -351,7 +353,7 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
                 _candidates(table, place, least, test, threads_of(detector.n_jobs))
                 for place, table in enumerate(shared.take(index))
             ]
-            return exact_front(candidates, objectives(), bounds)
+            return exact_front(candidates, criteria, bounds)
 
         n_last = len(detectors) % n_at_once
         for left, detector in zip(range(len(detectors), 0, -1), detectors, strict=True):

@@ -1,73 +1,29 @@
-"""The exact front of QC and ER over threshold and overlap, for one image or a stack."""
+"""The exact front over threshold and overlap, for one image or a stack."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-from logstar._validation import FloatArray, Image, check_real
+from logstar._validation import FloatArray
+from logstar.pareto import is_non_dominated
 
 from . import ScaleSpaceCandidates
-from ._plateaus import CountCurves
+from ._criteria import Criteria, StabilityCriterion
+from ._plateaus import CountCurves, CountPlateaus, plateau_thresholds
 
 #: Of the overlaps at which the outcome changes, this many are tried; between neighbouring ones a
 #: few atoms of a thousand change.
 _MAX_OVERLAPS = 64
+#: Of the overlaps on the front of QC and ER, this many are searched for wide plateaus.
+_MAX_STABLE_OVERLAPS = 8
 #: The settings that a stack is evaluated at; images share no breakpoints.
 _N_THRESHOLDS, _N_OVERLAPS = 96, 24
 
-
-class Objectives(NamedTuple):
-    """What QC and ER compare with, and the names of their scores."""
-
-    count_name: str
-    errors_name: str
-    #: Expected atoms of each image, as QC and as ER count them.
-    expected_count: list[float]
-    expected_errors: list[float]
-    distance_sum: float
-    n_neighbors: int
-    #: By which share the expected count may be wrong.
-    uncertainty: float
-
-    @classmethod
-    def of(cls, scorers: Mapping[str, Any], images: Sequence[Image], y: Any) -> Objectives:
-        """Read them off the scorers; `y` holds an entry for each image, or is None.
-
-        Raises
-        ------
-        TypeError
-            If the scorers are not one of each kind.
-        """
-        known = {name: s.crowding for name, s in scorers.items() if hasattr(s, "crowding")}
-        counts = [name for name, crowding in known.items() if crowding is None]
-        errors = [name for name, crowding in known.items() if crowding is not None]
-        if len(known) < len(scorers) or (len(counts), len(errors)) != (1, 1):
-            raise TypeError(
-                "threshold and overlap can be swept for one QualityCount and one ErrorRate, got "
-                f"{dict(scorers)!r}. Leave `sweep` empty for other scorers."
-            )
-        expected = {name: scorers[name].expected_counts(len(images), images, y) for name in known}
-        distance_sum, n_neighbors = known[errors[0]]
-        return cls(
-            counts[0],
-            errors[0],
-            expected[counts[0]],
-            expected[errors[0]],
-            distance_sum,
-            n_neighbors,
-            check_real(getattr(scorers[counts[0]], "uncertainty", 0.0), name="uncertainty", low=0),
-        )
-
-    def rule(self) -> dict[str, Any]:
-        """What QC and ER of the first image are measured by."""
-        return {
-            "n_expected": self.expected_count[0],
-            "distance_sum": self.distance_sum,
-            "n_neighbors": self.n_neighbors,
-        }
+Ranges: TypeAlias = Mapping[str, tuple[float, float]]
 
 
 class SweptFront(NamedTuple):
@@ -80,9 +36,8 @@ class SweptFront(NamedTuple):
     scores : dict of str to ndarray of shape (n,)
         Scores by the scorers' names, greater is better.
     details : dict of str to ndarray of shape (n,)
-        Of one image, over which thresholds a setting's number of atoms is the same, within 0.2 %:
-        "plateau_low", "plateau_high", in their middle "plateau_threshold", and QC there,
-        "plateau_qc".
+        Of one image, the number of atoms that a setting finds, "n_atoms", and the thresholds
+        between which it is the same within 0.2 %: "plateau_low", "plateau_high".
     """
 
     settings: dict[str, FloatArray]
@@ -90,109 +45,183 @@ class SweptFront(NamedTuple):
     details: dict[str, FloatArray]
 
 
-def exact_front(
-    candidates: Sequence[ScaleSpaceCandidates],
-    objectives: Objectives,
-    ranges: Mapping[str, tuple[float, float]],
-) -> SweptFront:
-    """Find the settings that no other beats, with their scores, minus the mean |QC| and mean ER.
+class _Settings(NamedTuple):
+    """Settings of one image and what they give, as columns."""
 
-    Where the expected count is uncertain, and there is one image, the setting with a count within
-    the uncertainty that is stable over the widest range of thresholds is added: it may be beaten
-    in |QC|, but that is no argument then.
+    threshold: FloatArray
+    overlap: FloatArray
+    qc: FloatArray
+    er: FloatArray
+
+    def at(self, rows: NDArray[Any]) -> _Settings:
+        return _Settings(*(column[rows] for column in self))
+
+    def then(self, others: _Settings) -> _Settings:
+        return _Settings(*map(np.concatenate, zip(self, others, strict=True)))
+
+
+def exact_front(
+    candidates: Sequence[ScaleSpaceCandidates], criteria: Criteria, ranges: Ranges
+) -> SweptFront:
+    """Find the settings that no other beats in what is scored, and their scores.
+
+    Of one image the front of |QC| and ER is complete. Where stability is scored as well, the front
+    is that of these settings and of all plateaus at a few of their overlaps. Of a stack it is that
+    of a grid of settings.
     """
-    if len(candidates) == 1:
-        settings, losses, details = _front_of_one(candidates[0], objectives, ranges)
+    if len(candidates) > 1:
+        return _front_on_grid(candidates, criteria, ranges)
+    if criteria.stability is None:
+        settings, plateaus = _most_accurate(candidates[0], criteria, ranges)
+        losses = _losses(settings, criteria)
     else:
-        settings, losses = _front_on_grid(candidates, objectives, ranges)
-        details = {}
-    scores = 0.0 - losses
+        settings, plateaus = _stable_as_well(candidates[0], criteria, criteria.stability, ranges)
+        losses = np.column_stack([_losses(settings, criteria), -plateaus.stability])
+        rows = _best_of_equals(losses, _off_middle(settings, plateaus))
+        rows = rows[is_non_dominated(losses[rows])]
+        settings, losses = settings.at(rows), losses[rows]
+        plateaus = CountPlateaus(*(column[rows] for column in plateaus))
     return SweptFront(
-        {"threshold": settings[:, 0], "overlap": settings[:, 1]},
-        {objectives.count_name: scores[:, 0], objectives.errors_name: scores[:, 1]},
-        details,
+        {"threshold": settings.threshold, "overlap": settings.overlap},
+        _scores(losses, criteria),
+        {
+            "n_atoms": _n_atoms(settings.qc, criteria),
+            "plateau_low": plateaus.low,
+            "plateau_high": plateaus.high,
+        },
     )
 
 
-def _front_of_one(
+def _most_accurate(
+    candidates: ScaleSpaceCandidates, criteria: Criteria, ranges: Ranges
+) -> tuple[_Settings, CountPlateaus]:
+    """Find the front of count and errors, and the plateaus on it."""
+    settings = _front_of_quality(candidates, criteria, ranges)
+    settings = settings.at(is_non_dominated(_losses(settings, criteria)))
+    curves = CountCurves.of(candidates, np.unique(settings.overlap), ranges["threshold"])
+    counts = _n_atoms(settings.qc, criteria)
+    return settings, curves.around(settings.threshold, settings.overlap, counts)
+
+
+def _stable_as_well(
     candidates: ScaleSpaceCandidates,
-    objectives: Objectives,
-    ranges: Mapping[str, tuple[float, float]],
-) -> tuple[FloatArray, FloatArray, dict[str, FloatArray]]:
+    criteria: Criteria,
+    stability: StabilityCriterion,
+    ranges: Ranges,
+) -> tuple[_Settings, CountPlateaus]:
+    """Find the front of count and errors, and a setting for each plateau at its overlaps."""
+    accurate = _front_of_quality(candidates, criteria, ranges)
+    overlaps = np.unique(accurate.overlap)
+    if len(overlaps) > _MAX_STABLE_OVERLAPS:
+        overlaps = overlaps[np.linspace(0, len(overlaps) - 1, _MAX_STABLE_OVERLAPS).astype(int)]
+    accurate = accurate.at(is_non_dominated(_losses(accurate, criteria)))
+    overlaps = np.union1d(overlaps, accurate.overlap)
+    thresholds = plateau_thresholds(*stability.threshold_range)
+    qc, er = candidates.objective_grid(thresholds, overlaps, **_rule(criteria))
+    curves = CountCurves(thresholds, overlaps, _n_atoms(qc, criteria))
+    # Thresholds that follow one another and find the same are one setting.
+    low, high = ranges["threshold"]
+    first, end = np.searchsorted(thresholds, low), np.searchsorted(thresholds, high, side="right")
+    is_new = np.ones((end - first, len(overlaps)), dtype=np.bool_)
+    is_new[1:] = (np.diff(qc[first:end], axis=0) != 0) | (np.diff(er[first:end], axis=0) != 0)
+    columns, starts = np.nonzero(is_new.T)
+    # Each ends before the next begins, at the last threshold of an overlap all do.
+    stops = np.append(starts[1:], end - first)[: len(starts)]
+    stops[stops <= starts] = end - first
+    starts, stops = starts + first, stops + first
+    settings = accurate.then(
+        _Settings(
+            thresholds[starts],
+            overlaps[columns],
+            qc[starts, columns],
+            er[starts, columns] * _er_scale(criteria),
+        )
+    )
+    n_atoms = _n_atoms(settings.qc, criteria)
+    plateaus = curves.around(settings.threshold, settings.overlap, n_atoms)
+    # Of the thresholds that find the same, the one nearest to the middle of the plateau.
+    middles = np.searchsorted(thresholds, np.sqrt(plateaus.low * plateaus.high))
+    middles = middles[len(accurate.qc) :]
+    settings.threshold[len(accurate.qc) :] = thresholds[np.clip(middles, starts, stops - 1)]
+    return settings, plateaus
+
+
+def _front_of_quality(
+    candidates: ScaleSpaceCandidates, criteria: Criteria, ranges: Ranges
+) -> _Settings:
     front = candidates.pareto_front(
-        **objectives.rule(),
+        **_rule(criteria),
         threshold_range=ranges["threshold"],
         overlap_range=ranges["overlap"],
         max_overlaps=_MAX_OVERLAPS,
     )
-    settings = np.column_stack([front.threshold, front.overlap])
-    er_scale = objectives.expected_count[0] / objectives.expected_errors[0]
-    losses = np.column_stack([np.abs(front.qc), front.er * er_scale])
-    curves = CountCurves(
-        candidates, np.unique(settings[:, 1]), ranges["threshold"], objectives.expected_count[0]
-    )
-    if objectives.uncertainty > 0:
-        stable = _most_stable(candidates, objectives, curves)
-        settings = np.concatenate([settings, stable[:, :2]])
-        losses = np.concatenate([losses, stable[:, 2:] * (1.0, er_scale)])
-    plateaus = curves.around(settings[:, 0], settings[:, 1])
-    details = {
-        "plateau_low": plateaus.low,
-        "plateau_high": plateaus.high,
-        "plateau_threshold": plateaus.threshold,
-        "plateau_qc": plateaus.qc,
-    }
-    return settings, losses, details
+    return _Settings(front.threshold, front.overlap, front.qc, front.er * _er_scale(criteria))
 
 
-def _most_stable(
-    candidates: ScaleSpaceCandidates,
-    objectives: Objectives,
-    curves: CountCurves,
-) -> FloatArray:
-    """Threshold, overlap, |QC| and ER (n, 4) of the most stable setting, without rows if none.
+def _best_of_equals(losses: FloatArray, badness: FloatArray) -> NDArray[np.intp]:
+    """Tell of all rows that score alike the least bad one, then the first."""
+    order: NDArray[np.intp] = np.lexsort((badness, *losses.T[::-1]))
+    is_new = np.ones(len(order), dtype=np.bool_)
+    is_new[1:] = (np.diff(losses[order], axis=0) != 0).any(axis=1)
+    return order[is_new]
 
-    Of settings that are as stable, that with the least ER, then the least |QC|.
-    """
-    widest = curves.widest(objectives.uncertainty)
-    rule = objectives.rule()
-    stable = [
-        (threshold, overlap, abs(qc), candidates.objectives(threshold, overlap, **rule)[1])
-        for threshold, overlap, qc in zip(
-            widest.threshold.tolist(), widest.overlap.tolist(), widest.qc.tolist(), strict=True
-        )
-    ]
-    if not stable:
-        return np.empty((0, 4))
-    return np.array([min(stable, key=lambda row: (row[3], row[2], row[1]))])
+
+def _off_middle(settings: _Settings, plateaus: CountPlateaus) -> FloatArray:
+    return np.abs(np.log(settings.threshold**2 / (plateaus.low * plateaus.high)))
 
 
 def _front_on_grid(
-    candidates: Sequence[ScaleSpaceCandidates],
-    objectives: Objectives,
-    ranges: Mapping[str, tuple[float, float]],
-) -> tuple[FloatArray, FloatArray]:
+    candidates: Sequence[ScaleSpaceCandidates], criteria: Criteria, ranges: Ranges
+) -> SweptFront:
     low, high = ranges["threshold"]
     spaced = np.geomspace if low > 0 else np.linspace
     thresholds = spaced(low, high, _N_THRESHOLDS)
     overlaps = np.linspace(*ranges["overlap"], _N_OVERLAPS)
-    losses = np.zeros((len(thresholds), len(overlaps), 2))
-    for found, n_count, n_errors in zip(
-        candidates, objectives.expected_count, objectives.expected_errors, strict=True
-    ):
-        qc, er = found.objective_grid(
-            thresholds,
-            overlaps,
-            n_expected=n_count,
-            distance_sum=objectives.distance_sum,
-            n_neighbors=objectives.n_neighbors,
+    threshold, overlap = (x.ravel() for x in np.meshgrid(thresholds, overlaps, indexing="ij"))
+    losses = np.zeros((threshold.size, 2 if criteria.stability is None else 3))
+    for index, found in enumerate(candidates):
+        qc, er = found.objective_grid(thresholds, overlaps, **_rule(criteria, index))
+        settings = _Settings(
+            threshold, overlap, qc.ravel(), er.ravel() * _er_scale(criteria, index)
         )
-        losses += np.stack([np.abs(qc), er * (n_count / n_errors)], axis=-1) / len(candidates)
-    flat = losses.reshape(-1, 2)
-    order = np.lexsort((flat[:, 1], flat[:, 0]))
-    errors = flat[order, 1]
-    # In the order of QC, a setting is on the front if its ER is below all before it.
-    best_before = np.concatenate([[np.inf], np.minimum.accumulate(errors)[:-1]])
-    front = order[errors < best_before]
-    rows, cols = np.unravel_index(front, losses.shape[:2])
-    return np.column_stack([thresholds[rows], overlaps[cols]]), flat[front]
+        losses[:, :2] += _losses(settings, criteria) / len(candidates)
+        if criteria.stability is not None:
+            curves = CountCurves.of(found, overlaps, criteria.stability.threshold_range)
+            counts = _n_atoms(settings.qc, criteria, index)
+            losses[:, 2] -= curves.around(threshold, overlap, counts).stability / len(candidates)
+    rows = _best_of_equals(losses, np.zeros(len(losses)))
+    rows = rows[is_non_dominated(losses[rows])]
+    return SweptFront(
+        {"threshold": threshold[rows], "overlap": overlap[rows]},
+        _scores(losses[rows], criteria),
+        {},
+    )
+
+
+def _losses(settings: _Settings, criteria: Criteria) -> FloatArray:
+    """|QC| beyond its uncertainty, and ER."""
+    beyond = np.maximum(np.abs(settings.qc) - criteria.count.uncertainty, 0.0)
+    return np.column_stack([beyond, settings.er])
+
+
+def _scores(losses: FloatArray, criteria: Criteria) -> dict[str, FloatArray]:
+    # Subtracted from 0, since minus zero reads oddly in a table.
+    return dict(zip(criteria.names, (0.0 - losses).T, strict=True))
+
+
+def _n_atoms(qc: FloatArray, criteria: Criteria, index: int = 0) -> FloatArray:
+    return np.rint((1 + qc) * criteria.count.expected[index])
+
+
+def _rule(criteria: Criteria, index: int = 0) -> dict[str, Any]:
+    """What QC and ER of an image are measured by."""
+    return {
+        "n_expected": criteria.count.expected[index],
+        "distance_sum": criteria.errors.distance_sum,
+        "n_neighbors": criteria.errors.n_neighbors,
+    }
+
+
+def _er_scale(criteria: Criteria, index: int = 0) -> float:
+    """From atoms by the expected number of QC to atoms by that of ER."""
+    return criteria.count.expected[index] / criteria.errors.expected[index]

@@ -289,7 +289,8 @@ class DetectionPipeline(Pipeline):  # type: ignore[misc] # scikit-learn ships no
         ranges : mapping of str to interval
             Bounds for ``STEP__threshold`` and ``STEP__overlap``, where STEP is the detector's.
         scorers : mapping of str to reward
-            One `logstar.rewards.QualityCount` and one `logstar.rewards.ErrorRate`.
+            One `logstar.rewards.QualityCount`, one `logstar.rewards.ErrorRate` and, if wanted, one
+            `logstar.rewards.CountStability`.
 
         Returns
         -------
@@ -366,6 +367,16 @@ class DetectionPipeline(Pipeline):  # type: ignore[misc] # scikit-learn ships no
             if way not in ways[stop:]:
                 del prepared[way]
             start = stop
+
+    @property
+    def threshold(self) -> float:  # numpydoc ignore=RT01
+        """The detector's threshold."""
+        return float(self.steps[-1][1].threshold)
+
+    @property
+    def overlap(self) -> float:  # numpydoc ignore=RT01
+        """The detector's overlap."""
+        return float(self.steps[-1][1].overlap)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -10,6 +10,9 @@ For searches over several rewards it declares three things:
 ``scale``              one unit of it, by which distances from the ideal are measured
 =====================  ==================================================================
 
+Where the expected count is uncertain, `CountStability` tells equally good counts apart, and
+`choose_stable` is the rule by which a search then chooses: `refit=choose_stable`.
+
 Whether atoms that were found can be believed without knowing how many there must be, four rewards
 of plausibility say, each blind to something that another sees; `quality_report` puts them together:
 
@@ -31,10 +34,12 @@ from ._detections import ErrorRate, QualityCount, flag_errors
 from ._plausibility import GapShare, OnLattice, ShortPairs, SpacingSpread
 from ._quality import Place, QualityReport, quality_report
 from ._regions import AmorphousArea, Compactness, DisorderSeparation, Perimeter
+from ._stability import CountStability, StableChoice, choose_stable
 
 __all__ = [
     "AmorphousArea",
     "Compactness",
+    "CountStability",
     "DisorderSeparation",
     "ErrorRate",
     "GapShare",
@@ -45,6 +50,8 @@ __all__ = [
     "QualityReport",
     "ShortPairs",
     "SpacingSpread",
+    "StableChoice",
+    "choose_stable",
     "flag_errors",
     "quality_report",
 ]

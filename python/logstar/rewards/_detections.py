@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from logstar._validation import FloatArray, as_positions, check_integer, check_real
+from logstar.detection import CountCriterion, CrowdingCriterion
 from logstar.exceptions import NoAtomsWarning
 from logstar.lattice import Lattice
 from logstar.neighbors import distance_sums
@@ -71,22 +72,13 @@ class _DetectionReward(ABC):
 
     n_expected: ExpectedCount
 
-    @property
-    def crowding(self) -> tuple[float, int] | None:
-        """The limit on distance sums in pixels and how many neighbours they run over, if any.
-
-        With `expected_counts` it is all that a detector needs to evaluate the reward exactly at
-        many settings; see `LoGStarDetector.sweep`.
-        """
-        return None
-
     def __call__(self, estimator: Any, X: Any, y: Any = None) -> float:
-        """Score a fitted estimator: minus the magnitude of the measure, averaged over images."""
+        """Score a fitted estimator: minus the loss, averaged over images."""
         with warnings.catch_warnings():
             # While parameters are tried, finding nothing is a result like any other.
             warnings.simplefilter("ignore", NoAtomsWarning)
             detections = estimator.predict(X)
-        return 0.0 - float(np.mean(np.abs(self.measure(detections, X, y))))
+        return 0.0 - float(np.mean(self._loss(self.measure(detections, X, y))))
 
     def measure(self, detections: Any, X: Any = None, y: Any = None) -> float | FloatArray:
         """Measure the detections of one image or a stack, in the quantity's own sign.
@@ -153,12 +145,17 @@ class _DetectionReward(ABC):
     def _measure(self, detections: ArrayLike, n_expected: float) -> float:
         """Measure one image."""
 
+    def _loss(self, measure: float | FloatArray) -> float | FloatArray:
+        """How far measures are from the ideal."""
+        return np.abs(measure)
+
 
 class QualityCount(_DetectionReward):
     """How far the number of atoms is from what physics expects, QC (eq. 1).
 
-    ``QC = (N_found - N_expected) / N_expected``: 0 is ideal, -1 is nothing found. The score is
-    ``-|QC|``, averaged over images.
+    ``QC = (N_found - N_expected) / N_expected``: 0 is ideal, -1 is nothing found. The measure is
+    QC with its sign, whatever the uncertainty. The score is ``-max(|QC| - uncertainty, 0)``,
+    averaged over images: numbers that the expected one cannot tell apart are equally good.
 
     Parameters
     ----------
@@ -167,10 +164,13 @@ class QualityCount(_DetectionReward):
         image's shape), or any object with `predict` that finds positions. None takes the
         reference positions or counts given as `y`; with anything else `y` is ignored.
     uncertainty : float, default=0.0
-        By which share the expected number may be wrong, because of edges or calibration. Measure
-        and score do not depend on it: it says which counts are as good as the expected one, so
-        that `LoGStarDetector.sweep` adds the setting among them that is stable over the widest
-        range of thresholds, for a rule to choose.
+        By which share the expected number may be wrong, because of edges or calibration. Where it
+        is above 0, `CountStability` is the reward that tells equally good numbers apart.
+
+    Raises
+    ------
+    TypeError, ValueError
+        On use, for an `n_expected` that is no count or an `uncertainty` below 0.
 
     Examples
     --------
@@ -187,9 +187,37 @@ class QualityCount(_DetectionReward):
         uncertainty = f", uncertainty={self.uncertainty!r}" if self.uncertainty else ""
         return f"QualityCount(n_expected={self.n_expected!r}{uncertainty})"
 
+    def criterion(self, images: Sequence[Any], y: Sequence[Any] | None = None) -> CountCriterion:
+        """Say what is compared with, for an exact sweep.
+
+        Parameters
+        ----------
+        images : sequence of images
+            Those that are swept.
+        y : sequence of positions or counts, or None, default=None
+            An entry for each image.
+
+        Returns
+        -------
+        criterion : CountCriterion
+
+        Raises
+        ------
+        TypeError, ValueError
+            If there is no expected count for each image.
+        """
+        expected = self.expected_counts(len(images), images, y)
+        return CountCriterion(expected, self._checked_uncertainty())
+
+    def _checked_uncertainty(self) -> float:
+        return check_real(self.uncertainty, name="uncertainty", low=0)
+
     def _measure(self, detections: ArrayLike, n_expected: float) -> float:
         n_found = len(as_positions(detections, name="detections"))
         return (n_found - n_expected) / n_expected
+
+    def _loss(self, measure: float | FloatArray) -> float | FloatArray:
+        return np.maximum(np.abs(measure) - self._checked_uncertainty(), 0.0)
 
 
 class ErrorRate(_DetectionReward):
@@ -228,10 +256,28 @@ class ErrorRate(_DetectionReward):
         self.n_expected = n_expected
         self.n_neighbors = n_neighbors
 
-    @property
-    def crowding(self) -> tuple[float, int] | None:
-        """DS in pixels, and how many neighbours are summed over."""
-        return _distance_sum_limit(self.distance_sum, self.n_neighbors), int(self.n_neighbors)
+    def criterion(self, images: Sequence[Any], y: Sequence[Any] | None = None) -> CrowdingCriterion:
+        """Say what is compared with, for an exact sweep.
+
+        Parameters
+        ----------
+        images : sequence of images
+            Those that are swept.
+        y : sequence of positions or counts, or None, default=None
+            An entry for each image.
+
+        Returns
+        -------
+        criterion : CrowdingCriterion
+
+        Raises
+        ------
+        TypeError, ValueError
+            If there is no expected count for each image, or no `distance_sum`.
+        """
+        limit = _distance_sum_limit(self.distance_sum, self.n_neighbors)
+        expected = self.expected_counts(len(images), images, y)
+        return CrowdingCriterion(expected, limit, int(self.n_neighbors))
 
     def __repr__(self) -> str:
         return (
