@@ -1,4 +1,4 @@
-"""`Lattice.from_image` on simulated scenes and real micrographs: spacing error, confidence.
+"""`ImageLattice.from_image` on simulated scenes and real micrographs: spacing error, confidence.
 
 Scenes: four lattices, any rotation, noise up to 0.5, shear of 5 % in any direction. Run as
 ``python benches/lattice_from_image.py [FOLDER OF MICROGRAPHS]``; ``--quick`` takes four scenes.
@@ -85,7 +85,7 @@ def study_scenes(
             ).image
             n_true = len(lattice.columns)
             try:
-                found = Lattice.from_image(image)
+                found = ImageLattice.from_image(image)
             except NotOneLatticeError as error:
                 yield Outcome(name, noise, None, error.confidence, 0, n_true)
                 continue
@@ -102,7 +102,7 @@ def study_files(folder: Path) -> Iterator[str]:
         start = time.perf_counter()
         polarity = "dark" if "ABF" in path.name else "bright"
         try:
-            lattice = Lattice.from_image(micrograph.image, polarity=polarity)
+            lattice = ImageLattice.from_image(micrograph.image, polarity=polarity)
         except NotOneLatticeError as error:
             yield f"{path.name}: refused, confidence {error.confidence:.2f}: {error}"
             continue

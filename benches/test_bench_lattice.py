@@ -7,13 +7,13 @@ import pytest
 from lattice_from_image import LATTICES, study_scenes
 
 from logstar.datasets import make_scene
-from logstar.lattice import Lattice
+from logstar.lattice import ImageLattice
 
 
 @pytest.mark.parametrize("side", [256])
 def test_from_image(benchmark, side):
     image = make_scene(LATTICES["perovskite"], (side, side), noise=0.1, random_state=0).image
-    found = benchmark(Lattice.from_image, image)
+    found = benchmark(ImageLattice.from_image, image)
     assert len(found.columns) == 2
 
 

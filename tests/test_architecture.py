@@ -27,6 +27,7 @@ CALLERS_OF_THE_CORE = {
 PUBLIC_NAMES = {
     "AtomPatches",
     "AtomTypeGMM",
+    "ImageLattice",
     "Lattice",
     "LoGStarDetector",
     "MOBOSearchCV",

@@ -1,12 +1,14 @@
-"""Pixel sizes in the spellings of people and files."""
+"""Pixel sizes in the spellings of people, files and other libraries' images."""
 
 from __future__ import annotations
+
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from logstar.units import as_pixel_size, convert_length
+from logstar.units import PixelSize, convert_length, parse_length, pixel_size_of
 
 
 @pytest.mark.parametrize(
@@ -21,22 +23,103 @@ from logstar.units import as_pixel_size, convert_length
         (np.float32(0.5), "nm", (0.5, "nm")),
         (["0.2 A", "20 pm"], None, (0.2, "A")),
         (np.array([0.2, 0.2]), "A", (0.2, "A")),
+        (PixelSize(0.02, "nm"), None, (0.02, "nm")),
+        ([PixelSize(0.02, "nm"), "0.2 A"], None, (0.02, "nm")),
     ],
 )
 def test_spellings(given_size, unit, expected):
-    size, name = as_pixel_size(given_size, unit)
-    assert name == expected[1]
-    assert size == pytest.approx(expected[0])
+    size = PixelSize.of(given_size, unit)
+    assert size.unit == expected[1]
+    assert size.value == pytest.approx(expected[0])
 
 
 @given(st.floats(1e-3, 1e3), st.sampled_from(["A", "nm", "pm", "m", "um"]))
 def test_text_and_number_agree(size, unit):
-    by_text, by_number = as_pixel_size(f"{size!r} {unit}"), as_pixel_size(size, unit)
+    by_text, by_number = PixelSize.of(f"{size!r} {unit}"), PixelSize.of(size, unit)
     assert by_text == by_number
-    assert convert_length(by_number[0], by_number[1], to=unit) == pytest.approx(size)
+    assert convert_length(by_number.value, by_number.unit, to=unit) == pytest.approx(size)
 
 
 @pytest.mark.parametrize("wrong", ["", "A", "-0.2 A", "0 A", "1.2.3 A", "0.2 A A", [], object()])
 def test_what_is_none(wrong):
     with pytest.raises((TypeError, ValueError), match="pixel_size"):
-        as_pixel_size(wrong)
+        PixelSize.of(wrong)
+
+
+def test_sides_may_differ_by_a_thousandth():
+    assert PixelSize.of(("0.2 A", "0.2001 A")).value == 0.2
+    with pytest.raises(ValueError, match=r"pixels must be square.*to 0\.200499 A both ways"):
+        PixelSize.of(("0.2 A", "0.201 A"))
+
+
+def test_a_length_that_is_no_pixel_size_is_named():
+    assert parse_length("0.39 nm", name="a") == (0.39, "nm")
+    assert parse_length("39 um", name="a") == (39.0, "um")
+    with pytest.raises(ValueError, match="a must be a number with a unit"):
+        parse_length("wide", name="a")
+
+
+def axis(index, scale, units):
+    return SimpleNamespace(index_in_array=index, scale=scale, units=units)
+
+
+def hyperspy_like(*axes, n_signal=2):
+    # HyperSpy lists the columns' axis before the rows'.
+    manager = SimpleNamespace(
+        navigation_axes=axes[:-n_signal], signal_axes=tuple(reversed(axes[-n_signal:]))
+    )
+    return SimpleNamespace(axes_manager=manager)
+
+
+class TestImagesThatCarryTheirPixelSize:
+    def test_micrographs(self):
+        known = SimpleNamespace(pixel_size=PixelSize(0.2))
+        assert pixel_size_of(known) == PixelSize(0.2)
+        assert pixel_size_of(SimpleNamespace(pixel_size=None)) is None
+
+    @pytest.mark.parametrize(
+        ("scales", "units", "expected"),
+        [
+            ((0.02, 0.02), ("nm", "nm"), PixelSize(0.02, "nm")),
+            ((-0.02, 0.02), ("nm", "nm"), PixelSize(0.02, "nm")),
+            ((0.2, 0.02), ("Å", "nm"), PixelSize(0.2, "A")),
+            ((1.0, 1.0), ("<undefined>", "<undefined>"), None),
+            ((0.1, 0.1), ("1/nm", "1/nm"), None),
+        ],
+    )
+    def test_signals(self, scales, units, expected):
+        rows, cols = (axis(i + 1, *both) for i, both in enumerate(zip(scales, units, strict=True)))
+        assert pixel_size_of(hyperspy_like(axis(0, 3.0, "s"), rows, cols)) == expected
+
+    def test_signals_that_are_not_square_are_refused(self):
+        with pytest.raises(ValueError, match="pixels must be square"):
+            pixel_size_of(hyperspy_like(axis(0, 0.02, "nm"), axis(1, 0.03, "nm")))
+
+    def test_the_real_hyperspy(self):
+        hyperspy = pytest.importorskip("hyperspy.api")
+        signal = hyperspy.signals.Signal2D(np.zeros((2, 4, 6)))
+        for side in signal.axes_manager.signal_axes:
+            side.scale, side.units = 0.02, "nm"
+        assert pixel_size_of(signal) == PixelSize(0.02, "nm")
+
+    @pytest.mark.parametrize(
+        ("rows", "unit", "expected"),
+        [
+            (3 - 0.2 * np.arange(5), "angstrom", PixelSize(0.2)),
+            (np.array([0.0, 0.2]), "s", None),
+            (np.array(["a", "b"]), "nm", None),
+        ],
+    )
+    def test_xarray(self, rows, unit, expected):
+        class Coordinate(np.ndarray):
+            attrs: dict
+
+        def coordinate(values, unit):
+            result = np.asarray(values).view(Coordinate)
+            result.attrs = {"units": unit}
+            return result
+
+        coords = {"y": coordinate(rows, unit), "x": coordinate(0.2 * np.arange(7), "Å")}
+        array = SimpleNamespace(dims=("t", "y", "x"), coords=coords)
+        assert pixel_size_of(array) == expected
+        assert pixel_size_of(SimpleNamespace(dims=("y", "x"), coords={"x": coords["x"]})) is None

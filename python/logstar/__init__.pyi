@@ -23,7 +23,7 @@ from .detection import (
     blob_log as blob_log,
 )
 from .io import AtomTable as AtomTable
-from .lattice import Lattice as Lattice
+from .lattice import ImageLattice as ImageLattice, Lattice as Lattice
 from .model_selection import MOBOSearchCV as MOBOSearchCV
 from .segmentation import (
     AmorphousGMMSegmenter as AmorphousGMMSegmenter,

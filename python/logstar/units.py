@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -197,7 +197,25 @@ class PixelSize:
         """
         if isinstance(pixel_size, PixelSize):
             return cls(pixel_size.value, pixel_size.unit)
-        return cls(*as_pixel_size(pixel_size, unit))
+        if isinstance(pixel_size, (Sequence, np.ndarray)) and not isinstance(pixel_size, str):
+            return cls._of_sides(pixel_size, unit)
+        value, name = parse_length(pixel_size, unit, name="pixel_size")
+        if name not in PIXEL_UNITS:
+            value, name = convert_length(value, name, to="nm"), "nm"
+        return cls(value, name)
+
+    @classmethod
+    def _of_sides(cls, sides: Sequence[object] | np.ndarray, unit: str | None) -> Self:
+        if len(sides) != 2:
+            raise ValueError(f"pixel_size must be one length, or height and width, got {sides!r}.")
+        height, width = (cls.of(side, unit) for side in sides)
+        if not is_square(height.value, width.to(height.unit).value):
+            side = math.sqrt(height.value * width.to(height.unit).value)
+            raise ValueError(
+                f"pixels must be square, got pixel_size={tuple(sides)!r} (height, width); resample "
+                f"the image first, to {side:.6g} {height.unit} both ways."
+            )
+        return height
 
     def to(self, unit: str) -> Self:
         """Give the same size in another unit.
@@ -220,65 +238,6 @@ class PixelSize:
         return f"{self.value:.5g} {self.unit}/px"
 
 
-def as_pixel_size(pixel_size: object, unit: str | None = None) -> tuple[float, str]:
-    """Read the size of a pixel as people and files give it.
-
-    Parameters
-    ----------
-    pixel_size : float, str, or two of such
-        A number in `unit`, or a text with its own unit such as "0.2966 A" or "29.66pm". Two are
-        the height and the width of a pixel, which must agree.
-    unit : str, default=None
-        Unit of a number; any of `convert_length`. None is "A".
-
-    Returns
-    -------
-    pixel_size : float
-        Above 0.
-    unit : {"A", "nm", "pm"}
-        Larger units are converted to nm.
-
-    Raises
-    ------
-    TypeError
-        If there is none, or it is neither number nor text.
-    ValueError
-        For a text without number or unit, an unknown unit, or pixels that are not square.
-
-    Examples
-    --------
-    >>> from logstar.units import as_pixel_size
-    >>> as_pixel_size("0.02966 nm")
-    (0.02966, 'nm')
-    >>> as_pixel_size(2.966e-11, "m")
-    (0.02966, 'nm')
-    """
-    if isinstance(pixel_size, (Sequence, np.ndarray)) and not isinstance(pixel_size, str):
-        return _side_of_square(pixel_size, unit)
-    if pixel_size is None:
-        raise TypeError(
-            "pixel_size is missing; give it with its unit, such as '0.2 A', or 0.02 and unit='nm'."
-        )
-    if isinstance(pixel_size, str):
-        match = _LENGTH.fullmatch(pixel_size.strip())
-        if match is None:
-            raise ValueError(
-                f"pixel_size must be a number with a unit like '0.2 A', got {pixel_size!r}."
-            )
-        value, unit = float(match[1]), match[2] or unit
-        if unit is None:
-            raise ValueError(f"pixel_size={pixel_size!r} has no unit; write it like '0.2 A'.")
-    else:
-        value, unit = check_real(pixel_size, name="pixel_size"), unit or "A"
-    value = check_real(value, name="pixel_size", low=0, low_included=False)
-    name = unit_name(unit)
-    if name is None:
-        raise ValueError(f"unit of pixel_size must be one of {', '.join(_METERS)}, got {unit!r}.")
-    if name in PIXEL_UNITS:
-        return value, name
-    return convert_length(value, name, to="nm"), "nm"
-
-
 def is_square(height: float, width: float) -> bool:
     """Tell whether a pixel counts as square: its sides are equal within 0.1 %.
 
@@ -294,14 +253,109 @@ def is_square(height: float, width: float) -> bool:
     return max(height, width) <= min(height, width) * (1 + _SQUARE)
 
 
-def _side_of_square(sides: Sequence[object] | np.ndarray, unit: str | None) -> tuple[float, str]:
-    if len(sides) != 2:
-        raise ValueError(f"pixel_size must be one length, or height and width, got {sides!r}.")
-    (height, unit_of_height), (width, unit_of_width) = (as_pixel_size(x, unit) for x in sides)
-    width = convert_length(width, unit_of_width, to=unit_of_height)
-    if not is_square(height, width):
-        raise ValueError(
-            f"pixels must be square, got pixel_size={tuple(sides)!r} (height, width); resample the "
-            f"image first, to {math.sqrt(height * width):.6g} {unit_of_height} both ways."
+def parse_length(length: object, unit: str | None = None, *, name: str) -> tuple[float, str]:
+    """Read a length as people give it.
+
+    Parameters
+    ----------
+    length : float or str
+        A number in `unit`, or a text with its own unit such as "0.2966 A" or "29.66pm".
+    unit : str, default=None
+        Unit of a number, or of a text without one. None is "A" for a number, and refuses the text.
+    name : str
+        What the caller calls the length; stands in the error.
+
+    Returns
+    -------
+    value : float
+        Above 0.
+    unit : str
+        Our name for the unit, any of `convert_length`.
+
+    Raises
+    ------
+    TypeError
+        If there is none, or it is neither number nor text.
+    ValueError
+        For a text without number or unit, an unknown unit, or a length that is not above 0.
+
+    Examples
+    --------
+    >>> from logstar.units import parse_length
+    >>> parse_length("0.02966 nm", name="pixel_size")
+    (0.02966, 'nm')
+    """
+    if length is None:
+        raise TypeError(
+            f"{name} is missing; give it with its unit, such as '0.2 A', or a number in angstrom."
         )
-    return height, unit_of_height
+    if isinstance(length, str):
+        match = _LENGTH.fullmatch(length.strip())
+        if match is None:
+            raise ValueError(f"{name} must be a number with a unit like '0.2 A', got {length!r}.")
+        value, unit = float(match[1]), match[2] or unit
+        if unit is None:
+            raise ValueError(f"{name}={length!r} has no unit; write it like '{length.strip()} A'.")
+    else:
+        value, unit = check_real(length, name=name), "A" if unit is None else unit
+    value = check_real(value, name=name, low=0, low_included=False)
+    known = unit_name(unit)
+    if known is None:
+        raise ValueError(f"unit of {name} must be one of {', '.join(_METERS)}, got {unit!r}.")
+    return value, known
+
+
+def pixel_size_of(image: object) -> PixelSize | None:
+    """Read the pixel size that an image carries.
+
+    Parameters
+    ----------
+    image : object
+        An image as the package's own `Micrograph` (anything with an attribute `pixel_size`), a
+        HyperSpy signal or an xarray DataArray holds it. An array carries nothing.
+
+    Returns
+    -------
+    pixel_size : PixelSize or None
+        None if it carries none, or none in a unit of length.
+
+    Raises
+    ------
+    ValueError
+        If its pixels are not square.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from logstar.units import pixel_size_of
+    >>> pixel_size_of(np.eye(4)) is None
+    True
+    """
+    if hasattr(image, "pixel_size"):
+        return image.pixel_size if isinstance(image.pixel_size, PixelSize) else None
+    if hasattr(image, "axes_manager"):
+        # HyperSpy: the last two axes of the array are the rows and the columns of an image.
+        axes = sorted(
+            (*image.axes_manager.navigation_axes, *image.axes_manager.signal_axes),
+            key=lambda axis: axis.index_in_array,
+        )
+        sides = [(getattr(axis, "scale", None), unit_name(axis.units)) for axis in axes[-2:]]
+    elif hasattr(image, "dims") and hasattr(image, "coords"):
+        sides = [_step(image.coords.get(name)) for name in image.dims[-2:]]
+    else:
+        return None
+    # A negative step is that of an axis which counts backwards.
+    lengths = [(abs(float(side)), unit) for side, unit in sides if side and unit is not None]
+    if len(lengths) != 2:
+        return None
+    return PixelSize.of([f"{side!r} {unit}" for side, unit in lengths])
+
+
+def _step(coordinate: Any) -> tuple[float | None, str | None]:
+    """Mean step of an axis of an xarray, with its unit."""
+    if coordinate is None or len(coordinate) < 2 or coordinate.dtype.kind not in "iuf":
+        return None, None
+    places = np.asarray(coordinate, dtype=np.float64)
+    step = float(places[-1] - places[0]) / (len(places) - 1)
+    # 12 digits drop the rounding of the subtraction.
+    return float(f"{step:.12g}"), unit_name(coordinate.attrs.get("units"))

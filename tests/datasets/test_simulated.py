@@ -11,6 +11,7 @@ import pytest
 from scipy import ndimage
 
 from logstar.datasets import load_ybco
+from logstar.units import PixelSize
 
 BY_KIND = {"Ba": 248, "Y": 138, "Cu1": 120, "Cu2": 278}
 
@@ -23,7 +24,7 @@ def test_scene(noisy):
     assert scene.image.flags.writeable
     assert scene.positions.shape == (784, 2)
     assert {kind: (scene.kinds == kind).sum() for kind in scene.lattice.kinds} == BY_KIND
-    assert (scene.pixel_size, scene.unit) == (0.15, "A")
+    assert scene.pixel_size == PixelSize(0.15)
     assert scene.lattice.n_expected(scene.image.shape) == pytest.approx(784, rel=0.01)
     assert scene.amorphous_mask is None
     assert scene.vacancies is None

@@ -150,7 +150,7 @@ class TestChoice:
     def test_the_image_corrects_the_calibration(self, scene):
         wrong = CRYSTAL.with_pixel_size(0.25 * 1.034)
         expectation = Expectation.from_image(scene.image, wrong)
-        assert expectation.pixel_size == pytest.approx(0.25, rel=0.003)
+        assert expectation.pixel_size.value == pytest.approx(0.25, rel=0.003)
         assert "calibration is 3.4% too large" in expectation.calibration
         right = Expectation.from_image(scene.image, CRYSTAL)
         assert expectation.n_expected == right.n_expected

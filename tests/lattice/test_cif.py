@@ -10,6 +10,7 @@ import pytest
 
 from logstar.lattice import Lattice, parse_zone_axis
 from logstar.lattice._projection import Site, _complement, project
+from logstar.units import PixelSize
 
 # YBa2Cu3O7, Pmmm: P. Schweiss et al., Phys. Rev. B 49, 1387 (1994).
 A, B, C = 3.819, 3.885, 11.680
@@ -83,9 +84,11 @@ def assert_lattice(lattice, cell, columns, sums):
     assert (lattice.a, lattice.b, lattice.angle) == pytest.approx((*cell, 90), rel=1e-3)
     kinds = [column.kind for column in lattice.columns]
     assert {kind: kinds.count(kind) for kind in kinds} == columns
-    found = {kind: total * lattice.pixel_size for kind, total in lattice.distance_sums().items()}
+    found = {
+        kind: total * lattice.pixel_size.value for kind, total in lattice.distance_sums().items()
+    }
     assert found == pytest.approx(sums, rel=1e-3)
-    area = cell[0] * cell[1] / lattice.pixel_size**2
+    area = cell[0] * cell[1] / lattice.pixel_size.value**2
     expected = 512 * 640 * sum(columns.values()) / area
     assert lattice.n_expected((512, 640)) == pytest.approx(expected, rel=1e-3)
 
@@ -272,38 +275,38 @@ class TestBadInput:
             Lattice.from_cif(tmp_path, "001", 0.1)
 
     @pytest.mark.parametrize(
-        ("pixel_size", "unit", "expected"),
+        ("pixel_size", "expected"),
         [
-            ("0.2966 A", None, (0.2966, "A")),
-            ("0.02966nm", None, (0.02966, "nm")),
-            ("29.66 pm", None, (29.66, "pm")),
-            (2.966e-11, "m", (0.02966, "nm")),
-            ((0.1, 0.1), "nm", (0.1, "nm")),
-            (0.1, None, (0.1, "A")),
+            ("0.2966 A", (0.2966, "A")),
+            ("0.02966nm", (0.02966, "nm")),
+            ("29.66 pm", (29.66, "pm")),
+            ("2.966e-11 m", (0.02966, "nm")),
+            (("0.1 nm", "0.1 nm"), (0.1, "nm")),
+            (PixelSize(0.1, "nm"), (0.1, "nm")),
+            (0.1, (0.1, "A")),
         ],
     )
-    def test_pixel_sizes(self, write, pixel_size, unit, expected):
-        lattice = Lattice.from_cif(write(cubic(STO_SITES)), "001", pixel_size, unit)
-        assert (lattice.pixel_size, lattice.unit) == pytest.approx(expected)
+    def test_pixel_sizes(self, write, pixel_size, expected):
+        lattice = Lattice.from_cif(write(cubic(STO_SITES)), "001", pixel_size)
+        assert lattice.pixel_size == PixelSize(*expected)
         angstrom = {"A": 1, "nm": 0.1, "pm": 100}[lattice.unit]
         assert lattice.a == pytest.approx(S * angstrom)
 
     @pytest.mark.parametrize(
-        ("pixel_size", "unit", "error", "message"),
+        ("pixel_size", "error", "message"),
         [
-            (None, None, TypeError, "pixel_size is missing"),
-            ("wide", None, ValueError, "a number with a unit"),
-            ("0.2", None, ValueError, "has no unit"),
-            ("0.2 furlong", None, ValueError, "unit of pixel_size must be one of"),
-            (0.2, "1/nm", ValueError, "unit of pixel_size must be one of"),
-            (-1, None, ValueError, "pixel_size must be"),
-            ((0.1, 0.2), "A", ValueError, "pixels must be square.*resample .* to 0.141421 A"),
-            ((0.1, 0.2, 0.3), "A", ValueError, "height and width"),
+            (None, TypeError, "pixel_size is missing"),
+            ("wide", ValueError, "a number with a unit"),
+            ("0.2", ValueError, "has no unit"),
+            ("0.2 furlong", ValueError, "unit of pixel_size must be one of"),
+            (-1, ValueError, "pixel_size must be"),
+            ((0.1, 0.2), ValueError, "pixels must be square.*resample .* to 0.141421 A"),
+            ((0.1, 0.2, 0.3), ValueError, "height and width"),
         ],
     )
-    def test_bad_pixel_sizes(self, write, pixel_size, unit, error, message):
+    def test_bad_pixel_sizes(self, write, pixel_size, error, message):
         with pytest.raises(error, match=message):
-            Lattice.from_cif(write(cubic(STO_SITES)), "001", pixel_size, unit)
+            Lattice.from_cif(write(cubic(STO_SITES)), "001", pixel_size)
 
     def test_without_the_extra(self, write, monkeypatch):
         monkeypatch.setitem(sys.modules, "gemmi", None)

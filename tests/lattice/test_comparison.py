@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from logstar.lattice import Column, ImageLattice, Lattice
+from logstar.units import PixelSize
 
 CRYSTAL = Lattice.perovskite(4.0, 0.1)
 
@@ -21,8 +22,8 @@ def seen(lattice, deformation=None, rotation=0.0, error=0.0):
         b,
         math.degrees(math.acos(first @ second / (a * b))),
         columns=lattice.columns,
-        pixel_size=1.0,
-        unit="px",
+        pixel_size=None,
+        origin=(0.0, 0.0),
         rotation=math.degrees(math.atan2(-first[0], first[1])),
         shape=(200, 200),
         vector_error=error,
@@ -35,7 +36,9 @@ def test_the_pixel_size_error(rotation, factor):
     comparison = CRYSTAL.compare(seen(CRYSTAL, factor * np.eye(2), rotation))
     assert comparison.agrees
     assert comparison.pixel_size_error == pytest.approx(factor - 1)
-    assert comparison.corrected_pixel_size == pytest.approx(0.1 / factor)
+    assert comparison.pixel_size == PixelSize(0.1)
+    assert comparison.corrected_pixel_size.unit == "A"
+    assert comparison.corrected_pixel_size.value == pytest.approx(0.1 / factor)
     np.testing.assert_allclose(comparison.distortion, np.eye(2), atol=1e-9)
     assert comparison.cell_ratio == 1
 
@@ -96,3 +99,6 @@ def test_another_crystal(other):
 def test_only_with_an_image():
     with pytest.raises(TypeError, match="image_lattice must be an ImageLattice"):
         CRYSTAL.compare(CRYSTAL)
+    bare = Lattice(20, 20, columns=CRYSTAL.columns, pixel_size=None)
+    with pytest.raises(ValueError, match="no pixel size to compare"):
+        bare.compare(seen(CRYSTAL))

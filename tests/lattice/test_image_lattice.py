@@ -12,6 +12,7 @@ from logstar.datasets import make_scene
 from logstar.exceptions import NotOneLatticeError
 from logstar.io import read_image
 from logstar.lattice import Column, ImageLattice, Lattice, estimate_field
+from logstar.units import PixelSize
 
 HEXAGONAL = Lattice(
     3.16,
@@ -41,7 +42,7 @@ def spacing_error(found, true, rotation):
 @pytest.mark.parametrize("rotation", [0.0, 31.0])
 def test_scenes(lattice, noise, rotation):
     scene = make_scene(lattice, (192, 200), rotation=rotation, noise=noise, random_state=1)
-    found = Lattice.from_image(scene.image)
+    found = ImageLattice.from_image(scene.image)
     assert spacing_error(found, lattice, rotation) < (0.001 if noise == 0 else 0.01)
     assert found.confidence > 0.95
     assert len(found.columns) == len(lattice.columns)
@@ -55,7 +56,7 @@ def test_scenes(lattice, noise, rotation):
 
 def test_intensities_and_kinds_follow_the_columns():
     scene = make_scene(CUBIC, (200, 200), rotation=10, noise=0.1, random_state=0)
-    found = Lattice.from_image(scene.image)
+    found = ImageLattice.from_image(scene.image)
     assert found.kinds == ("A", "B")
     assert found.relative_intensities()["B"] == pytest.approx((22 / 38) ** 1.7, abs=0.05)
     assert (found.columns[0].u, found.columns[0].v) == (0, 0)
@@ -64,62 +65,102 @@ def test_intensities_and_kinds_follow_the_columns():
 
 def test_dark_columns_and_pixel_sizes():
     image = make_scene(CUBIC, (160, 160), random_state=0).image
-    bright = Lattice.from_image(image, "0.2 A")
-    dark = Lattice.from_image(-image, 0.02, "nm", polarity="dark")
+    bright = ImageLattice.from_image(image, "0.2 A")
+    dark = ImageLattice.from_image(-image, "0.02 nm", polarity="dark")
     assert (bright.a, bright.unit) == (pytest.approx(3.905, rel=1e-3), "A")
     assert (dark.a, dark.unit) == (pytest.approx(0.3905, rel=1e-3), "nm")
     assert dark.nearest_distance == pytest.approx(bright.nearest_distance, rel=1e-6)
-    bare = Lattice.from_image(image)
-    assert (bare.pixel_size, bare.unit) == (1.0, "px")
-    sized = bare.with_pixel_size(0.2, "A")
+    bare = ImageLattice.from_image(image)
+    assert (bare.pixel_size, bare.unit) == (None, "px")
+    sized = bare.with_pixel_size("0.2 A")
     assert sized.a == pytest.approx(bright.a)
     np.testing.assert_allclose(sized.vectors, bare.vectors)
+
+
+class Calibrated(np.ndarray):
+    """An image that carries its pixel size, as those of other libraries do."""
+
+    pixel_size = PixelSize(0.02, "nm")
+
+
+def test_the_calibration_of_the_image_is_kept():
+    image = make_scene(CUBIC, (160, 160), random_state=0).image.view(Calibrated)
+    found = ImageLattice.from_image(image)
+    assert found.pixel_size == PixelSize(0.02, "nm")
+    assert found.a == pytest.approx(0.3905, rel=1e-3)
+    # What is given goes before what the image says.
+    assert ImageLattice.from_image(image, "0.3 A").a == pytest.approx(1.5 * 3.905, rel=1e-3)
+
+
+@pytest.mark.parametrize("name", ["ybco", "perovskite", "from_cif"])
+def test_a_crystal_alone_makes_no_lattice_of_an_image(name, found):
+    assert hasattr(Lattice, name)
+    for owner in (ImageLattice, found):
+        with pytest.raises(AttributeError, match=rf"use Lattice\.{name}, or .*from_image"):
+            getattr(owner, name)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"shape": (0, 5)}, "shape must be"),
+        ({"origin": (math.nan, 0)}, "origin must be"),
+        ({"rotation": math.inf}, "rotation must be"),
+        ({"confidence": 1.1}, "confidence must be"),
+        ({"vector_error": -1.0}, "vector_error must be"),
+        ({"n_peaks": -1}, "n_peaks must be"),
+    ],
+)
+def test_errors_name_the_parameter(change, message):
+    good = {"columns": OBLIQUE.columns, "pixel_size": None, "origin": (0, 0), "rotation": 0.0}
+    with pytest.raises(ValueError, match=message):
+        ImageLattice(20, 30, **(good | {"shape": (50, 60)} | change))
 
 
 def test_input_is_left_alone_and_types_agree():
     image = make_scene(CUBIC, (128, 128), random_state=0).image
     again = image.copy()
-    first = Lattice.from_image(image)
+    first = ImageLattice.from_image(image)
     np.testing.assert_array_equal(image, again)
     counts = np.round(1000 * (image - image.min())).astype(np.uint16)
     for other in (image.astype(np.float64), np.asfortranarray(image), image[::-1][::-1], counts):
-        np.testing.assert_allclose(Lattice.from_image(other).vectors, first.vectors, atol=1e-3)
+        np.testing.assert_allclose(ImageLattice.from_image(other).vectors, first.vectors, atol=1e-3)
 
 
 class TestRefusals:
     @pytest.mark.parametrize("shape", [(128, 128), (200, 90)])
     def test_noise(self, rng, shape):
         with pytest.raises(NotOneLatticeError, match="no lattice"):
-            Lattice.from_image(rng.normal(size=shape))
+            ImageLattice.from_image(rng.normal(size=shape))
 
     def test_a_constant_image(self):
         with pytest.raises(NotOneLatticeError, match="no lattice: 0 Bragg peaks"):
-            Lattice.from_image(np.full((64, 64), 0.1))
+            ImageLattice.from_image(np.full((64, 64), 0.1))
 
     def test_one_row_of_fringes(self):
         rows = np.cos(np.arange(128) * 0.7)
         with pytest.raises(NotOneLatticeError, match="no lattice"):
-            Lattice.from_image(np.tile(rows, (128, 1)))
+            ImageLattice.from_image(np.tile(rows, (128, 1)))
 
     def test_blurred_noise(self, rng):
         spectrum = np.fft.fft2(rng.normal(size=(128, 128)))
         frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(128), np.fft.fftfreq(128)))
         ring = np.exp(-(((frequency - 0.12) / 0.02) ** 2))
         with pytest.raises(NotOneLatticeError):
-            Lattice.from_image(np.fft.ifft2(spectrum * ring).real)
+            ImageLattice.from_image(np.fft.ifft2(spectrum * ring).real)
 
     def test_a_grain_boundary(self):
         one = make_scene(CUBIC, (200, 200), rotation=5, random_state=0).image
         other = make_scene(CUBIC, (200, 200), rotation=32, random_state=1).image
         image = np.where(np.arange(200) < 100, one, other)
         with pytest.raises(NotOneLatticeError, match="not one lattice") as caught:
-            Lattice.from_image(image)
+            ImageLattice.from_image(image)
         assert caught.value.confidence < 0.7
         assert isinstance(caught.value.lattice, ImageLattice)
         # With a mask of one grain it is one.
         mask = np.zeros((200, 200), dtype=bool)
         mask[:, :100] = True
-        found = Lattice.from_image(image, mask=mask)
+        found = ImageLattice.from_image(image, mask=mask)
         assert spacing_error(found, CUBIC, 5) < 0.005
         assert found.n_expected((200, 200)) == pytest.approx(100 * 200 * 2 / 19.525**2, rel=0.06)
 
@@ -128,11 +169,11 @@ class TestRefusals:
         other = make_scene(HEXAGONAL, (200, 200), rotation=0, random_state=1).image
         image = np.where(np.arange(200)[:, None] < 100, one, other)
         with pytest.raises(NotOneLatticeError, match="not one lattice"):
-            Lattice.from_image(image)
+            ImageLattice.from_image(image)
 
     def test_too_small(self):
         with pytest.raises(NotOneLatticeError, match="20 x 64 px is too small"):
-            Lattice.from_image(np.ones((20, 64)))
+            ImageLattice.from_image(np.ones((20, 64)))
 
     @pytest.mark.parametrize(
         ("options", "error", "message"),
@@ -146,11 +187,11 @@ class TestRefusals:
     )
     def test_bad_input(self, options, error, message):
         with pytest.raises(error, match=message):
-            Lattice.from_image(np.eye(64), **options)
+            ImageLattice.from_image(np.eye(64), **options)
 
     def test_nan(self):
         with pytest.raises(ValueError, match="NaN"):
-            Lattice.from_image(np.full((64, 64), np.nan))
+            ImageLattice.from_image(np.full((64, 64), np.nan))
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +201,7 @@ def scene():
 
 @pytest.fixture(scope="module")
 def found(scene):
-    return Lattice.from_image(scene.image)
+    return ImageLattice.from_image(scene.image)
 
 
 class TestPlaced:
@@ -217,7 +258,7 @@ class TestField:
         mask[(rows - 90) ** 2 + (cols - 80) ** 2 < 40**2] = False
         crystal = Lattice.perovskite(3.905, 0.2, mask=mask)
         scene = make_scene(crystal, (240, 240), rotation=3, noise=0.1, random_state=0)
-        found = Lattice.from_image(scene.image)
+        found = ImageLattice.from_image(scene.image)
         field = estimate_field(scene.image, found)
         assert (field == mask).mean() > 0.93
         count = found.with_mask(field).expected_count((240, 240))
@@ -233,7 +274,7 @@ class TestField:
             amorphous_displacement=8.0,
             random_state=0,
         )
-        found = Lattice.from_image(scene.image)
+        found = ImageLattice.from_image(scene.image)
         assert not estimate_field(scene.image, found)[95:105, 95:105].any()
         assert estimate_field(scene.image, found, keep_disorder=True)[95:105, 95:105].all()
 
@@ -250,7 +291,9 @@ class TestField:
     ],
 )
 def test_real_micrographs(shared_data, name, polarity, lengths, nearest):
-    found = Lattice.from_image(read_image(shared_data / "real" / name).image, polarity=polarity)
+    found = ImageLattice.from_image(
+        read_image(shared_data / "real" / name).image, polarity=polarity
+    )
     assert np.linalg.norm(found.vectors, axis=1) == pytest.approx(lengths, rel=0.04)
     assert found.nearest_distance == pytest.approx(nearest, rel=0.055)
     assert found.confidence > 0.95
@@ -265,12 +308,12 @@ def test_real_micrographs(shared_data, name, polarity, lengths, nearest):
 )
 def test_real_micrographs_that_are_refused(shared_data, name, message):
     with pytest.raises(NotOneLatticeError, match=message):
-        Lattice.from_image(read_image(shared_data / "real" / name).image)
+        ImageLattice.from_image(read_image(shared_data / "real" / name).image)
 
 
 def test_the_shipped_micrograph(shared_data):
     image = np.load(shared_data / "sim" / "ybco100_multislice_noisy.npy")
-    found = Lattice.from_image(image)
+    found = ImageLattice.from_image(image)
     assert len(found.columns) == 6
     assert found.a * 0.15 == pytest.approx(3.885, rel=1e-3)
     assert found.b * 0.15 == pytest.approx(11.680, rel=1e-3)

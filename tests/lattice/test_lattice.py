@@ -12,7 +12,7 @@ from hypothesis import given, strategies as st
 from scipy.spatial import cKDTree
 
 from logstar.lattice import Column, Lattice
-from logstar.units import normalize_unit
+from logstar.units import PixelSize, normalize_unit
 
 YBCO = Lattice.ybco(pixel_size=0.15)
 ONE = (Column("X", "Au", 0, 0),)
@@ -68,7 +68,7 @@ class TestHandDerived:
     @pytest.mark.parametrize("unit", ["A", "nm", "pm", "Å", "\u212b", "Angstrom"])
     def test_units_change_nothing(self, unit):
         per_angstrom = {"A": 1, "nm": 0.1, "pm": 100}[normalize_unit(unit)]
-        lattice = Lattice.ybco(0.15 * per_angstrom, unit)
+        lattice = Lattice.ybco(f"{0.15 * per_angstrom} {unit}")
         assert lattice.n_expected((512, 512)) == pytest.approx(YBCO.n_expected((512, 512)))
         assert lattice.distance_sums() == pytest.approx(YBCO.distance_sums())
         assert lattice.nearest_distance_in_units == pytest.approx(
@@ -108,7 +108,7 @@ class TestAgainstBruteForce:
                 for other in lattice.columns
                 for x, y in cells
             ]
-            brute = np.sort(np.abs(away))[1 : n + 1].sum() / lattice.pixel_size
+            brute = np.sort(np.abs(away))[1 : n + 1].sum() / lattice.pixel_size.value
             assert lattice.distance_sums(n)[column.kind] == pytest.approx(brute)
 
     @given(lattices, st.floats(-180, 180), st.integers(0, 40))
@@ -127,7 +127,7 @@ class TestAgainstBruteForce:
         assert inside.sum() == len(points)
         area = (200 + 2 * margin) * (240 + 2 * margin)
         perimeter = 2 * (440 + 4 * margin)
-        edge = perimeter * max(lattice.a, lattice.b) / lattice.pixel_size
+        edge = perimeter * max(lattice.a, lattice.b) / lattice.pixel_size.value
         expected = area * len(lattice.columns) / lattice.unit_cell_area
         spread = edge * len(lattice.columns) / lattice.unit_cell_area
         assert abs(len(wider) - expected) <= spread + len(lattice.columns)
@@ -200,7 +200,8 @@ class TestTolerance:
     def test_an_invented_atom_anywhere(self, lattice, greatest, caught):
         points, _ = lattice.positions((600, 600), origin=(300, 300))
         grid = np.mgrid[0:200, 0:70].reshape(2, -1).T / (200, 70)
-        places = 300 + grid * (lattice.b / lattice.pixel_size, lattice.a / lattice.pixel_size)
+        side = lattice.pixel_size.value
+        places = 300 + grid * (lattice.b / side, lattice.a / side)
         ratios = cKDTree(points).query(places, k=4)[0].sum(axis=1) / lattice.distance_sum()
         assert ratios.max() == pytest.approx(greatest, abs=1e-3)
         assert (ratios < lattice.tolerance).mean() == pytest.approx(caught, abs=5e-3)
@@ -237,8 +238,8 @@ class TestExpectedCount:
         [(0.15, "pm", "expects"), (0.15, "nm", "per pixel"), (15, "A", "per pixel")],
     )
     def test_absurd(self, pixel_size, unit, word):
-        with pytest.raises(ValueError, match=rf"{word}.*Check pixel_size={pixel_size:g} {unit}"):
-            Lattice.ybco(pixel_size, unit).n_expected((512, 512))
+        with pytest.raises(ValueError, match=rf"{word}.*Check pixel_size='{pixel_size:g} {unit}'"):
+            Lattice.ybco(f"{pixel_size} {unit}").n_expected((512, 512))
 
     def test_absurd_lattice_is_not_laid_out(self):
         with pytest.raises(ValueError, match="per pixel"):
@@ -265,12 +266,11 @@ class TestExpectedCount:
         ({"angle": 180}, ValueError, "angle must be"),
         ({"pixel_size": 0}, ValueError, "pixel_size must be"),
         ({"pixel_size": math.nan}, ValueError, "pixel_size must be .* got nan"),
-        ({"pixel_size": None}, TypeError, "pixel_size must be a real number, got None"),
+        ({"pixel_size": ()}, ValueError, "pixel_size must be one length, or height and width"),
+        ({"pixel_size": "0.1"}, ValueError, "pixel_size='0.1' has no unit; write it like '0.1 A'"),
         ({"tolerance": 0}, ValueError, "tolerance must be .* > 0 and <= 1"),
         ({"tolerance": 1.01}, ValueError, "tolerance must be"),
-        ({"unit": "yd"}, ValueError, "unit must be \"A\".*got 'yd'"),
-        ({"unit": "px"}, ValueError, "with unit='px' pixel_size is 1, got 0.1"),
-        ({"unit": None}, TypeError, "unit must be a text"),
+        ({"pixel_size": "3 yd"}, ValueError, "unit of pixel_size must be one of A, .*got 'yd'"),
         ({"columns": ()}, ValueError, "columns is empty"),
         ({"columns": ["Ba"]}, TypeError, r"columns\[0\] must be a Column, got 'Ba'"),
         (
@@ -336,8 +336,34 @@ class TestValue:
 
     def test_with_pixel_size(self):
         assert YBCO.with_pixel_size(0.2) == Lattice.ybco(0.2)
-        other = YBCO.with_pixel_size(0.02, "nm")
-        assert other.unit == "A"
-        assert other.pixel_size == pytest.approx(0.2)
+        # Lengths go with the unit of the pixel size.
+        other = YBCO.with_pixel_size("0.02 nm")
+        assert other == Lattice.ybco("0.02 nm")
+        assert other.a == pytest.approx(0.3885)
+        assert other.distance_sums() == pytest.approx(Lattice.ybco(0.2).distance_sums())
         with pytest.raises(ValueError, match="pixel_size must be"):
             YBCO.with_pixel_size(-1)
+
+    def test_lengths_in_pixels(self):
+        lattice = Lattice(20, 30, columns=ONE, pixel_size=None)
+        assert (lattice.unit, lattice.pixel_size) == ("px", None)
+        assert lattice.nearest_distance == lattice.nearest_distance_in_units == 20
+        with pytest.raises(ValueError, match="lengths in pixels"):
+            lattice.with_pixel_size(0.2)
+        with pytest.raises(ValueError, match="Check the cell of 1 x 2 px"):
+            Lattice(1, 2, columns=ONE, pixel_size=None).n_expected((10, 10))
+
+
+@pytest.mark.parametrize("size", ["0.2 A", "0.02 nm", "20pm", 0.2, PixelSize(0.02, "nm")])
+def test_every_constructor_takes_every_form_of_a_pixel_size(size):
+    # The lattice parameter is in angstrom, whatever the unit of the pixel size.
+    for lattice in (
+        Lattice.ybco(size),
+        Lattice.perovskite(3.905, size),
+        Lattice.perovskite("0.3905 nm", size),
+        Lattice.ybco(1.0).with_pixel_size(size),
+    ):
+        assert lattice.pixel_size == PixelSize.of(size)
+        assert lattice.unit == lattice.pixel_size.unit
+    assert Lattice.perovskite(3.905, size).nearest_distance == pytest.approx(13.8063, abs=1e-3)
+    assert Lattice(3.0, 4.0, columns=ONE, pixel_size=size).pixel_size == PixelSize.of(size)

@@ -47,7 +47,7 @@ def test_edges_are_as_good_as_the_middle():
 
 
 def test_choices_follow_spacing_and_noise():
-    spacing = LATTICE.a / LATTICE.pixel_size
+    spacing = LATTICE.a / LATTICE.pixel_size.value
     few, many = (PatchPCADenoiser().fit(scene(noise, shape=(256, 256)).image) for noise in (1, 0.2))
     for denoiser, noise in ((few, 1), (many, 0.2)):
         assert denoiser.spacing_ == pytest.approx(spacing, abs=1)

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator
 
 from logstar.datasets import make_scene
 from logstar.detection import LoGStarDetector
-from logstar.lattice import Lattice
+from logstar.lattice import ImageLattice, Lattice
 from logstar.rewards import GapShare, OnLattice, ShortPairs, SpacingSpread
 
 CRYSTAL = Lattice.perovskite(4.0, 0.2)
@@ -24,7 +24,7 @@ def scene():
 
 @pytest.fixture(scope="module")
 def own(scene):
-    return Lattice.from_image(scene.image)
+    return ImageLattice.from_image(scene.image)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 
 from logstar.datasets import make_scene
 from logstar.inspection import QualityReportDisplay
-from logstar.lattice import Lattice
+from logstar.lattice import ImageLattice, Lattice
 from logstar.rewards import quality_report
 
 CRYSTAL = Lattice.perovskite(4.0, 0.2)
@@ -20,7 +20,7 @@ def scene():
 
 @pytest.fixture(scope="module")
 def own(scene):
-    return Lattice.from_image(scene.image)
+    return ImageLattice.from_image(scene.image)
 
 
 def inner_atom(scene, at=(100, 100)):

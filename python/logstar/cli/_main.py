@@ -106,11 +106,12 @@ def _demo(args: argparse.Namespace) -> Run:
     start = time.perf_counter()
     scene = load_ybco(noisy=args.noisy)
     seconds = time.perf_counter() - start
+    size = scene.pixel_size
     run = execute(
         args,
         source=f"YBa2Cu3O7 [100], simulated{' at low dose' if args.noisy else ''}",
         image=scene.image,
-        calibration=PixelSize(scene.pixel_size, scene.unit),
+        calibration=None if size is None else PixelSize(size.value, size.unit),
         crystal="ybco",
         expectation=Expectation.from_image(scene.image, scene.lattice),
         polarity="bright",

@@ -172,6 +172,7 @@ class Run:
     def as_dict(self) -> dict[str, Any]:
         """Everything as plain values."""
         tuned = self.tuned
+        corrected = self.expectation.pixel_size
         return {
             "version": __version__,
             "source": self.source,
@@ -183,7 +184,7 @@ class Run:
             "n_expected": self.expectation.n_expected,
             "n_expected_uncertainty": self.expectation.uncertainty * self.expectation.n_expected,
             "calibration": self.expectation.calibration,
-            "corrected_pixel_size": self.expectation.pixel_size,
+            "corrected_pixel_size": corrected and corrected.value,
             "lattice": self._lattice_as_dict(),
             "field_share": self.expectation.field_share,
             "quality": self._quality_as_dict(),

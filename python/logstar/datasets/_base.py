@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from logstar._validation import FloatArray
 from logstar.lattice import Lattice
+from logstar.units import PixelSize
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -43,18 +44,13 @@ class Scene:
     vacancies: FloatArray | None = None
 
     @property
-    def pixel_size(self) -> float:  # numpydoc ignore=RT01
-        """Size of a pixel in `unit`."""
+    def pixel_size(self) -> PixelSize | None:  # numpydoc ignore=RT01
+        """Size of a pixel; None if the lattice has lengths in pixels."""
         return self.lattice.pixel_size
-
-    @property
-    def unit(self) -> str:  # numpydoc ignore=RT01
-        """Unit of the pixel size: "A", "nm" or "pm"."""
-        return self.lattice.unit
 
     def __repr__(self) -> str:
         n_rows, n_cols = self.image.shape
+        size = "" if self.pixel_size is None else f", {self.pixel_size}"
         return (
-            f"Scene({n_rows} x {n_cols} px, {self.pixel_size:g} {self.unit}/px, "
-            f"{len(self.positions)} atoms: {self.description})"
+            f"Scene({n_rows} x {n_cols} px{size}, {len(self.positions)} atoms: {self.description})"
         )

@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from logstar._validation import FloatArray, check_integer, check_real
 from logstar.lattice import Lattice
-from logstar.lattice._columns import Z_EXPONENT, atomic_number
+from logstar.lattice._elements import Z_EXPONENT, atomic_number
 
 from ._base import Scene
 from ._rendering import CUTOFF, render_atoms
@@ -216,7 +216,10 @@ def _lay_atoms(
 ) -> tuple[FloatArray, NDArray[np.str_]]:
     if origin is None:
         # In a square of a thousand cells' edge: evenly over the cell, whatever its shape.
-        row, col = rng.uniform(0, 1000 * max(lattice.a, lattice.b) / lattice.pixel_size, size=2)
+        edge = max(lattice.a, lattice.b)
+        if lattice.pixel_size is not None:
+            edge /= lattice.pixel_size.value
+        row, col = rng.uniform(0, 1000 * edge, size=2)
         origin = (row, col)
     points, kinds = lattice.positions(shape, origin=origin, rotation=rotation, margin=reach)
     if lattice.mask is not None:

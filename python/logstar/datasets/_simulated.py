@@ -51,7 +51,7 @@ def load_ybco(noisy: bool = False) -> Scene:
     >>> from logstar.datasets import load_ybco
     >>> scene = load_ybco()
     >>> scene.image.shape, len(scene.positions), scene.pixel_size
-    ((512, 512), 784, 0.15)
+    ((512, 512), 784, PixelSize(0.15, 'A'))
     """
     if noisy:
         image = _read_image("ybco100_noisy.png").astype(np.float32)

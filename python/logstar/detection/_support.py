@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
+from logstar._numerics import MAD_TO_SIGMA
 from logstar._validation import FloatArray, Image, as_image, as_positions, check_real
 
 #: The side of the square that intensities are compared over, by the sigma of atoms.
@@ -27,7 +28,6 @@ _OPENING = 1.75
 #: Where the image shows less than this percentile of the heights of its atoms, an atom there would
 #: have that height.
 _WEAKEST = 25
-_MAD_TO_SIGMA = 1.4826
 #: What single precision leaves of 1.
 _ROUNDING = 1e-6
 
@@ -180,7 +180,7 @@ def _spread(matched: FloatArray, noise: FloatArray, sigma: float) -> FloatArray:
     """Standard deviation of a matched height, by the local noise and how it is correlated."""
     white = noise / (math.sqrt(math.pi) * sigma)
     usual = float(np.median(white))
-    seen = _MAD_TO_SIGMA * float(np.median(np.abs(matched)))
+    seen = MAD_TO_SIGMA * float(np.median(np.abs(matched)))
     return white * max(1.0, seen / usual if usual > 0 else 1.0)
 
 

@@ -178,8 +178,8 @@ class DetectionDisplay:
         flagged = None
         if distance_sum is not None:
             flagged = flag_errors(detections, distance_sum, n_neighbors)
-        if pixel_size is None and isinstance(distance_sum, Lattice):
-            pixel_size, unit = distance_sum.pixel_size, distance_sum.unit
+        if pixel_size is None and isinstance(distance_sum, Lattice) and distance_sum.pixel_size:
+            pixel_size, unit = distance_sum.pixel_size.value, distance_sum.pixel_size.unit
         display = cls(image, detections, flagged=flagged, pixel_size=pixel_size, unit=unit)
         return display.plot(ax=ax, **kwargs)
 

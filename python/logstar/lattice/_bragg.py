@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
+from logstar._numerics import parabola_vertex
 from logstar._validation import FloatArray, Image
 
 from ._periodic import reduced_cell
@@ -177,17 +178,11 @@ def _refine(windowed: FloatArray, frequencies: FloatArray) -> FloatArray:
             across = np.cos(phase_r) @ windowed - 1j * (np.sin(phase_r) @ windowed)
             power = np.abs(across @ np.exp(-1j * phase_c)) ** 2
             logs = np.log(np.maximum(power, np.finfo(float).tiny))
-            frequency += step * (_vertex(logs[:, 1]), _vertex(logs[1]))
+            frequency += step * (
+                float(parabola_vertex(*logs[:, 1])),
+                float(parabola_vertex(*logs[1])),
+            )
     return refined
-
-
-def _vertex(values: FloatArray) -> float:
-    """Where a parabola through three values is highest, at most one step away."""
-    left, middle, right = values
-    curvature = left - 2 * middle + right
-    if curvature >= 0:
-        return float(np.sign(right - left))
-    return float(np.clip((left - right) / (2 * curvature), -1, 1))
 
 
 def find_basis(peaks: Peaks, shape: tuple[int, ...]) -> BraggLattice | None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from logstar._validation import FloatArray
 
-from ._columns import is_element
+from ._elements import is_element
 from ._projection import Site
 
 #: Occupancies of one place may exceed 1 by rounding.

@@ -5,25 +5,28 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from logstar._validation import FloatArray
+from logstar.units import PixelSize
 
-from ._image_lattice import ImageLattice
-from ._lattice import Lattice
+from ._columns import Column
 from ._periodic import reduced_cell
 
-#: Cells of the image that are so many times larger or smaller than the crystal's are tried: where
-#: columns of different elements look alike, or alike ones different.
+#: The image's cell may be up to 4 times larger or smaller than the crystal's: larger where columns
+#: of one element look different, smaller where columns of different elements look alike.
 _LARGEST_RATIO = 4
-#: What a cell of another size costs, by the logarithm of the ratio, in logarithms of strain.
+#: A cell as large as the crystal's is preferred to one that is r times larger or smaller, unless
+#: that one needs less strain by 0.1 ln(r); strain is the logarithm of a ratio of lengths.
 _RATIO_COST = 0.1
 #: A crystal that must be stretched or sheared more than this, or scaled more, is another one.
 _LARGEST_STRETCH, _LARGEST_SCALE = 0.25, 0.25
-#: An image may hide columns, but rarely more than Cu and Y of YBa2Cu3O7, where a third is left.
+#: Least share of the crystal's columns that the image must show. Weak columns may be hidden, at
+#: worst Cu and Y of YBa2Cu3O7, whose two Ba columns are a third of all.
 _LEAST_SEEN = 0.3
-#: Below this nothing is said of a distortion.
+#: Smaller distortions and errors of the pixel size are not spoken of.
 _NOTICED = 0.003
 
 
@@ -37,17 +40,18 @@ class LatticeComparison:
         Whether the image can show the crystal: a cell of it, stretched and sheared by at most 25 %
         and at most 25 % larger or smaller, is the image's; and the image shows no more columns
         than it has, and at least 0.3 of them.
-    pixel_size, unit : float and str
+    pixel_size : PixelSize
         The crystal's.
-    corrected_pixel_size : float
-        The pixel size at which the crystal has the image's area of the cell, in `unit`.
+    corrected_pixel_size : PixelSize
+        The pixel size at which the crystal has the image's area of the cell.
     pixel_size_error : float
         ``pixel_size / corrected_pixel_size - 1``: above 0 the calibration is too large.
     error : float
-        Standard deviation of that, by the image's lattice.
+        Relative standard deviation of the edges of the image's cell, which is that of the
+        corrected pixel size.
     distortion : ndarray of shape (2, 2)
         What the scan did to (row, col) vectors beside scaling and turning: symmetric, with
-        determinant 1. A matrix that takes drift out is its inverse.
+        determinant 1. Its inverse takes the drift out.
     stretch : float
         By how much rows are further apart than columns, relatively: drift along the slow
         direction makes it.
@@ -61,9 +65,8 @@ class LatticeComparison:
     """
 
     agrees: bool
-    pixel_size: float
-    unit: str
-    corrected_pixel_size: float
+    pixel_size: PixelSize
+    corrected_pixel_size: PixelSize
     pixel_size_error: float
     error: float
     distortion: FloatArray
@@ -88,38 +91,74 @@ class LatticeComparison:
         return "; ".join(words)
 
     def _calibration(self) -> str:
-        size = f"{self.corrected_pixel_size:.5g} {self.unit}/px"
+        size = self.corrected_pixel_size
         if abs(self.pixel_size_error) <= max(_NOTICED, 2 * self.error):
             return f"calibration is right within {max(_NOTICED, 2 * self.error):.1%}: {size}"
         larger = "large" if self.pixel_size_error > 0 else "small"
         return f"calibration is {abs(self.pixel_size_error):.1%} too {larger}: {size} fits"
 
 
-def compare(crystal: Lattice, image_lattice: ImageLattice) -> LatticeComparison:
-    """Compare lattices; `Lattice.compare` documents it."""
-    if not isinstance(image_lattice, ImageLattice):
-        raise TypeError(f"image_lattice must be an ImageLattice, got {image_lattice!r}.")
-    seen, known = image_lattice.vectors, reduced_cell(crystal._cell())  # noqa: SLF001 - of its class
-    deformation, ratio = _deformation(known, seen)
-    # Turned first, then stretched in the image: v_seen = v_known Q P, with P symmetric.
+@runtime_checkable
+class SeenLattice(Protocol):
+    """What a comparison asks of the lattice of an image; an `ImageLattice` has it."""
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns of one cell that the image shows."""
+
+    @property
+    def vectors(self) -> FloatArray:
+        """Edges of the cell as rows (row, col), in pixels."""
+
+    @property
+    def vector_error(self) -> float:
+        """Relative standard deviation of the edges."""
+
+
+def compare_cells(
+    crystal: FloatArray,
+    seen: FloatArray,
+    *,
+    n_columns: tuple[int, int],
+    pixel_size: PixelSize,
+    vector_error: float,
+) -> LatticeComparison:
+    """Compare the cell of a crystal with the cell that an image shows.
+
+    Parameters
+    ----------
+    crystal, seen : ndarray of shape (2, 2)
+        Edges of both cells as rows (row, col), in pixels; the crystal's at `pixel_size`.
+    n_columns : tuple of two int
+        How many columns the crystal's cell has, and how many the image's.
+    pixel_size : PixelSize
+        What the pixel size is said to be.
+    vector_error : float
+        Relative standard deviation of the image's edges; NaN where it is unknown.
+
+    Returns
+    -------
+    comparison : LatticeComparison
+    """
+    deformation, ratio = _deformation(reduced_cell(crystal), seen)
+    # The crystal is turned by Q and then stretched in the image by a symmetric P:
+    # v_seen = v_crystal Q P. So P is the square root of the deformation's square.
     squared, axes = np.linalg.eigh(deformation.T @ deformation)
     stretch = axes @ np.diag(np.sqrt(squared)) @ axes.T
     scale = math.sqrt(abs(float(np.linalg.det(deformation))))
     stretch /= scale
     limits = np.sqrt(squared) / scale
-    seen_share = len(image_lattice.columns) / (ratio * len(crystal.columns))
-    error = 0.0 if math.isnan(image_lattice.vector_error) else image_lattice.vector_error
+    seen_share = n_columns[1] / (ratio * n_columns[0])
     return LatticeComparison(
         agrees=bool(
             limits.max() / limits.min() - 1 < _LARGEST_STRETCH
             and abs(math.log(scale)) < math.log(1 + _LARGEST_SCALE)
             and _LEAST_SEEN <= seen_share < 1.01
         ),
-        pixel_size=crystal.pixel_size,
-        unit=crystal.unit,
-        corrected_pixel_size=crystal.pixel_size / scale,
+        pixel_size=pixel_size,
+        corrected_pixel_size=PixelSize(pixel_size.value / scale, pixel_size.unit),
         pixel_size_error=scale - 1,
-        error=error,
+        error=0.0 if math.isnan(vector_error) else vector_error,
         distortion=stretch,
         stretch=float(stretch[0, 0] / stretch[1, 1] - 1),
         shear=math.degrees(2 * math.atan(float(stretch[0, 1]))),
@@ -131,10 +170,10 @@ def compare(crystal: Lattice, image_lattice: ImageLattice) -> LatticeComparison:
 def _deformation(known: FloatArray, seen: FloatArray) -> tuple[FloatArray, float]:
     """The matrix that takes the crystal's lattice to the image's with least strain.
 
-    Also the area of the image's cell by the crystal's, where the former is a multiple or a part
-    of the latter.
+    Also the area of the image's cell over that of the crystal's: a whole number, or one over a
+    whole number.
     """
-    best: tuple[float, FloatArray, float] | None = None
+    best: tuple[float, FloatArray, float] = (math.inf, np.eye(2), 1.0)
     for entries in itertools.product(range(-2, 3), repeat=4):
         matrix = np.array(entries, dtype=float).reshape(2, 2)
         ratio = abs(round(float(np.linalg.det(matrix))))
@@ -148,13 +187,11 @@ def _deformation(known: FloatArray, seen: FloatArray) -> tuple[FloatArray, float
                 math.log(large / small)
                 + abs(math.log(large * small)) / 2
                 + _RATIO_COST * math.log(ratio)
-                # Of matrices that are alike by symmetry, the one that turns least.
+                # Several matrices may be alike by symmetry: the one that turns least is taken.
                 + 1e-9 * turn
             )
-            if best is None or cost < best[0]:
+            if cost < best[0]:
                 best = cost, deformation, area
             if ratio == 1:
                 break
-    if best is None:
-        raise AssertionError("unit matrices are among those tried")
     return best[1], best[2]

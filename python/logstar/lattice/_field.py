@@ -12,7 +12,7 @@ from logstar._validation import FloatArray, as_image, check_real
 
 from ._bragg import find_peaks, flatten, index_peaks
 from ._image_lattice import ImageLattice
-from ._mean_cell import local_phases
+from ._phases import local_phases
 
 #: A region whose contrast is below this share of the crystal's is even.
 _EVEN = 0.5
@@ -38,7 +38,7 @@ def estimate_field(
         Least amplitude of the Bragg peaks there, by its 90th percentile over the image; at a
         straight edge of the crystal it is half of that inside.
     polarity : {"bright", "dark"}, default="bright"
-        As of `Lattice.from_image`.
+        As of `ImageLattice.from_image`.
 
     keep_disorder : bool, default=False
         Whether to keep what shows no lattice but has contrast: amorphous regions, whose atoms are
@@ -59,12 +59,12 @@ def estimate_field(
     --------
     >>> import numpy as np
     >>> from logstar.datasets import make_scene
-    >>> from logstar.lattice import Lattice, estimate_field
+    >>> from logstar.lattice import ImageLattice, Lattice, estimate_field
     >>> half = np.zeros((200, 200), dtype=bool)
     >>> half[:, :100] = True
     >>> crystal = Lattice.perovskite(4.0, pixel_size=0.2, mask=half)
     >>> image = make_scene(crystal, shape=(200, 200), noise=0.1, random_state=0).image
-    >>> field = estimate_field(image, Lattice.from_image(image))
+    >>> field = estimate_field(image, ImageLattice.from_image(image))
     >>> float((field == half).mean())
     0.9...
     """
@@ -75,13 +75,7 @@ def estimate_field(
     if bragg is None:
         return np.zeros(pixels.shape, dtype=bool)
     distortion = local_phases(flat, bragg)
-    at = np.meshgrid(
-        *(
-            np.clip((np.arange(size) + 0.5) / distortion.block - 0.5, 0, n - 1)
-            for size, n in zip(pixels.shape, distortion.amplitude.shape, strict=True)
-        ),
-        indexing="ij",
-    )
+    at = distortion.block_coordinates(pixels.shape)
     field = np.asarray(ndimage.map_coordinates(distortion.amplitude, at, order=1) >= level)
     if not keep_disorder or field.all() or not field.any():
         return field

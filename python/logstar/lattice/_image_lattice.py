@@ -4,51 +4,49 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
-from string import ascii_uppercase
-from typing import Any, Literal, Self
+from typing import Any, Literal, NoReturn, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial import KDTree
 
-from logstar._validation import (
-    FloatArray,
-    Image,
-    as_image,
-    as_positions,
-    check_real,
-)
+from logstar._validation import FloatArray, as_image, as_positions, check_integer, check_real
 from logstar.exceptions import NotOneLatticeError
-from logstar.units import PIXELS, as_pixel_size, normalize_unit
+from logstar.units import PixelSize, pixel_size_of
 
-from ._bragg import BraggLattice, find_basis, find_peaks, flatten
 from ._columns import Column
-from ._counting import Count, in_field
-from ._geometry import as_mask, as_shape
+from ._counting import Count
+from ._field_of_view import as_mask, as_shape, in_field
+from ._finding import find_lattice
+from ._fitting import PlacedCell, fit_to_atoms, near_points
 from ._lattice import Lattice
-from ._mean_cell import local_phases, mean_cell, straighten
-
-#: Smaller images hold no Bragg peaks.
-_LEAST_SIDE = 32
-#: An atom belongs to a lattice point within this share of the nearest distance.
-_REACH = 0.35
-#: Atoms around one whose displacement tells how the scan drifted there.
-_N_AROUND = 12
-#: Fewer atoms do not tell where a lattice lies.
-_LEAST_ATOMS = 6
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+class _NotOffered:
+    """Stands where `Lattice` has a constructor that makes no sense for the lattice of an image."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: object, owner: type) -> NoReturn:
+        raise AttributeError(
+            f"{owner.__name__} has no {self._name!r}, since a crystal alone has no place in an "
+            f"image: use Lattice.{self._name}, or {owner.__name__}.from_image."
+        )
+
+
+@dataclass(frozen=True, init=False, eq=False, repr=False)
 class ImageLattice(Lattice):
     """The lattice of an image, with its place in it.
 
-    Made by `Lattice.from_image`. Everything that a `Lattice` tells it tells too; in addition it
-    knows where each column is, so that counts are exact to the column.
+    Made by `from_image`. Everything that a `Lattice` tells it tells too; in addition it knows
+    where each column is, so that counts are exact to the column. The constructors of a crystal
+    are not offered here.
 
     Parameters
     ----------
-    a, b, angle, columns, pixel_size, unit, mask, tolerance
+    a, b, angle, columns, pixel_size, mask, tolerance
         As of a `Lattice`; edges as the image shows them, with whatever stretch and shear the scan
         made.
     origin : tuple of two float
@@ -57,27 +55,165 @@ class ImageLattice(Lattice):
         In degrees, as in `Lattice.positions`.
     shape : tuple of two int
         Rows and columns of the image.
-    confidence : float
+    confidence : float, default=1.0
         Share of the Bragg peaks' power that this one lattice explains, lowered where so few peaks
         might fit by chance; 0 to 1.
-    vector_error : float
-        Relative standard deviation of the edges, by how well the peaks agree.
-    n_peaks : int
+    vector_error : float, default=0.0
+        Relative standard deviation of the edges, by how well the peaks agree; NaN where too few
+        peaks tell.
+    n_peaks : int, default=0
         How many Bragg peaks it explains.
 
-    Attributes
-    ----------
-    vectors : ndarray of shape (2, 2)
-        Edges of the cell as rows (row, col), in pixels.
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is not what it has to be.
+
+    Examples
+    --------
+    >>> from logstar.datasets import make_scene
+    >>> from logstar.lattice import ImageLattice, Lattice
+    >>> crystal = Lattice.perovskite(4.0, pixel_size=0.2)
+    >>> scene = make_scene(crystal, shape=(200, 200), noise=0.2, random_state=0)
+    >>> lattice = ImageLattice.from_image(scene.image, "0.2 A")
+    >>> round(lattice.a, 2), lattice.unit, len(lattice.columns)
+    (4.0, 'A', 2)
     """
 
     _: dataclasses.KW_ONLY
-    origin: tuple[float, float] = (0.0, 0.0)
-    rotation: float = 0.0
-    shape: tuple[int, int] = (0, 0)
-    confidence: float = 1.0
-    vector_error: float = 0.0
-    n_peaks: int = 0
+    origin: tuple[float, float]
+    rotation: float
+    shape: tuple[int, int]
+    confidence: float
+    vector_error: float
+    n_peaks: int
+
+    ybco = _NotOffered()
+    perovskite = _NotOffered()
+    from_cif = _NotOffered()
+
+    def __init__(
+        self,
+        a: float,
+        b: float,
+        angle: float = 90.0,
+        *,
+        columns: Iterable[Column],
+        pixel_size: PixelSize | str | float | None,
+        origin: tuple[float, float],
+        rotation: float,
+        shape: tuple[int, ...],
+        mask: ArrayLike | None = None,
+        tolerance: float = Lattice.tolerance,
+        confidence: float = 1.0,
+        vector_error: float = 0.0,
+        n_peaks: int = 0,
+    ) -> None:
+        super().__init__(
+            a, b, angle, columns=columns, pixel_size=pixel_size, mask=mask, tolerance=tolerance
+        )
+        row, col = (check_real(x, name="origin") for x in origin)
+        if not math.isnan(vector_error):
+            check_real(vector_error, name="vector_error", low=0)
+        self._set(
+            origin=(row, col),
+            rotation=check_real(rotation, name="rotation"),
+            shape=as_shape(shape),
+            confidence=check_real(confidence, name="confidence", low=0, high=1),
+            vector_error=float(vector_error),
+            n_peaks=check_integer(n_peaks, name="n_peaks", low=0),
+        )
+
+    @classmethod
+    def from_image(
+        cls,
+        image: ArrayLike,
+        pixel_size: PixelSize | str | float | None = None,
+        *,
+        polarity: Literal["bright", "dark"] = "bright",
+        mask: ArrayLike | None = None,
+        tolerance: float = Lattice.tolerance,
+        min_confidence: float = 0.7,
+    ) -> Self:
+        """Find the lattice that an image shows, with no crystal given.
+
+        Bragg peaks of the image's Fourier transform, refined to a hundredth of a bin, give the
+        edges of the cell. Then all cells of the image are averaged, slow distortions of the scan
+        taken out, and the maxima of this mean cell are its columns.
+
+        Parameters
+        ----------
+        image : array-like of shape (n_rows, n_cols)
+            The image, also as a `Micrograph`, a HyperSpy signal or an xarray DataArray. It should
+            show at least some five cells each way.
+        pixel_size : PixelSize, str or float, default=None
+            Size of a pixel: "0.2 A", or a number in angstrom. None is that of the image where it
+            carries one; else lengths are in pixels.
+        polarity : {"bright", "dark"}, default="bright"
+            Whether columns are brighter than their surroundings (HAADF) or darker (ABF).
+        mask : array-like of shape (n_rows, n_cols), bool, default=None
+            Where in the image there is crystal; the rest is not looked at.
+        tolerance : float, default=0.85
+            As of a `Lattice`.
+        min_confidence : float, default=0.7
+            Below this the image is refused.
+
+        Returns
+        -------
+        lattice : ImageLattice
+            A lattice that knows where its columns are, and how sure it is. Kinds are "A", "B" and
+            so on, the brightest first; the species is unknown, "X".
+
+        Raises
+        ------
+        NotOneLatticeError
+            If the image shows no lattice, or several (a grain boundary, two phases). Its
+            attribute `lattice` is the strongest one, if there is any.
+        TypeError, ValueError
+            For an image or a parameter that cannot be.
+
+        Notes
+        -----
+        Columns that the detector does not resolve, that show as a mere shoulder of a neighbour or
+        drown in the noise of the mean cell, are not counted: a crystal, where it is known, knows
+        better.
+
+        Examples
+        --------
+        >>> from logstar.datasets import make_scene
+        >>> from logstar.lattice import ImageLattice, Lattice
+        >>> crystal = Lattice.perovskite(4.0, pixel_size=0.2)
+        >>> scene = make_scene(crystal, shape=(200, 200), noise=0.2, random_state=0)
+        >>> lattice = ImageLattice.from_image(scene.image)
+        >>> lattice.a, lattice.b, len(lattice.columns)
+        (20.0, 20.0, 2)
+        """
+        pixels = as_image(image)
+        least = check_real(min_confidence, name="min_confidence", low=0, high=1)
+        if polarity not in {"bright", "dark"}:
+            raise ValueError(f"polarity must be 'bright' or 'dark', got {polarity!r}.")
+        field = as_mask(mask)
+        if field is not None and field.shape != pixels.shape:
+            raise ValueError(f"mask has shape {field.shape}, the image {pixels.shape}.")
+        if field is not None and not field.any():
+            raise ValueError("mask leaves no pixel of the image.")
+        size = pixel_size_of(image) if pixel_size is None else PixelSize.of(pixel_size)
+        found = find_lattice(pixels if polarity == "bright" else -pixels, field)
+        lattice = cls(
+            **_edges(found.vectors, 1.0 if size is None else size.value),
+            columns=found.columns,
+            pixel_size=size,
+            mask=field,
+            tolerance=tolerance,
+            origin=found.origin,
+            shape=pixels.shape,
+            confidence=found.confidence,
+            vector_error=found.bragg.error,
+            n_peaks=len(found.bragg.indices),
+        )
+        if found.confidence < least:
+            raise NotOneLatticeError(found.doubts(least), found.confidence, lattice)
+        return lattice
 
     @property
     def vectors(self) -> FloatArray:  # numpydoc ignore=RT01
@@ -85,34 +221,28 @@ class ImageLattice(Lattice):
         return self._cell(self.rotation)
 
     def __repr__(self) -> str:
-        inner = super().__repr__().removeprefix("Lattice(").removesuffix(")")
         row, col = self.origin
         return (
-            f"ImageLattice({inner}, origin=({row:.2f}, {col:.2f}), rotation={self.rotation:.2f}, "
-            f"confidence={self.confidence:.2f})"
+            f"ImageLattice({self._description()}, origin=({row:.2f}, {col:.2f}), "
+            f"rotation={self.rotation:.2f}, confidence={self.confidence:.2f})"
         )
 
-    def with_pixel_size(self, pixel_size: float, unit: str | None = None) -> Self:
+    def with_pixel_size(self, pixel_size: PixelSize | str | float) -> Self:
         """Give the same lattice of the same image, the pixels being larger or smaller.
 
         Parameters
         ----------
-        pixel_size : float
-            Size of a pixel in `unit`.
-        unit : {"A", "nm", "pm"}, default=None
-            Unit of the pixel size, and of the result's lengths; None is the lattice's own.
+        pixel_size : PixelSize, str or float
+            Size of a pixel: "0.2 A", or a number in angstrom.
 
         Returns
         -------
         lattice : ImageLattice
-            Its edges have as many pixels as before.
+            Its edges have as many pixels as before; its lengths are in the pixel size's unit.
         """
-        size = check_real(pixel_size, name="pixel_size", low=0, low_included=False)
-        unit = self.unit if unit is None else normalize_unit(unit)
-        ratio = size / self.pixel_size
-        return dataclasses.replace(
-            self, a=self.a * ratio, b=self.b * ratio, pixel_size=size, unit=unit
-        )
+        size = PixelSize.of(pixel_size)
+        ratio = size.value / self._pixel
+        return dataclasses.replace(self, a=self.a * ratio, b=self.b * ratio, pixel_size=size)
 
     def positions(
         self,
@@ -223,15 +353,8 @@ class ImageLattice(Lattice):
         """
         atoms = as_positions(detections, name="detections")
         reach = check_real(reach, name="reach", low=0, low_included=False)
-        if len(atoms) == 0:
-            return np.zeros(0, dtype=bool)
         points, _ = self.positions(margin=self.nearest_distance)
-        _, nearest = KDTree(points).query(atoms)
-        off = atoms - points[nearest]
-        if len(atoms) > _N_AROUND:
-            _, around = KDTree(atoms).query(atoms, k=_N_AROUND + 1)
-            off = off - np.median(off[np.asarray(around)[:, 1:]], axis=1)
-        return np.asarray(np.linalg.norm(off, axis=1) < reach * self.nearest_distance)
+        return near_points(atoms, points, reach * self.nearest_distance)
 
     def refined(self, detections: ArrayLike) -> Self:
         """Fit the lattice to atoms that were found.
@@ -247,132 +370,20 @@ class ImageLattice(Lattice):
             With edges, origin and columns' places of least squares to the atoms within 0.35 of
             the nearest distance of a lattice point. Itself, where fewer than six atoms are so near.
         """
-        atoms = as_positions(detections, name="detections")
-        lattice = self
-        for _ in range(4):
-            again = lattice._fit_once(atoms)
-            if again is None:
-                return lattice
-            lattice = again
-        return lattice
-
-    def _fit_once(self, atoms: FloatArray) -> Self | None:
-        places, vectors = self._places(), self.vectors
-        fractions = (atoms - self.origin) @ np.linalg.inv(vectors)
-        # The lattice point nearest to each atom: over columns, the nearest cell of each.
-        cells = np.round(fractions[:, None, :] - places)
-        off = np.linalg.norm((fractions[:, None, :] - places - cells) @ vectors, axis=2)
-        nearest = off.argmin(axis=1) if len(atoms) else np.empty(0, dtype=int)
-        rows = np.arange(len(atoms))
-        good = off[rows, nearest] < _REACH * self.nearest_distance
-        if good.sum() < _LEAST_ATOMS:
-            return None
-        columns, which = np.unique(nearest[good], return_inverse=True)
-        # Two edges, and where each column of the cell is.
-        table = np.column_stack([cells[rows, nearest][good], np.eye(len(columns))[which]])
-        if np.linalg.matrix_rank(table) < table.shape[1]:
-            return None
-        fit = np.linalg.lstsq(table, atoms[good], rcond=None)[0]
-        residuals = atoms[good] - table @ fit
-        error = math.sqrt(
-            float((residuals**2).mean() * np.linalg.inv(table.T @ table)[:2, :2].diagonal().max())
-        )
-        lengths = np.linalg.norm(fit[:2], axis=1)
-        moved = places.copy()
-        origin = fit[2] - places[columns[0]] @ fit[:2]
-        moved[columns] = (fit[2:] - origin) @ np.linalg.inv(fit[:2])
+        cell = PlacedCell(self.vectors, np.array(self.origin), self._places(), self.vector_error)
+        fitted = fit_to_atoms(cell, as_positions(detections, name="detections"))
+        if fitted is None:
+            return self
         return dataclasses.replace(
             self,
-            **_edges(fit[:2], self.pixel_size),
+            **_edges(fitted.vectors, self._pixel),
             columns=tuple(
                 dataclasses.replace(column, u=float(u), v=float(v))
-                for column, (u, v) in zip(self.columns, moved, strict=True)
+                for column, (u, v) in zip(self.columns, fitted.places, strict=True)
             ),
-            origin=(float(origin[0]), float(origin[1])),
-            vector_error=error / float(lengths.min()),
+            origin=(float(fitted.origin[0]), float(fitted.origin[1])),
+            vector_error=fitted.vector_error,
         )
-
-
-def lattice_of_image(
-    image: ArrayLike,
-    pixel_size: Any,
-    unit: str | None,
-    *,
-    polarity: Literal["bright", "dark"],
-    mask: NDArray[np.bool_] | None,
-    tolerance: float,
-    min_confidence: float,
-) -> ImageLattice:
-    """Find the lattice of an image; `Lattice.from_image` documents it."""
-    pixels = as_image(image)
-    least = check_real(min_confidence, name="min_confidence", low=0, high=1)
-    if polarity not in {"bright", "dark"}:
-        raise ValueError(f"polarity must be 'bright' or 'dark', got {polarity!r}.")
-    field = as_mask(mask)
-    if field is not None and field.shape != pixels.shape:
-        raise ValueError(f"mask has shape {field.shape}, the image {pixels.shape}.")
-    if field is not None and not field.any():
-        raise ValueError("mask leaves no pixel of the image.")
-    size, unit = (1.0, PIXELS) if pixel_size is None else as_pixel_size(pixel_size, unit)
-    if min(pixels.shape) < _LEAST_SIDE:
-        raise NotOneLatticeError(
-            f"no lattice: an image of {pixels.shape[0]} x {pixels.shape[1]} px is too small to "
-            f"tell, {_LEAST_SIDE} px each way are needed."
-        )
-    flat = flatten(pixels if polarity == "bright" else -pixels, field)
-    seen = pixels if field is None else pixels[field]
-    peaks = find_peaks(flat) if seen.min() < seen.max() else None
-    bragg = None
-    if peaks is not None and len(peaks.frequencies) > 2:
-        bragg = find_basis(peaks, pixels.shape)
-    if bragg is None:
-        n = 0 if peaks is None else len(peaks.frequencies)
-        raise NotOneLatticeError(
-            f"no lattice: {n} Bragg peaks stand out of the image's spectrum, and they span no "
-            "lattice."
-        )
-    by_chance = math.exp(-max(bragg.odds, 0.0))
-    confidence = bragg.share * (1 - by_chance)
-    lattice = _build(pixels, flat, bragg, field, tolerance, confidence, size, unit)
-    if confidence < least:
-        raise NotOneLatticeError(_why_not(bragg, by_chance, least), confidence, lattice)
-    return lattice
-
-
-def _build(
-    pixels: Image,
-    flat: FloatArray,
-    bragg: BraggLattice,
-    field: NDArray[np.bool_] | None,
-    tolerance: float,
-    confidence: float,
-    pixel_size: float,
-    unit: str,
-) -> ImageLattice:
-    distortion = local_phases(flat, bragg)
-    cell = mean_cell(flat, bragg.vectors, distortion, field)
-    vectors, corner = straighten(bragg.vectors, distortion)
-    # The brightest column makes the corner of the cell.
-    places = np.round((cell.places - cell.places[0]) % 1.0, 6) % 1.0
-    names = _names(len(places))
-    columns = tuple(
-        Column(name, "X", float(u), float(v), weight=float(height))
-        for name, (u, v), height in zip(names, places, cell.heights, strict=True)
-    )
-    row, col = _central((cell.places[0] - corner) @ vectors, vectors, pixels.shape)
-    return ImageLattice(
-        **_edges(vectors, pixel_size),
-        columns=columns,
-        pixel_size=pixel_size,
-        unit=unit,
-        mask=field,
-        tolerance=tolerance,
-        origin=(row, col),
-        shape=(pixels.shape[0], pixels.shape[1]),
-        confidence=float(confidence),
-        vector_error=bragg.error,
-        n_peaks=len(bragg.indices),
-    )
 
 
 def _edges(vectors: FloatArray, pixel_size: float) -> dict[str, Any]:
@@ -385,33 +396,3 @@ def _edges(vectors: FloatArray, pixel_size: float) -> dict[str, Any]:
         "angle": math.degrees(math.acos(float(np.clip(first @ second / (a * b), -1, 1)))),
         "rotation": math.degrees(math.atan2(-first[0], first[1])),
     }
-
-
-def _central(
-    origin: FloatArray, vectors: FloatArray, shape: tuple[int, ...]
-) -> tuple[float, float]:
-    """The corner of a cell nearest to the middle of the image."""
-    middle = (np.array(shape) - 1) / 2
-    steps = np.round((middle - origin) @ np.linalg.inv(vectors))
-    row, col = origin + steps @ vectors
-    return float(row), float(col)
-
-
-def _names(n: int) -> list[str]:
-    letters = len(ascii_uppercase)
-    return [
-        ascii_uppercase[i % letters] + (str(i // letters) if i >= letters else "") for i in range(n)
-    ]
-
-
-def _why_not(bragg: BraggLattice, by_chance: float, least: float) -> str:
-    if bragg.share < least:
-        return (
-            f"not one lattice: the strongest explains {bragg.share:.0%} of the Bragg peaks' "
-            "power, the rest belongs to another grain or phase, or to a strong distortion. Give a "
-            "mask of one grain, or crop."
-        )
-    return (
-        f"no lattice: the {len(bragg.indices)} Bragg peaks that fit one may do so by chance "
-        f"({by_chance:.0%})."
-    )

@@ -9,15 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from logstar._numerics import parabola_vertex
 from logstar._validation import FloatArray
 
-from ._bragg import BraggLattice
+from ._phases import Distortion
 
-#: Width, as a share of the cell's longer edge, of the Gaussian that phases are averaged with: it
-#: leaves 2e-5 of the neighbouring peak.
-_SMOOTHING = 0.75
-#: Blocks that phases are computed on, by the shorter edge.
-_BLOCKS_PER_EDGE = 4
 #: Least bins of the mean cell along an edge.
 _LEAST_BINS = 16
 #: A column rises above the saddle to a higher one by this share of the range, and this many
@@ -26,27 +22,6 @@ _LEAST_RISE, _LEAST_ERRORS = 0.05, 6.0
 #: Smoothing of the mean cell, in bins, and what it leaves of the variance of noise (with that of
 #: sharing a pixel among four bins).
 _CELL_SMOOTHING, _VARIANCE_LEFT = 0.8, 0.1
-
-
-class Distortion(NamedTuple):
-    """Where the lattice is and how it is displaced, on a coarse grid of blocks.
-
-    Attributes
-    ----------
-    fractions : ndarray of shape (2, n_block_rows, n_block_cols)
-        What is to be added to a place's fractional coordinates.
-    amplitude : ndarray of shape (n_block_rows, n_block_cols)
-        How strong the lattice is, by its 90th percentile; 0 where there is none.
-    trust : ndarray of shape (n_block_rows, n_block_cols)
-        1 well inside, 0 at the edges, where other peaks do not average out.
-    block : int
-        Side of a block in pixels.
-    """
-
-    fractions: FloatArray
-    amplitude: FloatArray
-    trust: FloatArray
-    block: int
 
 
 class MeanCell(NamedTuple):
@@ -62,75 +37,6 @@ class MeanCell(NamedTuple):
 
     places: FloatArray
     heights: FloatArray
-
-
-def local_phases(flat: FloatArray, bragg: BraggLattice) -> Distortion:
-    """Follow the phases of two Bragg peaks through the image.
-
-    Geometric phase analysis: M. J. Hytch, E. Snoeck, R. Kilaas, Ultramicroscopy 74, 131 (1998).
-    """
-    # Slow to import, and only needed here.
-    from skimage.restoration import unwrap_phase  # noqa: PLC0415
-
-    chosen = _two_peaks(bragg)
-    reciprocal = np.linalg.inv(bragg.vectors).T
-    lengths = np.linalg.norm(bragg.vectors, axis=1)
-    block = max(1, int(lengths.min() / _BLOCKS_PER_EDGE))
-    n_rows, n_cols = (size // block for size in flat.shape)
-    inner = flat[: n_rows * block, : n_cols * block]
-    rows, cols = (np.arange(size) for size in inner.shape)
-    width = _SMOOTHING * lengths.max() / block
-    weight = ndimage.gaussian_filter(np.ones((n_rows, n_cols)), width, mode="constant")
-    phases, amplitudes = [], []
-    for frequency in chosen @ reciprocal:
-        shifted = inner * np.exp(-2j * np.pi * frequency[0] * rows)[:, None]
-        shifted *= np.exp(-2j * np.pi * frequency[1] * cols)
-        blocks = shifted.reshape(n_rows, block, n_cols, block).mean(axis=(1, 3))
-        local = ndimage.gaussian_filter(blocks, width, mode="constant") / weight
-        phases.append(unwrap_phase(np.angle(local)) / (2 * np.pi))
-        amplitude = np.abs(local)
-        amplitudes.append(amplitude / max(np.percentile(amplitude, 90), np.finfo(float).tiny))
-    # The smoothing loses half of its weight at an edge.
-    trust = np.clip(2 * weight - 1, 0, 1) ** 2
-    fractions = np.linalg.solve(chosen.astype(float), np.reshape(phases, (2, -1)))
-    return Distortion(
-        fractions.reshape(2, n_rows, n_cols), np.min(amplitudes, axis=0), trust, block
-    )
-
-
-def _two_peaks(bragg: BraggLattice) -> NDArray[np.int_]:
-    """Indices of the two strongest peaks that span the plane; the finer ones if alike."""
-    indices = bragg.indices
-    first, second = np.triu_indices(len(indices), 1)
-    areas = np.abs(np.linalg.det(np.stack([indices[first], indices[second]], axis=1))).round()
-    weaker = np.minimum(bragg.powers[first], bragg.powers[second])
-    worth = np.where(areas > 0, weaker / np.maximum(areas, 1) ** 0.25, -1.0)
-    best = int(worth.argmax())
-    return indices[[first[best], second[best]]]
-
-
-def straighten(vectors: FloatArray, distortion: Distortion) -> tuple[FloatArray, FloatArray]:
-    """Take the even part of a distortion into the lattice.
-
-    Returns
-    -------
-    vectors : ndarray of shape (2, 2)
-        Edges of the cell with the mean strain that is left in the phases.
-    corner : ndarray of shape (2,)
-        Fractional coordinates of the pixel (0, 0).
-    """
-    centres = _centres(distortion)
-    table = np.column_stack([np.ones(len(centres)), centres])
-    root = np.sqrt((np.minimum(distortion.amplitude, 1.0) * distortion.trust).ravel())[:, None]
-    fit = np.linalg.lstsq(table * root, distortion.fractions.reshape(2, -1).T * root, rcond=None)[0]
-    reciprocal = np.linalg.inv(vectors).T + fit[1:].T
-    return np.linalg.inv(reciprocal).T, fit[0]
-
-
-def _centres(distortion: Distortion) -> FloatArray:
-    """Row and column of the blocks' centres."""
-    axes = [(np.arange(size) + 0.5) * distortion.block - 0.5 for size in distortion.amplitude.shape]
-    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
 
 
 def mean_cell(
@@ -157,13 +63,7 @@ def mean_cell(
     cell : MeanCell
     """
     rows, cols = np.arange(flat.shape[0]), np.arange(flat.shape[1])
-    at = np.meshgrid(
-        *(
-            np.clip((axis + 0.5) / distortion.block - 0.5, 0, size - 1)
-            for axis, size in zip((rows, cols), distortion.amplitude.shape, strict=True)
-        ),
-        indexing="ij",
-    )
+    at = distortion.block_coordinates(flat.shape)
     reciprocal = np.linalg.inv(vectors).T
     n_bins = [max(_LEAST_BINS, round(float(length))) for length in np.linalg.norm(vectors, axis=1)]
     bins = [
@@ -251,11 +151,7 @@ def _rises(values: FloatArray) -> list[tuple[tuple[int, int], float]]:
 def _between_bins(values: FloatArray, peak: tuple[int, int]) -> FloatArray:
     """Vertex of the parabolas through a maximum and its neighbours, in bins."""
     row, col = peak
-    vertex = []
-    for axis, size in enumerate(values.shape):
-        steps = [(peak[axis] + step) % size for step in (-1, 0, 1)]
-        left, middle, right = values[steps, col] if axis == 0 else values[row, steps]
-        curvature = left - 2 * middle + right
-        shift = (left - right) / (2 * curvature) if curvature < 0 else 0.0
-        vertex.append(peak[axis] + shift)
-    return np.array(vertex)
+    n_rows, n_cols = values.shape
+    along_rows = values[[row - 1, row, (row + 1) % n_rows], col]
+    along_cols = values[row, [col - 1, col, (col + 1) % n_cols]]
+    return np.array([row + parabola_vertex(*along_rows), col + parabola_vertex(*along_cols)])

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from logstar._validation import FloatArray, check_real
 
-from ._columns import Z_EXPONENT, Column, atomic_number
+from ._columns import Column
+from ._elements import Z_EXPONENT, atomic_number
 from ._periodic import reduced_cell, same_place
 from ._zone_axis import ZoneAxis
 

@@ -7,6 +7,7 @@ import scipy.fft as sf
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from logstar._numerics import parabola_vertex
 from logstar._validation import FloatArray, Image, check_integer, check_real
 
 from ._base import ImageTransformer, in_precision_of
@@ -94,12 +95,8 @@ class ScanLineCorrector(ImageTransformer):
         agreement = sf.irfft(spectrum, size, axis=1)[:, np.arange(-reach, reach + 1)]
         best = np.clip(agreement.argmax(axis=1), 1, 2 * reach - 1)
         rows = np.arange(len(pixels))
-        left, middle, right = (agreement[rows, best + step] for step in (-1, 0, 1))
-        curvature = left - 2 * middle + right
-        # A parabola through the three highest values.
-        peaked = curvature < 0
-        vertex = np.where(peaked, 0.5 * (left - right) / np.where(peaked, curvature, 1.0), 0.0)
-        found: FloatArray = best - reach + np.clip(vertex, -1, 1)
+        around = (agreement[rows, best + step] for step in (-1, 0, 1))
+        found: FloatArray = best - reach + parabola_vertex(*around)
         return found
 
 

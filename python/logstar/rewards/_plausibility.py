@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from scipy import ndimage
 from scipy.spatial import KDTree
 
+from logstar._numerics import MAD_TO_SIGMA
 from logstar._validation import FloatArray, as_positions, check_real
 from logstar.exceptions import NoAtomsWarning
 from logstar.lattice import ImageLattice, Lattice
@@ -21,8 +22,6 @@ SHORTEST = 0.7
 #: A place in a perfect lattice is at most its covering radius from an atom; so much further is a
 #: gap.
 _GAP = 1.25
-#: Times the median absolute deviation, the standard deviation of a normal distribution.
-_NORMAL = 1.4826
 
 
 class _Diagnostic(ABC):
@@ -277,7 +276,7 @@ class SpacingSpread(_Diagnostic):
         middle = float(np.median(nearest))
         if middle == 0:
             return 1.0
-        return float(_NORMAL * np.median(np.abs(nearest - middle)) / middle)
+        return float(MAD_TO_SIGMA * np.median(np.abs(nearest - middle)) / middle)
 
 
 class OnLattice(_Diagnostic):
@@ -290,7 +289,7 @@ class OnLattice(_Diagnostic):
     Parameters
     ----------
     lattice : ImageLattice
-        The lattice of the image, from `Lattice.from_image`; it is fitted to the atoms first.
+        The lattice of the image, from `ImageLattice.from_image`; it is fitted to the atoms first.
     reach : float, default=0.25
         How far from its point an atom may be, as a share of the nearest distance.
 
@@ -298,10 +297,10 @@ class OnLattice(_Diagnostic):
     --------
     >>> from logstar.datasets import make_scene
     >>> from logstar.rewards import OnLattice
-    >>> from logstar.lattice import Lattice
+    >>> from logstar.lattice import ImageLattice, Lattice
     >>> crystal = Lattice.perovskite(4.0, pixel_size=0.2)
     >>> scene = make_scene(crystal, shape=(200, 200), random_state=0)
-    >>> OnLattice(Lattice.from_image(scene.image)).measure(scene.positions)
+    >>> OnLattice(ImageLattice.from_image(scene.image)).measure(scene.positions)
     1.0
     """
 

@@ -122,8 +122,8 @@ def quality_report(
         Row and column in pixels; a fourth column is taken for the response (`LoGStarDetector`'s
         `detect`), by which the weakest atoms are found.
     lattice : Lattice
-        The crystal; the image's own lattice (`Lattice.from_image`) tells more: exact counts, and
-        which atoms are on lattice points.
+        The crystal; the image's own lattice (`ImageLattice.from_image`) tells more: exact counts,
+        and which atoms are on lattice points.
     n_places : int, default=9
         How many places to look at are given.
 
@@ -141,10 +141,10 @@ def quality_report(
     --------
     >>> from logstar.datasets import make_scene
     >>> from logstar.rewards import quality_report
-    >>> from logstar.lattice import Lattice
+    >>> from logstar.lattice import ImageLattice, Lattice
     >>> crystal = Lattice.perovskite(4.0, pixel_size=0.2)
     >>> scene = make_scene(crystal, shape=(200, 200), rotation=11, random_state=0)
-    >>> lattice = Lattice.from_image(scene.image)
+    >>> lattice = ImageLattice.from_image(scene.image)
     >>> quality_report(scene.image, scene.positions, lattice).concerns
     []
     >>> quality_report(scene.image, scene.positions[:-9], lattice).concerns

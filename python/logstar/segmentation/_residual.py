@@ -17,6 +17,7 @@ from scipy import ndimage, sparse
 from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 
+from logstar._numerics import parabola_vertex
 from logstar._validation import FloatArray, Image
 
 from ._patches import extract_patches
@@ -131,14 +132,11 @@ def _refined(image: Image, positions: FloatArray) -> FloatArray:
         places = np.clip(places + offsets[:, best].T - 1, 0, last)
     around = padded[places[:, :1] + offsets[0], places[:, 1:] + offsets[1]].astype(np.float64)
     middle = around[:, 4]
-    vertices = []
-    for before, after in ((around[:, 1], around[:, 7]), (around[:, 3], around[:, 5])):
-        curvature = before - 2 * middle + after
-        bent = curvature < 0
-        vertex = np.where(bent, (before - after) / 2 / np.where(bent, curvature, 1), 0)
-        vertices.append(np.clip(vertex, -0.5, 0.5))
-    refined: FloatArray = places + np.column_stack(vertices)
-    return refined
+    vertices = [
+        parabola_vertex(around[:, before], middle, around[:, after])
+        for before, after in ((1, 7), (3, 5))
+    ]
+    return np.asarray(places + np.clip(np.column_stack(vertices), -0.5, 0.5))
 
 
 def _pixels(centres: FloatArray, size: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from logstar._validation import as_image
 from logstar.exceptions import NotOneLatticeError
 from logstar.lattice import Column, Count, ImageLattice, Lattice, estimate_field
+from logstar.units import PixelSize
 
 N_NEIGHBORS = 4
 #: Denser atoms cannot be told apart.
@@ -52,8 +53,8 @@ class Expectation:
         else the crystal.
     calibration : str or None
         What the image says about the pixel size, or why it says nothing.
-    pixel_size : float or None
-        That of the crystal, as corrected, in its unit.
+    pixel_size : PixelSize or None
+        That of the crystal, as corrected.
     field_share : float
         Share of the image that shows crystal.
     """
@@ -65,7 +66,7 @@ class Expectation:
     lattice: ImageLattice | None = None
     judge: Lattice | None = None
     calibration: str | None = None
-    pixel_size: float | None = None
+    pixel_size: PixelSize | None = None
     field_share: float = 1.0
 
     @classmethod
@@ -101,7 +102,7 @@ class Expectation:
             # An absurd pixel size is the user's to mend, and no matter of the image.
             crystal.n_expected(pixels.shape)
         try:
-            seen = Lattice.from_image(pixels, polarity=polarity)
+            seen = ImageLattice.from_image(pixels, polarity=polarity)
         except NotOneLatticeError as error:
             if crystal is None:
                 raise
@@ -157,7 +158,7 @@ class Expectation:
             )
         # The square lattice that has this distance sum stands for the unknown one.
         spacing = distance_sum / (N_NEIGHBORS * Lattice.tolerance)
-        square = Lattice(spacing, spacing, columns=(Column("atom", "X", 0, 0),), pixel_size=1.0)
+        square = Lattice(spacing, spacing, columns=(Column("atom", "X", 0, 0),), pixel_size=None)
         return cls(n_expected, distance_sum, square.sigma_range, uncertainty)
 
     @classmethod
@@ -169,7 +170,7 @@ class Expectation:
         image_lattice: ImageLattice | None = None,
         judge: Lattice | None = None,
         calibration: str | None = None,
-        pixel_size: float | None = None,
+        pixel_size: PixelSize | None = None,
         field_share: float = 1.0,
     ) -> Self:
         return cls(

@@ -1,0 +1,128 @@
+"""The lattice that an image shows, found without knowing the crystal."""
+
+from __future__ import annotations
+
+import math
+from string import ascii_uppercase
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logstar._validation import FloatArray, Image
+from logstar.exceptions import NotOneLatticeError
+
+from ._bragg import BraggLattice, find_basis, find_peaks, flatten
+from ._columns import Column
+from ._mean_cell import mean_cell
+from ._phases import local_phases, straighten
+
+#: Smaller images, in pixels, hold no Bragg peaks.
+_LEAST_SIDE = 32
+
+
+class FoundLattice(NamedTuple):
+    """A lattice with its place in an image.
+
+    Attributes
+    ----------
+    vectors : ndarray of shape (2, 2)
+        Edges of the cell as rows (row, col), in pixels.
+    columns : tuple of Column
+        The brightest first; it makes the corner of the cell.
+    origin : tuple of two float
+        Row and column of the corner that is nearest to the middle of the image.
+    bragg : BraggLattice
+        The peaks that it explains.
+    """
+
+    vectors: FloatArray
+    columns: tuple[Column, ...]
+    origin: tuple[float, float]
+    bragg: BraggLattice
+
+    @property
+    def by_chance(self) -> float:
+        """How probable it is that peaks anywhere fit some lattice as well."""
+        return math.exp(-max(self.bragg.odds, 0.0))
+
+    @property
+    def confidence(self) -> float:
+        """Share of the peaks' power that it explains, less where chance might explain as much."""
+        return float(self.bragg.share * (1 - self.by_chance))
+
+    def doubts(self, least: float) -> str:
+        """Say why the confidence is below the least one."""
+        if self.bragg.share < least:
+            return (
+                f"not one lattice: the strongest explains {self.bragg.share:.0%} of the Bragg "
+                "peaks' power, the rest belongs to another grain or phase, or to a strong "
+                "distortion. Give a mask of one grain, or crop."
+            )
+        return (
+            f"no lattice: the {len(self.bragg.indices)} Bragg peaks that fit one may do so by "
+            f"chance ({self.by_chance:.0%})."
+        )
+
+
+def find_lattice(pixels: Image, mask: NDArray[np.bool_] | None = None) -> FoundLattice:
+    """Find the strongest lattice of an image, however weak it is.
+
+    Parameters
+    ----------
+    pixels : ndarray of shape (n_rows, n_cols)
+        A checked image, its columns bright.
+    mask : ndarray of shape (n_rows, n_cols), bool, default=None
+        Where in the image there is crystal; the rest is not looked at.
+
+    Returns
+    -------
+    found : FoundLattice
+
+    Raises
+    ------
+    NotOneLatticeError
+        If there is none at all.
+    """
+    if min(pixels.shape) < _LEAST_SIDE:
+        raise NotOneLatticeError(
+            f"no lattice: an image of {pixels.shape[0]} x {pixels.shape[1]} px is too small to "
+            f"tell, {_LEAST_SIDE} px each way are needed."
+        )
+    flat = flatten(pixels, mask)
+    seen = pixels if mask is None else pixels[mask]
+    peaks = find_peaks(flat) if seen.min() < seen.max() else None
+    bragg = None
+    if peaks is not None and len(peaks.frequencies) > 2:
+        bragg = find_basis(peaks, pixels.shape)
+    if bragg is None:
+        n = 0 if peaks is None else len(peaks.frequencies)
+        raise NotOneLatticeError(
+            f"no lattice: {n} Bragg peaks stand out of the image's spectrum, and they span no "
+            "lattice."
+        )
+    distortion = local_phases(flat, bragg)
+    cell = mean_cell(flat, bragg.vectors, distortion, mask)
+    vectors, corner = straighten(bragg.vectors, distortion)
+    places = np.round((cell.places - cell.places[0]) % 1.0, 6) % 1.0
+    columns = tuple(
+        Column(_name(i), "X", float(u), float(v), weight=float(height))
+        for i, ((u, v), height) in enumerate(zip(places, cell.heights, strict=True))
+    )
+    origin = _nearest_to_the_middle((cell.places[0] - corner) @ vectors, vectors, pixels.shape)
+    return FoundLattice(vectors, columns, origin, bragg)
+
+
+def _nearest_to_the_middle(
+    origin: FloatArray, vectors: FloatArray, shape: tuple[int, ...]
+) -> tuple[float, float]:
+    middle = (np.array(shape) - 1) / 2
+    steps = np.round((middle - origin) @ np.linalg.inv(vectors))
+    row, col = origin + steps @ vectors
+    return float(row), float(col)
+
+
+def _name(index: int) -> str:
+    """Name a kind of column: A to Z, then A1 to Z1 and so on."""
+    turn, letter = divmod(index, len(ascii_uppercase))
+    return ascii_uppercase[letter] + (str(turn) if turn else "")
