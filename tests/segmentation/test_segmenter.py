@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -16,6 +18,7 @@ from logstar import Lattice, LoGStarDetector, MOBOSearchCV
 from logstar.datasets import make_scene
 from logstar.rewards import Compactness, DisorderSeparation, Perimeter
 from logstar.segmentation import AmorphousGMMSegmenter
+from logstar.units import PixelSize
 
 LOW, HIGH = Lattice.ybco(pixel_size=0.2).sigma_range
 SHAPE = (256, 256)
@@ -213,3 +216,52 @@ def test_no_warning_on_ordinary_scenes(scene):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         make_segmenter().fit(scene.image)
+
+
+def test_regions_know_their_size_in_units(scene):
+    segmenter = make_segmenter(pixel_size="0.02 nm").fit(scene.image)
+    (region,) = segmenter.regions_
+    assert segmenter.pixel_size_ == PixelSize(0.02, "nm")
+    assert region.unit == "nm"
+    assert region.area_in_units == pytest.approx(region.area * 0.0004)
+    assert region.perimeter_in_units == pytest.approx(region.perimeter * 0.02)
+    plain = make_segmenter().fit(scene.image)
+    assert plain.pixel_size_ is None
+    assert plain.regions_[0].area_in_units is None
+    assert make_segmenter(pixel_size=0.2).fit(scene.image).pixel_size_ == PixelSize(0.2, "A")
+    with pytest.raises(ValueError, match="pixel_size"):
+        make_segmenter(pixel_size="0.2 s").fit(scene.image)
+
+
+def test_what_is_rejected_is_known(scene, fitted):
+    assert fitted.rejected_ == []
+    assert not fitted.rejected_mask_.any()
+    strict = make_segmenter(min_disorder=3.0).fit(scene.image)
+    assert strict.regions_ == []
+    (region,) = strict.rejected_
+    assert_array_equal(strict.rejected_mask_, fitted.mask_)
+    assert region.area == fitted.regions_[0].area
+    # What is kept is not rejected as well, though both reach to the pixels between them.
+    both = make_segmenter(threshold=0.3, min_atoms=0.0).fit(scene.image)
+    assert not (both.mask_ & both.rejected_mask_).any()
+
+
+def test_the_fitted_image_is_recognised_by_its_pixels(scene, fitted):
+    """Not by its identity: writing into the array afterwards makes it another image."""
+    image = scene.image.copy()
+    segmenter = make_segmenter().fit(image, positions=scene.positions)
+    assert_array_equal(segmenter.predict(image.copy()), segmenter.mask_)
+    image[0, 0] += 1
+    with pytest.raises(ValueError, match="has no detector"):
+        segmenter.predict(image)
+    assert_array_equal(pickle.loads(pickle.dumps(fitted)).predict(scene.image), fitted.mask_)
+
+
+def test_nothing_heavy_is_imported_for_the_geometry_of_regions():
+    code = (
+        "import sys, logstar.rewards\n"
+        "heavy = ('sklearn.mixture', 'sklearn.decomposition', 'scipy.signal', 'skimage.measure')\n"
+        "print([name for name in heavy if name in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"

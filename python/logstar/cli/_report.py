@@ -127,6 +127,7 @@ class Run:
 
         from logstar.inspection import DetectionDisplay, ParetoFrontDisplay  # noqa: PLC0415
 
+        size = None if self.pixel_size is None else PixelSize.of(self.pixel_size, self.unit)
         n_rows, n_cols = self.image.shape
         height = float(np.clip(7.0 * n_rows / n_cols, 4.0, 10.0))
         figure = Figure(figsize=(12.5, height + 0.5), layout="constrained")
@@ -135,8 +136,7 @@ class Run:
             self.image,
             self.tuned.detections,
             flagged=self.tuned.flagged,
-            pixel_size=self.pixel_size,
-            unit=self.unit or "A",
+            pixel_size=size,
         ).plot(ax=left)
         ParetoFrontDisplay.from_estimator(
             self.tuned.search,
@@ -149,14 +149,11 @@ class Run:
         figure.savefig(path, dpi=_DPI, bbox_inches="tight", pad_inches=0.1)
 
     def _draw_zooms(self, path: Path) -> None:
-        from matplotlib.figure import Figure  # noqa: PLC0415 - only drawing pays for it
+        from logstar.inspection import QualityReportDisplay  # noqa: PLC0415 - as above
 
-        from logstar.inspection import QualityReportDisplay  # noqa: PLC0415
-
-        figure = Figure(figsize=(8.0, 9.0), layout="constrained")
         if self.quality is not None:
-            QualityReportDisplay(self.quality).plot(figure)
-        figure.savefig(path, dpi=_DPI)
+            size = None if self.pixel_size is None else PixelSize.of(self.pixel_size, self.unit)
+            QualityReportDisplay(self.quality, pixel_size=size).save(path)
 
     @property
     def _n_ladders(self) -> int:

@@ -13,11 +13,11 @@ import tifffile
 
 from logstar._validation import as_image
 from logstar.segmentation import AmorphousGMMSegmenter
+from logstar.units import PixelSize
 
 from ._report import Run
 from ._tuning import Tuned
 
-_DPI = 150
 _COLUMNS = ("label", "row", "col", "n_atoms", "area_px2", "perimeter_px", "compactness")
 
 
@@ -71,22 +71,14 @@ class Segmentation:
                 writer.writerow([region.label, *(f"{value:.9g}" for value in values)])
 
     def _draw(self, path: Path) -> None:
-        # A figure without pyplot needs no display and leaves no global state.
-        from matplotlib.figure import Figure  # noqa: PLC0415 - only drawing pays for it
+        from logstar.inspection import AmorphousMapDisplay  # noqa: PLC0415 - only drawing pays
 
-        from logstar.inspection import AmorphousMapDisplay  # noqa: PLC0415
-
-        n_rows, n_cols = self.run.image.shape
-        height = float(np.clip(9.0 * n_rows / n_cols, 5.0, 18.0))
-        figure = Figure(figsize=(10.0, height + 0.8), layout="constrained")
-        AmorphousMapDisplay.from_estimator(
+        size = self.run.pixel_size
+        AmorphousMapDisplay.of(
             self.segmenter,
             self.run.image,
-            pixel_size=self.run.pixel_size,
-            unit=self.run.unit or "A",
-            figure=figure,
-        )
-        figure.savefig(path, dpi=_DPI)
+            pixel_size=None if size is None else PixelSize.of(size, self.run.unit),
+        ).save(path)
 
     def as_dict(self) -> dict[str, Any]:
         """Everything as plain values."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from logstar._validation import FloatArray, as_image, as_positions
+from logstar.units import PixelSize
 
+from ._image import draw_image, draw_picture, show_whole
+from ._saving import DPI, new_figure, save_figure
 from ._scale_bar import draw_scale_bar
 from ._style import FLAGGED
 
@@ -17,11 +21,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
-#: Percentiles of the image drawn black and white: a hot pixel must not darken the rest.
-_CONTRAST = (0.1, 99.8)
 _MAP = "magma"
-#: Size of a panel in inches.
-_PANEL = 4.6
+#: Colour of the boundaries of regions that were rejected, which are dashed as well.
+_REJECTED = "#9fd8ff"
+#: Inches: width of a panel; room at its right for a colour bar, and left of the plane for its
+#: label; above each panel for its title, above all for the legend, below, and around.
+_PANEL, _BAR, _LEFT, _ABOVE, _LEGEND, _BELOW, _EDGE = 4.6, 0.75, 0.35, 0.35, 0.3, 0.55, 0.1
+#: Height of a panel by its width, whatever the image's shape.
+_LOWEST, _HIGHEST = 0.5, 2.0
 #: Share of the points of the scatter that its view shows: a few are far out.
 _IN_VIEW = 0.995
 
@@ -46,10 +53,12 @@ class AmorphousMapDisplay:
         Of the amorphous components, of each atom.
     embedding : array-like of shape (n_atoms, n_pca)
         Principal components of the atoms' windows; the first two are drawn.
-    pixel_size : float, default=None
-        Side of a pixel in `unit`; draws a scale bar.
-    unit : str, default="A"
-        Unit of `pixel_size`.
+    pixel_size : PixelSize, str or float, default=None
+        Side of a pixel: with its unit, such as "0.2 A", or in angstrom. Draws a scale bar.
+    rejected : array-like of shape (n_rows, n_cols), bool, default=None
+        Where regions were found and rejected; their boundaries are dashed. None draws none.
+    variances : array-like of shape (n_pca,), default=None
+        Share of the variance that each component explains, for the labels of the axes.
 
     Attributes
     ----------
@@ -86,8 +95,9 @@ class AmorphousMapDisplay:
         posteriors: ArrayLike,
         embedding: ArrayLike,
         *,
-        pixel_size: float | None = None,
-        unit: str = "A",
+        pixel_size: PixelSize | str | float | None = None,
+        rejected: ArrayLike | None = None,
+        variances: ArrayLike | None = None,
     ) -> None:
         self.image = image
         self.mask = mask
@@ -95,21 +105,19 @@ class AmorphousMapDisplay:
         self.positions = positions
         self.posteriors = posteriors
         self.embedding = embedding
-        self.pixel_size = pixel_size
-        self.unit = unit
+        self.pixel_size = None if pixel_size is None else PixelSize.of(pixel_size)
+        self.rejected = rejected
+        self.variances = variances
 
     @classmethod
-    def from_estimator(
+    def of(
         cls,
         estimator: Any,
         X: ArrayLike,
         *,
-        pixel_size: float | None = None,
-        unit: str = "A",
-        figure: Figure | SubFigure | None = None,
-        **kwargs: Any,
+        pixel_size: PixelSize | str | float | None = None,
     ) -> Self:
-        """Draw what a segmenter found in the image that it was fitted to.
+        """Collect from a fitted segmenter what is to be drawn, and draw nothing yet.
 
         Parameters
         ----------
@@ -117,18 +125,13 @@ class AmorphousMapDisplay:
             Fitted.
         X : array-like of shape (n_rows, n_cols)
             The image that it was fitted to.
-        pixel_size : float, default=None
-            Side of a pixel in `unit`; draws a scale bar.
-        unit : str, default="A"
-            Unit of `pixel_size`.
-        figure : matplotlib Figure or SubFigure, default=None
-            Where to draw; None makes a new figure.
-        **kwargs : dict
-            Handed to `plot`.
+        pixel_size : PixelSize, str or float, default=None
+            Side of a pixel; None takes the segmenter's `pixel_size_`.
 
         Returns
         -------
         display : AmorphousMapDisplay
+            Not drawn: `plot` and `save` do that.
 
         Raises
         ------
@@ -144,17 +147,56 @@ class AmorphousMapDisplay:
             raise ValueError(
                 f"X must be the fitted image of shape {segmenter.mask_.shape}, got {image.shape}."
             )
-        display = cls(
+        return cls(
             image,
             segmenter.mask_,
             segmenter.probability_,
             segmenter.positions_,
             segmenter.posteriors_,
             segmenter.embedding_,
-            pixel_size=pixel_size,
-            unit=unit,
+            pixel_size=segmenter.pixel_size_ if pixel_size is None else pixel_size,
+            rejected=segmenter.rejected_mask_,
+            variances=segmenter.pca_.explained_variance_ratio_,
         )
-        return display.plot(figure=figure, **kwargs)
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: ArrayLike,
+        *,
+        pixel_size: PixelSize | str | float | None = None,
+        figure: Figure | SubFigure | None = None,
+        **kwargs: Any,
+    ) -> Self:
+        """Draw what a segmenter found in the image that it was fitted to.
+
+        Parameters
+        ----------
+        estimator : AmorphousGMMSegmenter or search over one
+            Fitted.
+        X : array-like of shape (n_rows, n_cols)
+            The image that it was fitted to.
+        pixel_size : PixelSize, str or float, default=None
+            Side of a pixel; None takes the segmenter's `pixel_size_`.
+        figure : matplotlib Figure or SubFigure, default=None
+            Where to draw; None makes a new one of the right size.
+        **kwargs : dict
+            Handed to `plot`.
+
+        Returns
+        -------
+        display : AmorphousMapDisplay
+            Drawn.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If `X` has another shape than the image that it was fitted to.
+        """
+        return cls.of(estimator, X, pixel_size=pixel_size).plot(figure, **kwargs)
 
     def plot(
         self, figure: Figure | SubFigure | None = None, *, contour_color: str = FLAGGED
@@ -164,57 +206,124 @@ class AmorphousMapDisplay:
         Parameters
         ----------
         figure : matplotlib Figure or SubFigure, default=None
-            Where to draw; None makes a new figure.
+            Where to draw; None makes a new one of the right size.
         contour_color : color, default=red
             Of the boundaries of regions.
 
         Returns
         -------
         self : AmorphousMapDisplay
+            With the artists as attributes.
         """
-        image = as_image(self.image)
-        mask = np.asarray(self.mask, dtype=bool)
-        positions = as_positions(self.positions)
-        posteriors = np.asarray(self.posteriors, dtype=np.float64)
         if figure is None:
             import matplotlib.pyplot as plt  # noqa: PLC0415 - only drawing pays for it
 
-            height = float(np.clip(image.shape[0] / image.shape[1], 0.5, 2.0))
-            figure = plt.figure(
-                figsize=(2 * _PANEL + 0.8, 2 * _PANEL * height + 0.8), layout="constrained"
-            )
-        axes = figure.subplots(2, 2)
-        (on_image, on_map), (on_atoms, on_plane) = axes
-        low, high = np.percentile(image, _CONTRAST)
-        gray: dict[str, Any] = {"cmap": "gray", "vmin": low, "vmax": high}
+            figure = plt.figure(figsize=self._size())
+        self._draw(figure, contour_color)
+        return self
 
-        self.image_ = on_image.imshow(image, **gray)
+    def save(self, path: str | Path) -> Path:
+        """Draw into a PNG file; neither a display nor pyplot is needed.
+
+        Parameters
+        ----------
+        path : str or Path
+            Where to write.
+
+        Returns
+        -------
+        path : Path
+            The file.
+        """
+        figure = new_figure(*self._size())
+        self._draw(figure, FLAGGED, longest=round(max(_PANEL, self._panel_height()) * DPI))
+        return save_figure(figure, path)
+
+    def _panel_height(self) -> float:
+        n_rows, n_cols = np.shape(self.image)
+        return _PANEL * float(np.clip(n_rows / n_cols, _LOWEST, _HIGHEST))
+
+    def _size(self) -> tuple[float, float]:
+        """Width and height of the figure in inches."""
+        width = 2 * (_PANEL + _BAR) + _LEFT + 2 * _EDGE
+        return width, 2 * (self._panel_height() + _ABOVE) + _LEGEND + _BELOW
+
+    def _draw(
+        self, figure: Figure | SubFigure, contour_color: str, *, longest: int | None = None
+    ) -> None:
+        image = as_image(self.image)
+        mask = np.asarray(self.mask, dtype=bool)
+        positions = as_positions(self.positions)
+        axes = self._add_axes(figure)
+        on_image, on_map, on_atoms, on_plane = axes
+        self.image_, faint = (
+            draw_image(ax, image) if longest is None else draw_picture(ax, image, longest)
+            for ax in (on_image, on_atoms)
+        )
+        faint.set_alpha(0.55)
         share = mask.mean()
         on_image.set_title(f"amorphous: {share:.1%} of the area" if mask.any() else "no region")
         if self.pixel_size is not None:
-            draw_scale_bar(on_image, image.shape, self.pixel_size, self.unit)
+            draw_scale_bar(on_image, image.shape[1], self.pixel_size)
         self.map_ = on_map.imshow(np.asarray(self.probability), cmap=_MAP, vmin=0, vmax=1)
-        on_map.set_title("probability")
-        figure.colorbar(self.map_, ax=on_map, shrink=0.8)
+        show_whole(on_map, image.shape)
+        text = "probability to be amorphous"
+        on_map.set_title(text if mask.any() else "probability: 0, as no region is kept")
+        figure.colorbar(self.map_, cax=_beside(on_map))
 
-        on_atoms.imshow(image, **gray, alpha=0.55)
-        # Circles small enough to leave the atoms apart: their area goes with that of an atom.
+        # Dots small enough to leave the atoms apart: their area goes with that of an atom.
         size = float(np.clip(20 * 1400 / max(len(positions), 1), 2, 60))
+        posteriors = np.asarray(self.posteriors, dtype=np.float64)
         colors: dict[str, Any] = {"c": posteriors, "cmap": "coolwarm", "vmin": 0, "vmax": 1}
         self.atoms_ = on_atoms.scatter(
             positions[:, 1], positions[:, 0], s=size, linewidths=0, **colors
         )
-        on_atoms.set_title(f"{len(positions)} atoms")
+        show_whole(on_atoms, image.shape)
+        on_atoms.set_title(f"{len(positions)} atoms, coloured as at the right")
         for ax in (on_image, on_map, on_atoms):
-            if mask.any() and not mask.all():
-                color = "white" if ax is on_map else contour_color
-                ax.contour(mask, levels=[0.5], colors=[color], linewidths=1.4)
-            ax.set(xlim=(-0.5, image.shape[1] - 0.5), ylim=(image.shape[0] - 0.5, -0.5))
-            ax.set_axis_off()
+            _outline(ax, mask, "white" if ax is on_map else contour_color, "solid")
+            if self.rejected is not None:
+                _outline(ax, np.asarray(self.rejected, dtype=bool), _REJECTED, "dashed")
         self.scatter_ = self._draw_plane(on_plane, colors)
-        figure.colorbar(self.scatter_, ax=on_plane, shrink=0.8, label="posterior: amorphous")
-        self.axes_, self.figure_ = axes.ravel(), figure
-        return self
+        figure.colorbar(
+            self.scatter_, cax=_beside(on_plane), label="posterior of the atom's window"
+        )
+        self._write_legend(figure, mask, contour_color)
+        self.axes_, self.figure_ = np.array(axes, dtype=object), figure
+
+    def _add_axes(self, figure: Figure | SubFigure) -> list[Axes]:
+        """Make the four panels, row after row."""
+        width, height = self._size()
+        high = self._panel_height()
+        return [
+            figure.add_axes(
+                (
+                    (_EDGE + col * (_PANEL + _BAR + _LEFT)) / width,
+                    (_BELOW + (1 - row) * (high + _ABOVE)) / height,
+                    _PANEL / width,
+                    high / height,
+                )
+            )
+            for row in range(2)
+            for col in range(2)
+        ]
+
+    def _write_legend(
+        self, figure: Figure | SubFigure, mask: NDArray[np.bool_], contour_color: str
+    ) -> None:
+        from matplotlib.lines import Line2D  # noqa: PLC0415 - only drawing pays for it
+
+        handles = []
+        if mask.any():
+            text = "amorphous"
+            handles.append(Line2D([], [], color=contour_color, lw=1.6, label=text))
+        if self.rejected is not None and np.any(self.rejected):
+            text = "looked at and rejected: too small, or too little disordered"
+            handles.append(Line2D([], [], color=_REJECTED, lw=1.6, ls="dashed", label=text))
+        if handles:
+            figure.legend(
+                handles=handles, loc="upper left", ncols=2, frameon=False, borderaxespad=0.2
+            )
 
     def _draw_plane(self, ax: Axes, colors: dict[str, Any]) -> Any:
         plane: FloatArray = np.asarray(self.embedding, dtype=np.float64)
@@ -226,11 +335,29 @@ class AmorphousMapDisplay:
         ax.set(
             xlim=(-reach[0], reach[0]),
             ylim=(-reach[1], reach[1]),
-            xlabel="component 1 of the residual",
-            ylabel="component 2",
-            title="tight: crystal, dispersed: amorphous",
+            xlabel=self._label(0),
+            ylabel=self._label(1),
+            title="each dot an atom; tight: crystal, dispersed: amorphous",
         )
         # Residuals of unscaled images are long numbers.
         ax.locator_params(nbins=5)
         ax.spines[["top", "right"]].set_visible(False)
         return scatter
+
+    def _label(self, component: int) -> str:
+        """What an axis of the plane is."""
+        text = f"principal component {component + 1} of the residual around the atom"
+        variances = np.ravel([] if self.variances is None else self.variances)
+        if component < len(variances):
+            text += f" ({variances[component]:.0%})"
+        return text
+
+
+def _outline(ax: Axes, mask: NDArray[np.bool_], color: str, linestyle: str) -> None:
+    if mask.any() and not mask.all():
+        ax.contour(mask, levels=[0.5], colors=[color], linewidths=1.4, linestyles=linestyle)
+
+
+def _beside(ax: Axes) -> Axes:
+    """Axes of a colour bar at the right of a panel."""
+    return ax.inset_axes((1.02, 0.1, 0.035, 0.8))

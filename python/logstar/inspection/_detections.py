@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.spatial import KDTree
 
 from logstar._validation import FloatArray, as_image, as_positions
 from logstar.lattice import Lattice
+from logstar.neighbors import distance_sums
 from logstar.rewards import flag_errors
+from logstar.units import PixelSize
 
+from ._image import draw_image, draw_picture
 from ._scale_bar import draw_scale_bar
-from ._style import ATOM, FLAGGED, axes_or_new
+from ._style import ATOM, FLAGGED, axes_or_new, legend_above
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-#: Percentiles of the image drawn black and white: a hot pixel must not darken the rest.
-_CONTRAST = (0.1, 99.8)
 #: Radius of a circle, as a share of the median distance to the nearest atom.
 _RADIUS = 0.3
-#: Atoms alone have no neighbour to measure from.
+#: Radius in pixels where there are no two atoms to measure the distance of.
 _LONE_RADIUS_PX = 5.0
+#: Circles of more atoms than this cover less of the picture, so that the image stays visible: their
+#: radius and line width shrink by the square root of this number over that of the atoms.
+_MANY_ATOMS = 2000
+#: Widths of the circles in points, and what many atoms thin them to.
+_LINE_WIDTH, _FLAGGED_WIDTH, _LEAST_WIDTH = 0.9, 1.6, 0.35
 
 
 class DetectionDisplay:
@@ -39,10 +45,8 @@ class DetectionDisplay:
         Row and column in pixels; further columns are ignored.
     flagged : array-like of shape (n_atoms,), bool, default=None
         Atoms that break the distance rule; None flags nothing and leaves the legend out.
-    pixel_size : float, default=None
-        Side of a pixel in `unit`; draws a scale bar.
-    unit : str, default="A"
-        Unit of `pixel_size`.
+    pixel_size : PixelSize, str or float, default=None
+        Side of a pixel: with its unit, such as "0.2 A", or in angstrom. Draws a scale bar.
 
     Attributes
     ----------
@@ -52,8 +56,8 @@ class DetectionDisplay:
         Their figure.
     image_ : matplotlib AxesImage
         The image.
-    atoms_, flagged_atoms_ : matplotlib EllipseCollection
-        The circles.
+    atoms_, flagged_atoms_ : matplotlib Line2D
+        The circles, as markers whose size follows the axes.
 
     See Also
     --------
@@ -77,14 +81,12 @@ class DetectionDisplay:
         detections: ArrayLike,
         *,
         flagged: ArrayLike | None = None,
-        pixel_size: float | None = None,
-        unit: str = "A",
+        pixel_size: PixelSize | str | float | None = None,
     ) -> None:
         self.image = image
         self.detections = detections
         self.flagged = flagged
-        self.pixel_size = pixel_size
-        self.unit = unit
+        self.pixel_size = None if pixel_size is None else PixelSize.of(pixel_size)
 
     @classmethod
     def from_estimator(
@@ -94,8 +96,7 @@ class DetectionDisplay:
         *,
         distance_sum: float | Lattice | None = None,
         n_neighbors: int = 4,
-        pixel_size: float | None = None,
-        unit: str = "A",
+        pixel_size: PixelSize | str | float | None = None,
         ax: Axes | None = None,
         **kwargs: Any,
     ) -> Self:
@@ -111,10 +112,8 @@ class DetectionDisplay:
             Flag atoms whose distances to their neighbours sum to less; see `from_detections`.
         n_neighbors : int, default=4
             How many neighbours are summed over.
-        pixel_size : float, default=None
-            Side of a pixel in `unit`; see `from_detections`.
-        unit : str, default="A"
-            Unit of `pixel_size`.
+        pixel_size : PixelSize, str or float, default=None
+            Side of a pixel; see `from_detections`.
         ax : matplotlib Axes, default=None
             Where to draw; None makes a new figure.
         **kwargs : dict
@@ -123,6 +122,7 @@ class DetectionDisplay:
         Returns
         -------
         display : DetectionDisplay
+            Drawn.
         """
         return cls.from_detections(
             X,
@@ -130,7 +130,6 @@ class DetectionDisplay:
             distance_sum=distance_sum,
             n_neighbors=n_neighbors,
             pixel_size=pixel_size,
-            unit=unit,
             ax=ax,
             **kwargs,
         )
@@ -143,8 +142,7 @@ class DetectionDisplay:
         *,
         distance_sum: float | Lattice | None = None,
         n_neighbors: int = 4,
-        pixel_size: float | None = None,
-        unit: str = "A",
+        pixel_size: PixelSize | str | float | None = None,
         ax: Axes | None = None,
         **kwargs: Any,
     ) -> Self:
@@ -161,11 +159,9 @@ class DetectionDisplay:
             threshold. None flags nothing.
         n_neighbors : int, default=4
             How many neighbours are summed over.
-        pixel_size : float, default=None
-            Side of a pixel in `unit`; draws a scale bar. None takes that of `distance_sum` if it
-            is a lattice.
-        unit : str, default="A"
-            Unit of `pixel_size`.
+        pixel_size : PixelSize, str or float, default=None
+            Side of a pixel: with its unit, such as "0.2 A", or in angstrom. Draws a scale bar.
+            None takes that of `distance_sum` if it is a lattice that knows one.
         ax : matplotlib Axes, default=None
             Where to draw; None makes a new figure.
         **kwargs : dict
@@ -174,13 +170,14 @@ class DetectionDisplay:
         Returns
         -------
         display : DetectionDisplay
+            Drawn.
         """
         flagged = None
         if distance_sum is not None:
             flagged = flag_errors(detections, distance_sum, n_neighbors)
-        if pixel_size is None and isinstance(distance_sum, Lattice) and distance_sum.pixel_size:
-            pixel_size, unit = distance_sum.pixel_size.value, distance_sum.pixel_size.unit
-        display = cls(image, detections, flagged=flagged, pixel_size=pixel_size, unit=unit)
+        if pixel_size is None and isinstance(distance_sum, Lattice):
+            pixel_size = distance_sum.pixel_size
+        display = cls(image, detections, flagged=flagged, pixel_size=pixel_size)
         return display.plot(ax=ax, **kwargs)
 
     def plot(
@@ -193,6 +190,7 @@ class DetectionDisplay:
         scale_bar: bool = True,
         legend: bool = True,
         image_kw: dict[str, Any] | None = None,
+        longest: int | None = None,
     ) -> Self:
         """Draw.
 
@@ -201,7 +199,8 @@ class DetectionDisplay:
         ax : matplotlib Axes, default=None
             Where to draw; None makes a new figure.
         radius : float, default=None
-            Radius of the circles in pixels; None is 0.3 of the median nearest distance.
+            Radius of the circles in pixels. None is 0.3 of the median nearest distance; of more
+            than 2,000 atoms smaller, so that the image stays visible.
         atom_color, flagged_color : str
             Matplotlib colours.
         scale_bar : bool, default=True
@@ -210,10 +209,19 @@ class DetectionDisplay:
             Whether to write the numbers of atoms above the image.
         image_kw : dict, default=None
             Handed to `imshow`.
+        longest : int, default=None
+            For a file: pixels along the longer side that the image will have in it. A larger image
+            is averaged to that size, which draws it much faster; `image_kw` is then not used.
 
         Returns
         -------
         self : DetectionDisplay
+            With the artists as attributes.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the image or the detections are none.
         """
         image = as_image(self.image)
         positions = as_positions(self.detections, name="detections")
@@ -221,22 +229,25 @@ class DetectionDisplay:
         if self.flagged is not None:
             flagged[:] = np.asarray(self.flagged, dtype=bool)
         ax = axes_or_new(ax, (6.0, 6.0 * min(image.shape[0] / image.shape[1], 1.5) + 0.4))
-        low, high = np.percentile(image, _CONTRAST)
-        options: dict[str, Any] = {"cmap": "gray", "vmin": low, "vmax": high} | (image_kw or {})
-        self.image_ = ax.imshow(image, **options)
-        radius = _radius(positions) if radius is None else radius
-        self.atoms_ = _draw_circles(ax, positions[~flagged], radius, atom_color, 0.9)
-        # Thicker and a little larger: told apart without colour, too.
-        self.flagged_atoms_ = _draw_circles(
-            ax, positions[flagged], 1.25 * radius, flagged_color, 1.6
+        if longest is None:
+            self.image_ = draw_image(ax, image, image_kw)
+        else:
+            self.image_ = draw_picture(ax, image, longest)
+        # Only drawing pays for matplotlib.
+        from ._circles import draw_circles  # noqa: PLC0415
+
+        share = min(1.0, math.sqrt(_MANY_ATOMS / max(len(positions), 1)))
+        radius = share * _radius(positions) if radius is None else radius
+        width, flagged_width = (max(_LEAST_WIDTH, share * w) for w in (_LINE_WIDTH, _FLAGGED_WIDTH))
+        self.atoms_ = draw_circles(ax, positions[~flagged], radius, atom_color, width)
+        # Thicker and a little larger, so that they are told apart without colour, too.
+        self.flagged_atoms_ = draw_circles(
+            ax, positions[flagged], 1.25 * radius, flagged_color, flagged_width
         )
-        # Circles of atoms at the edge must not widen the view.
-        ax.set(xlim=(-0.5, image.shape[1] - 0.5), ylim=(image.shape[0] - 0.5, -0.5))
-        ax.set_axis_off()
         if legend:
             _write_legend(ax, len(positions), None if self.flagged is None else int(flagged.sum()))
         if scale_bar and self.pixel_size is not None:
-            draw_scale_bar(ax, image.shape, self.pixel_size, self.unit)
+            draw_scale_bar(ax, image.shape[1], self.pixel_size)
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
@@ -244,30 +255,7 @@ class DetectionDisplay:
 def _radius(positions: FloatArray) -> float:
     if len(positions) < 2:
         return _LONE_RADIUS_PX
-    distances = np.asarray(KDTree(positions).query(positions, k=2)[0])
-    return _RADIUS * float(np.median(distances[:, 1])) or _LONE_RADIUS_PX
-
-
-def _draw_circles(
-    ax: Axes, positions: FloatArray, radius: float, color: str, linewidth: float
-) -> Any:
-    # Only drawing pays for matplotlib.
-    from matplotlib.collections import EllipseCollection  # noqa: PLC0415
-
-    diameters = np.full(len(positions), 2 * radius)
-    circles = EllipseCollection(
-        diameters,
-        diameters,
-        np.zeros(len(positions)),
-        units="xy",
-        offsets=positions[:, ::-1],
-        offset_transform=ax.transData,
-        facecolors="none",
-        edgecolors=color,
-        linewidths=linewidth,
-    )
-    ax.add_collection(circles)
-    return circles
+    return _RADIUS * float(np.median(distance_sums(positions, n_neighbors=1))) or _LONE_RADIUS_PX
 
 
 def _write_legend(ax: Axes, n_atoms: int, n_flagged: int | None) -> None:
@@ -281,13 +269,4 @@ def _write_legend(ax: Axes, n_atoms: int, n_flagged: int | None) -> None:
         handles.append(
             Line2D([], [], **style, markeredgecolor=FLAGGED, markeredgewidth=2, label=text)
         )
-    ax.legend(
-        handles=handles,
-        loc="lower left",
-        bbox_to_anchor=(0.0, 1.0),
-        ncols=2,
-        frameon=False,
-        borderaxespad=0.2,
-        handletextpad=0.2,
-        columnspacing=1.2,
-    )
+    legend_above(ax, handles=handles, borderaxespad=0.2, handletextpad=0.2)

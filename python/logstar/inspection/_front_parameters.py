@@ -11,14 +11,15 @@ from sklearn.utils.validation import check_is_fitted
 
 from logstar._validation import FloatArray
 
-from ._style import CHOSEN, FRONT, are_numbers, span_decades, tidy
+from ._style import CHOSEN, FRONT, are_numbers, figure_or_new, span_decades, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
 
 
 class FrontParametersDisplay:
-    """One panel a parameter: its value on the front, against one objective.
+    """Values of each parameter on the front against one objective, a panel for each.
 
     Use `from_estimator` to create one.
 
@@ -77,7 +78,7 @@ class FrontParametersDisplay:
         *,
         objective: str | None = None,
         parameters: Sequence[str] | None = None,
-        **kwargs: Any,
+        figure: Figure | SubFigure | None = None,
     ) -> Self:
         """Draw the settings on a search's front.
 
@@ -89,12 +90,13 @@ class FrontParametersDisplay:
             One of its objectives; None takes the first.
         parameters : sequence of str, default=None
             Parameters to draw; None takes all that vary over the evaluations.
-        **kwargs : dict
-            Handed to `plot`.
+        figure : matplotlib Figure or SubFigure, default=None
+            Where to draw; None makes a new one of the right size.
 
         Returns
         -------
         display : FrontParametersDisplay
+            Drawn.
 
         Raises
         ------
@@ -126,40 +128,24 @@ class FrontParametersDisplay:
             {key: list(columns[key][rows]) for key in shown},
             int(chosen[0]) if len(chosen) else None,
             objective_name=name,
-        ).plot(**kwargs)
+        ).plot(figure)
 
-    def plot(self, axes: Sequence[Axes] | None = None) -> Self:
+    def plot(self, figure: Figure | SubFigure | None = None) -> Self:
         """Draw.
 
         Parameters
         ----------
-        axes : sequence of matplotlib Axes, default=None
-            One for each parameter; None makes a new figure.
+        figure : matplotlib Figure or SubFigure, default=None
+            Where to draw; None makes a new one of the right size.
 
         Returns
         -------
         self : FrontParametersDisplay
-
-        Raises
-        ------
-        ValueError
-            If there are not as many axes as parameters.
+            With the panels as attributes.
         """
         n_panels = len(self.parameters)
-        if axes is None:
-            import matplotlib.pyplot as plt  # noqa: PLC0415 - only drawing pays for it
-
-            _, grid = plt.subplots(
-                n_panels,
-                squeeze=False,
-                sharex=True,
-                figsize=(5.0, 0.6 + 1.5 * n_panels),
-                layout="constrained",
-            )
-            axes = list(grid[:, 0])
-        panels = np.array(axes, dtype=object)
-        if len(panels) != n_panels:
-            raise ValueError(f"axes must hold {n_panels} axes, one a parameter, got {len(panels)}.")
+        figure = figure_or_new(figure, (5.0, 0.6 + 1.5 * n_panels))
+        panels: Any = figure.subplots(n_panels, squeeze=False, sharex=True)[:, 0]
         objective = np.asarray(self.objective, dtype=np.float64)
         for ax, (name, values) in zip(panels, self.parameters.items(), strict=True):
             heights = _heights(ax, values)
@@ -179,7 +165,7 @@ class FrontParametersDisplay:
             ax.margins(0.06, 0.15)
             tidy(ax)
         panels[-1].set_xlabel(self.objective_name)
-        self.axes_, self.figure_ = panels, panels[0].figure
+        self.axes_, self.figure_ = panels, figure
         return self
 
 

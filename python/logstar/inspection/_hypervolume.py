@@ -69,6 +69,7 @@ class HypervolumeDisplay:
         Returns
         -------
         display : HypervolumeDisplay
+            Drawn.
 
         Raises
         ------
@@ -92,6 +93,7 @@ class HypervolumeDisplay:
         Returns
         -------
         self : HypervolumeDisplay
+            With the artists as attributes.
         """
         trace = np.asarray(self.trace, dtype=np.float64)
         ax = axes_or_new(ax, (5.0, 3.4))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
-from ._style import SERIES, axes_or_new, tidy
+from ._style import SERIES, axes_or_new, legend_above, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -78,6 +78,7 @@ class ParameterImportanceDisplay:
         Returns
         -------
         display : ParameterImportanceDisplay
+            Drawn.
 
         Raises
         ------
@@ -101,6 +102,7 @@ class ParameterImportanceDisplay:
         Returns
         -------
         self : ParameterImportanceDisplay
+            With the artists as attributes.
         """
         n_parameters, n_objectives = len(self.parameter_names), len(self.importances)
         ax = axes_or_new(ax, (5.0, 1.2 + 0.3 * n_parameters * (n_objectives + 1)))
@@ -120,6 +122,6 @@ class ParameterImportanceDisplay:
         ax.set(xlim=(0, 1), xlabel="share of the variation")
         tidy(ax)
         ax.grid(visible=False, axis="y")
-        ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=n_objectives, frameon=False)
+        legend_above(ax, ncols=n_objectives)
         self.ax_, self.figure_ = ax, ax.figure
         return self

@@ -6,19 +6,19 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from logstar._validation import FloatArray
 
-from ._style import CHOSEN, EVALUATED, FRONT, axes_or_new, tidy
+from ._style import CHOSEN, EVALUATED, FRONT, axes_or_new, legend_above, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-#: The view reaches so far beyond the front, in units of the span of front and ideal point, ...
+#: How far the view reaches beyond the front, by the span of front and ideal point; or farther, ...
 _BEYOND_FRONT = 0.5
-#: ... or as far as it takes to show this share of the evaluations.
+#: ... as far as it takes to show this share of the evaluations.
 _SHARE_IN_VIEW = 0.4
 _PAD = 0.05
 _REACH_OF_NOTHING = 0.05
@@ -47,6 +47,11 @@ class ParetoFrontDisplay:
     ref_point : array-like of shape (2,), default=None
         The reference point, where the hypervolume ends; None draws none. Where it is outside the
         view, the legend tells it.
+    shade : array-like of shape (n_evaluations,), default=None
+        A third objective, which colours the points of the front. These are then not joined by a
+        line: a front of three objectives is a surface.
+    shade_name : str, default=""
+        What the legend calls it.
 
     Attributes
     ----------
@@ -82,6 +87,8 @@ class ParetoFrontDisplay:
         objective_names: Sequence[str] = ("objective 1", "objective 2"),
         ideal: ArrayLike | None = None,
         ref_point: ArrayLike | None = None,
+        shade: ArrayLike | None = None,
+        shade_name: str = "",
     ) -> None:
         self.objectives = objectives
         self.is_pareto = is_pareto
@@ -89,33 +96,25 @@ class ParetoFrontDisplay:
         self.objective_names = objective_names
         self.ideal = ideal
         self.ref_point = ref_point
+        self.shade = shade
+        self.shade_name = shade_name
 
     @classmethod
-    def from_estimator(
-        cls,
-        search: Any,
-        *,
-        objectives: tuple[str, str] | None = None,
-        ax: Axes | None = None,
-        **kwargs: Any,
-    ) -> Self:
-        """Draw the outcome of a search.
+    def of(cls, search: Any, *, objectives: Sequence[str] | None = None) -> Self:
+        """Collect from a fitted search what is to be drawn, and draw nothing yet.
 
         Parameters
         ----------
         search : MOBOSearchCV
             Fitted, with two objectives or more. The ideal point is drawn where their scorers
             declare one (`ideal`), as the rewards of `logstar.rewards` do.
-        objectives : tuple of two str, default=None
-            Names of the objectives to draw; None takes the first two.
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
-        **kwargs : dict
-            Handed to `plot`.
+        objectives : sequence of two or three str, default=None
+            Names of the objectives to draw, the third by colour; None takes the first two.
 
         Returns
         -------
         display : ParetoFrontDisplay
+            Not drawn.
 
         Raises
         ------
@@ -127,20 +126,59 @@ class ParetoFrontDisplay:
         check_is_fitted(search, "cv_results_")
         known = list(search.objective_names_)
         names = list(objectives or known[:2])
-        if len(names) != 2 or not set(names) <= set(known):
+        if len(names) not in (2, 3) or not set(names) <= set(known):
             raise ValueError(
-                f"objectives must be two of those searched, got {names}; there are {known}."
+                "objectives must be two of those searched, or three of which the third is shown "
+                f"by colour; got {names}, there are {known}."
             )
+        axes, third = names[:2], names[2:]
         results = search.cv_results_
-        display = cls(
-            np.column_stack([results[f"objective_{name}"] for name in names]),
+        return cls(
+            np.column_stack([results[f"objective_{name}"] for name in axes]),
             results["is_pareto"],
             getattr(search, "best_index_", None),
-            objective_names=names,
-            ideal=_declared_ideal(search.scorer_, names),
-            ref_point=search.ref_point_[[known.index(name) for name in names]],
+            objective_names=axes,
+            ideal=_declared_ideal(search.scorer_, axes),
+            ref_point=search.ref_point_[[known.index(name) for name in axes]],
+            shade=results[f"objective_{third[0]}"] if third else None,
+            shade_name=third[0] if third else "",
         )
-        return display.plot(ax=ax, **kwargs)
+
+    @classmethod
+    def from_estimator(
+        cls,
+        search: Any,
+        *,
+        objectives: Sequence[str] | None = None,
+        ax: Axes | None = None,
+        **kwargs: Any,
+    ) -> Self:
+        """Draw the outcome of a search.
+
+        Parameters
+        ----------
+        search : MOBOSearchCV
+            Fitted, with two objectives or more.
+        objectives : sequence of two or three str, default=None
+            Names of the objectives to draw, the third by colour; None takes the first two.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+        **kwargs : dict
+            Handed to `plot`.
+
+        Returns
+        -------
+        display : ParetoFrontDisplay
+            Drawn.
+
+        Raises
+        ------
+        NotFittedError
+            If the search is not fitted.
+        ValueError
+            For unknown objectives, or a search with only one.
+        """
+        return cls.of(search, objectives=objectives).plot(ax, **kwargs)
 
     def plot(
         self,
@@ -164,12 +202,14 @@ class ParetoFrontDisplay:
         Returns
         -------
         self : ParetoFrontDisplay
+            With the artists as attributes.
         """
         values = np.asarray(self.objectives, dtype=np.float64)
         succeeded = np.isfinite(values).all(axis=1)
         points = values[succeeded]
-        front = values[np.asarray(self.is_pareto, dtype=bool) & succeeded]
-        front = front[np.lexsort(front.T[::-1])]
+        rows = np.flatnonzero(np.asarray(self.is_pareto, dtype=bool) & succeeded)
+        rows = rows[np.lexsort(values[rows].T[::-1])]
+        front = values[rows]
         # A rule may choose a setting beside the front; it is to be seen as well.
         also = [] if self.chosen is None else [values[self.chosen]]
         marked = np.vstack([front, *also, *([] if self.ideal is None else [self.ideal])])
@@ -181,9 +221,7 @@ class ParetoFrontDisplay:
         (self.evaluated_,) = ax.plot(
             *points.T, ls="", marker="o", ms=4.5, mew=0, color=EVALUATED, alpha=0.7, label=text
         )
-        (self.front_,) = ax.plot(
-            *front.T, marker="o", ms=6, lw=1.4, color=FRONT, zorder=3, label="Pareto front"
-        )
+        self._draw_front(ax, front, rows)
         self.chosen_ = self.ideal_ = self.ref_point_ = None
         if self.chosen is not None:
             (self.chosen_,) = ax.plot(
@@ -229,19 +267,19 @@ class ParetoFrontDisplay:
         ax.set_ylabel(self.objective_names[1] if ylabel is None else ylabel)
         tidy(ax)
         if legend:
-            # Above the axes, where it hides no point.
-            ax.legend(
-                loc="lower left",
-                bbox_to_anchor=(0.0, 1.0),
-                ncols=2,
-                fontsize="small",
-                columnspacing=1.2,
-                handletextpad=0.4,
-                frameon=False,
-                borderaxespad=0.3,
-            )
+            legend_above(ax)
         self.ax_, self.figure_ = ax, ax.figure
         return self
+
+    def _draw_front(self, ax: Axes, front: FloatArray, rows: NDArray[np.intp]) -> None:
+        line: dict[str, Any] = {"marker": "o", "ms": 6, "color": FRONT, "zorder": 3}
+        if self.shade is None:
+            (self.front_,) = ax.plot(*front.T, lw=1.4, label="Pareto front", **line)
+            return
+        shades = np.asarray(self.shade, dtype=np.float64)[rows]
+        text = f"Pareto front, {self.shade_name} {shades.min():.2g} (dark) to {shades.max():.2g}"
+        (self.front_,) = ax.plot(*front.T, lw=0, label=text, **line)
+        ax.scatter(front[:, 0], front[:, 1], c=shades, cmap="viridis", s=36, lw=0, zorder=3.2)
 
 
 def _declared_ideal(scorers: Any, names: Sequence[str]) -> list[float] | None:

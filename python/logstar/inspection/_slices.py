@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
-from ._style import CHOSEN, FRONT, are_numbers, span_decades, tidy
+from ._style import CHOSEN, FRONT, are_numbers, figure_or_new, span_decades, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
 
 #: Longer names of categories are slanted.
 _SHORT = 6
@@ -98,7 +99,7 @@ class SurrogateSliceDisplay:
         *,
         parameters: Sequence[str] | None = None,
         setting: Mapping[str, Any] | None = None,
-        **kwargs: Any,
+        figure: Figure | SubFigure | None = None,
     ) -> Self:
         """Learn what a search has found of each objective, and draw it along each parameter.
 
@@ -110,12 +111,13 @@ class SurrogateSliceDisplay:
             Along which parameters; None takes all numbers and choices that apply to the setting.
         setting : dict, default=None
             Where to hold the others; None takes the compromise.
-        **kwargs : dict
-            Handed to `plot`.
+        figure : matplotlib Figure or SubFigure, default=None
+            Where to draw; None makes a new one of the right size.
 
         Returns
         -------
         display : SurrogateSliceDisplay
+            Drawn.
 
         Raises
         ------
@@ -136,34 +138,26 @@ class SurrogateSliceDisplay:
                 known = dict.fromkeys(surrogate.parameter_names)
                 names = [name for name in known if name in setting and name != "branch"]
             rows.append([_slice(surrogate, name, objective, setting) for name in names])
-        return cls(rows).plot(**kwargs)
+        return cls(rows).plot(figure)
 
-    def plot(self, axes: ArrayLike | None = None) -> Self:
+    def plot(self, figure: Figure | SubFigure | None = None) -> Self:
         """Draw.
 
         Parameters
         ----------
-        axes : array-like of matplotlib Axes, default=None
-            One for each slice, in rows as these; None makes a new figure.
+        figure : matplotlib Figure or SubFigure, default=None
+            Where to draw; None makes a new one of the right size.
 
         Returns
         -------
         self : SurrogateSliceDisplay
+            With the panels as attributes.
         """
         n_rows, n_columns = len(self.slices), len(self.slices[0])
-        if axes is None:
-            import matplotlib.pyplot as plt  # noqa: PLC0415 - only drawing pays for it
-
-            _, axes = plt.subplots(
-                n_rows,
-                n_columns,
-                squeeze=False,
-                sharey="row",
-                sharex="col",
-                figsize=(0.8 + 2.4 * n_columns, 0.6 + 2.1 * n_rows),
-                layout="constrained",
-            )
-        self.axes_ = np.asarray(axes, dtype=object).reshape(n_rows, n_columns)
+        figure = figure_or_new(figure, (0.8 + 2.4 * n_columns, 0.6 + 2.1 * n_rows))
+        self.axes_: Any = figure.subplots(
+            n_rows, n_columns, squeeze=False, sharey="row", sharex="col"
+        )
         for i, row in enumerate(self.slices):
             for ax, one in zip(self.axes_[i], row, strict=True):
                 _draw(ax, one)
@@ -174,7 +168,7 @@ class SurrogateSliceDisplay:
             self.axes_[i, 0].set(ylabel=row[0].objective, ylim=(low - room, high + room))
         for ax, one in zip(self.axes_[-1], self.slices[-1], strict=True):
             ax.set_xlabel(one.parameter)
-        self.figure_ = self.axes_[0, 0].figure
+        self.figure_ = figure
         return self
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
 
 # Red against cyan differs in lightness and along the axis of blue and yellow, which all common
 # kinds of colour blindness keep.
@@ -18,8 +21,10 @@ CHOSEN = "#d55e00"
 EVALUATED = "#9a9a9a"
 #: Objectives beside one another.
 SERIES = (FRONT, "#e69f00", "#009e73", "#cc79a7", "#56b4e9")
-#: Values that span more than so many times the least are drawn on a logarithmic axis.
+#: Values are drawn on a logarithmic axis if the largest exceeds this multiple of the least.
 _WIDE = 30.0
+#: An axis that spans less than this factor has ticks at 2 and 5 as well.
+_FEW_DECADES = 1e4
 
 
 def axes_or_new(ax: Axes | None, figsize: tuple[float, float]) -> Axes:
@@ -31,6 +36,17 @@ def axes_or_new(ax: Axes | None, figsize: tuple[float, float]) -> Axes:
     return plt.subplots(figsize=figsize, layout="constrained")[1]
 
 
+def figure_or_new(
+    figure: Figure | SubFigure | None, figsize: tuple[float, float]
+) -> Figure | SubFigure:
+    """Return the figure to draw on; without any, a new one."""
+    if figure is not None:
+        return figure
+    import matplotlib.pyplot as plt  # noqa: PLC0415 - only drawing pays for it
+
+    return plt.figure(figsize=figsize, layout="constrained")
+
+
 def tidy(ax: Axes) -> None:
     """Take away what draws the eye from the data."""
     ax.spines[["top", "right"]].set_visible(False)
@@ -38,8 +54,23 @@ def tidy(ax: Axes) -> None:
     ax.set_axisbelow(True)
 
 
+def plain_log_axis(ax: Axes, low: float, high: float) -> None:
+    """Make the horizontal axis logarithmic, with ticks at 1, 2 and 5 and their powers of ten.
+
+    Matplotlib's own labels are powers of ten, of which a range of two decades shows two; and its
+    ticks between them take a tenth of a second to make.
+    """
+    decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+    steps = (1, 2, 5) if high < _FEW_DECADES * low else (1,)
+    ticks = [step * decade for decade in decades for step in steps if low <= step * decade <= high]
+    ax.set_xscale("log")
+    ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    ax.set_xticks([], minor=True)
+    ax.set_xlim(low, high)
+
+
 def are_numbers(values: Iterable[Any]) -> bool:
-    """Tell whether values belong on an axis of numbers, not of categories."""
+    """Tell whether values belong on an axis of numbers rather than of categories."""
     return all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values)
 
 
@@ -47,3 +78,20 @@ def span_decades(values: Iterable[float]) -> bool:
     """Tell whether a logarithmic axis shows values better."""
     numbers = list(values)
     return min(numbers) > 0 and max(numbers) > _WIDE * min(numbers)
+
+
+def legend_above(ax: Axes, **options: Any) -> Any:
+    """Write the legend above the axes, where it hides nothing, in two columns from the left."""
+    return ax.legend(
+        **{
+            "loc": "lower left",
+            "bbox_to_anchor": (0.0, 1.0),
+            "ncols": 2,
+            "fontsize": "small",
+            "columnspacing": 1.2,
+            "handletextpad": 0.4,
+            "frameon": False,
+            "borderaxespad": 0.3,
+        }
+        | options
+    )

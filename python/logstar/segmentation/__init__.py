@@ -1,17 +1,10 @@
-"""Where the crystal is damaged: windows centred on atoms, types of atoms, amorphous regions."""
+"""Where the crystal is damaged: windows centred on atoms, types of atoms, amorphous regions.
 
-from ._patches import AtomPatches, Patches, extract_patches
-from ._regions import Region
-from ._residual import Residual
-from ._segmenter import AmorphousGMMSegmenter
-from ._types import AtomTypeGMM
+The public names are loaded when they are first used: the rewards of masks need the geometry of
+regions alone, and mixtures and convolutions take a sixth of a second to import. ``__init__.pyi``
+lists the names.
+"""
 
-__all__ = [
-    "AmorphousGMMSegmenter",
-    "AtomPatches",
-    "AtomTypeGMM",
-    "Patches",
-    "Region",
-    "Residual",
-    "extract_patches",
-]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -53,8 +53,13 @@ def fit_mixture(
         max_iter=300,
         random_state=random_state,
     ).fit(points)
-    spread = dispersions(mixture)
-    return mixture, spread > np.sqrt(spread.min() * spread.max())
+    return mixture, are_dispersed(dispersions(mixture))
+
+
+def are_dispersed(spread: FloatArray) -> NDArray[np.bool_]:
+    """Tell which components are farther from the least dispersed than from the most, by factors."""
+    result: NDArray[np.bool_] = spread > np.sqrt(spread.min() * spread.max())
+    return result
 
 
 def dispersions(mixture: GaussianMixture) -> FloatArray:

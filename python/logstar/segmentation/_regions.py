@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage import measure
+
+from logstar._validation import FloatArray
+from logstar.units import PixelSize
 
 Mask = NDArray[np.bool_]
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 @dataclass(frozen=True)
 class Region:
     """A connected amorphous region.
 
-    Attributes
+    Lengths and areas are in pixels; in units of length they are known where the pixel size is.
+
+    Parameters
     ----------
     label : int
         From 1, the largest.
@@ -29,8 +35,8 @@ class Region:
         Row and column in pixels.
     n_atoms : int
         Atoms found inside.
-    area_in_units, perimeter_in_units : float or None
-        In square units and units of length, if the pixel size is known.
+    pixel_size : PixelSize or None
+        Side of a pixel, if it is known.
     """
 
     label: int
@@ -39,12 +45,46 @@ class Region:
     compactness: float
     centroid: tuple[float, float]
     n_atoms: int
-    area_in_units: float | None = None
-    perimeter_in_units: float | None = None
+    pixel_size: PixelSize | None = None
+
+    @property
+    def unit(self) -> str | None:
+        """Unit of length of `area_in_units` (its square) and `perimeter_in_units`.
+
+        Returns
+        -------
+        unit : {"A", "nm", "pm"} or None
+            None if the pixel size is not known.
+        """
+        return None if self.pixel_size is None else self.pixel_size.unit
+
+    @property
+    def area_in_units(self) -> float | None:
+        """Area in the square of `unit`.
+
+        Returns
+        -------
+        area : float or None
+            None if the pixel size is not known.
+        """
+        return None if self.pixel_size is None else self.area * self.pixel_size.value**2
+
+    @property
+    def perimeter_in_units(self) -> float | None:
+        """Length of the boundary in `unit`.
+
+        Returns
+        -------
+        perimeter : float or None
+            None if the pixel size is not known.
+        """
+        return None if self.pixel_size is None else self.perimeter * self.pixel_size.value
 
 
 def label_regions(mask: Mask) -> tuple[NDArray[np.int64], int]:
-    """Number the connected regions of a mask (eight neighbours), the largest first."""
+    """Number the connected regions of a mask (eight neighbours) from 1, the largest first."""
+    from skimage import measure  # noqa: PLC0415 - heavy, and this module is imported by rewards
+
     labels, n_regions = measure.label(mask, connectivity=2, return_num=True)
     sizes = np.bincount(labels.ravel(), minlength=n_regions + 1)[1:]
     ranks = np.zeros(n_regions + 1, dtype=np.int64)
@@ -54,12 +94,14 @@ def label_regions(mask: Mask) -> tuple[NDArray[np.int64], int]:
 
 def boundary_length(mask: Mask) -> float:
     """Length of a mask's boundary in pixels, where it meets the image's frame included."""
+    from skimage import measure  # noqa: PLC0415 - heavy, and this module is imported by rewards
+
     # Padded, since Crofton's formula counts crossings between pixels of the array only.
     return float(measure.perimeter_crofton(np.pad(mask, 1).astype(np.uint8), directions=4))
 
 
 def describe_regions(
-    mask: Mask, atoms: NDArray[np.float64], pixel_size: float | None = None
+    mask: Mask, atoms: FloatArray, pixel_size: PixelSize | None = None
 ) -> list[Region]:
     """Measure the regions of a mask.
 
@@ -69,17 +111,18 @@ def describe_regions(
         Where it is amorphous.
     atoms : ndarray of shape (n_atoms, 2)
         Row and column in pixels.
-    pixel_size : float, default=None
-        Side of a pixel in a unit of length.
+    pixel_size : PixelSize, default=None
+        Side of a pixel, if it is known.
 
     Returns
     -------
     regions : list of Region
         The largest first.
     """
-    labels, _ = label_regions(mask)
-    row, col = np.clip(np.rint(atoms).astype(np.intp), 0, np.array(mask.shape) - 1).T
-    counts = np.bincount(labels[row, col], minlength=labels.max() + 1)
+    from skimage import measure  # noqa: PLC0415 - heavy, and this module is imported by rewards
+
+    labels, n_regions = label_regions(mask)
+    counts = np.bincount(values_at(labels, atoms), minlength=n_regions + 1)
     regions = []
     for found in measure.regionprops(labels):
         area, perimeter = float(found.area), boundary_length(found.image)
@@ -91,8 +134,15 @@ def describe_regions(
                 compactness=area / perimeter**2,
                 centroid=(float(found.centroid[0]), float(found.centroid[1])),
                 n_atoms=int(counts[found.label]),
-                area_in_units=None if pixel_size is None else area * pixel_size**2,
-                perimeter_in_units=None if pixel_size is None else perimeter * pixel_size,
+                pixel_size=pixel_size,
             )
         )
     return regions
+
+
+def values_at(pixels: NDArray[Scalar], atoms: FloatArray) -> NDArray[Scalar]:
+    """Values of the pixels that atoms are on; those of the edge for atoms beyond it."""
+    last = np.array(pixels.shape) - 1
+    row, col = np.clip(np.rint(atoms).astype(np.intp), 0, last).T
+    values: NDArray[Scalar] = pixels[row, col]
+    return values

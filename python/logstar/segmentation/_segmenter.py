@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 import numpy as np
-from joblib import hash as digest_of
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 from sklearn.base import BaseEstimator, clone
@@ -24,7 +23,9 @@ from logstar._validation import (
 )
 from logstar.detection import LoGStarDetector
 from logstar.neighbors import distance_sums
+from logstar.units import PixelSize
 
+from ._calibration import pixel_size_of
 from ._dispersion import fit_mixture
 from ._evidence import (
     disorder_of_regions,
@@ -34,7 +35,7 @@ from ._evidence import (
     project,
 )
 from ._patches import AtomPatches
-from ._regions import Region, describe_regions
+from ._regions import Region, describe_regions, values_at
 from ._residual import Residual, crystal_residual
 from ._types import COVARIANCE_TYPES, AtomTypeGMM
 
@@ -45,6 +46,15 @@ AtomType = int | tuple[int, int] | None
 
 #: Side of the window by the spacing, where it is not given. On YBa2Cu3O7 5 px of 12.9.
 _WINDOW_SHARE = 0.4
+
+
+class _Maps(NamedTuple):
+    """What is amorphous, how probable that is, what was rejected, and each region's disorder."""
+
+    mask: NDArray[np.bool_]
+    probability: NDArray[np.float32]
+    rejected: NDArray[np.bool_]
+    disorder: FloatArray
 
 
 class AmorphousGMMSegmenter(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no types
@@ -93,6 +103,9 @@ class AmorphousGMMSegmenter(BaseEstimator):  # type: ignore[misc] # scikit-learn
         crystals has at most 0.25 with noise up to 0.3 or strain, 0.37 with 1 % of vacancies.
     min_atoms : float, default=6.0
         Least area of a region in atoms, by the mean area that an atom has.
+    pixel_size : PixelSize, str or float, default=None
+        Side of a pixel: with its unit, such as "0.2 A", or in angstrom. None takes it from the
+        image where this is a Micrograph, a HyperSpy signal or an xarray DataArray.
     types : AtomTypeGMM, default=None
         Tells types where `atom_type` asks for one; cloned. None is one with its defaults.
     random_state : int, RandomState or None, default=None
@@ -111,7 +124,15 @@ class AmorphousGMMSegmenter(BaseEstimator):  # type: ignore[misc] # scikit-learn
         Probability of it: the share of dispersed windows about each pixel, scaled such that the
         crystal has 0 and the middle of amorphous regions 1. All 0 if there is no region.
     regions_ : list of Region
-        Area, perimeter, compactness, centroid, atoms of each, the largest first.
+        Area, perimeter, compactness, centroid, atoms of each, the largest first; area and
+        perimeter also in units of length where the pixel size is known.
+    rejected_mask_ : ndarray of shape (n_rows, n_cols), bool
+        Where the probability was above the threshold, but the region too small or too little
+        disordered.
+    rejected_ : list of Region
+        Those regions, the largest first.
+    pixel_size_ : PixelSize or None
+        That of the parameter or of the image.
     positions_ : ndarray of shape (n_atoms, 2), float64
         Row and column in pixels of the atoms that count.
     atom_labels_ : ndarray of shape (n_atoms,), int64
@@ -174,6 +195,7 @@ class AmorphousGMMSegmenter(BaseEstimator):  # type: ignore[misc] # scikit-learn
         threshold: float = 0.7,
         min_disorder: float = 0.45,
         min_atoms: float = 6.0,
+        pixel_size: PixelSize | str | float | None = None,
         types: Any = None,
         random_state: int | np.random.RandomState | None = None,
         memory: Any = None,
@@ -188,6 +210,7 @@ class AmorphousGMMSegmenter(BaseEstimator):  # type: ignore[misc] # scikit-learn
         self.threshold = threshold
         self.min_disorder = min_disorder
         self.min_atoms = min_atoms
+        self.pixel_size = pixel_size
         self.types = types
         self.random_state = random_state
         self.memory = memory
@@ -222,6 +245,7 @@ class AmorphousGMMSegmenter(BaseEstimator):  # type: ignore[misc] # scikit-learn
         """
         self._check_parameters()
         image = as_image(X, name="X")
+        self.pixel_size_ = pixel_size_of(X, self.pixel_size)
         memory = check_memory(self.memory)
         self.detector_: Any = None
         if positions is None:
@@ -231,7 +255,9 @@ class AmorphousGMMSegmenter(BaseEstimator):  # type: ignore[misc] # scikit-learn
             found = as_positions(positions)
         with threadpool_limits(1):  # sums that are split over threads round differently
             self._fit(image, found, memory)
-        self._digest = digest_of(image)
+        # A copy, since the caller may write into the image afterwards. To compare it with another
+        # is as cheap as to read both.
+        self._image = image.copy()
         return self
 
     def _fit(self, image: Image, found: FloatArray, memory: Any) -> None:
@@ -252,11 +278,15 @@ class AmorphousGMMSegmenter(BaseEstimator):  # type: ignore[misc] # scikit-learn
         self.posteriors_ = posteriors[:, self._is_amorphous].sum(axis=1)
         share = self._share(features.everywhere, residual)
         self._levels = find_levels(share)
-        self.mask_, self.probability_, self.disorder_ = self._segment(
-            share, residual, image.shape, len(found)
+        found_maps = self._segment(share, residual, image.shape, len(found))
+        self.mask_, self.probability_, self.rejected_mask_, self.disorder_ = found_maps
+        self.regions_: list[Region] = describe_regions(
+            self.mask_, self.positions_, self.pixel_size_
         )
-        self.regions_: list[Region] = describe_regions(self.mask_, self.positions_)
-        self.atom_labels_ = _at(self.mask_, self.positions_).astype(np.int64)
+        self.rejected_: list[Region] = describe_regions(
+            self.rejected_mask_, self.positions_, self.pixel_size_
+        )
+        self.atom_labels_ = values_at(self.mask_, self.positions_).astype(np.int64)
 
     def predict(self, X: ArrayLike) -> NDArray[np.bool_]:
         """Find the amorphous regions of an image.
@@ -324,18 +354,21 @@ class AmorphousGMMSegmenter(BaseEstimator):  # type: ignore[misc] # scikit-learn
     def _maps(self, X: ArrayLike) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
         check_is_fitted(self)
         image = as_image(X, name="X")
-        if digest_of(image) == self._digest:
+        if self._is_fitted_image(image):
             return self.mask_.copy(), self.probability_.copy()
         with threadpool_limits(1):
             residual, found = self._residual(image)
             everywhere = embed_everywhere(residual, self.pca_, self._size)
             share = self._share(everywhere, residual)
-            mask, probability, _ = self._segment(share, residual, image.shape, len(found))
+            mask, probability, *_ = self._segment(share, residual, image.shape, len(found))
         return mask, probability
+
+    def _is_fitted_image(self, image: Image) -> bool:
+        return image.dtype == self._image.dtype and np.array_equal(image, self._image)
 
     def _residual(self, image: Image) -> tuple[Residual, FloatArray]:
         cached = check_memory(self.memory).cache(crystal_residual, ignore=["n_jobs"])
-        if digest_of(image) == self._digest:
+        if self._is_fitted_image(image):
             positions, spacing, found = self.positions_, self.spacing_, self.positions_
         elif self.detector_ is None:
             raise ValueError(
@@ -401,26 +434,32 @@ class AmorphousGMMSegmenter(BaseEstimator):  # type: ignore[misc] # scikit-learn
 
     def _segment(
         self, share: FloatArray, residual: Residual, shape: tuple[int, ...], n_atoms: int
-    ) -> tuple[NDArray[np.bool_], NDArray[np.float32], FloatArray]:
+    ) -> _Maps:
         low, high = self._levels
+        nothing = np.zeros(shape, np.bool_)
         if not high > low:
-            return np.zeros(shape, np.bool_), np.zeros(shape, np.float32), np.zeros(0)
+            return _Maps(nothing, np.zeros(shape, np.float32), nothing, np.zeros(0))
         scaled = np.clip((share - low) / (high - low), 0, 1)
         labels, disorder = disorder_of_regions(scaled > self.threshold, residual, self.spacing_)
         areas = np.bincount(labels.ravel(), minlength=len(disorder) + 1)[1:]
         least = self.min_atoms * share.size / max(n_atoms, 1)
-        kept = np.flatnonzero((disorder >= self.min_disorder) & (areas >= least)) + 1
-        if len(kept) == 0:
-            return np.zeros(shape, np.bool_), np.zeros(shape, np.float32), disorder
+        is_kept = (disorder >= self.min_disorder) & (areas >= least)
         probability = _enlarged(scaled, residual.step, shape)
         # A pixel belongs to the region of the grid point next to it.
-        nearest = [
-            np.minimum((np.arange(n) + residual.step // 2) // residual.step, m - 1)
-            for n, m in zip(shape, labels.shape, strict=True)
-        ]
-        near = ndimage.binary_dilation(np.isin(labels, kept), np.ones((3, 3), np.bool_))
-        mask = (probability > self.threshold) & near[np.ix_(*nearest)]
-        return mask, probability, disorder
+        nearest = np.ix_(
+            *(
+                np.minimum((np.arange(n) + residual.step // 2) // residual.step, m - 1)
+                for n, m in zip(shape, labels.shape, strict=True)
+            )
+        )
+        above = probability > self.threshold
+        kept, rejected = (
+            above & _near(labels, 1 + np.flatnonzero(which))[nearest]
+            for which in (is_kept, ~is_kept)
+        )
+        if not is_kept.any():
+            probability = np.zeros_like(probability)
+        return _Maps(kept, probability, rejected & ~kept, disorder)
 
     def _grid_size(self, residual: Residual, shape: tuple[int, ...]) -> int:
         pixels = _WINDOW_SHARE * self.spacing_ if self.window_size is None else self.window_size
@@ -486,10 +525,9 @@ def _spacing(positions: FloatArray) -> float:
     return spacing
 
 
-def _at(mask: NDArray[np.bool_], positions: FloatArray) -> NDArray[np.bool_]:
-    row, col = np.clip(np.rint(positions).astype(np.intp), 0, np.array(mask.shape) - 1).T
-    values: NDArray[np.bool_] = mask[row, col]
-    return values
+def _near(labels: NDArray[np.int64], chosen: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Where the chosen regions of the grid are, and the points next to them."""
+    return ndimage.binary_dilation(np.isin(labels, chosen), np.ones((3, 3), np.bool_))
 
 
 def _enlarged(values: FloatArray, step: int, shape: tuple[int, ...]) -> NDArray[np.float32]:
