@@ -11,7 +11,7 @@ import tifffile
 from PIL import Image
 
 from logstar.io import EXTENSIONS, Micrograph, read_image
-from logstar.io._rsciio import READERS
+from logstar.io._formats import READERS
 from logstar.units import PixelSize, convert_length
 
 from .files import DISTINCT, WRITABLE, save_any, signal, write_hspy, write_mrc
@@ -34,8 +34,7 @@ def test_pixels_come_back_as_they_were(tmp_path, pixels, extension):
 @pytest.mark.parametrize("extension", [".hspy", ".hdf5", ".h5", ".emd", ".mrc"])
 def test_pixel_size_of_electron_microscopy_formats(tmp_path, pixels, extension):
     micrograph = read_image(save_any(tmp_path / f"image{extension}", pixels))
-    assert micrograph.pixel_size.unit == "nm"
-    assert micrograph.pixel_size.value == pytest.approx(0.02)
+    assert micrograph.pixel_size.to("nm").value == pytest.approx(0.02)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +47,6 @@ def test_pixel_size_of_electron_microscopy_formats(tmp_path, pixels, extension):
         (3e-5, "\N{GREEK SMALL LETTER MU}m", (0.03, "nm")),
         (3e-11, "m", (0.03, "nm")),
         (30.0, "pm", (30.0, "pm")),
-        (-0.1, "nm", (0.1, "nm")),
     ],
 )
 def test_units_are_normalised(tmp_path, pixels, side, unit, expected):
@@ -56,6 +54,14 @@ def test_units_are_normalised(tmp_path, pixels, side, unit, expected):
     assert micrograph.pixel_size.unit == expected[1]
     assert micrograph.pixel_size.value == pytest.approx(expected[0])
     assert micrograph.notes == ()
+
+
+def test_axes_that_count_downwards_are_noted(tmp_path, pixels):
+    path = write_hspy(tmp_path / "a.hspy", pixels, (-0.1, 0.1), "nm")
+    micrograph = read_image(path)
+    assert micrograph.pixel_size == PixelSize(0.1, "nm")
+    assert micrograph.notes == ("its rows count downwards; pixels are taken as they are stored.",)
+    np.testing.assert_array_equal(micrograph.image, pixels)
 
 
 @pytest.mark.parametrize(

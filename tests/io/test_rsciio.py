@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from logstar.io import EXTENSIONS
-from logstar.io._rsciio import READERS
+from logstar.io._formats import OWN_READERS, READERS
 
 #: Extensions without images: spectra, curves, logs; and .csv, a table.
 NO_IMAGES = {
@@ -22,8 +22,8 @@ def test_every_format_of_rosettasciio_is_read():
             if extension in NO_IMAGES:
                 continue
             assert extension in EXTENSIONS, plugin["name"]
-            # Pictures, TIFF and arrays are read without RosettaSciIO.
-            assert reader in READERS.get(extension, (reader,))
+            # Pictures, TIFF, MRC and arrays are read without RosettaSciIO.
+            assert extension in OWN_READERS or reader in READERS.get(extension, (reader,))
 
 
 def test_readers_exist():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from logstar._validation import FloatArray
+from logstar._validation import FloatArray, check_real
 from logstar.units import PIXEL_UNITS, PixelSize
 
 if TYPE_CHECKING:
@@ -42,6 +42,10 @@ class AtomTable:
         Side of a pixel, such as "0.2 A"; a number is in angstrom.
     provenance : mapping, default=None
         Where the atoms come from, as `logstar.io.provenance` makes it.
+    origin : tuple of float, default=(0.0, 0.0)
+        Row and column, in pixels, of the image's first pixel as seen from the centre of the
+        first pixel of its file's image, as `Micrograph.origin` has it. Rows and columns in units
+        are measured from there, so that they stay the same under binning.
 
     Raises
     ------
@@ -69,6 +73,7 @@ class AtomTable:
         *,
         pixel_size: PixelSize | str | float | None = None,
         provenance: Mapping[str, Any] | None = None,
+        origin: tuple[float, float] = (0.0, 0.0),
     ) -> None:
         if not isinstance(columns, Mapping):
             raise TypeError(
@@ -88,6 +93,8 @@ class AtomTable:
                 )
         self._pixel_size = None if pixel_size is None else PixelSize.of(pixel_size)
         self._provenance = dict(provenance or {})
+        row, col = (check_real(place, name="origin") for place in origin)
+        self._origin = (row, col)
 
     @classmethod
     def from_array(
@@ -97,6 +104,7 @@ class AtomTable:
         *,
         pixel_size: PixelSize | str | float | None = None,
         provenance: Mapping[str, Any] | None = None,
+        origin: tuple[float, float] = (0.0, 0.0),
     ) -> Self:
         """Name the columns of an array.
 
@@ -110,6 +118,8 @@ class AtomTable:
             Side of a pixel.
         provenance : mapping, default=None
             Where the atoms come from.
+        origin : tuple of float, default=(0.0, 0.0)
+            Place of the image's first pixel.
 
         Returns
         -------
@@ -141,7 +151,7 @@ class AtomTable:
                 "each once."
             )
         named = dict(zip(columns, table.T, strict=True))
-        return cls(named, pixel_size=pixel_size, provenance=provenance)
+        return cls(named, pixel_size=pixel_size, provenance=provenance, origin=origin)
 
     @property
     def columns(self) -> tuple[str, ...]:  # numpydoc ignore=RT01
@@ -162,6 +172,11 @@ class AtomTable:
     def provenance(self) -> dict[str, Any]:  # numpydoc ignore=RT01
         """Where the atoms come from; empty if nobody says."""
         return self._provenance
+
+    @property
+    def origin(self) -> tuple[float, float]:  # numpydoc ignore=RT01
+        """Row and column of the image's first pixel in its file, in pixels of the image."""
+        return self._origin
 
     @property
     def lengths_in_units(self) -> dict[str, FloatArray]:  # numpydoc ignore=RT01
@@ -200,6 +215,8 @@ class AtomTable:
     def in_units(self, name: str) -> FloatArray:
         """Give a column of lengths in the unit of the pixel size.
 
+        Rows and columns are measured from the centre of the first pixel of the file's image.
+
         Parameters
         ----------
         name : str
@@ -221,7 +238,8 @@ class AtomTable:
             raise ValueError(f"{name!r} is no length: rows, columns, sigmas and their errors are.")
         if self._pixel_size is None:
             raise ValueError(f"{name!r} has no value in units: the table has no pixel_size.")
-        return np.asarray(column * self._pixel_size.value)
+        first = dict(zip(("row", "col"), self._origin, strict=True)).get(name, 0.0)
+        return np.asarray((column + first) * self._pixel_size.value)
 
     def with_columns(self, **columns: ArrayLike) -> Self:
         """Add or replace columns.
@@ -270,7 +288,12 @@ class AtomTable:
         return self._like({name: column[index] for name, column in self._columns.items()})
 
     def _like(self, columns: Mapping[str, ArrayLike]) -> Self:
-        return type(self)(columns, pixel_size=self._pixel_size, provenance=self._provenance)
+        return type(self)(
+            columns,
+            pixel_size=self._pixel_size,
+            provenance=self._provenance,
+            origin=self._origin,
+        )
 
     def to_frame(self) -> DataFrame:
         """Give a pandas DataFrame: all columns, then lengths in units, as a csv has them.

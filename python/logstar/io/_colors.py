@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from logstar.exceptions import ChoiceNeededError
 
+from ._answers import WITHOUT_ALPHA
+
 Channel: TypeAlias = int | Literal["luminance"] | None
 
 #: Weights of red, green and blue in the luminance of Rec. ITU-R BT.709.
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
-#: Grey with alpha, and colours with alpha; alpha says nothing about intensity.
-_WITH_ALPHA = {2: 1, 4: 3}
 
 
 def grey(frame: NDArray[Any], channel: Channel = None) -> NDArray[Any]:
@@ -44,7 +44,7 @@ def grey(frame: NDArray[Any], channel: Channel = None) -> NDArray[Any]:
             raise ValueError(f"the image is grey; channel must be None or 0, got {channel!r}.")
         return frame
     last = int(frame.shape[-1])
-    n_channels = _WITH_ALPHA.get(last, last)
+    n_channels = WITHOUT_ALPHA.get(last, last)
     if channel == "luminance":
         if n_channels != len(_LUMINANCE):
             raise ValueError(

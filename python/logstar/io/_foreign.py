@@ -55,13 +55,13 @@ def _of_xarray(array: Any) -> dict[str, Any]:
         axis: dict[str, Any] = {"navigate": i < len(array.dims) - 2}
         if name in array.coords and array.coords[name].dtype.kind in "iuf":
             coordinate = array.coords[name]
-            # Rows may be counted upwards.
-            axis["axis"] = np.sort(np.asarray(coordinate))
+            axis["axis"] = np.asarray(coordinate)
             axis["units"] = coordinate.attrs.get("units")
         axes.append(axis)
     title = "" if array.name is None else str(array.name)
     return {
-        "data": array.to_numpy(),
+        # A lazy array's own data are computed one image at a time.
+        "data": array.data if hasattr(array, "data") else array.to_numpy(),
         "axes": axes,
         "metadata": {"General": {"title": title}},
         "original_metadata": dict(array.attrs),

@@ -1,4 +1,4 @@
-"""Run a reader in a process of its own, with a limit of time and of memory.
+"""Run a reader in a process of its own, with limits of time and of memory.
 
 Libraries that parse binary formats do not end, or end the whole process, on some broken files:
 of 400 variants of two HDF5 files one kept the C library busy forever. The process is started when
@@ -9,20 +9,15 @@ from __future__ import annotations
 
 import atexit
 import os
-import pickle
 import subprocess
 import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from ._signal import Signal
-
-try:
-    import resource
-except ImportError:  # Windows has no such limits.
-    resource = None  # type: ignore[assignment]
+from ._signal import most_image_bytes
+from ._wire import receive, send
 
 #: Seconds that a read may take: so many, and more for files that a slow disk needs longer for.
 _SECONDS, _BYTES_PER_SECOND = 30.0, 5e6
@@ -31,7 +26,8 @@ _MEMORY, _MEMORY_PER_BYTE = 4 * 2**30, 64
 #: Environment variable that overrides the seconds.
 SECONDS_VARIABLE = "LOGSTAR_READ_SECONDS"
 
-_COMMAND = "import sys; sys.path[:] = {path!r}; from logstar.io._isolation import serve; serve()"
+#: The path of modules is handed on, so the child need not find it again: it starts without `site`.
+_COMMAND = "import sys; sys.path[:] = {path!r}; from logstar.io._child import serve; serve({pid})"
 
 
 class ReaderError(Exception):
@@ -53,17 +49,47 @@ class ReaderError(Exception):
         self.hopeless = hopeless
 
 
-def read_isolated(name: str, path: Path) -> list[Signal]:
-    """Read all images of a file with a reader of RosettaSciIO.
+def read_isolated(task: str, reader: str, path: Path, **ask: Any) -> dict[str, Any]:
+    """Let a file be read.
+
+    Parameters
+    ----------
+    task : {"images", "table"}
+        What it should hold.
+    reader : str
+        Who reads it.
+    path : Path
+        The file, or the folder that takes the place of one.
+    **ask : object
+        What is asked of images, see `answer`.
+
+    Returns
+    -------
+    answer : dict
 
     Raises
     ------
     ReaderError
         For whatever went wrong.
     """
-    size = path.stat().st_size if path.is_file() else 0
+    size = size_of(path)
     seconds = _time_limit(size)
-    return _process.read(name, path, seconds, _MEMORY + _MEMORY_PER_BYTE * size)
+    request = {
+        "task": task,
+        "reader": reader,
+        "path": str(path),
+        "ask": ask,
+        "seconds": seconds,
+        "memory": _MEMORY + _MEMORY_PER_BYTE * size,
+    }
+    # A mean of small integers has 8 bytes for each of theirs.
+    return _process.read(request, seconds, 8 * most_image_bytes(size))
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file, or of all files of a folder."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def _time_limit(size: int) -> float:
@@ -84,18 +110,28 @@ class _ReaderProcess:
 
     def __init__(self) -> None:
         self._child: subprocess.Popen[bytes] | None = None
-        self._owner = 0
+        self._starter: threading.Thread | None = None
         self._lock = threading.Lock()
         atexit.register(self.stop)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._forget)
 
-    def read(self, name: str, path: Path, seconds: float, memory: int) -> list[Signal]:
+    def read(self, request: dict[str, Any], seconds: float, most_bytes: int) -> dict[str, Any]:
         with self._lock:
-            answer = self._ask((name, path, memory), seconds)
-        if isinstance(answer, ReaderError):
-            raise answer
+            answer = self._ask(request, seconds, most_bytes)
+            if answer is None:
+                # The system ends the process with the thread that started it.
+                answer = self._ask(request, seconds, most_bytes)
+        if answer is None:
+            raise ReaderError("the library that reads it broke down", hopeless=True)
+        if "error" in answer:
+            raise ReaderError(answer["error"], answer.get("missing"))
         return answer
 
-    def _ask(self, request: Any, seconds: float) -> list[Signal] | ReaderError:
+    def _ask(
+        self, request: dict[str, Any], seconds: float, most_bytes: int
+    ) -> dict[str, Any] | None:
+        """Give the answer; None if the process ended with the thread that had started it."""
         child = self._started()
         late = threading.Event()
 
@@ -104,20 +140,26 @@ class _ReaderProcess:
             child.kill()
 
         timer = threading.Timer(seconds, stop)
+        timer.daemon = True
         timer.start()
         try:
-            pickle.dump(request, _pipe(child.stdin))
-            _pipe(child.stdin).flush()
-            answer: list[Signal] | ReaderError = pickle.load(_pipe(child.stdout))
-        except (EOFError, OSError, pickle.UnpicklingError):
+            send(child.stdin, request)  # type: ignore[arg-type]
+            answer: dict[str, Any] = receive(child.stdout, most_bytes)  # type: ignore[arg-type]
+        except (EOFError, OSError, ValueError, KeyError, TypeError) as error:
+            ended_with_thread = self._starter is None or not self._starter.is_alive()
             self.stop()
             if late.is_set():
-                return ReaderError(
+                raise ReaderError(
                     f"gave nothing within {seconds:.0f} s (if the file is right and its disk is "
                     f"slow, set {SECONDS_VARIABLE})",
                     hopeless=True,
-                )
-            return ReaderError("the library that reads it broke down", hopeless=True)
+                ) from None
+            if ended_with_thread:
+                return None
+            message = "the library that reads it broke down"
+            if isinstance(error, ValueError):
+                message = f"its reader answered with {error}"
+            raise ReaderError(message, hopeless=True) from None
         except BaseException:
             # Ctrl-C: what the process is at is nobody's any more.
             self.stop()
@@ -127,10 +169,11 @@ class _ReaderProcess:
         return answer
 
     def _started(self) -> subprocess.Popen[bytes]:
-        # After a fork the pipes are the parent's.
-        if self._child is None or self._child.poll() is not None or self._owner != os.getpid():
+        if self._child is None or self._child.poll() is not None:
+            self.stop()
             self._child = subprocess.Popen(
-                [sys.executable, "-c", _COMMAND.format(path=sys.path)],
+                [sys.executable, "-S", "-c", _COMMAND.format(path=sys.path, pid=os.getpid())],
+                bufsize=0,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -139,74 +182,34 @@ class _ReaderProcess:
                 # Ctrl-C is ours to handle.
                 start_new_session=True,
             )
-            self._owner = os.getpid()
+            self._starter = threading.current_thread()
         return self._child
 
     def stop(self) -> None:
-        """End the process, if there is one and it is ours."""
+        """End the process, if there is one."""
         child, self._child = self._child, None
-        if child is None or self._owner != os.getpid():
+        if child is None:
             return
         child.kill()
         child.wait()
-        for pipe in (child.stdin, child.stdout):
+        _close(child)
+
+    def _forget(self) -> None:
+        """In a forked process: the reader is the parent's, and a thread may have held the lock."""
+        self._lock = threading.Lock()
+        child, self._child = self._child, None
+        if child is not None:
+            # Else the reader would not see the end of its input when the parent ends.
+            _close(child)
+            # It is not ours to wait for.
+            child.returncode = 0
+
+
+def _close(child: subprocess.Popen[bytes]) -> None:
+    for pipe in (child.stdin, child.stdout):
+        if pipe is not None:
             with suppress(OSError):
-                _pipe(pipe).close()
-
-
-def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
-    if pipe is None:
-        raise OSError("no pipe to the reading process")
-    return pipe
+                pipe.close()
 
 
 _process = _ReaderProcess()
-
-
-def serve() -> None:
-    """Read what is asked for on standard input until it ends; the process's side."""
-    import logging  # noqa: PLC0415 - the other side needs none of these
-    import warnings  # noqa: PLC0415
-
-    logging.disable()
-    warnings.simplefilter("ignore")
-    # Libraries that print must not print into the answer.
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    requests = sys.stdin.buffer
-    while True:
-        try:
-            name, path, memory = pickle.load(requests)
-        except EOFError:
-            return
-        _limit_memory(memory)
-        pickle.dump(_answer(name, path), answers, protocol=5)
-        answers.flush()
-
-
-def _limit_memory(memory: int) -> None:
-    if resource is not None:
-        _, hard = resource.getrlimit(resource.RLIMIT_AS)
-        soft = memory if hard == resource.RLIM_INFINITY else min(memory, hard)
-        # Not every system that has the limit lets one set it.
-        with suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
-
-
-def _answer(name: str, path: Path) -> list[Signal] | ReaderError:
-    from ._rsciio import read_with_rsciio  # noqa: PLC0415 - heavy; the other side needs none of it
-
-    try:
-        return read_with_rsciio(name, path)
-    except ImportError as error:
-        return ReaderError(f"needs {error.name or error}", missing=error.name or str(error))
-    except MemoryError:
-        return ReaderError("asks for more memory than a file of its size can need")
-    except Exception as error:  # noqa: BLE001 - readers fail on broken files in every way
-        return ReaderError(first_line(error))
-
-
-def first_line(error: BaseException) -> str:
-    """Say what an exception is in one line."""
-    lines = str(error).splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

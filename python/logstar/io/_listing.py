@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ._answers import WITHOUT_ALPHA, Described
 from ._calibration import calibration
-from ._micrograph import read_signals_of
+from ._readers import read_file
 
 #: Note on an image that `read_image` takes with ``resample=True`` only.
 NOT_SQUARE = "pixels are not square"
@@ -28,7 +29,8 @@ class ImageEntry:
     shape : tuple of int
         Rows and columns.
     n_channels : int
-        1 for grey.
+        Those that must be chosen from: 1 for grey, also where equal channels hold it; alpha does
+        not count.
     dtype : str
         Number type.
     low, high : float
@@ -42,7 +44,7 @@ class ImageEntry:
     title : str
         What the file calls it.
     note : str
-        What is odd about the calibration.
+        What is odd about it, first of all the calibration.
     """
 
     dataset: int
@@ -92,26 +94,28 @@ def list_images(path: str | os.PathLike[str]) -> list[ImageEntry]:
     """
     entries = []
     first = 0
-    for signal in read_signals_of(Path(path)):
-        frames = signal.frames
+    for plain in read_file(Path(path), statistics=True)["signals"]:
+        signal = Described.of(plain)
+        found = signal.statistics or {}
         size = calibration(signal.sides, signal.units)
         sides = None if size.height is None or size.width is None else (size.height, size.width)
-        finite = frames if frames.dtype.kind != "f" else frames[np.isfinite(frames)]
+        notes = (*signal.notes, size.note if size.is_square else NOT_SQUARE)
+        n_channels = signal.shape[3] if len(signal.shape) > 3 and found["channels_differ"] else 1
         entries.append(
             ImageEntry(
                 dataset=first,
-                n_frames=len(frames),
-                shape=frames.shape[1:3],
-                n_channels=1 if frames.ndim == 3 else frames.shape[3],
-                dtype=str(frames.dtype.newbyteorder("=")),
-                low=float(finite.min()) if finite.size else np.nan,
-                high=float(finite.max()) if finite.size else np.nan,
-                n_not_finite=frames.size - finite.size,
+                n_frames=len(signal),
+                shape=(signal.shape[1], signal.shape[2]),
+                n_channels=WITHOUT_ALPHA.get(n_channels, n_channels),
+                dtype=str(np.dtype(signal.dtype)),
+                low=found["low"],
+                high=found["high"],
+                n_not_finite=found["n_not_finite"],
                 pixel_size=sides,
                 unit=size.unit,
                 title=signal.title,
-                note=size.note if size.is_square else NOT_SQUARE,
+                note=" ".join(filter(None, notes)),
             )
         )
-        first += len(frames)
+        first += len(signal)
     return entries

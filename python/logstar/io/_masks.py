@@ -16,7 +16,8 @@ from logstar.units import PixelSize, convert_length
 
 from ._atom_table import known_extension
 from ._micrograph import read_image
-from ._readers import PNG_KEY, TAG_SIDES, TAG_UNITS
+from ._pictures import PNG_KEY
+from ._tiff_calibration import TAG_SIDES, TAG_UNITS
 
 _EXTENSIONS = (".tif", ".tiff", ".png", ".npy")
 _TRUE = 255

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -16,14 +17,14 @@ from logstar._validation import check_integer
 from logstar.exceptions import ChoiceNeededError
 from logstar.units import PixelSize
 
-from ._calibration import calibration
+from ._answers import Described, answer, choice
+from ._calibration import Calibration, calibration
 from ._colors import Channel, grey
 from ._foreign import signals_of
-from ._readers import EXTENSIONS, FOLDERS, read_signals
+from ._readers import read_file
 from ._resampling import bin_pixels, to_square_pixels
-from ._signal import Signal
 
-#: So many images are listed in an error before it becomes hard to read.
+#: Images that are listed in an error before it becomes hard to read.
 _MOST_LISTED = 8
 
 
@@ -36,13 +37,17 @@ class Micrograph:
     image : ndarray of shape (n_rows, n_cols)
         In the number type of the file, or as floats if it was averaged, binned or resampled.
     pixel_size : PixelSize or None, default=None
-        Side of a pixel; None if the file does not say.
+        Side of a pixel of `image`; None if the file does not say.
     notes : tuple of str, default=()
-        What the file says that could not be used, in sentences.
+        What is odd about the file, or says what could not be used, in sentences.
     metadata : dict, default={}
         What the reader hands over besides.
     path : Path or None, default=None
         The file.
+    origin : tuple of float, default=(0.0, 0.0)
+        Row and column, in pixels of `image`, of its first pixel as seen from the centre of the
+        first pixel of the file's image. Binned by N, a pixel's centre lies (N - 1) / 2 of the
+        file's pixels further on; lengths of an `AtomTable` with this origin allow for it.
     """
 
     image: NDArray[Any]
@@ -50,6 +55,7 @@ class Micrograph:
     notes: tuple[str, ...] = ()
     metadata: dict[str, Any] = field(default_factory=dict)
     path: Path | None = None
+    origin: tuple[float, float] = (0.0, 0.0)
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         return np.array(self.image, dtype=dtype, copy=copy)
@@ -61,7 +67,9 @@ class Micrograph:
         return f"{type(self).__name__}({n_rows} x {n_cols} px{size}{file})"
 
     @classmethod
-    def from_signal(cls, signal: Any, *, dataset: int | None = None, average: bool = False) -> Self:
+    def from_signal(
+        cls, signal: Any, *, dataset: int | None = None, average: bool = False
+    ) -> Micrograph:
         """Take image and calibration of another library's object.
 
         Parameters
@@ -83,8 +91,9 @@ class Micrograph:
         ------
         TypeError
             If it is none of these.
-        ValueError
-            As `read_image`.
+        ChoiceNeededError, ValueError
+            If it holds several images and none is chosen, colours, no image, or pixels that are
+            not square; the objects of those libraries can be sliced and resampled first.
 
         Examples
         --------
@@ -96,7 +105,8 @@ class Micrograph:
         Micrograph(8 x 8 px, 0.2 A/px)
         """
         name = type(signal).__name__
-        return cls(*_choose(signals_of(signal), name, dataset=dataset, average=average))
+        choice = _Choice(dataset=dataset, average=average)
+        return choice.micrograph(answer(signals_of(signal), dataset=dataset, average=average), name)
 
 
 def read_image(
@@ -107,6 +117,7 @@ def read_image(
     channel: Channel = None,
     resample: bool = False,
     binning: int = 1,
+    pixel_size: PixelSize | str | float | None = None,
 ) -> Micrograph:
     """Read one micrograph with its calibration.
 
@@ -129,6 +140,9 @@ def read_image(
         (cubic splines). False refuses it.
     binning : int, default=1
         Take the mean of blocks of so many pixels each way; the pixel size grows with them.
+    pixel_size : PixelSize, str, float or None, default=None
+        Side of a pixel of the file, such as "0.2 A", in place of what the file says; a number is
+        in angstrom. With `resample` that of the square pixels. It grows with `binning` as well.
 
     Returns
     -------
@@ -165,102 +179,109 @@ def read_image(
     ((64, 64), None)
     """
     path = Path(path)
-    chosen = _choose(
-        read_signals_of(path),
-        str(path),
+    choice = _Choice(
         dataset=dataset,
         average=average,
         channel=channel,
         resample=resample,
-        binning=binning,
+        binning=check_integer(binning, name="binning", low=1),
+        pixel_size=None if pixel_size is None else PixelSize.of(pixel_size),
     )
-    return Micrograph(*chosen, path)
+    found = read_file(path, dataset=dataset, average=average)
+    return dataclasses.replace(choice.micrograph(found, str(path)), path=path)
 
 
-def read_signals_of(path: Path) -> list[Signal]:
-    """Read what is in a file that exists and whose extension is known.
+@dataclass(frozen=True)
+class _Choice:
+    """Which image is meant, and what is to be made of it; parameters as of `read_image`."""
 
-    Raises
-    ------
-    FileNotFoundError, ImportError, OSError, ValueError
-        As `read_image`.
-    """
-    folder = path.is_dir() and path.suffix.lower() in FOLDERS
-    if not path.is_file() and not folder:
-        raise FileNotFoundError(f"{path}: {'a directory' if path.is_dir() else 'no such file'}.")
-    if path.suffix.lower() not in EXTENSIONS:
-        raise ValueError(
-            f"{path}: unknown extension {path.suffix!r}; known are {', '.join(EXTENSIONS)}."
-        )
-    return read_signals(path)
+    dataset: int | None = None
+    average: bool = False
+    channel: Channel = None
+    resample: bool = False
+    binning: int = 1
+    pixel_size: PixelSize | None = None
 
+    def micrograph(self, found: Mapping[str, Any], source: str) -> Micrograph:
+        """Make a micrograph of an answer about `source`."""
+        signals = [Described.of(plain) for plain in found["signals"]]
+        place = self._place(signals, source)
+        signal, image = signals[place], found["image"]
+        try:
+            image, size, lost = self._prepared(grey(image, self.channel), signal)
+        except ChoiceNeededError as error:
+            message = f"{source}: {error.message}"
+            raise ChoiceNeededError(message, error.choices, error.hint) from None
+        except ValueError as error:
+            raise ValueError(f"{source}: {error}") from None
+        if lost.is_lost:
+            warnings.warn(f"{source}: {lost.note}", UserWarning, stacklevel=3)
+        # In the machine's byte order.
+        image = np.array(image, dtype=image.dtype.newbyteorder("="), order="C")
+        notes = (*signal.notes, lost.note) if lost.note else signal.notes
+        # In pixels of the binned image.
+        first = (self.binning - 1) / (2 * self.binning)
+        return Micrograph(image, size, notes, signal.metadata, None, (first, first))
 
-def _choose(
-    signals: Sequence[Signal],
-    source: str,
-    *,
-    dataset: int | None,
-    average: bool,
-    channel: Channel = None,
-    resample: bool = False,
-    binning: int = 1,
-) -> tuple[NDArray[Any], PixelSize | None, tuple[str, ...], dict[str, Any]]:
-    """Choose one image of several; give it with pixel size, notes and metadata."""
-    binning = check_integer(binning, name="binning", low=1)
-    places = [(signal, frame) for signal in signals for frame in range(len(signal.frames))]
-    if not places:
-        raise ValueError(f"{source} holds no 2-D image; spectra and curves are none.")
-    if dataset is None and len(signals if average else places) > 1:
+    def _place(self, signals: Sequence[Described], source: str) -> int:
+        """Number of the signal of which an image is taken.
+
+        Raises
+        ------
+        ChoiceNeededError, ValueError
+            If none is chosen, or there is none.
+        """
+        n_images = sum(map(len, signals))
+        if n_images == 0:
+            raise ValueError(f"{source} holds no 2-D image; spectra and curves are none.")
+        try:
+            place = choice(list(map(len, signals)), self.dataset, average=self.average)
+        except IndexError:
+            raise ValueError(
+                f"{source}: dataset must be 0 to {n_images - 1}, got {self.dataset!r}."
+            ) from None
+        if place is not None:
+            return place[0]
         choices: dict[str, object] = {"dataset": 0}
-        several = any(len(signal.frames) > 1 for signal in signals)
-        if several and not average:
+        mean = ""
+        if any(len(signal) > 1 for signal in signals) and not self.average:
             choices["average"] = True
+            mean = ", or the mean of a stack"
         raise ChoiceNeededError(
-            f"{source} holds {len(places)} images ({listing(signals)})",
+            f"{source} holds {n_images} images ({listing(signals)})",
             choices,
-            f"chooses one of them, 0 to {len(places) - 1}"
-            + (", or the mean of a stack" if len(choices) > 1 else ""),
+            f"chooses one of them, 0 to {n_images - 1}{mean}",
         )
-    if dataset is not None and not 0 <= dataset < len(places):
-        raise ValueError(f"{source}: dataset must be 0 to {len(places) - 1}, got {dataset!r}.")
-    signal, index = places[dataset or 0]
-    try:
-        image = _average(signal, channel) if average else grey(signal.frames[index], channel)
+
+    def _prepared(
+        self, image: NDArray[Any], signal: Described
+    ) -> tuple[NDArray[Any], PixelSize | None, Calibration]:
+        """Make pixels square and larger as asked; give image, pixel size and what was lost."""
         size = calibration(signal.sides, signal.units)
-        if resample and not size.is_square and size.height and size.width:
+        if self.resample and not size.is_square and size.height and size.width:
             image = to_square_pixels(image, size.height, size.width)
             shorter = min(size.height, size.width)
             size = size._replace(height=shorter, width=shorter)
-        pixel_size = size.pixel_size
-        if binning > 1:
-            image = bin_pixels(image, binning)
+        pixel_size = self.pixel_size
+        # Raised even if a size is given: one side cannot be that of both.
+        of_file = size.pixel_size
+        if pixel_size is None:
+            pixel_size = of_file
+        else:
+            size = Calibration()
+        if self.binning > 1:
+            image = bin_pixels(image, self.binning)
             if pixel_size is not None:
-                pixel_size = PixelSize(pixel_size.value * binning, pixel_size.unit)
-    except ChoiceNeededError as error:
-        message = f"{source}: {error.message}"
-        raise ChoiceNeededError(message, error.choices, error.hint) from None
-    except ValueError as error:
-        raise ValueError(f"{source}: {error}") from None
-    if size.is_lost:
-        warnings.warn(f"{source}: {size.note}", UserWarning, stacklevel=3)
-    # In the machine's byte order.
-    image = np.array(image, dtype=image.dtype.newbyteorder("="), order="C")
-    return image, pixel_size, (size.note,) if size.note else (), signal.metadata
+                pixel_size = PixelSize(pixel_size.value * self.binning, pixel_size.unit)
+        return image, pixel_size, size
 
 
-def _average(signal: Signal, channel: Channel) -> NDArray[Any]:
-    total = np.zeros(signal.frames.shape[1:3])
-    for frame in signal.frames:
-        total += grey(frame, channel)
-    return total / len(signal.frames)
-
-
-def listing(signals: Sequence[Signal]) -> str:
+def listing(signals: Sequence[Described]) -> str:
     """Say which numbers belong to which data set."""
     entries = []
     first = 0
     for signal in signals:
-        n_frames, *shape = signal.frames.shape[:3]
+        n_frames, *shape = signal.shape[:3]
         numbers = f"{first}" if n_frames == 1 else f"{first}-{first + n_frames - 1}"
         title = f" {signal.title!r}" if signal.title else ""
         entries.append(f"{numbers}: {shape[0]} x {shape[1]} px{title}")

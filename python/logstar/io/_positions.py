@@ -9,17 +9,20 @@ from pathlib import Path
 from numpy.typing import ArrayLike
 
 from logstar._validation import as_image
+from logstar.units import PixelSize
 
 from . import _positions_csv, _positions_hdf5, _positions_json, _positions_parquet, _positions_xyz
 from ._atom_table import AtomTable, known_extension
+from ._isolation import ReaderError, read_isolated
 
-_READERS: dict[str, Callable[[Path], AtomTable]] = {
-    ".csv": _positions_csv.read,
-    ".parquet": _positions_parquet.read,
-    ".json": _positions_json.read,
-    ".hdf5": _positions_hdf5.read,
-    ".h5": _positions_hdf5.read,
-    ".xyz": _positions_xyz.read,
+#: Modules that read, by their extension.
+_READERS = {
+    ".csv": "csv",
+    ".parquet": "parquet",
+    ".json": "json",
+    ".hdf5": "hdf5",
+    ".h5": "hdf5",
+    ".xyz": "xyz",
 }
 _WRITERS: dict[str, Callable[[Path, AtomTable], None]] = {
     ".csv": _positions_csv.write,
@@ -141,9 +144,17 @@ def read_positions(path: str | os.PathLike[str]) -> AtomTable:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file.")
     try:
-        return _READERS[extension](path)
-    except ImportError:
-        raise
-    except Exception as error:
-        # Whatever a library says about a broken file, it is one.
-        raise OSError(f"{path} cannot be read as positions: {error}") from error
+        found = read_isolated("table", _READERS[extension], path)
+    except ReaderError as error:
+        if error.missing:
+            extra = "parquet" if extension == ".parquet" else "io"
+            raise ImportError(f'{path}: {error}: pip install "logstar[{extra}]"') from None
+        raise OSError(f"{path} cannot be read as positions: {error}") from None
+    size = found["pixel_size"]
+    row, col = found["origin"]
+    return AtomTable(
+        found["columns"],
+        pixel_size=None if size is None else PixelSize(*size),
+        provenance=found["provenance"],
+        origin=(row, col),
+    )

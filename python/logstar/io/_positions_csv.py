@@ -16,6 +16,8 @@ from ._atom_table import DETECTION_COLUMNS, FLAGGED, LENGTH_IN_UNITS, AtomTable
 
 #: Digits that tell any two float64 apart.
 _MOST_DIGITS = 17
+#: Decimals of an origin in pixels: a millionth of one is beyond any use.
+_ORIGIN_DIGITS = 6
 
 
 def write(path: Path, table: AtomTable) -> None:
@@ -75,12 +77,15 @@ def read(path: Path) -> AtomTable:
     values = {name: _column(name, texts) for name, texts in zip(names, cells, strict=True)}
     units = [unit for unit in PIXEL_UNITS if f"row_{unit}" in values]
     scaled = {name: values.pop(name) for name in names if LENGTH_IN_UNITS.fullmatch(name)}
-    side = None
+    size, origin = None, (0.0, 0.0)
     if len(units) == 1:
         pairs = {name.removesuffix(f"_{units[0]}"): lengths for name, lengths in scaled.items()}
-        side = _side([(values[name], pairs[name]) for name in pairs if name in values])
+        side, origin = _calibration(
+            {name: (values[name], lengths) for name, lengths in pairs.items() if name in values}
+        )
+        size = None if side is None else PixelSize(side, units[0])
     columns = {name: values.pop(name) for name in ("row", "col")} | values
-    return AtomTable(columns, pixel_size=None if side is None else PixelSize(side, units[0]))
+    return AtomTable(columns, pixel_size=size, origin=origin)
 
 
 def _column(name: str, texts: NDArray[np.str_]) -> NDArray[Any]:
@@ -94,18 +99,46 @@ def _column(name: str, texts: NDArray[np.str_]) -> NDArray[Any]:
     return numbers.astype(bool) if name == FLAGGED else numbers
 
 
-def _side(pairs: list[tuple[FloatArray, FloatArray]]) -> float | None:
-    """Find the pixel size of the fewest digits that takes lengths in pixels to those in units."""
+def _calibration(
+    pairs: dict[str, tuple[FloatArray, FloatArray]],
+) -> tuple[float | None, tuple[float, float]]:
+    """Find pixel size and origin from lengths in pixels and in units.
+
+    Rows and columns in units may be measured from elsewhere than the first pixel; all other
+    lengths are not, and then these give the size.
+    """
+    side, is_exact = _side(list(pairs.values()))
+    if side is None or is_exact or not {"row", "col"} <= set(pairs):
+        return side, (0.0, 0.0)
+    others = [pair for name, pair in pairs.items() if name not in {"row", "col"}]
+    # Without others the distances between atoms do.
+    steps = [(np.diff(pixels), np.diff(lengths)) for pixels, lengths in pairs.values()]
+    other, _ = _side(others or steps)
+    if other is None:
+        return side, (0.0, 0.0)
+    row, col = (
+        round(float(np.median(lengths / other - pixels)), _ORIGIN_DIGITS) if len(pixels) else 0.0
+        for pixels, lengths in (pairs[name] for name in ("row", "col"))
+    )
+    return other, (row, col)
+
+
+def _side(pairs: list[tuple[FloatArray, FloatArray]]) -> tuple[float | None, bool]:
+    """Find the pixel size of the fewest digits that takes lengths in pixels to those in units.
+
+    Also tells whether it does so to the bit.
+    """
     if not pairs:
-        return None
+        return None, False
     pixels, lengths = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
     usable = (pixels != 0) & np.isfinite(pixels) & np.isfinite(lengths)
     if not usable.any():
-        return None
+        return None, False
     pixels, lengths = pixels[usable], lengths[usable]
     largest = np.abs(pixels).argmax()
     ratio = float(lengths[largest] / pixels[largest])
     # The last bit of a ratio may be off by one.
     ratios = [ratio, float(np.nextafter(ratio, 0)), float(np.nextafter(ratio, np.inf))]
     candidates = (float(f"{r:.{n}g}") for n in range(1, _MOST_DIGITS + 1) for r in ratios)
-    return next((side for side in candidates if (pixels * side == lengths).all()), ratio)
+    exact = next((side for side in candidates if (pixels * side == lengths).all()), None)
+    return (ratio, False) if exact is None else (exact, True)

@@ -18,10 +18,12 @@ from logstar.units import PixelSize
 
 from ._atom_table import AtomTable
 from ._calibration import calibration, is_blank
+from ._hdf5 import open_hdf5
 from ._provenance import plain
 
 _GROUP = "logstar_sublattice"
 _COLUMNS, _PROVENANCE = "logstar_columns", "logstar_provenance"
+_ORIGIN = "logstar_origin"
 #: Of names of columns that Atomap does not have.
 _PREFIX = "logstar_"
 _COLOR = "red"
@@ -58,6 +60,7 @@ def write(path: Path, table: AtomTable, image: Image) -> None:
         group.attrs["sublattice_index"] = 0
         group.attrs[_COLUMNS] = json.dumps(table.columns)
         group.attrs[_PROVENANCE] = json.dumps(plain(table.provenance))
+        group.attrs[_ORIGIN] = table.origin
         group["atom_positions"] = table.positions[:, ::-1]
         group["sigma_x"] = table["sigma"] if "sigma" in table else np.ones(n_atoms)
         group["sigma_y"] = group["sigma_x"][:]
@@ -91,7 +94,8 @@ def read(path: Path) -> AtomTable:
     ValueError
         If there is none, or they differ in their calibration.
     """
-    with _h5py().File(path, "r") as file:
+    _h5py()
+    with open_hdf5(path) as file:
         groups = {
             name: group
             for name, group in file.items()
@@ -111,7 +115,7 @@ def read(path: Path) -> AtomTable:
         for name in ("row", "col", "sigma")
         if all(name in part for part in (first, *others))
     }
-    return AtomTable(columns, pixel_size=first.pixel_size)
+    return AtomTable(columns, pixel_size=first.pixel_size, origin=first.origin)
 
 
 def _in_nm(table: AtomTable) -> float | None:
@@ -138,6 +142,7 @@ def _read_group(group: Any) -> AtomTable:
         {name: values[name] for name in columns},
         pixel_size=_pixel_size(group),
         provenance=json.loads(group.attrs.get(_PROVENANCE, "{}")),
+        origin=tuple(group.attrs.get(_ORIGIN, (0.0, 0.0))),
     )
 
 

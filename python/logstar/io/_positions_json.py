@@ -36,6 +36,7 @@ def header(table: AtomTable) -> dict[str, Any]:
         "columns": {name: _KINDS[table[name].dtype.kind] for name in table.columns},
         "pixel_size": None if size is None else size.value,
         "unit": None if size is None else size.unit,
+        "origin": list(table.origin),
         "provenance": plain(table.provenance),
     }
 
@@ -68,6 +69,7 @@ def read(path: Path) -> AtomTable:
         },
         pixel_size=pixel_size_of(found),
         provenance=found["provenance"],
+        origin=tuple(found["origin"]),
     )
 
 

@@ -56,4 +56,5 @@ def read(path: Path) -> AtomTable:
         },
         pixel_size=pixel_size_of(found),
         provenance=found["provenance"],
+        origin=tuple(found["origin"]),
     )

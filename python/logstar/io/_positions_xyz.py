@@ -43,7 +43,12 @@ def write(path: Path, table: AtomTable) -> None:
     comment = f'Properties={properties} pbc="F F F"'
     if size is not None:
         comment += f" pixel_size={size.value!r} unit={size.unit}"
-    places = zip(table["col"] * step, 0.0 - table["row"] * step, strict=True)
+    if any(table.origin):
+        comment += ' origin="{!r} {!r}"'.format(*table.origin)
+    rows_up, cols = (
+        table[name] + first for name, first in zip(("row", "col"), table.origin, strict=True)
+    )
+    places = zip(cols * step, 0.0 - rows_up * step, strict=True)
     rows = zip(*(_cells(table[name]) for name in table.columns), strict=True)
     lines = [str(len(table)), comment]
     lines += [
@@ -90,7 +95,8 @@ def read(path: Path) -> AtomTable:
     size = None
     if "pixel_size" in entries:
         size = PixelSize(float(entries["pixel_size"]), entries.get("unit", ""))
-    return AtomTable(columns, pixel_size=size)
+    row, col = map(float, entries.get("origin", "0 0").split())
+    return AtomTable(columns, pixel_size=size, origin=(row, col))
 
 
 def _column(kind: str, cells: list[str]) -> NDArray[Any]:

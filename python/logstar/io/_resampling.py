@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 
 def to_square_pixels(image: NDArray[Any], height: float, width: float) -> NDArray[Any]:
@@ -25,6 +24,8 @@ def to_square_pixels(image: NDArray[Any], height: float, width: float) -> NDArra
         Cubic splines; the centre of the first pixel stays where it is, the last is within the
         image. Along the finer side pixels are as they were.
     """
+    from scipy import ndimage  # noqa: PLC0415 - heavy, and few images need it
+
     side = min(height, width)
     steps = (side / height, side / width)
     shape = tuple(

@@ -8,88 +8,109 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ._signal import Signal, as_frames
+from ._hdf5 import check_hdf5
+from ._signal import Frames, Signal, frames_of
 
-#: Readers for each extension, tried in this order. What can hold spectra or curves only is left
-#: out.
-READERS = {
-    ".dm3": ("digitalmicrograph",),
-    ".dm4": ("digitalmicrograph",),
-    ".ser": ("tia",),
-    ".emi": ("tia",),
-    ".emd": ("emd",),
-    ".de5": ("emd",),
-    ".hspy": ("hspy",),
-    ".zspy": ("zspy",),
-    # Many programs write .hdf5 and .h5, so the extension does not name one reader.
-    ".hdf5": ("hspy", "emd", "usid", "delmic"),
-    ".h5": ("hspy", "emd", "usid", "delmic", "arina", "tofwerk"),
-    ".nxs": ("nexus",),
-    ".nc": ("netcdf",),
-    ".mrc": ("mrc", "mrcz"),
-    ".mrcz": ("mrcz",),
-    ".ali": ("mrc",),
-    ".bcf": ("bruker",),
-    ".blo": ("blockfile",),
-    ".mib": ("quantumdetector",),
-    ".app5": ("topspin",),
-    ".prz": ("pantarhei",),
-    ".rpl": ("ripple",),
-    ".unf": ("semper",),
-    ".tvips": ("tvips",),
-    ".sur": ("digitalsurf",),
-    ".pro": ("digitalsurf",),
-    ".img": ("jeol", "hamamatsu"),
-    ".map": ("jeol",),
-    ".asw": ("jeol",),
-    ".elid": ("phenom",),
-    ".xml": ("empad", "jobinyvon"),
-    ".wdf": ("renishaw",),
-    ".spd": ("edax",),
-}
-#: Options that make a reader leave out what is no image: spectrum images are large.
-_OPTIONS = {"emd": {"select_type": "image"}, "bruker": {"select_type": "image"}}
+#: Bruker's reader leaves out spectrum images, which are large, if it is told to.
+_OPTIONS = {"bruker": {"select_type": "image"}}
+#: Files from this size on are opened without loading what is in them, by readers that can. It takes
+#: longer to begin with.
+_LAZY_FROM = 2**27
 _COLOURS = ("R", "G", "B")
 
 
-def read_with_rsciio(name: str, path: Path) -> list[Signal]:
-    """Read all images of a file with one reader."""
+@contextmanager
+def open_with_rsciio(name: str, path: Path) -> Iterator[list[Signal]]:
+    """Open a file with one of RosettaSciIO's readers.
+
+    Raises
+    ------
+    Exception
+        Whatever the reader says of a broken file.
+    """
+    if path.is_file():
+        check_hdf5(path)
     module = importlib.import_module(f"rsciio.{name}")
-    options = _OPTIONS.get(name, {})
-    return [
-        signal
-        for found in module.file_reader(str(path), **options)
-        for signal in signal_of_dictionary(found)
-    ]
+    options: dict[str, Any] = dict(_OPTIONS.get(name, {}))
+    if path.is_file() and path.stat().st_size >= _LAZY_FROM:
+        options["lazy"] = True
+    found = module.file_reader(str(path), **options)
+    yield [signal for entry in found for signal in signal_of_dictionary(entry)]
 
 
 def signal_of_dictionary(found: Mapping[str, Any]) -> Iterator[Signal]:
     """Make a signal of what RosettaSciIO and HyperSpy describe an image by, if it is one."""
-    array, axes = np.asarray(found["data"]), found["axes"]
-    # Colours are stored as fields of a pixel.
-    colours = array.dtype.names is not None
-    if array.dtype.names is not None:
-        channels = [array[name] for name in array.dtype.names if name in _COLOURS]
-        if not channels:
-            return
-        array = np.stack(channels, axis=-1)
-    if len(axes) != array.ndim - colours or len(axes) < 2:
+    array, axes = found["data"], found["axes"]
+    if not hasattr(array, "dtype"):
+        array = np.asarray(array)
+    if len(axes) != array.ndim:
         return
-    if any(axis.get("navigate", False) for axis in axes[-2:]):
-        return  # spectra along a line or over an area
-    frames = as_frames(array, n_axes=2 + colours)
+    places = _image_axes([bool(a.get("navigate", False)) for a in axes], array.shape)
+    if places is None:
+        return
+    if array.dtype.names is not None:
+        frames = _colour_frames(array, places)
+    else:
+        frames = frames_of(array, places)
     if frames is None:
         return
-    rows, cols = axes[-2:]
+    rows, cols = (axes[place] for place in places)
     metadata = {key: _plain(found.get(key) or {}) for key in ("metadata", "original_metadata")}
     title = (metadata["metadata"].get("General") or {}).get("title", "")
-    yield Signal(frames, (_scale(rows), _scale(cols)), (_unit(rows), _unit(cols)), metadata, title)
+    sides, units = (_scale(rows), _scale(cols)), (_unit(rows), _unit(cols))
+    yield Signal(frames, sides, units, metadata, title, _notes(sides))
+
+
+def _image_axes(navigates: list[bool], shape: tuple[int, ...]) -> tuple[int, int] | None:
+    """Find rows and columns among axes, of which some lead from one signal to the next.
+
+    Two axes of the signal are an image. Without any, or with one of a single entry, there is a
+    number at each place of the others: an image as well.
+    """
+    signal = [axis for axis, navigate in enumerate(navigates) if not navigate]
+    if len(signal) >= 2:
+        # More than two: a stack that does not say so; but single entries are no axes of an image.
+        wide = [axis for axis in signal if shape[axis] > 1]
+        row, col = wide[-2:] if len(signal) > 2 and len(wide) >= 2 else signal[-2:]
+        return row, col
+    if len(signal) == 1 and shape[signal[0]] > 1:
+        return None  # spectra along a line or over an area
+    navigation = [axis for axis, navigate in enumerate(navigates) if navigate]
+    if len(navigation) < 2:
+        return None
+    wide = [axis for axis in navigation if shape[axis] > 1]
+    row, col = wide[-2:] if len(wide) >= 2 else navigation[-2:]
+    return row, col
+
+
+def _colour_frames(array: Any, places: tuple[int, int]) -> Frames | None:
+    """Colours are stored as fields of a pixel."""
+    names = [name for name in array.dtype.names if name in _COLOURS]
+    if not names:
+        return None
+    channels = [frames_of(array[name], places) for name in names]
+    first = channels[0]
+    if first is None:
+        return None
+
+    def load(index: int) -> NDArray[Any]:
+        return np.stack([channel[index] for channel in channels if channel is not None], axis=-1)
+
+    return Frames((*first.shape, len(names)), first.dtype, load)
+
+
+def _notes(sides: tuple[float, float]) -> tuple[str, ...]:
+    counted = [name for name, side in zip(("rows", "columns"), sides, strict=True) if side < 0]
+    if not counted:
+        return ()
+    return (f"its {' and '.join(counted)} count downwards; pixels are taken as they are stored.",)
 
 
 def _scale(axis: Mapping[str, Any]) -> float:

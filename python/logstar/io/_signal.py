@@ -2,40 +2,120 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 #: Kinds of NumPy's numbers that pixels may be.
 REAL = "buif"
+#: Bytes that one image may take in memory: images of 8192 x 8192 float64 always, and more from
+#: files that are large themselves. What is packed more tightly is taken for an attack.
+_IMAGE_BYTES, _IMAGE_BYTES_PER_BYTE = 2**29, 100
+
+
+@dataclass
+class Frames:
+    """Images of one shape, each of which is loaded when it is taken.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (n_frames, n_rows, n_cols), and with colours the number of channels.
+    dtype : dtype
+        Number type.
+    load : callable
+        Gives the image of a number.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    load: Callable[[int], NDArray[Any]]
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, index: int) -> NDArray[Any]:
+        image = np.asarray(self.load(index))
+        if image.shape != self.shape[1:]:
+            raise ValueError(f"image {index} has shape {image.shape}, not {self.shape[1:]}")
+        return image
 
 
 @dataclass
 class Signal:
     """A data set of a file; its frames are the images to choose from.
 
-    `frames` has the shape (n_frames, n_rows, n_cols), and with colours a last axis of channels;
-    sides and units of pixels are those of rows and columns.
+    Sides and units of pixels are those of rows and columns.
     """
 
-    frames: NDArray[Any]
+    frames: Frames
     sides: tuple[float, float] = (1.0, 1.0)
     units: tuple[object, object] = (None, None)
     metadata: dict[str, Any] = field(default_factory=dict)
     title: str = ""
+    #: What is odd about it, in sentences.
+    notes: tuple[str, ...] = ()
 
 
-def as_frames(array: NDArray[Any], *, n_axes: int = 2) -> NDArray[Any] | None:
-    """Put all axes but the last `n_axes` into one; None if these are no images.
+def frames_of(array: Any, image_axes: tuple[int, ...] = (-2, -1)) -> Frames | None:
+    """Make frames of whatever has a shape, a dtype and an index, one for each place of other axes.
+
+    Parameters
+    ----------
+    array : array, or what NumPy makes one of when it is indexed
+        A lazy one is computed one image at a time.
+    image_axes : tuple of int, default=(-2, -1)
+        Axes of an image in increasing order: rows, columns, and channels if there are such.
+
+    Returns
+    -------
+    frames : Frames or None
+        None if these are no images.
 
     Raises
     ------
     ValueError
         If there is no pixel.
     """
-    if array.ndim < n_axes or array.dtype.kind not in REAL:
+    shape, dtype = tuple(map(int, array.shape)), np.dtype(array.dtype)
+    if len(shape) < len(image_axes) or dtype.kind not in REAL:
         return None
-    if array.size == 0:
+    if 0 in shape:
         raise ValueError("an image without pixels")
-    return array.reshape(-1, *array.shape[array.ndim - n_axes :])
+    inner = sorted(axis % len(shape) for axis in image_axes)
+    outer = [axis for axis in range(len(shape)) if axis not in inner]
+    outer_shape = tuple(shape[axis] for axis in outer)
+
+    def load(index: int) -> NDArray[Any]:
+        places = np.unravel_index(index, outer_shape) if outer else ()
+        where: list[Any] = [slice(None)] * len(shape)
+        for axis, place in zip(outer, places, strict=True):
+            where[axis] = int(place)
+        return np.asarray(array[tuple(where)])
+
+    return Frames((math.prod(outer_shape), *(shape[axis] for axis in inner)), dtype, load)
+
+
+def most_image_bytes(file_size: int) -> int:
+    """Bytes that an image of a file of so many bytes may take."""
+    return max(_IMAGE_BYTES, _IMAGE_BYTES_PER_BYTE * file_size)
+
+
+def check_image_bytes(shape: tuple[int, ...], itemsize: int, file_size: int) -> None:
+    """Check that an image is not too large for its file, before memory is asked for.
+
+    Raises
+    ------
+    ValueError
+        If it is.
+    """
+    needed, most = math.prod(shape) * itemsize, most_image_bytes(file_size)
+    if needed > most:
+        raise ValueError(
+            f"an image of {' x '.join(map(str, shape))} needs {needed / 1e6:.0f} MB; a file of "
+            f"{file_size} bytes may give {most / 1e6:.0f} MB"
+        )

@@ -1,0 +1,137 @@
+"""What is asked of the signals of a file, and the answer, as plain values.
+
+The same is asked of files, in a process of their own, and of other libraries' objects, in ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._signal import Signal
+
+#: Channels without alpha, of which there is one after grey and one after three colours.
+WITHOUT_ALPHA = {2: 1, 4: 3}
+
+
+@dataclass
+class Described:
+    """A signal without its pixels; its metadata only if one of its images was taken."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    sides: tuple[float, float]
+    units: tuple[object, object]
+    title: str
+    notes: tuple[str, ...]
+    metadata: dict[str, Any]
+    #: Least and greatest finite intensity, pixels that are not finite, channels that differ.
+    statistics: dict[str, Any] | None
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> Described:
+        """Make it of an answer."""
+        tuples = {name: tuple(plain[name]) for name in ("shape", "sides", "units", "notes")}
+        return cls(**{**plain, **tuples})
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+
+def choice(lengths: Sequence[int], dataset: int | None, *, average: bool) -> tuple[int, int] | None:
+    """Find the signal and the frame of a number; None if there are several and none is chosen.
+
+    Raises
+    ------
+    IndexError
+        If there is no such image.
+    """
+    if dataset is None:
+        if len(lengths) == 1 and (average or lengths[0] == 1):
+            return 0, 0
+        return None
+    frame = dataset
+    for number, length in enumerate(lengths):
+        if 0 <= frame < length:
+            return number, frame
+        frame -= length
+    raise IndexError(dataset)
+
+
+def answer(
+    signals: Sequence[Signal],
+    *,
+    dataset: int | None = None,
+    average: bool = False,
+    statistics: bool = False,
+) -> dict[str, Any]:
+    """Describe signals and give one image of them.
+
+    Parameters
+    ----------
+    signals : sequence of Signal
+        Their images are loaded one at a time, and only as far as needed.
+    dataset : int, default=None
+        Number of the image among all.
+    average : bool, default=False
+        Take the mean of its stack instead.
+    statistics : bool, default=False
+        Look at all pixels, and give no image.
+
+    Returns
+    -------
+    answer : dict
+        "signals", as `Described` takes them, and "image", None if none is chosen.
+    """
+    described = [_describe(signal, statistics=statistics) for signal in signals]
+    try:
+        place = choice([len(signal.frames) for signal in signals], dataset, average=average)
+    except IndexError:
+        place = None
+    image = None
+    if place is not None and not statistics:
+        number, index = place
+        frames = signals[number].frames
+        image = _mean(signals[number]) if average else frames[index]
+        described[number]["metadata"] = signals[number].metadata
+    return {"signals": described, "image": image}
+
+
+def _describe(signal: Signal, *, statistics: bool) -> dict[str, Any]:
+    return {
+        "shape": signal.frames.shape,
+        "dtype": signal.frames.dtype.newbyteorder("=").str,
+        "sides": signal.sides,
+        "units": [None if unit is None else str(unit) for unit in signal.units],
+        "title": signal.title,
+        "notes": signal.notes,
+        "metadata": {},
+        "statistics": _statistics(signal) if statistics else None,
+    }
+
+
+def _mean(signal: Signal) -> NDArray[np.float64]:
+    total = np.zeros(signal.frames.shape[1:])
+    for index in range(len(signal.frames)):
+        total += signal.frames[index]
+    return np.asarray(total / len(signal.frames))
+
+
+def _statistics(signal: Signal) -> dict[str, Any]:
+    low, high, n_not_finite, differ = np.inf, -np.inf, 0, False
+    for index in range(len(signal.frames)):
+        frame = signal.frames[index]
+        finite = frame if frame.dtype.kind != "f" else frame[np.isfinite(frame)]
+        n_not_finite += frame.size - finite.size
+        if finite.size:
+            low, high = min(low, float(finite.min())), max(high, float(finite.max()))
+        if frame.ndim == 3:
+            colors = frame[..., : WITHOUT_ALPHA.get(frame.shape[-1], frame.shape[-1])]
+            differ = differ or bool((colors != colors[..., :1]).any())
+    if low > high:
+        low = high = np.nan
+    return {"low": low, "high": high, "n_not_finite": n_not_finite, "channels_differ": differ}

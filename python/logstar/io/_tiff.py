@@ -1,0 +1,145 @@
+"""TIFF, page by page."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from ._signal import REAL, Frames, Signal, check_image_bytes, frames_of
+from ._tiff_calibration import tiff_calibration
+
+#: An uncompressed TIFF's pixels fill what it sets aside for them, but for padding.
+_MOST_PADDING = 1.5
+#: No lossless compression shrinks pixels more than this (deflate: 1032).
+_MOST_COMPRESSION = 2000
+_MIN_IS_WHITE, _PALETTE = 0, 3
+
+
+@contextmanager
+def open_tiff(path: Path) -> Iterator[list[Signal]]:
+    """Open a TIFF; a signal for each series of pages.
+
+    Raises
+    ------
+    Exception
+        Whatever tifffile says of a broken file.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file, tifffile.TiffFile(file) as tiff:
+        signals = []
+        for number, series in enumerate(tiff.series):
+            if series.dtype is None or series.dtype.kind not in REAL:
+                continue
+            _check_size(series, size)
+            frames = _frames(path, tiff, series, size)
+            if frames is not None:
+                sides, units, notes = tiff_calibration(tiff, series.keyframe, number)
+                metadata = _metadata(tiff)
+                signals.append(Signal(frames, sides, units, metadata, series.name, notes))
+        yield signals
+
+
+def _check_size(series: Any, size: int) -> None:
+    page = series.keyframe
+    if series.nbytes > _MOST_COMPRESSION * size:
+        raise ValueError(f"{series.shape} pixels in a file of {size} bytes")
+    check_image_bytes(page.shape, page.dtype.itemsize, size)
+    if page.compression != 1 or page.is_tiled:
+        return
+    per_row = math.ceil(page.imagewidth * page.samplesperpixel * page.bitspersample / 8)
+    needed = per_row * page.imagelength
+    if sum(page.databytecounts) > _MOST_PADDING * max(needed, page.nbytes):
+        raise ValueError(
+            f"{page.shape} pixels of {page.bitspersample} bits do not fill the "
+            f"{sum(page.databytecounts)} bytes that are set aside for them"
+        )
+
+
+def _frames(path: Path, tiff: Any, series: Any, size: int) -> Frames | None:
+    keyframe = series.keyframe
+    axes: str = keyframe.axes
+    n_pages = len(series.pages)
+    if set(axes) <= set("YXS") and math.prod(series.shape) == n_pages * math.prod(keyframe.shape):
+
+        def load(index: int) -> NDArray[Any]:
+            page = series.pages[index]
+            if page is None:
+                raise ValueError(f"page {index} is missing")
+            return _pixels(path, page, keyframe)
+
+        # What a palette and the order of channels make of a page shows the first one.
+        first = load(0)
+        return Frames((n_pages, *first.shape), first.dtype, load)
+    # One page stands for many images, as ImageJ writes stacks.
+    array: Any
+    if series.dataoffset is not None and keyframe.photometric not in {_MIN_IS_WHITE, _PALETTE}:
+        kind = series.dtype.newbyteorder(tiff.byteorder)
+        array = np.memmap(path, kind, "r", series.dataoffset, tuple(series.shape))
+    else:
+        check_image_bytes(series.shape, series.dtype.itemsize, size)
+        array = _upright(series.asarray(), keyframe)
+    if "S" not in series.axes:
+        return frames_of(array)
+    channels = series.axes.index("S")
+    if channels != array.ndim - 1:
+        array = np.moveaxis(array, channels, -1)
+    return frames_of(array, (-3, -2, -1))
+
+
+def _pixels(path: Path, page: Any, keyframe: Any) -> NDArray[Any]:
+    try:
+        stored = _upright(page.asarray(), keyframe)
+    except ValueError as error:
+        # tifffile leaves LZW, JPEG and others to a package of many codecs. Pillow knows these.
+        if "imagecodecs" not in str(error):
+            raise
+        stored = _with_pillow(path, page.index, keyframe)
+    if keyframe.photometric == _PALETTE and stored.ndim == 2 and keyframe.colormap is not None:
+        return _look_up(stored, keyframe.colormap)
+    if keyframe.axes == "SYX":
+        return np.moveaxis(stored, 0, -1)
+    return stored
+
+
+def _with_pillow(path: Path, index: int, keyframe: Any) -> NDArray[Any]:
+    from PIL import Image  # noqa: PLC0415 - few files need it
+
+    with path.open("rb") as file, Image.open(file) as image:
+        image.seek(index)
+        pixels = np.asarray(image)
+    # Of 8 bits Pillow has already inverted what is stored with white as 0.
+    if image.mode not in {"1", "L"}:
+        pixels = _upright(pixels, keyframe)
+    if pixels.shape[:2] != (keyframe.imagelength, keyframe.imagewidth):
+        raise ValueError(f"page {index} has {pixels.shape} pixels")
+    return pixels
+
+
+def _upright(stored: NDArray[Any], keyframe: Any) -> NDArray[Any]:
+    """Make white the largest value; signed and floating-point numbers are measurements."""
+    if keyframe.photometric != _MIN_IS_WHITE or stored.dtype.kind not in "bu":
+        return stored
+    if stored.dtype.kind == "b":
+        return ~stored
+    return np.asarray(stored.dtype.type(2**keyframe.bitspersample - 1) - stored)
+
+
+def _look_up(indices: NDArray[Any], colormap: NDArray[Any]) -> NDArray[Any]:
+    """Make colours of a palette's indices, which are no intensities."""
+    # Colours are 16 bits wide; programs that think in 8 bits write v * 256 or v * 257.
+    high = colormap >> 8
+    is_8_bit = bool(np.isin(colormap - (high << 8), [0]).all() or (colormap == high * 257).all())
+    colors = high.astype(np.uint8) if is_8_bit else colormap.astype(np.uint16)
+    return np.asarray(colors.T[indices])
+
+
+def _metadata(tiff: Any) -> dict[str, Any]:
+    tags = {tag.name: tag.value for tag in tiff.pages.first.tags.values() if tag.count <= 1000}
+    return {"tags": tags, "imagej": tiff.imagej_metadata or {}}
