@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from logstar.io import _isolation, read_image
-from logstar.io._isolation import ReaderError, read_isolated
 from logstar.io._formats import READERS
+from logstar.io._isolation import ReaderError, read_isolated
 
 from .files import write_hspy
 

@@ -56,7 +56,8 @@ def _detect_one(args: argparse.Namespace) -> Run:
     start = time.perf_counter()
     micrograph = read_chosen(args, args.file)
     seconds = time.perf_counter() - start
-    calibration = _calibration(args.pixel_size, micrograph)
+    size = micrograph.pixel_size
+    calibration = None if size is None else PixelSize(size.value, size.unit)
     if args.expected is not None:
         expectation = Expectation.from_numbers(
             args.expected, args.distance_sum, micrograph.image.shape, TYPED_UNCERTAINTY
@@ -78,13 +79,6 @@ def _detect_one(args: argparse.Namespace) -> Run:
         dataset=args.dataset,
         formats=("csv", *(name for name in args.formats or () if name != "csv")),
     )
-
-
-def _calibration(given: PixelSize | None, micrograph: Micrograph) -> PixelSize | None:
-    if given is not None:
-        return given
-    found = micrograph.pixel_size
-    return None if found is None else PixelSize(found.value, found.unit)
 
 
 def _lattice(

@@ -69,6 +69,7 @@ def read_chosen(args: argparse.Namespace, path: Path) -> Micrograph:
     """Read the image of a file that the arguments choose."""
     from logstar.io import read_image  # noqa: PLC0415 - heavy; --help needs none of it
 
+    given = getattr(args, "pixel_size", None)
     return read_image(
         path,
         dataset=args.dataset,
@@ -76,6 +77,8 @@ def read_chosen(args: argparse.Namespace, path: Path) -> Micrograph:
         channel=args.channel,
         resample=args.resample,
         binning=args.binning,
+        # That of the file's pixels; binned ones are larger.
+        pixel_size=None if given is None else f"{given.value!r} {given.unit}",
     )
 
 
