@@ -11,6 +11,7 @@ import time
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from logstar.io import _isolation, read_image
 from logstar.io._formats import READERS
@@ -129,3 +130,11 @@ def test_the_process_is_kept(tmp_path):
     child = _isolation._process._child
     read_image(path)
     assert _isolation._process._child is child
+
+
+def test_paths_are_from_where_we_are(tmp_path, monkeypatch):
+    for name, value in (("a", 3), ("b", 5)):
+        (tmp_path / name).mkdir()
+        Image.fromarray(np.full((4, 4), value, dtype=np.uint8)).save(tmp_path / name / "film.png")
+        monkeypatch.chdir(tmp_path / name)
+        assert read_image("film.png").image[0, 0] == value

@@ -77,7 +77,8 @@ def read_isolated(task: str, reader: str, path: Path, **ask: Any) -> dict[str, A
     request = {
         "task": task,
         "reader": reader,
-        "path": str(path),
+        # The process keeps the folder that it was started in; we may have gone elsewhere.
+        "path": str(path.absolute()),
         "ask": ask,
         "seconds": seconds,
         "memory": _MEMORY + _MEMORY_PER_BYTE * size,
