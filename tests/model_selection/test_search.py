@@ -225,8 +225,8 @@ def test_single_scorer(make_search, image, losses):
     assert search.multimetric_ is False
     assert search.pareto_front_.shape == (1, 1)
     assert search.pareto_front_[0, 0] < 0.01
-    assert search.best_score_["score"] == -search.pareto_front_[0, 0]
-    assert search.best_score_["score"] == search.cv_results_["mean_test_score"].max()
+    assert search.best_score_ == -search.pareto_front_[0, 0]
+    assert search.best_score_ == search.cv_results_["mean_test_score"].max()
     assert search.scorer_ is losses["left"]
 
 

@@ -305,6 +305,28 @@ def test_repeated_settings_are_compared_by_their_means(image):
     )
 
 
+def test_training_scores_of_a_supervised_estimator_are_warned_of_once(make_search, image):
+    rows = np.random.default_rng(0).normal(size=(20, 3))
+
+    def search(estimator, **options):
+        return MOBOSearchCV(
+            estimator, {}, scoring={"a": lambda *_: 0.0}, n_iter=1, refit=False, **options
+        )
+
+    for estimator in (Ridge(), SVC(), make_pipeline(StandardScaler(), Ridge())):
+        y = rows[:, 2] > 0
+        with pytest.warns(UserWarning, match="on its own training data") as caught:
+            search(estimator).fit(rows[:, :2], y)
+        assert len(caught) == 1
+        assert caught[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        search(Ridge(), cv=2).fit(rows[:, :2], rows[:, 2])
+        # Without a target, or with a reference that only the scorers look at.
+        search(PCA()).fit(rows)
+        make_search(scoring={"a": lambda *_: 0.0}).fit(image, rows)
+
+
 def test_branches_are_searched():
     rows = np.random.default_rng(0).normal(size=(40, 3))
     search = MOBOSearchCV(
@@ -339,6 +361,7 @@ def test_settings_are_not_shared_between_evaluations():
         scoring=["r2"],
         n_iter=2,
         n_initial_points=2,
+        cv=2,
     ).fit(rows[:, :2], rows[:, 2])
     assert not hasattr(given, "mean_")
 

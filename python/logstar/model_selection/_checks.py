@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.utils import get_tags
 
 from ._compromise import RULES
 from ._evaluation import unshared
@@ -119,6 +120,12 @@ def _check_sweep(search: Any) -> dict[str, Dimension]:
             f"{sorted(search.search_spaces)}."
         )
     return {name: as_dimension(name, search.search_spaces[name]) for name in names}
+
+
+def is_supervised(estimator: Any) -> bool:
+    """Tell whether an estimator learns from the target that its `fit` is given."""
+    tags = get_tags(estimator)
+    return tags.estimator_type in {"classifier", "regressor"} or bool(tags.target_tags.required)
 
 
 def check_refit(refit: Any, names: Sequence[str]) -> None:

@@ -139,18 +139,19 @@ class Task:
         X, y, fit_params, train_params = train
         X_test, y_test, _, score_params = test
         outcome = Outcome()
+        told = {"X": X, "y": y, "metadata": metadata_of(fit_params)}
         start = time.perf_counter()
         try:
             estimator.set_params(**unshared(params))
             with context.propagate_callback_context(estimator):
-                context.call_on_fit_task_begin(estimator=self.caller, X=X, y=y)
+                context.call_on_fit_task_begin(estimator=self.caller, **told)
                 fit(estimator, X, y, fit_params)
         except Exception:
             if self.raise_errors:
                 raise
             outcome.errors.append(format_exc())
         finally:
-            outcome.stop = context.call_on_fit_task_end(estimator=self.caller, X=X, y=y)
+            outcome.stop = context.call_on_fit_task_end(estimator=self.caller, **told)
         fitted = time.perf_counter()
         outcome.fit_time = fitted - start
         if not outcome.errors:
@@ -181,6 +182,12 @@ class Task:
                 )
             )
         return parts[0], parts[1]
+
+
+def metadata_of(fit_params: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Choose what scikit-learn's callbacks are told beside the data: the weights, if any."""
+    weights = fit_params.get("sample_weight")
+    return None if weights is None else {"sample_weight": weights}
 
 
 def unshared(params: Mapping[str, Any]) -> dict[str, Any]:

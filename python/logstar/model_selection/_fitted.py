@@ -7,11 +7,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from sklearn import get_config
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from ._compromise import RULES, Objective, pick_compromise
-from ._scoring import RewardScorer
+from ._scoring import SINGLE, RewardScorer
 from ._search_surrogate import SearchSurrogate
 from ._sklearn_private import BaseSearchCV
 
@@ -62,7 +63,7 @@ class FittedSearch(BaseSearchCV):  # type: ignore[misc] # scikit-learn ships no 
                     f"{self.n_evaluations_ - 1}."
                 )
             return index
-        name = "euclidean" if rule is True else rule
+        name = "euclidean" if rule is True else self._own_name(rule)
         if name not in (*RULES, *self.objective_names_):
             raise ValueError(
                 f"rule={rule!r} must be one of {(*RULES, *self.objective_names_)} or a callable."
@@ -72,6 +73,10 @@ class FittedSearch(BaseSearchCV):  # type: ignore[misc] # scikit-learn ships no 
             [o.sign * self.cv_results_[f"objective_{o.name}"] for o in objectives]
         )
         return pick_compromise(losses, objectives, str(name))
+
+    def _own_name(self, rule: Rule) -> Rule:
+        """Turn what `scoring` calls the only scorer into what the results call it."""
+        return SINGLE if isinstance(self.scoring, str) and rule == self.scoring else rule
 
     def scores(self, X: Any, y: Any = None, **params: Any) -> dict[str, float]:
         """Score the best estimator by every scorer.
@@ -83,12 +88,20 @@ class FittedSearch(BaseSearchCV):  # type: ignore[misc] # scikit-learn ships no 
         y : array-like or None, default=None
             As scorers need it.
         **params : dict
-            Metadata for the scorers.
+            Metadata for the scorers; `sample_weight` only, unless scikit-learn's metadata routing
+            is enabled.
 
         Returns
         -------
         scores : dict of str to float
             Greater is better.
+
+        Raises
+        ------
+        AttributeError
+            If no estimator was fitted, with ``refit=False``.
+        ValueError
+            For other metadata without routing.
         """
         if not self.refit:
             raise AttributeError(
@@ -96,11 +109,18 @@ class FittedSearch(BaseSearchCV):  # type: ignore[misc] # scikit-learn ships no 
                 "`pareto_params_`, or search with another `refit`."
             )
         check_is_fitted(self, "best_estimator_")
+        unknown = sorted(params.keys() - {"sample_weight"})
+        if unknown and not get_config()["enable_metadata_routing"]:
+            raise ValueError(
+                f"{unknown} reach no scorer: without metadata routing, which "
+                "sklearn.set_config(enable_metadata_routing=True) enables, scorers take "
+                "sample_weight only."
+            )
         scorer: RewardScorer = self._reward_scorer
         return scorer(self.best_estimator_, X, y, **params)
 
     def score(self, X: Any, y: Any = None, **params: Any) -> float:
-        """Score the best estimator by the first scorer.
+        """Score the best estimator by the scorer that `refit` names, else by the first.
 
         Parameters
         ----------
@@ -109,14 +129,17 @@ class FittedSearch(BaseSearchCV):  # type: ignore[misc] # scikit-learn ships no 
         y : array-like or None, default=None
             As scorers need it.
         **params : dict
-            Metadata for the scorers.
+            As `scores` takes it.
 
         Returns
         -------
         score : float
             Greater is better.
         """
-        return next(iter(self.scores(X, y, **params).values()))
+        scores = self.scores(X, y, **params)
+        rule = self._own_name(self.refit)
+        named = isinstance(rule, str) and rule in scores
+        return scores[str(rule)] if named else next(iter(scores.values()))
 
     def surrogate(self, objective: str | None = None) -> SearchSurrogate:
         """Learn a model of one objective from all evaluations.

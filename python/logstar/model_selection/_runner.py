@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -215,15 +216,14 @@ class Runner:
     ) -> list[list[Outcome]]:
         n_splits = len(self.splits)
         first_id = len(self.record) * n_splits
+        tasks = list(product(settings, self.splits))
+        # All contexts before the first task: each changes what the tasks are pickled with.
+        contexts = [
+            context.subcontext(task_name="candidate-split-evaluation", task_id=first_id + i)
+            for i in range(len(tasks))
+        ]
         outcomes = parallel(
-            delayed(self.task.evaluate)(
-                params,
-                split,
-                context.subcontext(
-                    task_name="candidate-split-evaluation", task_id=first_id + i * n_splits + j
-                ),
-            )
-            for i, params in enumerate(settings)
-            for j, split in enumerate(self.splits)
+            delayed(self.task.evaluate)(params, split, own)
+            for (params, split), own in zip(tasks, contexts, strict=True)
         )
         return [outcomes[i * n_splits : (i + 1) * n_splits] for i in range(len(settings))]

@@ -20,7 +20,7 @@ from ._sklearn_private import check_multimetric_scoring
 #: Methods whose results scorers ask for again and again.
 _SHARED_METHODS = ("predict", "predict_proba", "decision_function", "transform", "score_samples")
 #: scikit-learn's name for the score where there is only one.
-_SINGLE = "score"
+SINGLE = "score"
 
 Scorer = Callable[..., Any]
 
@@ -44,19 +44,19 @@ class RewardScorer:
     def from_scoring(cls, estimator: Any, scoring: Any) -> RewardScorer:
         """Make one of what scikit-learn takes as `scoring`."""
         if scoring is None or isinstance(scoring, str) or callable(scoring):
-            return cls({_SINGLE: check_scoring(estimator, scoring)}, single=True)
+            return cls({SINGLE: check_scoring(estimator, scoring)}, single=True)
         return cls(check_multimetric_scoring(estimator, scoring))
 
     @property
     def names(self) -> tuple[str, ...] | None:
         """Names of the scores; None if they are known only after the first call."""
-        callable_may_name = self.single and not hasattr(self.scorers[_SINGLE], "_score_func")
+        callable_may_name = self.single and not hasattr(self.scorers[SINGLE], "_score_func")
         return None if callable_may_name else tuple(self.scorers)
 
     def objectives(self, names: tuple[str, ...]) -> tuple[Objective, ...]:
         """Read what the scorer behind each score declares."""
         return tuple(
-            Objective.from_scorer(name, self.scorers[_SINGLE if self.single else name])
+            Objective.from_scorer(name, self.scorers[SINGLE if self.single else name])
             for name in names
         )
 

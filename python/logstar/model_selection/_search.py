@@ -19,9 +19,9 @@ from sklearn.exceptions import FitFailedWarning
 from sklearn.model_selection import check_cv
 from sklearn.utils import get_tags, indexable
 
-from ._checks import check_initial_points, check_refit, check_space
+from ._checks import check_initial_points, check_refit, check_space, is_supervised
 from ._engines import make_engine
-from ._evaluation import Split, Task, fit, unshared
+from ._evaluation import Split, Task, fit, metadata_of, unshared
 from ._fitted import FittedSearch, Rule
 from ._history import open_history
 from ._journal import Journal
@@ -29,7 +29,7 @@ from ._progress import Reporter
 from ._record import Record
 from ._results import summarise
 from ._runner import Runner
-from ._scoring import RewardScorer, accepts_sample_weight
+from ._scoring import SINGLE, RewardScorer, accepts_sample_weight
 from ._sklearn_private import (
     SEARCH_CONSTRAINTS,
     HasMethods,
@@ -110,15 +110,17 @@ class MOBOSearchCV(FittedSearch):
         interrupted, given that the estimator gives the same each time.
     refit : {"euclidean", "chebyshev", "knee"}, scorer's name, callable, bool; default="euclidean"
         Which setting to fit at last to all data: the one at least distance from the ideal point;
-        the knee, farthest from the line through the front's extremes; the best in one score; that
-        whose index the callable returns for `cv_results_`; False for none; True is the default.
+        the knee, farthest from the line through the front's extremes; the best in one score, by
+        the name of its scorer; that whose index the callable returns for `cv_results_`; False for
+        none; True is the default.
         Distances are taken of ``(objective - ideal) / scale``, where the front's best and its
         range (1 if that is 0) stand in for what a scorer does not declare. Ties go to the better
         by the other rules, then to the earlier evaluation.
     cv : int, splitter, iterable or None, default=None
         How to split data for scoring. None fits and scores on all data, passed on as they are;
         that is how an analysis without labels is tuned on the image itself, and it differs from
-        `GridSearchCV`, where None splits in five.
+        `GridSearchCV`, where None splits in five. A classifier or regressor with a target is
+        warned of.
     n_jobs : int, default=None
         Processes, as in joblib. The result does not depend on it. Initial points run in
         parallel, after that batches of `n_points`; and splits.
@@ -172,9 +174,9 @@ class MOBOSearchCV(FittedSearch):
         The same after each evaluation, with the final `ref_point_`; all rows of a sweep count as
         found at once.
     best_index_, best_params_ : int, dict
-        The chosen row and its setting; not with ``refit=False``.
-    best_score_ : dict of str to float
-        Its mean scores by name; not with ``refit=False``.
+        The chosen row and its setting; with ``refit=False`` by ``"euclidean"``.
+    best_score_ : dict of str to float, or float
+        Its mean scores by name; of a single scorer without a name, the score.
     best_estimator_ : estimator
         Fitted with it to all data; not with ``refit=False``.
     n_evaluations_ : int
@@ -353,8 +355,16 @@ class MOBOSearchCV(FittedSearch):
         space, swept = check_space(self)
         scorer = self._get_scorers()[0]
         if scorer.names is not None:
-            check_refit(self.refit, scorer.names)
+            check_refit(self._own_name(self.refit), scorer.names)
         initial_points = check_initial_points(self, space)
+        if self.cv is None and y is not None and is_supervised(self.estimator):
+            warnings.warn(
+                f"cv=None scores each setting of {type(self.estimator).__name__} on its own "
+                "training data, where the most flexible one looks best. Give the number of folds, "
+                "as cv=5, to score it on data that it has not seen.",
+                UserWarning,
+                stacklevel=3,
+            )
         if self.cv is not None:
             X, y = indexable(X, y)
             params = check_method_params(X, params=params)
@@ -391,7 +401,8 @@ class MOBOSearchCV(FittedSearch):
     ) -> None:
         """Search, store what was found, and fit the chosen setting to all data."""
         root = root_callback_context(self, n_subtasks=1 + bool(self.refit))
-        root.call_on_fit_task_begin(estimator=self, X=task.X, y=task.y)
+        told = {"X": task.X, "y": task.y, "metadata": metadata_of(task.fit_params)}
+        root.call_on_fit_task_begin(estimator=self, **told)
         if not isinstance(root, NoCallbacks):
             task = replace(task, caller=self)
         record = Record(task.scorer)
@@ -421,7 +432,7 @@ class MOBOSearchCV(FittedSearch):
             reporter=self._make_reporter(),
             journal=journal,
             stopping=Stopping(n_initial, self.max_time, self.stop_after),
-            check_names=partial(check_refit, self.refit),
+            check_names=partial(check_refit, self._own_name(self.refit)),
         )
         context = root.subcontext(
             task_name="search", max_subtasks=self.n_iter * len(splits), sequential_subtasks=False
@@ -435,9 +446,10 @@ class MOBOSearchCV(FittedSearch):
         self._space = space
         self.scorer_ = task.scorer.scorers["score"] if task.scorer.single else task.scorer.scorers
         self._reward_scorer = task.scorer
+        self._choose()
         if self.refit:
             self._refit_best(task, root)
-        root.call_on_fit_task_end(estimator=self, X=task.X, y=task.y)
+        root.call_on_fit_task_end(estimator=self, **told)
 
     def _split(self, X: Any, y: Any, params: Mapping[str, Any]) -> list[Split]:
         """Split once: every setting is scored on the same parts even where these are random."""
@@ -453,7 +465,7 @@ class MOBOSearchCV(FittedSearch):
         callbacks = self.callback if isinstance(self.callback, list) else [self.callback]
         return Reporter(
             n_iter=self.n_iter,
-            rule=self.refit if isinstance(self.refit, str) else "euclidean",
+            rule=str(self._own_name(self.refit)) if isinstance(self.refit, str) else "euclidean",
             callbacks=[callback for callback in callbacks if callback is not None],
             verbose=self.verbose > 0,
         )
@@ -464,7 +476,17 @@ class MOBOSearchCV(FittedSearch):
 
     def _check_scorers_accept_sample_weight(self) -> bool:
         """Let scikit-learn pass sample weights on if any scorer takes them."""
-        return any(map(accepts_sample_weight, self._get_scorers()[0].scorers.values()))
+        scorers = self._get_scorers()[0].scorers
+        accepts = {name: accepts_sample_weight(scorer) for name, scorer in scorers.items()}
+        for name, accepted in accepts.items():
+            if not accepted:
+                warnings.warn(
+                    f"The scorer {name!r} does not support sample_weight: it counts all samples "
+                    "alike, while the estimator is fitted with weights.",
+                    UserWarning,
+                    stacklevel=5,
+                )
+        return any(accepts.values())
 
     def _store_results(self, record: Record, journal: Journal, n_initial: int) -> None:
         n_failed, n_rows = record.n_failed, record.n_rows
@@ -495,25 +517,30 @@ class MOBOSearchCV(FittedSearch):
         for name, value in found.items():
             setattr(self, name, value)
         self._objectives = record.objectives or ()
-        self.multimetric_ = len(self._objectives) > 1 or isinstance(
-            self.scoring, (dict, list, tuple)
+        self.multimetric_ = isinstance(self.scoring, (dict, list, tuple)) or record.names != (
+            SINGLE,
         )
 
-    def _refit_best(self, task: Task, root: Any) -> None:
-        self.best_index_ = self.select(self.refit)
+    def _choose(self) -> None:
+        """Pick a setting; without a rule by the default one, for whoever wants to know."""
+        self.best_index_ = self.select(self.refit or "euclidean")
         self.best_params_ = self.cv_results_["params"][self.best_index_]
-        self.best_score_ = {
+        scores = {
             o.name: float(-o.sign * self.cv_results_[f"objective_{o.name}"][self.best_index_])
             for o in self._objectives
         }
+        self.best_score_ = scores if self.multimetric_ else scores[SINGLE]
+
+    def _refit_best(self, task: Task, root: Any) -> None:
         best = clone(task.estimator).set_params(**unshared(self.best_params_))
         context = root.subcontext(task_name="refit-with-best-params")
+        told = {"X": task.X, "y": task.y, "metadata": metadata_of(task.fit_params)}
         with context.propagate_callback_context(best):
-            context.call_on_fit_task_begin(estimator=self, X=task.X, y=task.y)
+            context.call_on_fit_task_begin(estimator=self, **told)
             start = time.perf_counter()
             fit(best, task.X, task.y, task.fit_params)
             self.refit_time_ = time.perf_counter() - start
-        context.call_on_fit_task_end(estimator=self, X=task.X, y=task.y)
+        context.call_on_fit_task_end(estimator=self, **told)
         self.best_estimator_ = best
         with suppress(AttributeError):
             self.feature_names_in_ = best.feature_names_in_
