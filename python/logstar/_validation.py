@@ -86,6 +86,9 @@ def _as_array(image: Any, name: str) -> NDArray[Any]:
             f"{name} must be an image or a stack of images, got a signal of "
             f"{axes.signal_dimension}-D spectra or points; for an image of it use as_signal2D."
         )
+    # Told by what it can do: scipy.sparse takes long to import.
+    if hasattr(image, "nnz") and hasattr(image, "toarray"):
+        raise TypeError(f"{name} is sparse, which images are not; give it dense, by toarray().")
     if isinstance(image, np.ma.MaskedArray) and np.ma.is_masked(image):
         raise ValueError(
             f"{name} has {int(np.ma.getmaskarray(image).sum())} masked pixels, which would be "

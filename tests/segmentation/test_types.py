@@ -246,7 +246,7 @@ def test_it_must_be_fitted_to_windows_of_that_size(ybco):
     with pytest.raises(NotFittedError):
         AtomTypeGMM().predict(windows)
     types = AtomTypeGMM(random_state=0).fit(windows)
-    with pytest.raises(ValueError, match=r"windows of 81 px, but this AtomTypeGMM was fitted"):
+    with pytest.raises(ValueError, match=r"has 81 features, but AtomTypeGMM is expecting"):
         types.predict(windows[:, :81])
 
 

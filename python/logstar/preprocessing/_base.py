@@ -86,6 +86,7 @@ class ImageTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc] #
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         tags.requires_fit = self._learns
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
     def _fit_images(self, images: list[Image]) -> None:

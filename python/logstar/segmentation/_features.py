@@ -38,6 +38,7 @@ def as_windows(X: ArrayLike, *, min_samples: int = 1) -> Windows:
     array = check_array(
         X,
         dtype=[np.float32, np.float64],
+        order="C",  # sums of one layout round differently from those of another
         allow_nd=True,
         ensure_min_samples=min_samples,
         input_name="X",

@@ -382,8 +382,9 @@ class AtomPatches(TransformerMixin, BaseEstimator):  # type: ignore[misc] # no t
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.input_tags.two_d_array = True
         tags.input_tags.three_d_array = True
+        # Windows of images in double precision are cut in single precision as well.
+        tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -38,9 +38,6 @@ from ._patches import AtomPatches
 from ._regions import Region, describe_regions, values_at
 from ._residual import Residual, crystal_residual
 from ._types import COVARIANCE_TYPES, AtomTypeGMM
-
-if TYPE_CHECKING:
-    from sklearn.utils import Tags
 
 AtomType = int | tuple[int, int] | None
 
@@ -502,11 +499,6 @@ class AmorphousGMMSegmenter(BaseEstimator):  # type: ignore[misc] # scikit-learn
                 f"which needs at least {needed}; use fewer n_components, a larger field, or a "
                 "detector that finds more atoms."
             )
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.two_d_array = False
-        return tags
 
 
 def _find_atoms(detector: Any, image: Image) -> tuple[Any, FloatArray]:

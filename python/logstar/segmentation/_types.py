@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClusterMixin, clone
+from sklearn.base import BaseEstimator, ClusterMixin, TransformerMixin, clone
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
@@ -48,7 +48,7 @@ def _clusterer_has(method: str) -> Any:
     return available_if(check)
 
 
-class AtomTypeGMM(ClusterMixin, BaseEstimator):  # type: ignore[misc] # no types in scikit-learn
+class AtomTypeGMM(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[misc] # no types
     """Tell types of atoms apart by their windows, without labels.
 
     Principal components of the windows and a Gaussian mixture of these, as in Fig. 4A of Barakati
@@ -232,7 +232,8 @@ class AtomTypeGMM(ClusterMixin, BaseEstimator):  # type: ignore[misc] # no types
         probabilities : ndarray of shape (n_atoms, n_types_), float64
             Their sums are 1.
         """
-        probabilities = self.clusterer_.predict_proba(self._embedding(self._transformed(X)))
+        prepared = self._transformed(X)
+        probabilities = self.clusterer_.predict_proba(self._embedding(prepared))
         ordered: FloatArray = probabilities[:, self._own_labels]
         return ordered
 
@@ -316,8 +317,9 @@ class AtomTypeGMM(ClusterMixin, BaseEstimator):  # type: ignore[misc] # no types
         windows = as_windows(X)
         if windows.shape[1] != self.n_features_in_:
             raise ValueError(
-                f"X has windows of {windows.shape[1]} px, but this AtomTypeGMM was fitted to "
-                f"windows of {self.window_size_} x {self.window_size_} = {self.n_features_in_} px."
+                f"X has {windows.shape[1]} features, but AtomTypeGMM is expecting "
+                f"{self.n_features_in_} features as input: the pixels of windows of "
+                f"{self.window_size_} x {self.window_size_} px."
             )
         return self._prepared(windows)
 
