@@ -12,8 +12,6 @@ from _peers import N_NEIGHBORS, check_sums, our_sums, peer_sums
 from _section import Figure, Plan, Section
 from _tuning import N_EVALUATIONS, REF_POINT, Outcome, expectation, tune_ours, tune_paper
 
-from logstar.tuning._expectation import TYPED_UNCERTAINTY
-
 TREE = "cKDTree"
 #: What detections look like; the other sets are there to break a search for neighbours.
 REGULAR = ("lattice", "uniform")
@@ -91,7 +89,7 @@ def _tuning(plan: Plan) -> Section:
         expected = expectation(image)
         paper = _Tuner(partial(tune_paper, image.image, expected, n_evaluations=plan.n_evaluations))
         ours = _Tuner(partial(tune_ours, image.image, expected))
-        uncertain = _Tuner(partial(tune_ours, image.image, expectation(image, TYPED_UNCERTAINTY)))
+        uncertain = _Tuner(partial(tune_ours, image.image, expectation(image, 0.03)))
         # One untimed call each for imports and first allocations, the peer's a short one.
         tune_paper(image.image, expected, seed=0, n_evaluations=10)
         tune_ours(image.image, expected, seed=0)

@@ -14,10 +14,9 @@ from sklearn.neighbors import NearestNeighbors
 from skopt import gp_minimize
 from skopt.space import Real
 
-from logstar.cli._arguments import DEFAULT_N_ITER
-from logstar.cli._tuning import Expectation, tune_and_detect
 from logstar.lattice import Lattice
 from logstar.pareto import hypervolume
+from logstar.tuning import Expectation, make_logstar_workflow
 
 FloatArray = NDArray[np.float64]
 
@@ -46,7 +45,9 @@ class Outcome:
 def expectation(scene: Scene, uncertainty: float = 0.0) -> Expectation:
     """The true count of atoms, and the distance sum of their lattice."""
     distance_sum = _N_NEIGHBORS * Lattice.tolerance * scene.pitch
-    return Expectation.from_numbers(scene.n_atoms, distance_sum, scene.image.shape, uncertainty)
+    return Expectation.from_numbers(
+        scene.n_atoms, distance_sum, scene.image.shape, uncertainty=uncertainty
+    )
 
 
 def tune_paper(
@@ -101,8 +102,19 @@ def tune_paper(
 
 
 def tune_ours(
-    image: FloatArray, expected: Expectation, seed: int, n_iter: int = DEFAULT_N_ITER
+    image: FloatArray, expected: Expectation, seed: int, n_iter: int | None = None
 ) -> Outcome:
     """What `logstar detect` does between reading the image and writing the positions."""
-    tuned = tune_and_detect(image, expected, n_iter=n_iter, random_state=seed)
-    return Outcome(np.abs(tuned.search.pareto_front_[:, :2]), tuned.detections)
+    search = make_logstar_workflow(
+        None,
+        image.shape,
+        denoise="none",
+        n_expected=expected.n_expected,
+        uncertainty=expected.uncertainty,
+        distance_sum=expected.distance_sum,
+        sigma_range=expected.sigma_range,
+        n_iter=n_iter,
+        n_jobs=-1,
+        random_state=seed,
+    ).fit(image)
+    return Outcome(np.abs(search.pareto_front_[:, :2]), search.best_estimator_.detect(image))

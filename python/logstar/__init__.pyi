@@ -30,4 +30,8 @@ from .segmentation import (
     AtomPatches as AtomPatches,
     AtomTypeGMM as AtomTypeGMM,
 )
-from .tuning import make_logstar_workflow as make_logstar_workflow
+from .tuning import (
+    AtomFinder as AtomFinder,
+    find_atoms as find_atoms,
+    make_logstar_workflow as make_logstar_workflow,
+)

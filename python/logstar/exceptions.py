@@ -65,3 +65,20 @@ class ChoiceNeededError(ValueError):
     def __reduce__(self) -> tuple[type, tuple[object, ...]]:
         # By default an exception is made again of its finished message alone.
         return type(self), (self.message, self.choices, self.hint)
+
+
+class CalibrationError(ValueError):
+    """An image contradicts the crystal or the pixel size that was given for it.
+
+    Parameters
+    ----------
+    message : str
+        What differs, and what would fit.
+    factor : float or None, default=None
+        By what the pixel size would have to be multiplied for the two to agree; None if no pixel
+        size makes them.
+    """
+
+    def __init__(self, message: str, factor: float | None = None) -> None:
+        super().__init__(message)
+        self.factor = factor

@@ -18,12 +18,13 @@ from logstar import __version__
 from logstar.cli import main
 from logstar.cli._arguments import PixelSize, parse_crystal, parse_pixel_size
 from logstar.cli._progress import describe
-from logstar.cli._tuning import Expectation
 from logstar.detection import LoGStarDetector
 from logstar.io._calibration import Calibration
 from logstar.lattice import Lattice
 from logstar.metrics import detection_metrics
 from logstar.model_selection import SearchProgress
+from logstar.pareto import is_non_dominated
+from logstar.tuning import Expectation
 from tests.conftest import atoms_image
 
 PITCH = 14
@@ -75,7 +76,6 @@ def test_demo_finds_the_atoms_and_writes_everything(tmp_path, capsys):
         "atoms.png",
         "pareto.csv",
         "positions.csv",
-        "quality.png",
     ]
     assert result["truth"]["n_true"] == 784
     assert result["truth"]["f1"] > 0.96
@@ -84,14 +84,14 @@ def test_demo_finds_the_atoms_and_writes_everything(tmp_path, capsys):
     assert result["n_ladders"] == 3
     assert result["interrupted"] is False
     assert result["version"] == __version__
-    assert set(result["seconds"]) == {"read", "tune", "detect", "write"}
+    assert list(result["seconds"]) == ["read", "lattice", "tune", "detect", "quality", "write"]
 
     rows = read_csv(result["files"]["positions"])
     assert len(rows) == result["n_found"]
     assert sum(int(row["flagged"]) for row in rows) == result["n_flagged"]
     for row in rows:
         for name in ("row", "col", "sigma"):
-            assert float(row[f"{name}_A"]) == pytest.approx(0.15 * float(row[name]), rel=1e-6)
+            assert float(row[f"{name}_A"]) == pytest.approx(result["pixel_size"] * float(row[name]))
         assert float(row["response"]) > 0
 
 
@@ -112,9 +112,9 @@ def test_the_picture_shows_the_atoms(film):
     assert n_cols > 1500
     assert n_rows > 700
     cyan = (pixels[..., 2] > 200) & (pixels[..., 0] < 90) & (pixels[..., 1] > 150)
-    # 64 rings on the left, none on the right where the front is.
+    # 64 rings on the left; on the right, where the counts are, a few pixels of another blue.
     assert cyan[:, : n_cols // 2].sum() > 64 * 50
-    assert cyan[:, 2 * n_cols // 3 :].sum() == 0
+    assert cyan[:, 2 * n_cols // 3 :].sum() < 50
     assert len(np.unique(pixels[:, 2 * n_cols // 3 :].reshape(-1, 3), axis=0)) > 50
 
 
@@ -123,21 +123,23 @@ def test_front_is_written_with_the_chosen_point(film, capsys):
     result = json.loads(capsys.readouterr().out)
     rows = read_csv("out/pareto.csv")
     assert list(rows[0]) == [
-        *("qc", "er", "min_sigma", "max_sigma", "threshold", "overlap", "sigma_step"),
-        "chosen",
+        *("n_atoms", "qc", "qc_beyond", "er", "stability"),
+        *("min_sigma", "max_sigma", "threshold", "overlap", "sigma_step", "chosen"),
     ]
-    assert len({(row["qc"], row["er"]) for row in rows}) == result["n_pareto"]
+    objectives = ("qc_beyond", "er", "stability")
+    assert len({tuple(row[name] for name in objectives) for row in rows}) == result["n_pareto"]
     (chosen,) = [row for row in rows if row["chosen"] == "1"]
-    assert float(chosen["qc"]) == pytest.approx(abs(result["qc"]))
+    assert float(chosen["qc"]) == pytest.approx(result["qc"])
+    assert int(chosen["n_atoms"]) == result["n_found"]
     assert float(chosen["er"]) == pytest.approx(result["er"])
     for name, value in result["params"].items():
         assert float(chosen[name]) == pytest.approx(value)
     # They make the detector that found the atoms.
     detector = LoGStarDetector(**result["params"], exclude_border=1)
     assert len(detector.fit_predict(np.load(film))) == result["n_found"]
-    front = np.array([[float(row["qc"]), float(row["er"])] for row in rows])
+    front = np.array([[float(row[name]) for name in objectives] for row in rows])
+    assert is_non_dominated(front * (1, 1, -1)).all()
     assert (np.diff(front[:, 0]) >= 0).all()
-    assert (np.diff(front[:, 1]) <= 0).all()
 
 
 def test_detect_by_numbers_needs_no_pixel_size(film, atoms, capsys):
@@ -171,14 +173,9 @@ def test_detect_by_crystal_takes_the_pixel_size_of_the_file(film, atoms, capsys)
     assert abs(from_file["n_found"] - from_file["n_expected"]) < 1
     assert "row_nm" in read_csv("logstar-film/positions.csv")[0]
 
-    overridden = [*crystal, "--pixel-size", "40pm", "--json"]
-    assert detect(film, *overridden, *N_ITER) == 0
-    doubled = json.loads(capsys.readouterr().out)
-    # At twice the pixel size the image's lattice is not that of the crystal, which is said.
-    assert "not that of the crystal" in doubled["calibration"]
-    assert 3 * 64 < doubled["n_expected"] < 4 * 64
-    assert doubled["n_expected_uncertainty"] > 0.06 * doubled["n_expected"]
-    assert (doubled["pixel_size"], doubled["unit"]) == (40, "pm")
+    # At twice the pixel size the image's lattice is not that of the crystal.
+    assert detect(film, *crystal, "--pixel-size", "40pm", *N_ITER) == 2
+    assert_one_line_error(capsys, "did you mean 20 pm/px")
 
 
 def test_dark_atoms(film, atoms):
@@ -217,8 +214,8 @@ def test_the_same_seed_gives_the_same(film):
         (["--crystal", "ybco", "--pixel-size", "0.2inch"], "must be A, nm or pm, got 'inch'"),
         (["--crystal", "ybco", "--pixel-size", "0nm"], "must be a number above 0"),
         (["--crystal", "ybco", "--pixel-size", "wide"], "must be a number with a unit"),
-        (["--crystal", "ybco", "--pixel-size", "2nm"], "atoms per pixel"),
-        (["--crystal", "ybco", "--pixel-size", "0.001pm"], "The lattice expects"),
+        (["--crystal", "ybco", "--pixel-size", "2nm"], "no pixel size makes one of the other"),
+        (["--crystal", "ybco", "--pixel-size", "0.001pm"], "no pixel size makes one of the other"),
         (["--expected", "9999", "--distance-sum", "50"], "cannot be told apart"),
         (["--expected", "-5", "--distance-sum", "50"], "must be a number above 0"),
         ([*NUMBERS, "--n-iter", "0"], "must be an integer above 0"),
@@ -267,9 +264,7 @@ def test_files_that_cannot_be_read(film, capsys):
 
 
 def test_output_that_cannot_be_written_is_known_before_the_search(film, capsys, monkeypatch):
-    monkeypatch.setattr(
-        "logstar.cli._tuning.tune_and_detect", lambda *_, **__: pytest.fail("searched")
-    )
+    monkeypatch.setattr("logstar.tuning.AtomFinder._fit", lambda *_, **__: pytest.fail("searched"))
     Path("taken").touch()
     assert detect(film, *NUMBERS, "--out", "taken") == 1
     assert_one_line_error(capsys, "taken")
@@ -484,10 +479,10 @@ class TestLattices:
         assert result["crystal"] == "po [0 0 1]"
         assert result["n_found"] == 64
         assert "too large: 0.20" in result["calibration"]
-        assert result["corrected_pixel_size"] == pytest.approx(0.2, rel=0.002)
+        assert result["pixel_size"] == pytest.approx(0.2, rel=0.002)
         assert detect(film, *options, *N_ITER) == 0
         text = capsys.readouterr().out
-        for part in ("lattice     1", "calibration is 2.", "stable", "nothing to doubt"):
+        for part in ("lattice     2.", "calibration is 2.", "stable", "nothing to doubt"):
             assert part in text
 
     def test_no_lattice_is_said(self, film, capsys, rng):

@@ -367,3 +367,45 @@ def test_no_warning_on_a_plain_run(image, detector):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         detector.fit(image).predict(image)
+
+
+class TestMask:
+    """A mask leaves candidates out, and changes nothing else."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def scene(cls):
+        return make_scene(shape=(96, 110), sigma=3, noise=0.1, random_state=0)
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def mask(cls):
+        mask = np.zeros((96, 110), dtype=bool)
+        mask[20:, 30:90] = True
+        return mask
+
+    def test_atoms_inside_are_those_of_the_whole_image(self, scene, mask):
+        whole = LoGStarDetector(2, 4, 5, overlap=1.0).fit_predict(scene.image)
+        part = LoGStarDetector(2, 4, 5, overlap=1.0, mask=mask.tolist()).fit_predict(scene.image)
+        rows, cols = whole[:, :2].astype(int).T
+        assert 0 < len(part) < len(whole)
+        np.testing.assert_array_equal(part, whole[mask[rows, cols]])
+
+    def test_a_sweep_counts_those_inside(self, scene, mask):
+        detector = LoGStarDetector(2, 4, 5, mask=mask)
+        candidates = detector.find_candidates(scene.image, 0.01)
+        rows, cols = candidates.table[:, :2].astype(int).T
+        assert mask[rows, cols].all()
+        detector.set_params(threshold=0.02, overlap=0.3).fit(scene.image)
+        assert len(detector.predict(scene.image)) == candidates.counts([0.02], [0.3])[0, 0]
+
+    @pytest.mark.parametrize(
+        ("wrong", "message"),
+        [
+            (np.ones((96, 110)), "mask must be a 2-D array of booleans"),
+            (np.ones((9, 9), dtype=bool), r"mask has shape \(9, 9\), image 0 \(96, 110\)"),
+        ],
+    )
+    def test_refused(self, scene, wrong, message):
+        with pytest.raises(ValueError, match=message):
+            LoGStarDetector(mask=wrong).fit(scene.image)

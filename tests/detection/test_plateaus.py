@@ -6,13 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from logstar.cli._tuning import tune_and_detect
-from logstar.datasets import make_scene
 from logstar.detection import ScaleSpaceCandidates
 from logstar.detection._plateaus import CountCurves
 from logstar.lattice import Lattice
-from logstar.metrics import detection_metrics
-from logstar.tuning._expectation import Expectation
 
 CRYSTAL = Lattice.perovskite(4.0, 0.25)
 
@@ -118,65 +114,3 @@ def test_plateaus_against_a_walk_over_the_curve(seed):
         else:
             assert (low, high) == (curves.thresholds[first], curves.thresholds[last])
             assert stability == pytest.approx(np.log(high / low))
-
-
-class TestChoice:
-    @pytest.fixture(scope="class")
-    @classmethod
-    def scene(cls):
-        return make_scene(CRYSTAL, (160, 170), rotation=7, noise=0.1, random_state=1)
-
-    @pytest.mark.parametrize("error", [-0.05, -0.02, 0.02, 0.05])
-    def test_a_wrong_count_no_longer_costs_atoms(self, scene, error):
-        """Threshold would be raised until true atoms drop out, or lowered into noise."""
-        limit = CRYSTAL.distance_sum_threshold()
-        n = (1 + error) * len(scene.positions)
-        met = Expectation.from_numbers(n, limit, scene.image.shape)
-        stable = Expectation.from_numbers(n, limit, scene.image.shape, uncertainty=0.08)
-        f1 = [
-            detection_metrics(
-                tune_and_detect(scene.image, e, n_iter=9, random_state=0).detections,
-                scene.positions,
-            ).f1
-            for e in (met, stable)
-        ]
-        right = Expectation.from_image(scene.image, CRYSTAL)
-        tuned = tune_and_detect(scene.image, right, n_iter=9, random_state=0)
-        best = detection_metrics(tuned.detections, scene.positions).f1
-        assert f1[1] >= f1[0]
-        assert f1[1] == pytest.approx(best, abs=0.005)
-        assert tuned.is_stable
-
-    def test_the_image_corrects_the_calibration(self, scene):
-        wrong = CRYSTAL.with_pixel_size(0.25 * 1.034)
-        expectation = Expectation.from_image(scene.image, wrong)
-        assert expectation.pixel_size.value == pytest.approx(0.25, rel=0.003)
-        assert "calibration is 3.4% too large" in expectation.calibration
-        right = Expectation.from_image(scene.image, CRYSTAL)
-        assert expectation.n_expected == right.n_expected
-        assert expectation.distance_sum == pytest.approx(right.distance_sum, rel=0.005)
-        alone = Expectation.from_image(scene.image)
-        assert alone.n_expected == right.n_expected
-        assert alone.distance_sum == pytest.approx(right.distance_sum, rel=0.005)
-
-    def test_an_image_without_lattice_leaves_the_count_uncertain(self, rng):
-        expectation = Expectation.from_image(rng.normal(size=(160, 170)), CRYSTAL)
-        assert expectation.lattice is None
-        assert expectation.pixel_size is None
-        assert expectation.uncertainty > 0.06
-        assert expectation.calibration.startswith("not confirmed by the image, which shows no")
-
-    def test_another_crystal_is_said(self, scene):
-        other = Lattice(6.0, 8.4, columns=CRYSTAL.columns, pixel_size=0.25)
-        expectation = Expectation.from_image(scene.image, other)
-        assert "not that of the crystal" in expectation.calibration
-        assert expectation.uncertainty > 0.06
-
-    def test_holes_are_left_out(self):
-        mask = np.ones((200, 200), dtype=bool)
-        mask[:, 130:] = False
-        crystal = Lattice.perovskite(4.0, 0.2, mask=mask)
-        scene = make_scene(crystal, (200, 200), noise=0.05, rotation=4, random_state=0)
-        expectation = Expectation.from_image(scene.image, Lattice.perovskite(4.0, 0.2))
-        assert expectation.field_share == pytest.approx(0.65, abs=0.04)
-        assert expectation.n_expected == pytest.approx(len(scene.positions), rel=0.1)

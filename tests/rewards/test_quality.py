@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from logstar.datasets import make_scene
-from logstar.inspection import QualityReportDisplay
-from logstar.lattice import ImageLattice, Lattice
+from logstar.lattice import Count, ImageLattice, Lattice
 from logstar.rewards import quality_report
 
 CRYSTAL = Lattice.perovskite(4.0, 0.2)
@@ -80,21 +79,33 @@ def test_nothing_found(scene, own):
     assert report.n_found == 0
     assert report.qc == -1
     assert report.gaps == 1
-    QualityReportDisplay(report).plot()
 
 
-@pytest.mark.parametrize("n_places", [1, 2, 5, 9])
-def test_the_display_draws_each_place(scene, own, n_places):
-    report = quality_report(scene.image, scene.positions[::2], own, n_places=n_places)
-    display = QualityReportDisplay(report).plot()
-    assert len(display.axes_) == n_places
-    for ax, place in zip(display.axes_, report.places, strict=True):
-        (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
-        # Rows grow downwards, the place is in view, and the view is in the image.
-        assert -0.5 <= left <= place.col <= right <= 219.5
-        assert -0.5 <= top <= place.row <= bottom <= 199.5
-        assert place.what in ax.get_title()
-    assert display.figure_ is display.axes_[0].figure
+def test_a_count_that_is_known_is_the_one_that_is_compared(scene, own):
+    n = len(scene.positions)
+    known = Count(n + 20.0, 8.0, 0.0)
+    report = quality_report(scene.image, scene.positions, own, expected=known)
+    assert (report.n_inside, report.expected) == (n, known)
+    assert report.qc == pytest.approx(n / known.n - 1)
+    assert report.concerns == [
+        f"{-report.qc:.1%} fewer atoms than expected, beyond twice its uncertainty"
+    ]
+    within = quality_report(scene.image, scene.positions, own, expected=Count(n + 15.0, 8.0, 0.0))
+    assert within.concerns == []
+
+
+def test_the_field_of_the_lattice_is_that_of_the_atoms_counted(scene, own):
+    mask = np.zeros(scene.image.shape, dtype=bool)
+    mask[:, :110] = True
+    report = quality_report(scene.image, scene.positions, own.with_mask(mask))
+    assert report.concerns == []
+    assert report.n_inside == pytest.approx(len(scene.positions) / 2, rel=0.1)
+
+
+def test_a_distance_sum_that_is_known_is_the_one_that_flags(scene, own):
+    flagged = quality_report(scene.image, scene.positions, own, distance_sum=1000.0)
+    assert flagged.er == pytest.approx(len(scene.positions) / flagged.expected.n)
+    assert quality_report(scene.image, scene.positions, own).er == 0
 
 
 @pytest.mark.parametrize(

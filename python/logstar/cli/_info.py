@@ -12,7 +12,7 @@ from typing import Any
 
 from logstar.exceptions import NotOneLatticeError
 from logstar.io import NOT_SQUARE, ImageEntry, list_images
-from logstar.tuning._expectation import Expectation
+from logstar.tuning import Expectation
 from logstar.units import PixelSize
 
 from ._image_arguments import read_chosen
@@ -165,7 +165,7 @@ def _command(path: Path, options: list[str], command: str = "detect") -> str:
 
 
 def _plain_lattice(expected: Expectation, pixel_size: PixelSize | None) -> dict[str, Any]:
-    lattice = expected.lattice
+    lattice = expected.image_lattice
     if lattice is None:
         raise ValueError("an expectation of an image has its lattice")
     edges = [lattice.a, lattice.b]

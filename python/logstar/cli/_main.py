@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from logstar import __version__
 
 from . import _batch
-from ._arguments import PixelSize, build_parser, check_physics
+from ._arguments import build_parser, check_physics
 from ._detect import detect, execute, request_of
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _run(args: argparse.Namespace) -> int:
     except Exception as error:  # noqa: BLE001 - people get a sentence, --debug shows where
         return _fail(args, error, FAILED)
     _print(json.dumps(run.as_dict(), indent=2) if args.json else run.summary())
-    return INTERRUPTED if run.tuned.search.interrupted_ else OK
+    return INTERRUPTED if run.finder.search_.interrupted_ else OK
 
 
 def _print(text: str) -> None:
@@ -100,25 +100,22 @@ def _print_warning(message: Warning | str, *_: Any, **__: Any) -> None:
 
 def _demo(args: argparse.Namespace) -> Run:
     from logstar.datasets import load_ybco  # noqa: PLC0415 - heavy; --help needs none of it
+    from logstar.io import Micrograph  # noqa: PLC0415
     from logstar.metrics import detection_metrics  # noqa: PLC0415
-    from logstar.tuning._expectation import Expectation  # noqa: PLC0415
 
     start = time.perf_counter()
     scene = load_ybco(noisy=args.noisy)
     seconds = time.perf_counter() - start
-    size = scene.pixel_size
     run = execute(
         args,
+        Micrograph(scene.image, scene.pixel_size),
+        {"lattice": scene.lattice},
         source=f"YBa2Cu3O7 [100], simulated{' at low dose' if args.noisy else ''}",
-        image=scene.image,
-        calibration=None if size is None else PixelSize(size.value, size.unit),
         crystal="ybco",
-        expectation=Expectation.from_image(scene.image, scene.lattice),
-        polarity="bright",
         folder=args.out or Path("logstar-demo"),
         read_seconds=seconds,
     )
-    run.truth = detection_metrics(run.tuned.detections, scene.positions)
+    run.truth = detection_metrics(run.finder.atoms_.positions, scene.positions)
     return run
 
 
@@ -148,7 +145,7 @@ def _detect_all(args: argparse.Namespace) -> int:
     rows = list(
         _batch.detect_all(
             args,
-            lambda one: ((run := detect(one)).as_dict(), run.tuned.search.interrupted_),
+            lambda one: ((run := detect(one)).as_dict(), run.finder.search_.interrupted_),
             request_of,
             lambda file, error: _told(args, file, error),
         )

@@ -13,10 +13,9 @@ import tifffile
 
 from logstar._validation import as_image
 from logstar.segmentation import AmorphousGMMSegmenter
-from logstar.units import PixelSize
+from logstar.tuning import AtomFinder
 
 from ._report import Run
-from ._tuning import Tuned
 
 _COLUMNS = ("label", "row", "col", "n_atoms", "area_px2", "perimeter_px", "compactness")
 
@@ -37,9 +36,9 @@ class Segmentation:
     segmenter: Any
 
     @property
-    def tuned(self) -> Tuned:
-        """The search that found the atoms."""
-        return self.run.tuned
+    def finder(self) -> AtomFinder:
+        """Who found the atoms."""
+        return self.run.finder
 
     def write(self, folder: Path) -> None:
         """Write mask, regions and picture into a folder, beside the files of the atoms."""
@@ -73,11 +72,8 @@ class Segmentation:
     def _draw(self, path: Path) -> None:
         from logstar.inspection import AmorphousMapDisplay  # noqa: PLC0415 - only drawing pays
 
-        size = self.run.pixel_size
         AmorphousMapDisplay.of(
-            self.segmenter,
-            self.run.image,
-            pixel_size=None if size is None else PixelSize.of(size, self.run.unit),
+            self.segmenter, self.run.finder.image_, pixel_size=self.run.finder.pixel_size_
         ).save(path)
 
     def as_dict(self) -> dict[str, Any]:
@@ -134,8 +130,8 @@ def segment(
     segmenter = AmorphousGMMSegmenter(random_state=random_state, n_jobs=-1)
     if threshold is not None:
         segmenter.set_params(threshold=threshold)
-    image = as_image(run.image)
-    segmenter.fit(image if polarity == "bright" else -image, positions=run.tuned.detections[:, :2])
+    image = as_image(run.finder.image_)
+    segmenter.fit(image if polarity == "bright" else -image, positions=run.finder.atoms_.positions)
     result = Segmentation(run, segmenter)
     run.seconds["segment"] = time.perf_counter() - start
     start = time.perf_counter()

@@ -21,7 +21,7 @@ from logstar.metrics import detection_metrics
 from . import ScaleSpaceCandidates
 from ._criteria import Criteria
 from ._exact_front import SweptFront, exact_front
-from ._parameters import check_parameters, check_sizes, ladder_of, scaling_of
+from ._parameters import check_parameters, check_sizes, ladder_of, mask_of, scaling_of
 from ._scale_space import find_candidates_of_parts
 from ._scaling import scale_intensities
 from ._shared_candidates import Part, Request, SharedCandidates, Tables
@@ -87,6 +87,8 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
     intensity_range : tuple of float or None, default=(0.1, 99.9)
         Percentiles of each image that become 0 and 1, so that a threshold means the same on every
         image; nothing is clipped. None takes intensities as they are.
+    mask : array-like of shape (n_rows, n_cols), bool, default=None
+        Where to look: maxima elsewhere are no candidates. None is everywhere.
     n_jobs : int, default=None
         Threads: None is one, -1 is all. The result does not depend on it.
 
@@ -128,6 +130,7 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         exclude_border: int | Literal[False] = 1,
         polarity: Literal["bright", "dark"] = "bright",
         intensity_range: tuple[float, float] | None = (0.1, 99.9),
+        mask: ArrayLike | None = None,
         n_jobs: int | None = None,
     ) -> None:
         self.min_sigma = min_sigma
@@ -140,6 +143,7 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         self.exclude_border = exclude_border
         self.polarity = polarity
         self.intensity_range = intensity_range
+        self.mask = mask
         self.n_jobs = n_jobs
 
     def fit(self, X: Images, y: object = None) -> Self:  # noqa: ARG002 - scikit-learn's signature
@@ -339,7 +343,7 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
             detector = detectors[index]
             n_own = n_threads if len(parts) > 1 else threads_of(detector.n_jobs)
             found = [
-                _tables(image, ladder, parts, least, int(detector.exclude_border), n_own)
+                _tables(detector, image, ladder, parts, least, n_own)
                 for image in scaled(*scaling_of(detector))
             ]
             return [list(tables) for tables in zip(*found, strict=True)]
@@ -421,8 +425,7 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
 
     def _table(self, scaled: Image, ladder: FloatArray, threshold: float) -> FloatArray:
         n_threads = threads_of(self.n_jobs)
-        border = int(self.exclude_border)
-        (table,) = _tables(scaled, ladder, [(0, len(ladder))], threshold, border, n_threads)
+        (table,) = _tables(self, scaled, ladder, [(0, len(ladder))], threshold, n_threads)
         return table
 
     def _detect(self, scaled: Image, index: int, keep: CandidateTest | None) -> FloatArray:
@@ -460,7 +463,8 @@ def _request(detector: LoGStarDetector, images: list[Image]) -> Request | None:
     try:
         check_parameters(detector)
         check_sizes(detector, images)
-        return Request(ladder_of(detector), (scaling_of(detector), int(detector.exclude_border)))
+        key = scaling_of(detector), int(detector.exclude_border), id(detector.mask)
+        return Request(ladder_of(detector), key)
     except (TypeError, ValueError):
         return None
 
@@ -474,11 +478,11 @@ def _candidates(
 
 
 def _tables(
+    detector: LoGStarDetector,
     scaled: Image,
     ladder: FloatArray,
     parts: Sequence[Part],
     threshold: float,
-    border: int,
     n_threads: int,
 ) -> Tables:
     """For each part of a ladder row, column, sigma and response, the strongest first."""
@@ -487,13 +491,15 @@ def _tables(
         np.column_stack([ladder, ladder]),
         parts,
         threshold=threshold,
-        border=(border, border),
+        border=(int(detector.exclude_border),) * 2,
         n_threads=n_threads,
     )
-    return [
-        np.column_stack([places[:, :2], ladder[first + places[:, 2]], responses])
-        for (first, _), (places, responses) in zip(parts, found, strict=True)
-    ]
+    mask = mask_of(detector)
+    tables = []
+    for (first, _), (places, responses) in zip(parts, found, strict=True):
+        table = np.column_stack([places[:, :2], ladder[first + places[:, 2]], responses])
+        tables.append(table if mask is None else table[mask[places[:, 0], places[:, 1]]])
+    return tables
 
 
 def mean_f1(predict: Callable[[Any], Any], X: Images, y: Any) -> float:

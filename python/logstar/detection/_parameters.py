@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from logstar._validation import FloatArray, Image, check_integer, check_real
 
@@ -47,6 +48,11 @@ def check_parameters(detector: Any) -> None:
     if detector.polarity not in _POLARITIES:
         raise ValueError(f"polarity must be one of {_POLARITIES}, got {detector.polarity!r}.")
     _check_intensity_range(detector.intensity_range)
+    mask = mask_of(detector)
+    if mask is not None and (mask.dtype != np.bool_ or mask.ndim != 2):
+        raise ValueError(
+            f"mask must be a 2-D array of booleans, got {mask.ndim}-D with dtype {mask.dtype}."
+        )
 
 
 def _check_intensity_range(intensity_range: Any) -> None:
@@ -65,15 +71,21 @@ def _check_intensity_range(intensity_range: Any) -> None:
 
 
 def check_sizes(detector: Any, images: Sequence[Image]) -> None:
-    """Check that the largest kernel fits into the images.
+    """Check that the largest kernel fits into the images, and that they have the mask's shape.
 
     Raises
     ------
     ValueError
-        If it does not.
+        If it does not, or they have not.
     """
     radius = kernel_radius(detector.max_sigma)
+    mask = mask_of(detector)
     for index, image in enumerate(images):
+        if mask is not None and mask.shape != image.shape:
+            raise ValueError(
+                f"mask has shape {mask.shape}, image {index} {image.shape}; set another mask, or "
+                "None to look everywhere."
+            )
         if min(image.shape) < radius:
             raise ValueError(
                 f"image {index} of {image.shape[0]} x {image.shape[1]} pixels is smaller than "
@@ -95,6 +107,11 @@ def ladder_of(detector: Any) -> FloatArray:
         spaced = np.geomspace if detector.log_scale else np.linspace
         ladder = spaced(low, high, int(detector.num_sigma))
     return ladder
+
+
+def mask_of(detector: Any) -> NDArray[Any] | None:
+    """Where to look, as an array."""
+    return None if detector.mask is None else np.asarray(detector.mask)
 
 
 def scaling_of(detector: Any) -> tuple[str, tuple[float, float] | None]:

@@ -90,10 +90,16 @@ class LatticeComparison:
             words.append(f"sheared by {abs(self.shear):.1f} degrees (drift)")
         return "; ".join(words)
 
+    @property
+    def is_calibrated(self) -> bool:  # numpydoc ignore=RT01
+        """Whether the pixel size is right, as far as the image can tell."""
+        return self.agrees and abs(self.pixel_size_error) <= max(_NOTICED, 2 * self.error)
+
     def _calibration(self) -> str:
-        size = self.corrected_pixel_size
-        if abs(self.pixel_size_error) <= max(_NOTICED, 2 * self.error):
+        if self.is_calibrated:
+            size = self.pixel_size
             return f"calibration is right within {max(_NOTICED, 2 * self.error):.1%}: {size}"
+        size = self.corrected_pixel_size
         larger = "large" if self.pixel_size_error > 0 else "small"
         return f"calibration is {abs(self.pixel_size_error):.1%} too {larger}: {size} fits"
 

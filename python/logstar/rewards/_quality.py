@@ -11,9 +11,10 @@ from scipy.spatial import KDTree
 
 from logstar._validation import FloatArray, as_image, as_positions, check_integer
 from logstar.lattice import Count, ImageLattice, Lattice
+from logstar.lattice._field_of_view import in_field
 
 from . import ErrorRate
-from ._plausibility import GapShare, OnLattice, ShortPairs, SpacingSpread
+from ._plausibility import GapShare, ShortPairs, SpacingSpread
 
 #: The frame in which atoms show a flank only, by the nearest distance.
 _FRAME = 0.3
@@ -50,11 +51,12 @@ class QualityReport:
     n_found : int
         Number of atoms.
     n_inside : int
-        Those inside a frame of 0.3 of the nearest distance, where atoms show whole.
+        Those that the expected number is of: all of them if it was given; else those in the field
+        inside a frame of 0.3 of the nearest distance, where atoms show whole.
     expected : Count
-        The expected number there, with its uncertainty.
+        The expected number of these, with its uncertainty.
     qc, er : float
-        QC there, and ER.
+        QC by these two numbers, and ER.
     short_pairs, gaps, spread : float
         As `ShortPairs`, `GapShare` and `SpacingSpread` measure them.
     on_lattice : float or None
@@ -84,12 +86,7 @@ class QualityReport:
     @property
     def concerns(self) -> list[str]:  # numpydoc ignore=RT01
         """What is to be doubted, in words; empty where nothing is."""
-        words = []
-        if abs(self.n_inside - self.expected.n) > 2 * self.expected.uncertainty:
-            more = "more" if self.qc > 0 else "fewer"
-            words.append(f"{abs(self.qc):.1%} {more} atoms than expected, beyond its uncertainty")
-        if self.er > _NOTICED_SHORT:
-            words.append(f"{self.er:.1%} of the atoms are too close to their neighbours")
+        words = concerns_of_rewards(self.n_inside, self.expected, self.er)
         if self.short_pairs > _NOTICED_SHORT:
             words.append(f"pairs closer than possible, {self.short_pairs:.1%} of the atoms")
         if self.gaps > _NOTICED_GAPS:
@@ -109,8 +106,43 @@ class QualityReport:
         )
 
 
+def concerns_of_rewards(n_found: int, expected: Count, er: float) -> list[str]:
+    """Say in words what QC and ER give reason to doubt.
+
+    Parameters
+    ----------
+    n_found : int
+        Number of atoms.
+    expected : Count
+        The expected number of these.
+    er : float
+        ER.
+
+    Returns
+    -------
+    words : list of str
+        Empty where there is nothing to doubt.
+    """
+    words = []
+    if abs(n_found - expected.n) > 2 * expected.uncertainty:
+        more = "more" if n_found > expected.n else "fewer"
+        words.append(
+            f"{abs(n_found / expected.n - 1):.1%} {more} atoms than expected, beyond twice its "
+            "uncertainty"
+        )
+    if er > _NOTICED_SHORT:
+        words.append(f"{er:.1%} of the atoms are too close to their neighbours")
+    return words
+
+
 def quality_report(
-    image: ArrayLike, detections: ArrayLike, lattice: Lattice, *, n_places: int = 9
+    image: ArrayLike,
+    detections: ArrayLike,
+    lattice: Lattice,
+    *,
+    expected: Count | None = None,
+    distance_sum: float | None = None,
+    n_places: int = 9,
 ) -> QualityReport:
     """Judge atoms that were found by all that physics says.
 
@@ -124,6 +156,12 @@ def quality_report(
     lattice : Lattice
         The crystal; the image's own lattice (`ImageLattice.from_image`) tells more: exact counts,
         and which atoms are on lattice points.
+    expected : Count, default=None
+        The expected number of all the detections, where it is known already, so that no two numbers
+        contradict each other. None counts the lattice's columns inside a frame of 0.3 of the
+        nearest distance, and the detections there.
+    distance_sum : float, default=None
+        DS of ER in pixels; None is the lattice's.
     n_places : int, default=9
         How many places to look at are given.
 
@@ -148,7 +186,7 @@ def quality_report(
     >>> quality_report(scene.image, scene.positions, lattice).concerns
     []
     >>> quality_report(scene.image, scene.positions[:-9], lattice).concerns
-    ['3.3% fewer atoms than expected, beyond its uncertainty', 'gaps without atoms, ... field']
+    ['3.3% fewer atoms than expected, beyond twice its uncertainty', 'gaps without atoms, ...']
     """
     pixels = as_image(image)
     atoms = as_positions(detections, name="detections")
@@ -157,27 +195,27 @@ def quality_report(
     n_places = check_integer(n_places, name="n_places", low=1)
     shape = (pixels.shape[0], pixels.shape[1])
     on_lattice = None
-    frame = min(_FRAME * lattice.nearest_distance, min(shape) / 4)
     if isinstance(lattice, ImageLattice):
         lattice = lattice.refined(atoms)
-        on_lattice = float(OnLattice(lattice).measure(atoms))
+        # As `OnLattice` measures it, which would refine the lattice once more.
+        on_lattice = float(lattice.on_lattice(atoms).mean()) if len(atoms) else 0.0
+    n_inside = len(atoms)
+    if expected is None:
+        frame = min(_FRAME * lattice.nearest_distance, min(shape) / 4)
         expected = lattice.expected_count(shape, border=frame)
-    else:
-        expected = lattice.expected_count(shape, border=frame)
-    places = _places(atoms, np.asarray(detections, dtype=float), shape, lattice, n_places)
-    low, high = frame - 0.5, np.array(shape) - 0.5 - frame
-    n_inside = int(((atoms >= low) & (atoms < high)).all(axis=1).sum())
+        n_inside = int(in_field(atoms, shape, frame, lattice.mask).sum())
+    limit = lattice.distance_sum_threshold() if distance_sum is None else distance_sum
     return QualityReport(
         n_found=len(atoms),
         n_inside=n_inside,
         expected=expected,
         qc=(n_inside - expected.n) / expected.n,
-        er=float(ErrorRate(lattice, expected.n).measure(atoms)),
+        er=float(ErrorRate(limit, expected.n).measure(atoms)),
         short_pairs=float(ShortPairs(lattice).measure(atoms)),
         gaps=float(GapShare(lattice).measure(atoms, pixels)),
         spread=float(SpacingSpread(lattice).measure(atoms)),
         on_lattice=on_lattice,
-        places=tuple(places),
+        places=tuple(_places(atoms, _responses(detections), shape, lattice, n_places)),
         image=pixels,
         detections=atoms,
         radius=2.5 * lattice.nearest_distance,
@@ -186,7 +224,7 @@ def quality_report(
 
 def _places(
     atoms: FloatArray,
-    table: FloatArray,
+    responses: FloatArray | None,
     shape: tuple[int, int],
     lattice: Lattice,
     n_places: int,
@@ -198,9 +236,9 @@ def _places(
     ordered = [sorted(kind, key=lambda place: -place.badness) for kind in kinds]
     longest = max(map(len, ordered))
     in_turn = [kind[i] for i in range(longest) for kind in ordered if i < len(kind)]
-    if table.ndim == 2 and table.shape[1] > 3:
+    if responses is not None:
         # More than are asked for, since some are neighbours.
-        weakest = np.argsort(table[:, 3], kind="stable")[: 4 * n_places]
+        weakest = np.argsort(responses, kind="stable")[: 4 * n_places]
         in_turn += [_place(atoms[i], "weakest atom", 0.0) for i in weakest]
     chosen: list[Place] = []
     for place in in_turn:
@@ -212,6 +250,12 @@ def _places(
         ):
             chosen.append(place)
     return chosen
+
+
+def _responses(detections: ArrayLike) -> FloatArray | None:
+    """The fourth column of a table, if there is one."""
+    table = np.asarray(detections, dtype=np.float64)
+    return table[:, 3] if table.ndim == 2 and table.shape[1] > 3 else None
 
 
 def _short_pairs(atoms: FloatArray, lattice: Lattice) -> list[Place]:

@@ -2,84 +2,191 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from typing import Literal, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
 
-from logstar._validation import as_image
+from logstar._validation import as_image, check_real
 from logstar.exceptions import NotOneLatticeError
-from logstar.lattice import Column, Count, ImageLattice, Lattice, estimate_field
+from logstar.lattice import (
+    Column,
+    Count,
+    ImageLattice,
+    Lattice,
+    LatticeComparison,
+    estimate_field,
+)
 from logstar.units import PixelSize
 
-N_NEIGHBORS = 4
-#: Denser atoms cannot be told apart.
-_MIN_PIXELS_PER_ATOM = 4
-#: An atom nearer to the edge than its sigma, about this share of the nearest distance, shows a
-#: flank only. Of columns missed on the shipped micrograph, BaTiO3 and SrTiO3 (real), all are within
-#: 0.14 to 0.27 of it.
-_FRAME = 0.2
-#: Real files are off by 2 to 8 %; relative standard deviation of a pixel size that the image does
-#: not confirm, and least one of one that it does.
-_UNCONFIRMED, _CONFIRMED = 0.03, 0.002
+from ._choice import N_NEIGHBORS
+from ._slips import check_calibration, check_nearest, check_spacing, compare, scaled
+
 #: Relative uncertainty of an expected number that was typed in: counted by hand or by area.
 TYPED_UNCERTAINTY = 0.03
+#: Width of the frame at the edges of the image whose atoms are not expected, by the nearest
+#: distance: an atom nearer to the edge than its sigma shows a flank only. Of columns missed on the
+#: shipped micrograph, BaTiO3 and SrTiO3 (real), all are within 0.14 to 0.27 of it.
+_FRAME = 0.2
+#: Relative standard deviation of a pixel size that the image does not confirm (real files are off
+#: by 2 to 8 %), and the least one of a pixel size that it confirms.
+_UNCONFIRMED, _CONFIRMED = 0.03, 0.002
 #: Numbers of columns per area that agree to this share are of the same columns.
 _SAME_DENSITY = 0.02
 #: A field that is less than this share of the image has holes or vacuum around it.
 _FULL_FIELD = 0.98
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Expectation:
-    """What physics expects of an image.
+    """What physics expects of an image: how many atoms, how far apart, how large.
 
-    Attributes
+    Made by `from_image`, `from_lattice` or `from_numbers`. `AtomFinder` learns one of its image and
+    tunes on it; `count` is the one number that its rewards, its summary and its quality report
+    compare with.
+
+    Parameters
     ----------
-    n_expected : float
-        Number of atoms.
+    count : Count
+        The expected number of atoms with what it is uncertain by. Of a crystal it is the number of
+        columns at least 0.2 of the nearest distance away from the image's edges.
     distance_sum : float
         DS: least sum of an atom's distances to its four nearest neighbours, in pixels.
     sigma_range : tuple of float
-        Smallest and largest sigma in pixels.
-    uncertainty : float
-        Relative standard deviation of the number.
-    lattice : ImageLattice or None
-        The image's own lattice.
-    judge : Lattice or None
-        By which the atoms found are judged: the image's lattice if it has the crystal's columns,
-        else the crystal.
+        Smallest and largest sigma, in pixels.
+    lattice : Lattice or None
+        By which the atoms found are judged: the image's own lattice if that has the crystal's
+        columns, else the crystal; None where there are numbers only.
+    image_lattice : ImageLattice or None
+        The image's own lattice, whatever the crystal.
+    comparison : LatticeComparison or None
+        The crystal against the image's own lattice, where there are both.
     calibration : str or None
-        What the image says about the pixel size, or why it says nothing.
+        What the image says about the pixel size of the crystal, or why it says nothing.
     pixel_size : PixelSize or None
-        That of the crystal, as corrected.
+        The crystal's as corrected by the image; None if there is nothing to correct by.
     field_share : float
-        Share of the image that shows crystal.
+        Share of the image, or of the mask, that shows crystal.
+
+    Examples
+    --------
+    >>> from logstar import Lattice
+    >>> from logstar.datasets import make_scene
+    >>> from logstar.tuning import Expectation
+    >>> crystal = Lattice.perovskite(4.0, pixel_size=0.2)
+    >>> scene = make_scene(crystal, shape=(200, 200), rotation=11, random_state=0)
+    >>> expected = Expectation.from_image(scene.image, crystal)
+    >>> print(expected.count)
+    184.0 +- 4.6
+    >>> expected.calibration
+    'calibration is right within 0.4%: 0.2 A/px'
     """
 
-    n_expected: float
+    count: Count
     distance_sum: float
     sigma_range: tuple[float, float]
-    uncertainty: float = 0.0
-    lattice: ImageLattice | None = None
-    judge: Lattice | None = None
+    lattice: Lattice | None = None
+    image_lattice: ImageLattice | None = None
+    comparison: LatticeComparison | None = None
     calibration: str | None = None
     pixel_size: PixelSize | None = None
     field_share: float = 1.0
 
+    @property
+    def n_expected(self) -> float:  # numpydoc ignore=RT01
+        """The expected number of atoms."""
+        return self.count.n
+
+    @property
+    def uncertainty(self) -> float:  # numpydoc ignore=RT01
+        """Relative standard deviation of that number."""
+        return self.count.uncertainty / self.count.n
+
     @classmethod
-    def from_lattice(cls, lattice: Lattice, shape: tuple[int, ...]) -> Self:
-        """Take it from a crystal whose pixel size the image does not confirm."""
+    def from_lattice(
+        cls, lattice: Lattice, shape: tuple[int, ...], *, mask: ArrayLike | None = None
+    ) -> Self:
+        """Take it from a crystal whose pixel size no image confirms.
+
+        Parameters
+        ----------
+        lattice : Lattice
+            The crystal.
+        shape : tuple of two int
+            Rows and columns of the image.
+        mask : array-like of shape (n_rows, n_cols), bool, default=None
+            Where there is crystal; None is what the lattice says.
+
+        Returns
+        -------
+        expectation : Expectation
+
+        Raises
+        ------
+        ValueError
+            For atoms closer than three pixels, and whatever the lattice refuses.
+        """
+        if mask is not None:
+            lattice = lattice.with_mask(mask)
         return cls._of(lattice, _count(lattice, shape, _UNCONFIRMED))
+
+    @classmethod
+    def from_numbers(
+        cls,
+        n_expected: float,
+        distance_sum: float,
+        shape: tuple[int, ...],
+        *,
+        uncertainty: float = TYPED_UNCERTAINTY,
+        mask: ArrayLike | None = None,
+    ) -> Self:
+        """Take it from a count and a distance sum.
+
+        Parameters
+        ----------
+        n_expected : float
+            Number of atoms.
+        distance_sum : float
+            DS in pixels.
+        shape : tuple of two int
+            Rows and columns of the image.
+        uncertainty : float, default=0.03
+            Relative standard deviation of the number. 0 has it met exactly.
+        mask : array-like of shape (n_rows, n_cols), bool, default=None
+            Where the atoms are; None is everywhere.
+
+        Returns
+        -------
+        expectation : Expectation
+
+        Raises
+        ------
+        TypeError, ValueError
+            For numbers that are not above 0 and finite, or atoms closer than three pixels.
+        """
+        n = check_real(n_expected, name="n_expected", low=0, low_included=False)
+        limit = check_real(distance_sum, name="distance_sum", low=0, low_included=False)
+        share = check_real(uncertainty, name="uncertainty", low=0)
+        n_pixels = float(np.prod(shape)) if mask is None else float(np.count_nonzero(mask))
+        check_spacing(n, n_pixels)
+        # The square lattice that has this distance sum stands for the unknown one.
+        spacing = limit / (N_NEIGHBORS * Lattice.tolerance)
+        square = Lattice(spacing, spacing, columns=(Column("atom", "X", 0, 0),), pixel_size=None)
+        return cls(Count(n, share * n, 0.0), limit, square.sigma_range)
 
     @classmethod
     def from_image(
         cls,
         image: ArrayLike,
         crystal: Lattice | None = None,
+        *,
         polarity: Literal["bright", "dark"] = "bright",
+        mask: NDArray[np.bool_] | None = None,
+        force: bool = False,
     ) -> Self:
         """Take it from a crystal, its calibration corrected by the image, or from that alone.
 
@@ -88,78 +195,129 @@ class Expectation:
         image : array-like of shape (n_rows, n_cols)
             The micrograph.
         crystal : Lattice, default=None
-            The crystal; None takes the lattice that the image shows.
+            The crystal; None takes the lattice that the image shows. An `ImageLattice` is taken for
+            that, and the image is not asked.
         polarity : {"bright", "dark"}, default="bright"
             Whether atoms are brighter than their surroundings.
+        mask : array-like of shape (n_rows, n_cols), bool, default=None
+            Where to look; None is everywhere.
+        force : bool, default=False
+            Whether to go on with a crystal that the image contradicts.
+
+        Returns
+        -------
+        expectation : Expectation
 
         Raises
         ------
         NotOneLatticeError
             If there is no crystal, and the image shows no lattice or several.
+        CalibrationError
+            If the image's lattice and the crystal, both being certain, differ by more than the
+            calibration of a file can be wrong, and `force` is False.
+        ValueError
+            For atoms closer than three pixels, and whatever the lattice refuses.
         """
         pixels = as_image(image)
-        if crystal is not None:
-            # An absurd pixel size is the user's to mend, and no matter of the image.
-            crystal.n_expected(pixels.shape)
+        shape = pixels.shape
+        if mask is None and crystal is not None:
+            mask = crystal.mask
+        if isinstance(crystal, ImageLattice):
+            return cls._of_image_lattice(crystal, shape, mask)
         try:
-            seen = ImageLattice.from_image(pixels, polarity=polarity)
+            seen = _lattice_within(pixels, polarity, mask)
         except NotOneLatticeError as error:
             if crystal is None:
                 raise
-            calibration = f"not confirmed by the image, which shows {error}"
-            return cls._of(
-                crystal, _count(crystal, pixels.shape, _UNCONFIRMED), calibration=calibration
-            )
-        field = estimate_field(pixels, seen, polarity=polarity, keep_disorder=True)
-        share = float(field.mean())
-        if share < _FULL_FIELD:
-            seen = seen.with_mask(field)
-        else:
-            # Holes that small are within the uncertainty.
-            share = 1.0
-        if crystal is None:
-            count = _count(seen, pixels.shape, _CONFIRMED)
+            crystal = crystal.with_mask(mask)
+            count = _count(crystal, shape, _UNCONFIRMED)
+            unknown = f"not confirmed by the image, which shows {error}"
+            return cls._of(crystal, count, calibration=unknown)
+        comparison = None
+        if crystal is not None:
+            comparison = compare(crystal, seen)
+            if not force:
+                check_calibration(crystal, seen, comparison)
+            if not comparison.agrees:
+                crystal = crystal.with_mask(mask)
+                return cls._of(
+                    crystal,
+                    _count(crystal, shape, _UNCONFIRMED),
+                    image_lattice=seen,
+                    comparison=comparison,
+                    calibration=str(comparison),
+                )
+        seen, share = _with_field(seen, pixels, polarity, mask)
+        if crystal is None or comparison is None:
+            count = _count(seen, shape, _CONFIRMED)
             return cls._of(seen, count, image_lattice=seen, field_share=share)
-        comparison = crystal.compare(seen)
-        if not comparison.agrees:
-            count = _count(crystal, pixels.shape, _UNCONFIRMED)
-            return cls._of(crystal, count, calibration=str(comparison), image_lattice=seen)
-        crystal = crystal.with_pixel_size(comparison.corrected_pixel_size).with_mask(seen.mask)
-        judge = crystal
-        count = _count(crystal, pixels.shape, max(comparison.error, _CONFIRMED))
+        size = comparison.pixel_size
+        if not comparison.is_calibrated:
+            # Of five digits, as it is printed: what is said and what is used are one number.
+            corrected = comparison.corrected_pixel_size
+            size = PixelSize(float(f"{corrected.value:.5g}"), corrected.unit)
+        is_known = crystal.pixel_size is not None
+        crystal = scaled(crystal, size.value / comparison.pixel_size.value).with_mask(seen.mask)
         densities = [len(x.columns) / x.unit_cell_area for x in (seen, crystal)]
-        if math.isclose(*densities, rel_tol=_SAME_DENSITY):
-            # The same columns, and where they are is known.
-            count, judge = _count(seen, pixels.shape, _CONFIRMED), seen
+        # With the same columns in both, the image also says where each of them is.
+        judge = seen if math.isclose(*densities, rel_tol=_SAME_DENSITY) else crystal
         return cls._of(
             crystal,
-            count,
+            _count(judge, shape, max(comparison.error, _CONFIRMED)),
             judge=judge,
             image_lattice=seen,
-            calibration=str(comparison),
-            pixel_size=crystal.pixel_size,
+            comparison=comparison,
+            calibration=str(comparison) if is_known else None,
+            pixel_size=size if is_known else None,
             field_share=share,
         )
 
     @classmethod
-    def from_numbers(
-        cls,
-        n_expected: float,
-        distance_sum: float,
-        shape: tuple[int, ...],
-        uncertainty: float = 0.0,
+    def _of_image_lattice(
+        cls, seen: ImageLattice, shape: tuple[int, ...], mask: NDArray[np.bool_] | None
     ) -> Self:
-        """Take it from a count and a distance sum in pixels."""
-        most = np.prod(shape) / _MIN_PIXELS_PER_ATOM
-        if n_expected > most:
+        """Take it from the lattice of an image that is known already."""
+        if seen.shape != shape:
             raise ValueError(
-                f"{n_expected:g} atoms cannot be told apart in an image of {shape[0]} x {shape[1]} "
-                f"px; at most one per {_MIN_PIXELS_PER_ATOM} px can, that is {most:g}."
+                f"the lattice was seen in an image of {seen.shape} px, and this one has {shape}; "
+                "give the crystal, or 'auto'."
             )
-        # The square lattice that has this distance sum stands for the unknown one.
-        spacing = distance_sum / (N_NEIGHBORS * Lattice.tolerance)
-        square = Lattice(spacing, spacing, columns=(Column("atom", "X", 0, 0),), pixel_size=None)
-        return cls(n_expected, distance_sum, square.sigma_range, uncertainty)
+        seen = seen.with_mask(mask)
+        return cls._of(seen, _count(seen, shape, _CONFIRMED), image_lattice=seen)
+
+    def with_numbers(
+        self,
+        shape: tuple[int, ...],
+        *,
+        n_expected: float | None = None,
+        distance_sum: float | None = None,
+        mask: ArrayLike | None = None,
+    ) -> Self:
+        """Put numbers that were given in the place of those that follow from a lattice.
+
+        Parameters
+        ----------
+        shape : tuple of two int
+            Rows and columns of the image.
+        n_expected : float, default=None
+            Number of atoms, taken to be right within 3 %; None leaves it.
+        distance_sum : float, default=None
+            DS in pixels; None leaves it.
+        mask : array-like of shape (n_rows, n_cols), bool, default=None
+            Where the atoms are; None is everywhere.
+
+        Returns
+        -------
+        expectation : Expectation
+        """
+        given = type(self).from_numbers(
+            self.n_expected if n_expected is None else n_expected,
+            self.distance_sum if distance_sum is None else distance_sum,
+            shape,
+            mask=mask,
+        )
+        count = self.count if n_expected is None else given.count
+        return dataclasses.replace(self, count=count, distance_sum=given.distance_sum)
 
     @classmethod
     def _of(
@@ -167,32 +325,88 @@ class Expectation:
         lattice: Lattice,
         count: Count,
         *,
-        image_lattice: ImageLattice | None = None,
         judge: Lattice | None = None,
+        image_lattice: ImageLattice | None = None,
+        comparison: LatticeComparison | None = None,
         calibration: str | None = None,
         pixel_size: PixelSize | None = None,
         field_share: float = 1.0,
     ) -> Self:
         return cls(
-            count.n,
+            count,
             lattice.distance_sum_threshold(N_NEIGHBORS),
             lattice.sigma_range,
-            count.uncertainty / count.n,
-            image_lattice,
             lattice if judge is None else judge,
+            image_lattice,
+            comparison,
             calibration,
             pixel_size,
             field_share,
         )
 
 
+def _lattice_within(
+    pixels: NDArray[np.floating],
+    polarity: Literal["bright", "dark"],
+    mask: NDArray[np.bool_] | None,
+) -> ImageLattice:
+    """Find the lattice within a mask, in the coordinates of the whole image."""
+    if mask is None:
+        return ImageLattice.from_image(pixels, polarity=polarity)
+    rows, cols = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    window = slice(rows[0], rows[-1] + 1), slice(cols[0], cols[-1] + 1)
+    # A rectangle needs no mask, which would be filled with zeros in the Fourier transform.
+    inner = None if mask[window].all() else mask[window]
+    seen = ImageLattice.from_image(pixels[window], polarity=polarity, mask=inner)
+    row, col = seen.origin
+    return dataclasses.replace(
+        seen,
+        origin=(row + float(rows[0]), col + float(cols[0])),
+        shape=(pixels.shape[0], pixels.shape[1]),
+        mask=mask,
+    )
+
+
+def _with_field(
+    seen: ImageLattice,
+    pixels: NDArray[np.floating],
+    polarity: Literal["bright", "dark"],
+    mask: NDArray[np.bool_] | None,
+) -> tuple[ImageLattice, float]:
+    """Give the lattice a mask of where the image shows crystal, and the share of that."""
+    field = estimate_field(pixels, seen, polarity=polarity, keep_disorder=True)
+    if mask is None:
+        share = float(field.mean())
+    else:
+        share = float(field[mask].mean())
+        field = field & mask
+    if share < _FULL_FIELD:
+        return seen.with_mask(field), share
+    # Holes that small are within the uncertainty.
+    return seen, 1.0
+
+
 def _count(lattice: Lattice, shape: tuple[int, ...], calibration: float) -> Count:
     """Columns that can be found: those at the edge show a flank only."""
+    check_nearest(lattice)
     frame = min(max(1.0, _FRAME * lattice.nearest_distance), min(shape) / 4)
     if isinstance(lattice, ImageLattice):
-        return lattice.expected_count(shape, border=frame, edge_error=frame / 2)
+        count = lattice.expected_count(shape, border=frame, edge_error=frame / 2)
+        return count if lattice.mask is None else _with_uncertain_mask(count, lattice, shape, frame)
     count = lattice.expected_count(shape, border=frame, calibration=calibration)
     # Half a frame more or less, all around.
     n_rows, n_cols = (size - 2 * frame for size in shape)
     edges = math.hypot(count.edges, count.n * frame * (1 / n_rows + 1 / n_cols))
     return Count(count.n, edges, count.calibration)
+
+
+def _with_uncertain_mask(
+    count: Count, lattice: ImageLattice, shape: tuple[int, ...], frame: float
+) -> Count:
+    """Add that atoms may be taken to be on the other side of a mask's edge, a pixel away."""
+    field = np.asarray(lattice.mask)
+    inner, outer = (
+        lattice.with_mask(change(field)).expected_count(shape, border=frame).n
+        for change in (ndimage.binary_erosion, ndimage.binary_dilation)
+    )
+    return Count(count.n, math.hypot(count.edges, (outer - inner) / 2), count.calibration)

@@ -6,31 +6,22 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from logstar._validation import check_real
-from logstar.detection import LoGStarDetector
-from logstar.detection._pipeline import DetectionPipeline
 from logstar.lattice import Lattice
 from logstar.model_selection import MOBOSearchCV
 from logstar.preprocessing import PatchPCADenoiser
-from logstar.rewards import ErrorRate, QualityCount
 
-from ._ladders import Ladders
+from ._choice import N_NEIGHBORS
+from ._space import BORDER, make_search
 
 if TYPE_CHECKING:
     from joblib import Memory
-
-#: Outer rows and columns left out: tails of atoms beyond the edge have maxima there.
-_BORDER = 1
-_THRESHOLDS = (0.005, 0.4, "log-uniform")
-_OVERLAPS = (0.01, 0.5)
-#: What precedes the detector's parameters.
-_STEP = "detect__"
 
 
 def make_logstar_workflow(
     lattice: Lattice | None,
     shape: tuple[int, int],
     *,
-    denoise: Literal["auto"] | Sequence[Any] | None = "auto",
+    denoise: Literal["auto", "none"] | Sequence[Any] | None = "auto",
     n_expected: float | None = None,
     uncertainty: float = 0.0,
     distance_sum: float | None = None,
@@ -38,7 +29,7 @@ def make_logstar_workflow(
     polarity: Literal["bright", "dark"] = "bright",
     unsupported: Literal["drop", "flag"] = "drop",
     n_iter: int | None = None,
-    refit: Any = "euclidean",
+    refit: Any = None,
     memory: str | Memory | None = None,
     n_jobs: int | None = None,
     random_state: int | None = 0,
@@ -75,8 +66,9 @@ def make_logstar_workflow(
     n_iter : int, default=None
         How many choices of denoising and ladder to try; None tries them all, ten ladders for each
         way to denoise.
-    refit : str or callable, default="euclidean"
-        As in `MOBOSearchCV`.
+    refit : str or callable, default=None
+        As in `MOBOSearchCV`. None is "euclidean"; where the expected number is uncertain it is the
+        rule of `AtomFinder`, which prefers a number of atoms that hangs on no threshold.
     memory : None, str or joblib.Memory, default=None
         Where to cache what transformers give, as in `Pipeline`. Worth it for slow ones.
     n_jobs : int, default=None
@@ -125,9 +117,11 @@ def make_logstar_workflow(
             # harm, since a denoised image has hardly a maximum that is no atom; too few make the
             # search give up weak atoms (F1 of 1.000 and 0.997 on perfect images).
             n_rows, n_cols = shape
-            field = max(1, n_rows - 2 * _BORDER), max(1, n_cols - 2 * _BORDER)
+            field = max(1, n_rows - 2 * BORDER), max(1, n_cols - 2 * BORDER)
             n_expected = lattice.n_expected(field)
-        distance_sum = lattice.distance_sum_threshold() if distance_sum is None else distance_sum
+        distance_sum = (
+            lattice.distance_sum_threshold(N_NEIGHBORS) if distance_sum is None else distance_sum
+        )
         sigma_range = lattice.sigma_range if sigma_range is None else sigma_range
     if n_expected is None or distance_sum is None or sigma_range is None:
         raise ValueError(
@@ -138,53 +132,37 @@ def make_logstar_workflow(
     low, high = (check_real(x, name="sigma_range", low=0, low_included=False) for x in sigma_range)
     if low >= high:
         raise ValueError(f"sigma_range must rise, got {sigma_range!r}.")
-    choices = _choices(denoise, n_jobs)
-    ladders = Ladders.within(low, high)
-    n_all = len(choices) * ladders.n_ladders
-    n_iter = n_all if n_iter is None else n_iter
-    detector = LoGStarDetector(
-        ladders.min_sigma[0],
-        ladders.max_sigma[-1],
-        sigma_step=ladders.step,
-        exclude_border=_BORDER,
+    return make_search(
+        n_expected=n_expected,
+        uncertainty=uncertainty,
+        distance_sum=distance_sum,
+        sigma_range=(low, high),
         polarity=polarity,
-        n_jobs=n_jobs,
-    )
-    return MOBOSearchCV(
-        DetectionPipeline(
-            [("denoise", "passthrough"), ("detect", detector)],
-            unsupported=unsupported,
-            memory=memory,
-        ),
-        {
-            "denoise": choices,
-            f"{_STEP}min_sigma": ladders.min_sigma,
-            f"{_STEP}max_sigma": ladders.max_sigma,
-            f"{_STEP}threshold": _THRESHOLDS,
-            f"{_STEP}overlap": _OVERLAPS,
-        },
-        scoring={
-            "qc": QualityCount(n_expected, uncertainty),
-            "er": ErrorRate(distance_sum, n_expected),
-        },
+        denoisers=["passthrough"] if denoise is None else denoisers_of(denoise, n_jobs),
+        unsupported=unsupported,
+        memory=memory,
         n_iter=n_iter,
-        n_initial_points=min(n_all, n_iter),
         refit=refit,
-        sweep=[f"{_STEP}threshold", f"{_STEP}overlap"],
+        n_jobs=n_jobs,
         random_state=random_state,
         callback=callback,
     )
 
 
-def _choices(denoise: Any, n_jobs: int | None) -> list[Any]:
-    if denoise is None:
-        return ["passthrough"]
+def denoisers_of(denoise: Any, n_jobs: int | None) -> list[Any] | None:
+    """Read what to try as first step of a pipeline; None searches the bare detector.
+
+    Raises
+    ------
+    ValueError
+        For a text that is not known, or an empty sequence.
+    """
     if isinstance(denoise, str):
-        if denoise != "auto":
+        if denoise not in {"auto", "none"}:
             raise ValueError(
-                f"denoise must be 'auto', None or a sequence of transformers, got {denoise!r}."
+                f"denoise must be 'auto', 'none' or a sequence of transformers, got {denoise!r}."
             )
-        return [PatchPCADenoiser(n_jobs=n_jobs)]
+        return None if denoise == "none" else [PatchPCADenoiser(n_jobs=n_jobs)]
     choices = list(denoise)
     if not choices:
         raise ValueError("denoise is an empty sequence; give 'passthrough' for nothing.")

@@ -7,7 +7,7 @@ import pytest
 
 from logstar import LoGStarDetector
 from logstar.cli._arguments import DEFAULT_N_ITER
-from logstar.tuning._ladders import Ladders
+from logstar.tuning._space import Ladders
 
 RANGES = [(1.0, 3.0), (2**0.5, 18**0.5), (0.31, 0.97), (0.01, 7.3), (11.7, 12.1)]
 

@@ -1,0 +1,6 @@
+from ._choice import Plateau as Plateau
+from ._expectation import Expectation as Expectation
+from ._finder import AtomFinder as AtomFinder, CountCurve as CountCurve, find_atoms as find_atoms
+from ._report import Report as Report
+from ._verdict import Verdict as Verdict
+from ._workflow import make_logstar_workflow as make_logstar_workflow

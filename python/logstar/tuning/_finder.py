@@ -1,0 +1,664 @@
+"""The main job as an estimator and as one call: from an image and a crystal to atoms."""
+
+from __future__ import annotations
+
+import copy
+import os
+import time
+import warnings
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, cast
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils.validation import check_is_fitted
+
+from logstar._validation import FloatArray, Image, as_image, check_real
+from logstar.detection._plateaus import plateau_thresholds
+from logstar.exceptions import NoAtomsWarning
+from logstar.io import AtomTable, Micrograph, provenance, read_image
+from logstar.lattice import ImageLattice, Lattice
+from logstar.rewards import ErrorRate, QualityCount, QualityReport, flag_errors, quality_report
+from logstar.units import PixelSize
+
+from ._choice import ER, N_NEIGHBORS, QC, THRESHOLDS, Plateau
+from ._expectation import Expectation
+from ._source import (
+    MakesLattice,
+    Roi,
+    Visible,
+    as_field,
+    as_micrograph,
+    crystal_at,
+    field_of_roi,
+)
+from ._space import make_search, plain_params
+from ._verdict import Verdict, judge
+from ._workflow import denoisers_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from ._report import Report
+
+_COLUMNS = ("row", "col", "sigma", "response", "support")
+
+
+class CountCurve(NamedTuple):
+    """Number of atoms against the threshold, on the chosen ladder and at the chosen overlap.
+
+    Attributes
+    ----------
+    thresholds : ndarray of shape (n,)
+        Least responses, rising.
+    counts : ndarray of shape (n,)
+        Atoms found at each.
+    """
+
+    thresholds: FloatArray
+    counts: NDArray[np.int64]
+
+
+class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no types
+    """Find the atoms of a micrograph: learn its lattice, tune a detector, and judge the result.
+
+    What physics expects of the image (how many atoms, how far apart, how large) follows from the
+    crystal, corrected by the lattice that the image shows; from that lattice alone; or from
+    numbers. A search then tunes a `LoGStarDetector`, or a whole `DetectionPipeline`, until number
+    (QC) and distances (ER) of the atoms agree with it, and a verdict says whether to believe them.
+    The command ``logstar detect`` is this class.
+
+    Parameters
+    ----------
+    lattice : "auto", Lattice, ImageLattice, callable or None, default="auto"
+        The crystal. "auto" takes the lattice that the image shows. A callable is given the pixel
+        size in angstrom and makes a `Lattice` of it: `Lattice.ybco`, or
+        ``functools.partial(Lattice.from_cif, "SrTiO3.cif", "110")``. An `ImageLattice` is taken for
+        the image's own, as that of an equal frame. None needs `expected` and `distance_sum`.
+    pixel_size : PixelSize, str, float or None, default=None
+        Side of a pixel, such as "0.2 A" or "0.02 nm"; a number is in angstrom. None takes that of
+        a `Lattice`, else that of the image.
+    polarity : {"bright", "dark"}, default="bright"
+        Whether atoms are brighter than their surroundings (HAADF) or darker (ABF).
+    denoise : {"none", "auto"} or sequence of transformers, default="none"
+        "auto" finds atoms in the image denoised by `PatchPCADenoiser`, and tests each in the raw
+        one: for noise that the eye hardly sees through. A sequence is what to choose from; see
+        `make_logstar_workflow`.
+    expected : float, default=None
+        Number of atoms, right within 3 %. None takes it from the lattice.
+    distance_sum : float, default=None
+        DS of ER in pixels: the least sum of an atom's distances to its four nearest neighbours,
+        0.85 of the crystal's. None takes it from the lattice.
+    visible : float, str, iterable of str or None, default=None
+        Which columns of the crystal show: those with at least this share of the intensity of the
+        strongest, or those of these elements or kinds. None shows all columns of a `Lattice`; of a
+        CIF what HAADF shows, and all columns where atoms are dark.
+    mask : array-like of shape (n_rows, n_cols), bool, default=None
+        Where to look. None is everywhere.
+    n_iter : int, default=None
+        Ladders of sigmas to try, each with all thresholds and overlaps; None tries all there are.
+    n_jobs : int, default=None
+        Threads: None is one, -1 is all. The result does not depend on it.
+    random_state : int or None, default=0
+        Seed of the order in which ladders are tried.
+    calibration : {"correct", "keep"}, default="correct"
+        Whether lengths are in the pixel size as corrected by the image, or in that which was given.
+    force : bool, default=False
+        Whether to go on with a crystal that the image contradicts.
+    callback : callable or list of callables, default=None
+        Called after each evaluation of the search with a `SearchProgress`.
+
+    Attributes
+    ----------
+    atoms_ : AtomTable
+        The atoms: "row", "col" and "sigma" in pixels, "response", "support" if the image was
+        denoised, and "flagged", the atoms that are too close to their neighbours. The strongest
+        first.
+    verdict_ : Verdict
+        Whether to believe them: `status` ("ok", "check" or "failed") and `reasons`.
+    expectation_ : Expectation
+        What physics expects.
+    lattice_ : Lattice, ImageLattice or None
+        By which the atoms are judged: the image's own where it has the crystal's columns.
+    qc_, er_ : float
+        QC with its sign, and ER.
+    plateau_ : Plateau
+        Over which thresholds the number of atoms is the same.
+    count_curve_ : CountCurve
+        Number of atoms against the threshold.
+    quality_ : QualityReport or None
+        What the diagnostics say; None without a lattice.
+    search_ : MOBOSearchCV
+        The search.
+    front_ : ndarray of shape (n_front,), int
+        Rows of ``search_.cv_results_`` that were chosen from, the least |QC| first; `at` takes an
+        index into it.
+    index_ : int
+        Which of these rows this finder has.
+    detector_ : LoGStarDetector or DetectionPipeline
+        Fitted with the chosen parameters.
+    params_ : dict
+        The chosen parameters under the detector's own names.
+    pixel_size_ : PixelSize or None
+        In which lengths are given.
+    file_pixel_size_ : PixelSize or None
+        What the image says of itself; of a file, what `find_atoms` was told in place of that.
+    calibration_ : str or None
+        What the image's lattice says of the pixel size.
+    image_ : ndarray of shape (n_rows, n_cols)
+        The image as analysed.
+    source_ : str or None
+        Its file.
+    seconds_ : dict of str to float
+        How long each part took.
+
+    See Also
+    --------
+    find_atoms : Reads a file and fits.
+    make_logstar_workflow : The search alone, over many choices of preprocessing.
+
+    Examples
+    --------
+    >>> from logstar import AtomFinder, Lattice
+    >>> from logstar.datasets import make_scene
+    >>> crystal = Lattice.perovskite(4.0, pixel_size=0.2)
+    >>> scene = make_scene(crystal, shape=(128, 128), rotation=11, noise=0.05, random_state=0)
+    >>> finder = AtomFinder(crystal).fit(scene.image)
+    >>> finder.verdict_
+    Verdict(status='ok', reasons=())
+    >>> abs(len(finder.atoms_) - len(scene.positions)) <= 2
+    True
+    """
+
+    def __init__(
+        self,
+        lattice: Lattice | MakesLattice | Literal["auto"] | None = "auto",
+        *,
+        pixel_size: PixelSize | str | float | None = None,
+        polarity: Literal["bright", "dark"] = "bright",
+        denoise: Literal["none", "auto"] | Sequence[Any] = "none",
+        expected: float | None = None,
+        distance_sum: float | None = None,
+        visible: Visible = None,
+        mask: ArrayLike | None = None,
+        n_iter: int | None = None,
+        n_jobs: int | None = None,
+        random_state: int | None = 0,
+        calibration: Literal["correct", "keep"] = "correct",
+        force: bool = False,
+        callback: Any = None,
+    ) -> None:
+        self.lattice = lattice
+        self.pixel_size = pixel_size
+        self.polarity = polarity
+        self.denoise = denoise
+        self.expected = expected
+        self.distance_sum = distance_sum
+        self.visible = visible
+        self.mask = mask
+        self.n_iter = n_iter
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.calibration = calibration
+        self.force = force
+        self.callback = callback
+
+    def fit(self, X: Any, y: object = None) -> Self:  # noqa: ARG002 - scikit-learn's signature
+        """Learn what to expect of an image, tune on it, and find its atoms.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_cols), Micrograph, HyperSpy signal or xarray DataArray
+            One image; the latter three bring their calibration.
+        y : object, default=None
+            Ignored: nothing is learnt from positions.
+
+        Returns
+        -------
+        self : AtomFinder
+
+        Raises
+        ------
+        CalibrationError
+            If the image's lattice and the crystal differ by more than the calibration of a file
+            can be wrong; see `force`.
+        KeyboardInterrupt
+            If it is interrupted before anything was evaluated; later, what was evaluated is kept,
+            and `verdict_` says so.
+        NotOneLatticeError
+            If there is no crystal, and the image shows no lattice or several.
+        TypeError, ValueError
+            For a path, a stack, an image that cannot hold atoms, and parameters that cannot be.
+
+        Warns
+        -----
+        NoAtomsWarning
+            If no atom is found; `verdict_` says "failed".
+        """
+        return self._fit(as_micrograph(X))
+
+    def _fit(self, micrograph: Micrograph, dataset: int | None = None) -> Self:
+        """Fit to one image, of whose file it may be the number `dataset`."""
+        self._check_parameters()
+        pixels = as_image(micrograph.image, name="X")
+        if pixels.min() == pixels.max():
+            raise ValueError(f"the image is constant: every pixel is {pixels.flat[0]:g}.")
+        self.image_ = pixels
+        self._dataset = dataset
+        self.source_ = None if micrograph.path is None else str(micrograph.path)
+        self.file_pixel_size_ = micrograph.pixel_size
+        self.seconds_: dict[str, float] = {}
+        start = time.perf_counter()
+        self._learn(pixels)
+        learnt = time.perf_counter()
+        self._tune(pixels)
+        self.seconds_ |= {"lattice": learnt - start, "tune": time.perf_counter() - learnt}
+        self._settle(self.search_.best_index_)
+        return self
+
+    def predict(self, X: Any) -> FloatArray | list[FloatArray]:
+        """Find the atoms of another image with the tuned settings.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_cols) or (n_images, n_rows, n_cols), or list of images
+            One image or a stack.
+
+        Returns
+        -------
+        detections : ndarray of shape (n_atoms, 3), or list of such for a stack
+            Row, column and sigma in pixels, the strongest response first.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For images that are none.
+
+        Warns
+        -----
+        NoAtomsWarning
+            If an image has no atom.
+        """
+        check_is_fitted(self, "detector_")
+        image = X.image if isinstance(X, Micrograph) else X
+        found: FloatArray | list[FloatArray] = self.detector_.predict(image)
+        return found
+
+    def fit_predict(self, X: Any, y: object = None) -> FloatArray:
+        """Fit to an image and give its atoms.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_cols), Micrograph, HyperSpy signal or xarray DataArray
+            One image.
+        y : object, default=None
+            Ignored.
+
+        Returns
+        -------
+        detections : ndarray of shape (n_atoms, 3)
+            Row, column and sigma in pixels, the strongest response first; `atoms_` holds more.
+        """
+        table = self.fit(X, y).atoms_
+        return np.column_stack([table["row"], table["col"], table["sigma"]])
+
+    def at(self, i: int) -> Self:
+        """Choose another setting of the front.
+
+        Parameters
+        ----------
+        i : int
+            Index into `front_`; the row of pareto.csv, from 0.
+
+        Returns
+        -------
+        finder : AtomFinder
+            A fitted one with that setting; the search is shared.
+
+        Raises
+        ------
+        IndexError
+            If there is no such row.
+        """
+        check_is_fitted(self, "front_")
+        if not -len(self.front_) <= i < len(self.front_):
+            raise IndexError(f"i={i} is no row of the front, which has {len(self.front_)}.")
+        other = copy.copy(self)
+        other.seconds_ = dict(self.seconds_)
+        other._settle(int(self.front_[i]))  # noqa: SLF001 - of this class
+        return other
+
+    def report(self, *, source: str | None = None, crystal: str | None = None) -> Report:
+        """Say everything that was found out.
+
+        Parameters
+        ----------
+        source, crystal : str, default=None
+            What to call the image and the crystal; None is the file, and what is known of the
+            crystal.
+
+        Returns
+        -------
+        report : Report
+            As text by `str`, as pairs of name and text in `rows`, and for machines by `as_dict`.
+        """
+        from ._report import Report  # noqa: PLC0415 - fitting needs none of it
+
+        check_is_fitted(self, "verdict_")
+        return Report.of(self, *self._names(source, crystal))
+
+    def plot(self, *, source: str | None = None, crystal: str | None = None) -> Figure:
+        """Draw the atoms over the image, and what decided.
+
+        Parameters
+        ----------
+        source, crystal : str, default=None
+            As in `report`.
+
+        Returns
+        -------
+        figure : matplotlib Figure
+            Of pyplot.
+        """
+        # Only drawing pays for matplotlib.
+        from logstar.inspection import AtomFinderDisplay  # noqa: PLC0415
+
+        check_is_fitted(self, "verdict_")
+        source, crystal = self._names(source, crystal)
+        display = AtomFinderDisplay.from_estimator(self, source=source, crystal=crystal)
+        # Its figure is a whole one, since none was given.
+        return cast("Figure", display.figure_)
+
+    def save(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        formats: Iterable[str] = ("csv",),
+        plots: bool = True,
+        source: str | None = None,
+        crystal: str | None = None,
+    ) -> dict[str, Path]:
+        """Write atoms, front and pictures into a folder.
+
+        Parameters
+        ----------
+        folder : path-like
+            Made if it is not there; files of the same names are overwritten.
+        formats : iterable of str, default=("csv",)
+            Formats of the atoms: csv, json, parquet, hdf5, xyz; see `AtomTable.save`.
+        plots : bool, default=True
+            Whether to draw; False imports no matplotlib. What is to be doubted is drawn if there
+            is anything.
+        source, crystal : str, default=None
+            As in `report`, for the pictures.
+
+        Returns
+        -------
+        files : dict of str to Path
+            What was written: "positions", "pareto_front", and so on.
+        """
+        from ._writing import write_finder  # noqa: PLC0415 - fitting needs none of it
+
+        check_is_fitted(self, "verdict_")
+        start = time.perf_counter()
+        source, crystal = self._names(source, crystal)
+        files = write_finder(
+            self, Path(folder), tuple(formats), plots=plots, source=source, crystal=crystal
+        )
+        self.seconds_["write"] = time.perf_counter() - start
+        return files
+
+    def _repr_html_(self) -> str:
+        if not hasattr(self, "verdict_"):
+            return str(super()._repr_html_())
+        return self.report().as_html()
+
+    def _names(self, source: str | None, crystal: str | None) -> tuple[str, str]:
+        """What to call the image and the crystal."""
+        if source is None:
+            source = "" if self.source_ is None else self.source_
+        if crystal is None:
+            if self.lattice is None:
+                crystal = ""
+            elif self.expectation_.comparison is None and self.expectation_.image_lattice:
+                crystal = "the image's own lattice"
+            else:
+                known = self.lattice if isinstance(self.lattice, Lattice) else self.lattice_
+                kinds = () if known is None else known.kinds
+                crystal = f"columns {' '.join(kinds)}"
+        return source, crystal
+
+    def _check_parameters(self) -> None:
+        """Check what can be checked without an image."""
+        for name, allowed in _CHOICES.items():
+            value = getattr(self, name)
+            if not (isinstance(value, str) and value in allowed):
+                raise ValueError(f"{name} must be one of {allowed}, got {value!r}.")
+        if not (
+            self.lattice is None
+            or isinstance(self.lattice, Lattice)
+            or (isinstance(self.lattice, str) and self.lattice == "auto")
+            or callable(self.lattice)
+        ):
+            raise TypeError(
+                "lattice must be 'auto', a Lattice, a callable that makes one of a pixel size "
+                f"(such as Lattice.ybco), or None, got {self.lattice!r}."
+            )
+        for name in ("expected", "distance_sum"):
+            value = getattr(self, name)
+            if value is not None:
+                check_real(value, name=name, low=0, low_included=False)
+            elif self.lattice is None:
+                raise ValueError(
+                    f"without a lattice expected and distance_sum are needed, got {name}=None."
+                )
+
+    def _learn(self, pixels: Image) -> None:
+        """Learn what to expect."""
+        field = self._field = as_field(self.mask, pixels.shape)
+        given = None if self.pixel_size is None else PixelSize.of(self.pixel_size)
+        if given is None and isinstance(self.lattice, Lattice):
+            given = self.lattice.pixel_size
+        given = self.file_pixel_size_ if given is None else given
+        if self.lattice is None:
+            expected = Expectation.from_numbers(
+                self.expected,  # type: ignore[arg-type] # both were checked
+                self.distance_sum,  # type: ignore[arg-type]
+                pixels.shape,
+                mask=field,
+            )
+        else:
+            crystal = None
+            if not isinstance(self.lattice, str):
+                crystal = crystal_at(
+                    self.lattice, given, visible=self.visible, polarity=self.polarity
+                )
+            expected = Expectation.from_image(
+                pixels, crystal, polarity=self.polarity, mask=field, force=self.force
+            )
+            if self.expected is not None or self.distance_sum is not None:
+                expected = expected.with_numbers(
+                    pixels.shape,
+                    n_expected=self.expected,
+                    distance_sum=self.distance_sum,
+                    mask=field,
+                )
+        self.expectation_ = expected
+        self.calibration_ = expected.calibration
+        corrected = expected.pixel_size if self.calibration == "correct" else None
+        self.pixel_size_ = given if corrected is None else corrected
+        self.lattice_ = expected.lattice
+        if self.lattice_ is not None and self.lattice_.mask is None:
+            self.lattice_ = self.lattice_.with_mask(field)
+        if isinstance(self.lattice_, ImageLattice) and self.pixel_size_ is not None:
+            self.lattice_ = self.lattice_.with_pixel_size(self.pixel_size_)
+
+    def _tune(self, pixels: Image) -> None:
+        """Search for the settings that agree with what is expected."""
+        expected = self.expectation_
+        self.search_ = search = make_search(
+            n_expected=expected.n_expected,
+            uncertainty=expected.uncertainty,
+            distance_sum=expected.distance_sum,
+            sigma_range=expected.sigma_range,
+            polarity=self.polarity,
+            mask=self._field,
+            denoisers=denoisers_of(self.denoise, self.n_jobs),
+            n_iter=self.n_iter,
+            n_jobs=self.n_jobs,
+            random_state=self.random_state,
+            callback=self.callback,
+        )
+        # Too small an image is found out now, and not by every evaluation.
+        search.estimator.fit(pixels)
+        with warnings.catch_warnings():
+            # The verdict says so.
+            warnings.filterwarnings("ignore", message="The search was interrupted")
+            search.fit(pixels)
+        results = search.cv_results_
+        # Of equals the later comes last: `lexsort` is stable, and takes the last key first.
+        rows = search.pareto_indices_
+        losses = [-results[f"mean_test_{name}"][rows] for name in search.objective_names_]
+        self.front_ = rows[np.lexsort(losses[::-1])]
+
+    def _settle(self, row: int) -> None:
+        """Take the setting of a row of the search: find atoms with it, and judge them."""
+        search, expected = self.search_, self.expectation_
+        results = search.cv_results_
+        start = time.perf_counter()
+        self.index_ = int(np.flatnonzero(self.front_ == row)[0])
+        if row == search.best_index_:
+            self.detector_ = search.best_estimator_
+        else:
+            setting = {
+                name: clone(value, safe=False) for name, value in results["params"][row].items()
+            }
+            self.detector_ = clone(search.estimator).set_params(**setting).fit(self.image_)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NoAtomsWarning)
+            detections = self.detector_.detect(self.image_)
+        self.plateau_ = Plateau.of(results, row)
+        self.params_ = plain_params(search, row)
+        count = QualityCount(expected.n_expected)
+        errors = ErrorRate(expected.distance_sum, expected.n_expected, N_NEIGHBORS)
+        self.qc_ = float(count.measure(detections))
+        self.er_ = float(errors.measure(detections))
+        self.atoms_ = AtomTable.from_array(
+            detections,
+            _COLUMNS[: detections.shape[1]],
+            pixel_size=self.pixel_size_,
+            provenance=provenance(
+                self.source_,
+                dataset=self._dataset,
+                parameters=self.params_,
+                rewards={QC: self.qc_, ER: self.er_},
+            ),
+        ).with_columns(flagged=flag_errors(detections, expected.distance_sum, N_NEIGHBORS))
+        self.count_curve_ = self._count_curve()
+        detected = time.perf_counter()
+        self.quality_: QualityReport | None = None
+        if self.lattice_ is not None:
+            self.quality_ = quality_report(
+                self.image_,
+                detections,
+                self.lattice_,
+                expected=expected.count,
+                distance_sum=expected.distance_sum,
+            )
+        self.verdict_: Verdict = judge(self)
+        end = time.perf_counter()
+        self.seconds_ |= {"detect": detected - start, "quality": end - detected}
+        if len(self.atoms_) == 0:
+            warnings.warn(self.verdict_.reasons[0], NoAtomsWarning, stacklevel=3)
+
+    def _count_curve(self) -> CountCurve:
+        candidates = self.detector_.find_candidates(self.image_, THRESHOLDS[0])
+        overlaps = np.array([self.params_["overlap"]])
+        thresholds = plateau_thresholds(*THRESHOLDS)
+        return CountCurve(thresholds, candidates.counts(thresholds, overlaps)[:, 0])
+
+
+_CHOICES = {
+    "polarity": ("bright", "dark"),
+    "calibration": ("correct", "keep"),
+}
+
+
+def find_atoms(
+    source: Any,
+    *,
+    roi: Roi | None = None,
+    dataset: int | None = None,
+    average: bool = False,
+    channel: int | Literal["luminance"] | None = None,
+    resample: bool = False,
+    binning: int = 1,
+    **parameters: Any,
+) -> AtomFinder:
+    """Find the atoms of a micrograph, in a file or in memory.
+
+    Parameters
+    ----------
+    source : path-like, or what `AtomFinder.fit` takes
+        A file of any format of `logstar.io.read_image`; an array, a `Micrograph`, a HyperSpy signal
+        or an xarray DataArray.
+    roi : tuple of two (start, stop) or slice, default=None
+        Rows and columns to look at; positions stay those in the whole image. None is everywhere.
+    dataset, average, channel, resample, binning
+        Which image of a file, and how to make one of it; as of `logstar.io.read_image`. Of a
+        HyperSpy signal or an xarray DataArray the first two, of an array none.
+    **parameters : dict
+        Of `AtomFinder`. A `pixel_size` is that of the file's pixels, and grows with `binning`.
+
+    Returns
+    -------
+    finder : AtomFinder
+        Fitted: `atoms_`, `verdict_`, `report()`, `plot()`, `save(folder)` and more.
+
+    Raises
+    ------
+    FileNotFoundError, ImportError, OSError
+        If the file cannot be read.
+    TypeError, ValueError
+        As `logstar.io.read_image` and `AtomFinder.fit`.
+
+    Examples
+    --------
+    >>> from logstar import Lattice, find_atoms
+    >>> from logstar.datasets import make_scene
+    >>> scene = make_scene(Lattice.perovskite(4.0, pixel_size=0.2), (128, 128), random_state=0)
+    >>> found = find_atoms(scene.image, lattice="auto")
+    >>> found.verdict_.status, abs(len(found.atoms_) - len(scene.positions)) <= 2
+    ('ok', True)
+    """
+    finder = AtomFinder(**parameters)
+    start = time.perf_counter()
+    if isinstance(source, (str, os.PathLike)):
+        micrograph = read_image(
+            source,
+            pixel_size=finder.pixel_size,
+            dataset=dataset,
+            average=average,
+            channel=channel,
+            resample=resample,
+            binning=binning,
+        )
+        # What was given is that of the file's pixels; binned ones are larger.
+        finder.set_params(pixel_size=micrograph.pixel_size)
+    else:
+        micrograph = as_micrograph(source, dataset=dataset, average=average)
+        given = {"channel": channel, "resample": resample or None, "binning": binning - 1 or None}
+        refused = [name for name, value in given.items() if value is not None]
+        if refused:
+            raise ValueError(f"{refused[0]} is for files; prepare an image in memory before.")
+    if roi is not None:
+        shape = micrograph.image.shape
+        field = field_of_roi(roi, shape)
+        mask = as_field(finder.mask, shape)
+        finder.set_params(mask=field if mask is None else field & mask)
+    read = time.perf_counter()
+    finder._fit(micrograph, dataset)  # noqa: SLF001 - of this module
+    finder.seconds_ = {"read": read - start, **finder.seconds_}
+    return finder

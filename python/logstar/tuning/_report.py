@@ -1,0 +1,212 @@
+"""What a finder has to say: for people, for machines, for notebooks."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from logstar.lattice import ImageLattice
+
+from ._choice import ER, N_NEIGHBORS, QC
+from ._space import count_ladders
+
+if TYPE_CHECKING:
+    from ._finder import AtomFinder
+
+#: Width of the names before the texts.
+_NAME_WIDTH = 12
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that an `AtomFinder` has found out, in words and in plain values.
+
+    Made by `AtomFinder.report`.
+
+    Parameters
+    ----------
+    rows : list of tuple of two str
+        Names and texts, the verdict first.
+    values : dict
+        The same as plain values.
+
+    Examples
+    --------
+    >>> from logstar import find_atoms, Lattice
+    >>> from logstar.datasets import make_scene
+    >>> scene = make_scene(Lattice.perovskite(4.0, pixel_size=0.2), (128, 128), random_state=0)
+    >>> report = find_atoms(scene.image).report()
+    >>> report.rows[0]
+    ('verdict', 'ok')
+    >>> report.as_dict()["interrupted"]
+    False
+    """
+
+    rows: list[tuple[str, str]]
+    values: dict[str, Any] = field(repr=False)
+
+    @classmethod
+    def of(cls, finder: AtomFinder, source: str, crystal: str) -> Report:
+        """Ask a fitted finder; `source` and `crystal` name its image and its crystal."""
+        return cls(_rows(finder, source, crystal), _values(finder, source, crystal))
+
+    def __str__(self) -> str:
+        return "\n".join(f"{name:<{_NAME_WIDTH}}{text}" for name, text in self.rows)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give everything as plain values, which JSON can hold.
+
+        Returns
+        -------
+        values : dict of str to object
+        """
+        return dict(self.values)
+
+    def as_html(self) -> str:
+        """Give the rows as a table for notebooks.
+
+        Returns
+        -------
+        table : str
+        """
+        cells = (
+            f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
+            f"<td style='text-align:left'>{html.escape(text)}</td></tr>"
+            for name, text in self.rows
+        )
+        return f"<table>{''.join(cells)}</table>"
+
+
+def _rows(finder: AtomFinder, source: str, crystal: str) -> list[tuple[str, str]]:
+    expected = finder.expectation_
+    n_rows, n_cols = finder.image_.shape
+    size = "" if finder.pixel_size_ is None else f", {finder.pixel_size_}"
+    expected_of = "as given" if finder.expected is not None else crystal or "as given"
+    flagged = int(finder.atoms_["flagged"].sum())
+    rule = f"distances to {N_NEIGHBORS} neighbours sum to less than {expected.distance_sum:.1f} px"
+    plateau = finder.plateau_
+    stable = (
+        f"within 0.2 % from threshold {plateau.low:.3g} to {plateau.high:.3g}"
+        if plateau.is_stable
+        else "NO: the count hangs on the threshold, it is the same only from "
+        f"{plateau.low:.3g} to {plateau.high:.3g}"
+    )
+    rows = [
+        ("verdict", str(finder.verdict_)),
+        ("image", f"{source}{', ' if source else ''}{n_rows} x {n_cols} px{size}"),
+        ("found", f"{len(finder.atoms_)} atoms"),
+        ("expected", f"{expected.count} atoms ({expected_of})"),
+        *_physics(finder),
+        ("QC", f"{finder.qc_:+.4f}   (found - expected) / expected"),
+        ("ER", f"{finder.er_:.4f}    {flagged} atoms flagged ({rule})"),
+        ("stable", stable),
+    ]
+    if finder.quality_ is not None:
+        rows.append(("quality", str(finder.quality_)))
+    parameters = ", ".join(
+        f"{name} {value if isinstance(value, str) else format(value, '.3g')}"
+        for name, value in finder.params_.items()
+    )
+    interrupted = ", INTERRUPTED before its end" if finder.search_.interrupted_ else ""
+    return [
+        *rows,
+        ("parameters", parameters),
+        ("search", f"{count_ladders(finder.search_)} ladders of sigmas{interrupted}"),
+        ("front", f"{_n_tradeoffs(finder)} trade-offs"),
+        ("time", ", ".join(f"{step} {value:.2f} s" for step, value in finder.seconds_.items())),
+    ]
+
+
+def _physics(finder: AtomFinder) -> list[tuple[str, str]]:
+    """What the image says about its lattice, its calibration and its field."""
+    lattice = _image_lattice(finder)
+    rows = []
+    if lattice is not None:
+        edges = f"{lattice.a:.5g} x {lattice.b:.5g} {lattice.unit}, {lattice.angle:.2f} degrees"
+        n = len(lattice.columns)
+        columns = f"{n} column{'s' if n > 1 else ''} a cell"
+        rows.append(("lattice", f"{edges}, {columns} (confidence {lattice.confidence:.2f})"))
+    given = finder.file_pixel_size_
+    if finder.calibration_ is not None:
+        says = "" if given is None or given == finder.pixel_size_ else f"; given was {given}"
+        rows.append(("calibration", f"{finder.calibration_}{says}"))
+    share = finder.expectation_.field_share
+    if share < 1:
+        rows.append(("field", f"{share:.0%} of the image shows crystal"))
+    return rows
+
+
+def _image_lattice(finder: AtomFinder) -> ImageLattice | None:
+    """The image's own lattice, in the unit of the pixel size."""
+    lattice, size = finder.expectation_.image_lattice, finder.pixel_size_
+    if lattice is None or size is None:
+        return lattice
+    return lattice.with_pixel_size(size)
+
+
+def _n_tradeoffs(finder: AtomFinder) -> int:
+    """Distinct points of the front: many settings may give the same atoms."""
+    return len(np.unique(finder.search_.pareto_front_, axis=0))
+
+
+def _values(finder: AtomFinder, source: str, crystal: str) -> dict[str, Any]:
+    from logstar import __version__  # noqa: PLC0415 - the package is still being made on import
+
+    expected, size, given = finder.expectation_, finder.pixel_size_, finder.file_pixel_size_
+    return {
+        "version": __version__,
+        "verdict": {"status": finder.verdict_.status, "reasons": list(finder.verdict_.reasons)},
+        "source": source or None,
+        "crystal": crystal or None,
+        "shape": list(finder.image_.shape),
+        "pixel_size": None if size is None else size.value,
+        "unit": None if size is None else size.unit,
+        "file_pixel_size": None if given is None else given.value,
+        "file_unit": None if given is None else given.unit,
+        "n_found": len(finder.atoms_),
+        "n_expected": expected.n_expected,
+        "n_expected_uncertainty": expected.count.uncertainty,
+        "calibration": finder.calibration_,
+        "lattice": _lattice_values(finder),
+        "field_share": expected.field_share,
+        "quality": _quality_values(finder),
+        "stable_thresholds": [finder.plateau_.low, finder.plateau_.high],
+        "n_flagged": int(finder.atoms_["flagged"].sum()),
+        "distance_sum": expected.distance_sum,
+        QC: finder.qc_,
+        ER: finder.er_,
+        "params": finder.params_,
+        "n_ladders": count_ladders(finder.search_),
+        "n_pareto": _n_tradeoffs(finder),
+        "interrupted": bool(finder.search_.interrupted_),
+        "seconds": {step: round(value, 3) for step, value in finder.seconds_.items()},
+    }
+
+
+def _quality_values(finder: AtomFinder) -> dict[str, Any] | None:
+    report = finder.quality_
+    if report is None:
+        return None
+    return {
+        "concerns": report.concerns,
+        "short_pairs": report.short_pairs,
+        "gaps": report.gaps,
+        "spread": report.spread,
+        "on_lattice": report.on_lattice,
+        "places": [asdict(place) for place in report.places],
+    }
+
+
+def _lattice_values(finder: AtomFinder) -> dict[str, Any] | None:
+    lattice = finder.expectation_.image_lattice
+    if lattice is None:
+        return None
+    return {
+        "vectors_px": lattice.vectors.tolist(),
+        "columns": len(lattice.columns),
+        "nearest_distance_px": lattice.nearest_distance,
+        "confidence": lattice.confidence,
+    }

@@ -1,0 +1,89 @@
+"""Whether the atoms found can be believed, said once for summary, files and pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from logstar.rewards._quality import concerns_of_rewards
+
+from ._space import count_ladders
+
+if TYPE_CHECKING:
+    from ._finder import AtomFinder
+
+#: A pixel size that the image corrects by more than this is contradicted: those of real files are
+#: off by 2 to 8 %.
+_LARGEST_CORRECTION = 0.08
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether atoms that were found can be believed.
+
+    Parameters
+    ----------
+    status : {"ok", "check", "failed"}
+        "ok" if nothing speaks against them; "check" if something does; "failed" if there are none.
+    reasons : tuple of str
+        What speaks against them, in words.
+
+    Examples
+    --------
+    >>> from logstar.tuning import Verdict
+    >>> print(Verdict("check", ("gaps without atoms, 1.2% of the field",)))
+    check: gaps without atoms, 1.2% of the field
+    """
+
+    status: Literal["ok", "check", "failed"]
+    reasons: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return self.status if not self.reasons else f"{self.status}: {'; '.join(self.reasons)}"
+
+
+def judge(finder: AtomFinder) -> Verdict:
+    """Weigh everything that a finder has learnt.
+
+    Parameters
+    ----------
+    finder : AtomFinder
+        Fitted, but for its verdict.
+
+    Returns
+    -------
+    verdict : Verdict
+    """
+    expected = finder.expectation_
+    if len(finder.atoms_) == 0:
+        n_ladders = count_ladders(finder.search_)
+        reason = (
+            f"no atom was found with {n_ladders} ladder{'s' if n_ladders > 1 else ''} of sigmas; "
+            f"are atoms {finder.polarity}, and is the pixel size right?"
+        )
+        return Verdict("failed", (reason,))
+    reasons = []
+    if finder.search_.interrupted_:
+        reasons.append("the search was interrupted before its end")
+    comparison = expected.comparison
+    if comparison is not None and not comparison.agrees:
+        reasons.append(str(comparison))
+    elif comparison is not None and abs(comparison.pixel_size_error) > _LARGEST_CORRECTION:
+        reasons.append(
+            f"the pixel size is off by {abs(comparison.pixel_size_error):.0%}, more than files "
+            "usually are"
+        )
+    elif expected.lattice is not None and expected.image_lattice is None:
+        reasons.append("the image does not show the crystal's lattice")
+    if not finder.plateau_.is_stable:
+        plateau = finder.plateau_
+        reasons.append(
+            "the number of atoms hangs on the threshold, it is the same only from "
+            f"{plateau.low:.3g} to {plateau.high:.3g}"
+        )
+    reasons += concerns_of_rewards(len(finder.atoms_), expected.count, finder.er_)
+    if finder.quality_ is not None:
+        reasons += finder.quality_.concerns
+    # The report repeats what the rewards say, in the same words.
+    unique = tuple(dict.fromkeys(reasons))
+    return Verdict("check" if unique else "ok", unique)

@@ -1,0 +1,72 @@
+"""What a finder leaves behind in a folder."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ._choice import QC
+from ._space import plain_params
+
+if TYPE_CHECKING:
+    from ._finder import AtomFinder
+
+_ATOMS, _FRONT, _PICTURE, _ZOOMS = "positions", "pareto.csv", "atoms.png", "quality.png"
+
+
+def write_finder(
+    finder: AtomFinder,
+    folder: Path,
+    formats: tuple[str, ...],
+    *,
+    plots: bool,
+    source: str,
+    crystal: str,
+) -> dict[str, Path]:
+    """Write atoms, front and pictures; `AtomFinder.save` documents it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {}
+    for i, extension in enumerate(formats):
+        path = folder / f"{_ATOMS}.{extension}"
+        finder.atoms_.save(path, image=finder.image_)
+        files["positions" if i == 0 else f"positions_{extension}"] = path
+    files["pareto_front"] = folder / _FRONT
+    _write_front(finder, files["pareto_front"])
+    if plots:
+        files |= _draw(finder, folder, source, crystal)
+    return files
+
+
+def _draw(finder: AtomFinder, folder: Path, source: str, crystal: str) -> dict[str, Path]:
+    """Draw the atoms, and what is to be doubted if there is anything."""
+    # Only drawing pays for matplotlib.
+    from logstar.inspection import AtomFinderDisplay, QualityReportDisplay  # noqa: PLC0415
+
+    display = AtomFinderDisplay.of(finder, source=source, crystal=crystal)
+    files = {"picture": display.save(folder / _PICTURE)}
+    if finder.quality_ is not None:
+        zooms = QualityReportDisplay(finder.quality_, pixel_size=finder.pixel_size_)
+        if zooms.has_doubts:
+            files["quality"] = zooms.save(folder / _ZOOMS)
+    return files
+
+
+def _write_front(finder: AtomFinder, path: Path) -> None:
+    """Write the settings that were chosen from, with what chose among them."""
+    results, n_expected = finder.search_.cv_results_, finder.expectation_.n_expected
+    # Where the expected number is uncertain the objective is not QC but what is beyond that.
+    objectives = {
+        "qc_beyond" if name == QC else name: results[f"objective_{name}"]
+        for name in finder.search_.objective_names_
+        if name != QC or finder.expectation_.uncertainty > 0
+    }
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["n_atoms", QC, *objectives, *finder.params_, "chosen"])
+        for i, row in enumerate(finder.front_.tolist()):
+            n_atoms = int(results["detail_n_atoms"][row])
+            values = [n_atoms / n_expected - 1, *(column[row] for column in objectives.values())]
+            values += plain_params(finder.search_, row).values()
+            texts = [v if isinstance(v, str) else f"{v:.9g}" for v in values]
+            writer.writerow([n_atoms, *texts, int(i == finder.index_)])

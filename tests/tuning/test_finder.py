@@ -1,0 +1,394 @@
+"""The main job from Python: what is learnt, found, said and refused."""
+
+from __future__ import annotations
+
+import pickle
+from functools import partial
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+
+from logstar import AtomFinder, AtomTable, Lattice, find_atoms
+from logstar.datasets import make_scene
+from logstar.exceptions import CalibrationError, NoAtomsWarning, NotOneLatticeError
+from logstar.io import Micrograph
+from logstar.lattice import ImageLattice
+from logstar.metrics import detection_metrics
+from logstar.preprocessing import GaussianDenoiser
+from logstar.units import PixelSize
+
+CRYSTAL = Lattice.perovskite(4.0, pixel_size=0.2)
+
+
+@pytest.fixture(scope="module")
+def scene():
+    return make_scene(CRYSTAL, (150, 170), rotation=11, noise=0.05, random_state=0)
+
+
+@pytest.fixture(scope="module")
+def finder(scene):
+    return AtomFinder(CRYSTAL).fit(scene.image)
+
+
+def f1(atoms, scene):
+    """F1 away from the edges, where atoms show whole."""
+    return detection_metrics(atoms, scene.positions, shape=scene.image.shape, margin=4).f1
+
+
+def same_atoms(one, other):
+    assert one.atoms_.columns == other.atoms_.columns
+    for name in one.atoms_.columns:
+        np.testing.assert_array_equal(one.atoms_[name], other.atoms_[name])
+    return True
+
+
+class TestFound:
+    def test_every_atom(self, finder, scene):
+        assert f1(finder.atoms_.positions, scene) == 1
+        assert finder.verdict_.status == "ok"
+        assert isinstance(finder.atoms_, AtomTable)
+        assert finder.atoms_.columns == ("row", "col", "sigma", "response", "flagged")
+        assert (np.diff(finder.atoms_["response"]) <= 0).all()
+
+    def test_numbers_agree_with_the_table(self, finder):
+        n, expected = len(finder.atoms_), finder.expectation_.n_expected
+        assert finder.qc_ == pytest.approx(n / expected - 1)
+        assert finder.er_ == pytest.approx(finder.atoms_["flagged"].sum() / expected)
+        results = finder.search_.cv_results_
+        row = finder.front_[finder.index_]
+        assert row == finder.search_.best_index_
+        assert results["param_threshold"][row] == finder.params_["threshold"]
+        assert finder.quality_.n_inside == n
+        assert finder.quality_.expected is finder.expectation_.count
+        assert finder.quality_.er == pytest.approx(finder.er_)
+
+    def test_the_curve_of_counts_goes_through_the_atoms(self, finder):
+        curve = finder.count_curve_
+        below = np.searchsorted(curve.thresholds, finder.params_["threshold"])
+        n = len(finder.atoms_)
+        assert curve.counts[below] <= n <= curve.counts[below - 1]
+        plateau = finder.plateau_
+        on = (curve.thresholds >= plateau.low) & (curve.thresholds <= plateau.high)
+        assert np.abs(curve.counts[on] - n).max() <= 0.0025 * n
+
+    def test_the_image_is_not_touched(self, scene):
+        image = scene.image.copy()
+        image.flags.writeable = False
+        AtomFinder(CRYSTAL, n_iter=2).fit(image)
+        np.testing.assert_array_equal(image, scene.image)
+
+    @pytest.mark.parametrize("denoise", ["auto", ["passthrough", GaussianDenoiser(0.5)]])
+    def test_denoised(self, scene, denoise):
+        found = AtomFinder(CRYSTAL, denoise=denoise, n_iter=4).fit(scene.image)
+        assert found.atoms_.columns == ("row", "col", "sigma", "response", "support", "flagged")
+        assert "denoise" in found.params_
+        assert f1(found.atoms_.positions, scene) > 0.98
+
+    def test_dark_atoms(self, finder, scene):
+        dark = AtomFinder(CRYSTAL, polarity="dark").fit(-scene.image)
+        np.testing.assert_array_equal(dark.atoms_.positions, finder.atoms_.positions)
+
+    def test_nothing(self):
+        # A slope has no maximum inside.
+        slope = np.add.outer(np.arange(112.0), np.arange(112.0))
+        numbers = {"expected": 64, "distance_sum": 47.0, "n_iter": 2}
+        with pytest.warns(NoAtomsWarning, match="no atom was found with 2 ladders"):
+            found = AtomFinder(None, **numbers).fit(slope)
+        assert found.verdict_.status == "failed"
+        assert len(found.atoms_) == 0
+
+
+class TestLattice:
+    def test_of_the_image_alone(self, scene, finder):
+        found = AtomFinder().fit(scene.image)
+        assert isinstance(found.lattice_, ImageLattice)
+        assert f1(found.atoms_.positions, scene) == 1
+        assert found.expectation_.n_expected == finder.expectation_.n_expected
+        assert found.pixel_size_ is None
+
+    def test_a_maker_takes_the_pixel_size_of_the_image(self, scene, finder):
+        micrograph = Micrograph(scene.image, PixelSize(0.02, "nm"))
+        found = AtomFinder(partial(Lattice.perovskite, 4.0)).fit(micrograph)
+        np.testing.assert_array_equal(found.atoms_.positions, finder.atoms_.positions)
+        assert found.pixel_size_ == found.file_pixel_size_ == PixelSize(0.02, "nm")
+        assert found.atoms_.pixel_size == PixelSize(0.02, "nm")
+        with pytest.raises(ValueError, match="needs a pixel size"):
+            AtomFinder(partial(Lattice.perovskite, 4.0)).fit(scene.image)
+
+    def test_by_numbers(self, scene):
+        limit = CRYSTAL.distance_sum_threshold()
+        found = AtomFinder(None, expected=len(scene.positions), distance_sum=limit)
+        found.fit(scene.image)
+        assert found.lattice_ is found.quality_ is None
+        assert f1(found.atoms_.positions, scene) > 0.98
+
+    def test_a_number_in_place_of_the_lattices(self, scene):
+        found = AtomFinder(CRYSTAL, expected=150).fit(scene.image)
+        assert found.expectation_.n_expected == found.quality_.expected.n == 150
+
+    def test_one_that_was_seen_before(self, scene, finder):
+        seen = finder.expectation_.image_lattice
+        found = AtomFinder(seen).fit(scene.image)
+        assert f1(found.atoms_.positions, scene) == 1
+        assert found.expectation_.image_lattice == seen
+        scaled = AtomFinder(seen.with_pixel_size("0.2 A"), pixel_size="0.02 nm").fit(scene.image)
+        assert same_atoms(scaled, found)
+        assert scaled.pixel_size_ == PixelSize(0.02, "nm")
+        with pytest.raises(ValueError, match="the lattice was seen in an image"):
+            AtomFinder(seen).fit(scene.image[:100])
+
+
+class TestCalibration:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def micrograph(cls, scene):
+        return Micrograph(scene.image, PixelSize(0.0206, "nm"))
+
+    def test_is_corrected_everywhere_alike(self, micrograph, tmp_path):
+        found = AtomFinder(partial(Lattice.perovskite, 4.0)).fit(micrograph)
+        size = found.pixel_size_
+        assert size.value == pytest.approx(0.02, rel=0.003)
+        assert found.file_pixel_size_ == PixelSize(0.0206, "nm")
+        assert found.atoms_.pixel_size == size
+        assert found.lattice_.pixel_size == size
+        report = str(found.report())
+        assert f"px, {size}" in report
+        assert "given was 0.0206 nm/px" in report
+        files = found.save(tmp_path, plots=False)
+        table = np.genfromtxt(files["positions"], delimiter=",", names=True)
+        np.testing.assert_allclose(table["row_nm"], table["row"] * size.value, rtol=1e-12)
+
+    def test_can_be_kept(self, micrograph):
+        found = AtomFinder(partial(Lattice.perovskite, 4.0), calibration="keep").fit(micrograph)
+        assert found.pixel_size_ == found.atoms_.pixel_size == PixelSize(0.0206, "nm")
+        assert found.lattice_.pixel_size == found.pixel_size_
+
+    def test_what_is_given_wins_over_the_file(self, micrograph):
+        found = AtomFinder(partial(Lattice.perovskite, 4.0), pixel_size="20 pm").fit(micrograph)
+        assert found.pixel_size_ == PixelSize(20, "pm")
+        assert AtomFinder(CRYSTAL).fit(micrograph).pixel_size_ == PixelSize(0.2, "A")
+
+    def test_slips_are_refused_and_can_be_forced(self, scene):
+        wrong = AtomFinder(CRYSTAL, pixel_size="0.2 nm")
+        with pytest.raises(CalibrationError, match=r"did you mean 0\.02 nm/px") as caught:
+            wrong.fit(scene.image)
+        assert caught.value.factor == pytest.approx(0.1, rel=0.01)
+        less = AtomFinder(CRYSTAL, pixel_size="0.27 A", force=True, n_iter=2).fit(scene.image)
+        assert less.verdict_.status == "check"
+
+
+class TestField:
+    def test_positions_are_those_in_the_whole_image(self, scene, finder):
+        rows, cols = (20, 140), (10, 150)
+        part = find_atoms(scene.image, lattice=CRYSTAL, roi=(rows, cols))
+        inside = [
+            (row, col)
+            for row, col in finder.atoms_.positions.tolist()
+            if rows[0] <= row < rows[1] and cols[0] <= col < cols[1]
+        ]
+        assert sorted(map(tuple, part.atoms_.positions.tolist())) == sorted(inside)
+        assert part.verdict_.status == "ok"
+        assert part.expectation_.n_expected == pytest.approx(len(inside), abs=6)
+        sliced = find_atoms(scene.image, lattice=CRYSTAL, roi=np.s_[20:140, 10:150])
+        assert same_atoms(part, sliced)
+
+    def test_a_mask_and_a_roi_together(self, scene):
+        mask = np.zeros(scene.image.shape, dtype=bool)
+        mask[:, :120] = True
+        part = find_atoms(scene.image, mask=mask, roi=((0, 150), (20, 170)))
+        assert part.atoms_["col"].min() >= 20
+        assert part.atoms_["col"].max() < 120
+        with pytest.raises(ValueError, match="mask has shape"):
+            part.predict(np.zeros((60, 60)) + np.eye(60))
+
+    @pytest.mark.parametrize(
+        ("roi", "message"),
+        [
+            (((0, 10),), "two pairs"),
+            (((0, 10), (5, 5)), "no columns within"),
+            (((0, 151), (0, 10)), "no rows within the image, which has 150"),
+        ],
+    )
+    def test_refused(self, scene, roi, message):
+        with pytest.raises(ValueError, match=message):
+            find_atoms(scene.image, roi=roi)
+
+    @pytest.mark.parametrize(
+        ("mask", "message"),
+        [
+            (np.ones((150, 170)), "mask must be booleans of the image's shape"),
+            (np.ones((9, 9), dtype=bool), "mask must be booleans of the image's shape"),
+            (np.zeros((150, 170), dtype=bool), "leaves nothing to look at"),
+        ],
+    )
+    def test_masks_that_cannot_be(self, scene, mask, message):
+        with pytest.raises(ValueError, match=message):
+            AtomFinder(mask=mask).fit(scene.image)
+
+
+class TestFront:
+    def test_another_point(self, scene):
+        finder = AtomFinder(CRYSTAL.with_pixel_size(0.2), expected=165).fit(scene.image)
+        assert len(finder.front_) > 1
+        for i in range(len(finder.front_)):
+            other = finder.at(i)
+            assert other.index_ == i
+            results, row = finder.search_.cv_results_, finder.front_[i]
+            assert max(abs(other.qc_) - 0.03, 0) == pytest.approx(results["objective_qc"][row])
+            assert len(other.atoms_) == results["detail_n_atoms"][row]
+            assert other.er_ == pytest.approx(results["objective_er"][row])
+            assert len(other.predict(scene.image)) == len(other.atoms_)
+            assert other.search_ is finder.search_
+        assert same_atoms(finder.at(finder.index_), finder)
+        with pytest.raises(IndexError, match="is no row of the front"):
+            finder.at(len(finder.front_))
+
+
+class TestEstimator:
+    """The checks of scikit-learn that make sense for one image."""
+
+    def test_clone_and_parameters(self, scene, finder):
+        copied = clone(finder)
+        assert not hasattr(copied, "atoms_")
+        assert copied.get_params() == finder.get_params()
+        assert same_atoms(copied.fit(scene.image), finder)
+        maker = AtomFinder(Lattice.ybco, mask=np.ones((2, 2), dtype=bool))
+        assert clone(maker).get_params()["lattice"] == Lattice.ybco
+
+    def test_init_only_stores(self):
+        values = {name: object() for name in AtomFinder().get_params()}
+        assert AtomFinder(**values).get_params() == values
+
+    def test_fit_returns_itself_and_forgets(self, scene, finder):
+        other = AtomFinder(CRYSTAL, expected=140)
+        assert other.fit(scene.image) is other
+        assert same_atoms(other.set_params(expected=None).fit(scene.image), finder)
+
+    def test_fit_does_not_change_parameters(self, scene):
+        mask = np.ones(scene.image.shape, dtype=bool)
+        made = AtomFinder(CRYSTAL, mask=mask, n_iter=1)
+        before = made.get_params()
+        after = made.fit(scene.image).get_params()
+        assert all(after[name] is value for name, value in before.items())
+
+    def test_pickles(self, scene, finder):
+        again = pickle.loads(pickle.dumps(finder))
+        assert same_atoms(again, finder)
+        np.testing.assert_array_equal(again.predict(scene.image), finder.predict(scene.image))
+        assert str(again.report()) == str(finder.report())
+
+    def test_the_same_on_any_number_of_threads(self, scene, finder):
+        for n_jobs in (2, -1):
+            assert same_atoms(AtomFinder(CRYSTAL, n_jobs=n_jobs).fit(scene.image), finder)
+
+    def test_seeds_order_the_ladders(self, scene):
+        tried = [
+            AtomFinder(CRYSTAL, random_state=seed, n_iter=3).fit(scene.image).search_.cv_results_
+            for seed in (5, 5, 6)
+        ]
+        ladders = [tuple(results["param_min_sigma"]) for results in tried]
+        assert ladders[0] == ladders[1] != ladders[2]
+
+    def test_not_fitted(self, scene):
+        for call in ("report", "plot"):
+            with pytest.raises(NotFittedError):
+                getattr(AtomFinder(), call)()
+        with pytest.raises(NotFittedError):
+            AtomFinder().predict(scene.image)
+        with pytest.raises(NotFittedError):
+            AtomFinder().save("nowhere")
+
+    def test_predict(self, scene, finder):
+        other = make_scene(CRYSTAL, (150, 170), rotation=11, noise=0.05, random_state=9)
+        found = finder.predict(other.image)
+        assert found.shape[1] == 3
+        assert f1(found, other) == 1
+        stack = finder.predict([other.image, scene.image])
+        np.testing.assert_array_equal(stack[0], found)
+        np.testing.assert_array_equal(stack[1][:, :2], finder.atoms_.positions)
+        np.testing.assert_array_equal(finder.predict(Micrograph(other.image)), found)
+        np.testing.assert_array_equal(clone(finder).fit_predict(scene.image), stack[1])
+
+    def test_reprs_are_short(self, finder):
+        assert repr(AtomFinder(polarity="dark")) == "AtomFinder(polarity='dark')"
+        assert len(repr(finder)) < 300
+        assert "<table>" in finder._repr_html_()
+        assert "verdict" not in AtomFinder()._repr_html_()
+
+
+class TestRefused:
+    def test_a_path(self, tmp_path):
+        with pytest.raises(TypeError, match=r"logstar\.find_atoms\(path\) reads files"):
+            AtomFinder().fit(tmp_path / "film.npy")
+
+    @pytest.mark.parametrize("stack", [np.zeros((2, 40, 40)), [np.eye(40), np.eye(40)]])
+    def test_a_stack(self, stack):
+        with pytest.raises(ValueError, match="fit to one and predict the others"):
+            AtomFinder().fit(stack)
+
+    @pytest.mark.parametrize(
+        ("parameters", "error", "message"),
+        [
+            ({"polarity": "grey"}, ValueError, "polarity must be one of"),
+            ({"calibration": True}, ValueError, "calibration must be one of"),
+            ({"denoise": "bm3d"}, ValueError, "denoise must be 'auto', 'none'"),
+            ({"denoise": []}, ValueError, "empty sequence"),
+            ({"lattice": "ybco"}, TypeError, "lattice must be 'auto', a Lattice"),
+            ({"lattice": None}, ValueError, "expected and distance_sum are needed"),
+            ({"expected": -4}, ValueError, "expected must be"),
+            ({"expected": 20_000}, ValueError, "cannot be told apart"),
+            ({"distance_sum": "wide"}, TypeError, "distance_sum must be"),
+            ({"pixel_size": "0.2"}, ValueError, "no unit"),
+            ({"lattice": CRYSTAL, "visible": ["Xx"]}, ValueError, "visible must name columns"),
+        ],
+    )
+    def test_parameters(self, scene, parameters, error, message):
+        with pytest.raises(error, match=message):
+            AtomFinder(**parameters).fit(scene.image)
+
+    def test_images_that_hold_nothing(self, rng):
+        with pytest.raises(ValueError, match="the image is constant: every pixel is 1"):
+            AtomFinder().fit(np.ones((64, 64)))
+        with pytest.raises(NotOneLatticeError):
+            AtomFinder().fit(rng.normal(size=(64, 64)))
+        with pytest.raises(ValueError, match="smaller than the reach"):
+            AtomFinder(None, expected=4, distance_sum=3000).fit(np.eye(64))
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"dataset": 1}, "dataset is for files"),
+            ({"average": True}, "average is for files"),
+            ({"channel": 0}, "channel is for files"),
+            ({"binning": 2}, "binning is for files"),
+            ({"resample": True}, "resample is for files"),
+        ],
+    )
+    def test_options_of_files_for_an_array(self, scene, options, message):
+        with pytest.raises(ValueError, match=message):
+            find_atoms(scene.image, **options)
+
+
+def test_files_and_memory_agree(tmp_path, scene, finder):
+    np.save(tmp_path / "film.npy", np.stack([scene.image * 0, scene.image]))
+    found = find_atoms(tmp_path / "film.npy", dataset=1, lattice=CRYSTAL)
+    assert same_atoms(found, finder)
+    assert found.source_ == str(tmp_path / "film.npy")
+    assert found.atoms_.provenance["source"]["dataset"] == 1
+    assert list(found.seconds_) == ["read", "lattice", "tune", "detect", "quality"]
+
+
+def test_signals_bring_their_calibration(scene):
+    axis = {"scale": 0.02, "units": "nm", "size": 0, "navigate": False}
+    signal = {"data": scene.image, "axes": [axis, axis]}
+    found = AtomFinder(Lattice.ybco, force=True, n_iter=1).fit(signal)
+    assert found.file_pixel_size_ == PixelSize(0.02, "nm")
+    stack = {
+        "data": np.stack([scene.image] * 2),
+        "axes": [{"navigate": True}, axis, axis],
+    }
+    with pytest.raises(ValueError, match="dataset"):
+        AtomFinder().fit(stack)
+    assert find_atoms(stack, dataset=1, n_iter=1).file_pixel_size_ == PixelSize(0.02, "nm")
