@@ -1,5 +1,12 @@
 """Front and hypervolume against definitions."""
 
+import subprocess
+import sys
+from fractions import Fraction
+from itertools import combinations
+from math import prod
+
+import moocore
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
@@ -16,7 +23,7 @@ from logstar.pareto import (
 SIDE = 5
 
 
-def tables(elements, max_rows=12, max_columns=4):
+def tables(elements, max_rows=12, max_columns=5):
     shapes = st.tuples(st.integers(0, max_rows), st.integers(1, max_columns))
     return shapes.flatmap(lambda shape: arrays(np.float64, shape, elements=elements))
 
@@ -87,23 +94,70 @@ def test_hypervolume_of_a_staircase_and_a_sphere():
     assert volume == pytest.approx(np.pi / 6, abs=0.05)
 
 
-def test_hypervolume_agrees_with_sampling_in_four_dimensions():
-    rng = np.random.default_rng(0)
-    points = rng.uniform(size=(15, 4))
-    samples = rng.uniform(size=(100_000, 4))
-    share = (points[:, None] <= samples).all(axis=2).any(axis=0).mean()
-    assert hypervolume(points, np.ones(4)) == pytest.approx(share, abs=0.01)
+def volume_by_inclusion_and_exclusion(points, corner):
+    """Add the boxes of all points, take off those of all pairs, add those of all threes, and so on.
+
+    Exact in fractions, and of another kind than either slices or moocore.
+    """
+    corner = [Fraction(float(c)) for c in corner]
+    total = Fraction(0)
+    for size in range(1, len(points) + 1):
+        for chosen in combinations(points, size):
+            worst = [max(map(Fraction, map(float, column))) for column in zip(*chosen, strict=True)]
+            edges = [far - near for far, near in zip(corner, worst, strict=True)]
+            if all(edge > 0 for edge in edges):
+                total += (-1) ** (size + 1) * prod(edges)
+    return float(total)
 
 
-@pytest.mark.parametrize("n_objectives", [2, 3, 4, 5])
-def test_hypervolume_agrees_with_moocore(n_objectives):
-    moocore = pytest.importorskip("moocore")
+@pytest.mark.parametrize("n_objectives", range(1, 9))
+@pytest.mark.parametrize("spread", [1.0, 1e-6, 1e6])
+def test_hypervolume_is_exact(n_objectives, spread):
     rng = np.random.default_rng(n_objectives)
-    for n_points in (1, 12, 20):
+    for n_points in (1, 2, 5, 8):
+        points = spread * rng.normal(size=(n_points, n_objectives))
+        corner = np.full(n_objectives, 0.7 * spread)
+        expected = volume_by_inclusion_and_exclusion(points, corner)
+        assert hypervolume(points, corner) == pytest.approx(expected, rel=1e-12, abs=0)
+
+
+@pytest.mark.parametrize("n_objectives", range(3, 9))
+def test_hypervolume_of_a_large_front_agrees_with_sampling(n_objectives):
+    rng = np.random.default_rng(n_objectives)
+    # On a sphere around the corner none dominates another.
+    away = np.abs(rng.normal(size=(60, n_objectives)))
+    points = 1 - away / np.linalg.norm(away, axis=1, keepdims=True)
+    assert is_non_dominated(points).all()
+    n_samples, hits = 200_000, 0
+    for _ in range(10):
+        samples = rng.uniform(size=(n_samples // 10, n_objectives))
+        dominated = np.zeros(len(samples), dtype=bool)
+        for point in points:
+            dominated |= (point <= samples).all(axis=1)
+        hits += dominated.sum()
+    share = hits / n_samples
+    error = np.sqrt(max(share * (1 - share), 1e-4) / n_samples)
+    assert hypervolume(points, np.ones(n_objectives)) == pytest.approx(share, abs=4 * error)
+
+
+@pytest.mark.parametrize("n_objectives", [2, 3])
+def test_slices_agree_with_moocore(n_objectives):
+    rng = np.random.default_rng(n_objectives)
+    for n_points in (1, 12, 200):
         points = rng.normal(size=(n_points, n_objectives))
         corner = np.full(n_objectives, 0.7)
         expected = moocore.hypervolume(points, ref=corner)
         assert hypervolume(points, corner) == pytest.approx(expected, rel=1e-12)
+
+
+def test_moocore_is_imported_only_for_many_objectives():
+    code = """
+import sys
+from logstar.pareto import hypervolume
+assert hypervolume([[0.0] * 3], [2.0] * 3) == 8 and "moocore" not in sys.modules
+assert hypervolume([[0.0] * 4], [2.0] * 4) == 16 and "moocore" in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @given(tables(st.integers(0, 6).map(float), max_rows=8))

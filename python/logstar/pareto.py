@@ -9,6 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._validation import FloatArray
 
+#: Up to so many objectives slices are faster than importing moocore.
+_MAX_SLICED = 3
+
 
 def is_non_dominated(losses: ArrayLike) -> NDArray[np.bool_]:
     """Tell which points are on the Pareto front.
@@ -144,8 +147,8 @@ def _ranks_of_pairs(points: FloatArray) -> NDArray[np.int64]:
 def hypervolume(losses: ArrayLike, ref_point: ArrayLike) -> float:
     """Measure the region that a set of points dominates, up to a reference point.
 
-    Exact, by slicing along the last objective: two objectives cost a sort, each further one
-    multiplies the cost by the number of points on the front.
+    Exact: up to three objectives by slicing along the last one, more by moocore [1]_. Two cost a
+    sort; 100 points of a front in six take a millisecond, in eight a second.
 
     Parameters
     ----------
@@ -165,6 +168,11 @@ def hypervolume(losses: ArrayLike, ref_point: ArrayLike) -> float:
     ValueError
         If shapes do not fit or the reference point is not finite.
 
+    References
+    ----------
+    .. [1] A. P. Guerreiro, C. M. Fonseca and L. Paquete, The hypervolume indicator: computational
+       problems and algorithms, ACM Computing Surveys 54 (2021) 119.
+
     Examples
     --------
     >>> from logstar.pareto import hypervolume
@@ -180,7 +188,16 @@ def hypervolume(losses: ArrayLike, ref_point: ArrayLike) -> float:
         )
     # A row with NaN compares as not better; minus infinity would make the volume infinite.
     counts = (points < corner).all(axis=1) & np.isfinite(points).all(axis=1)
-    return _sliced_volume(points[counts], corner)
+    points = points[counts]
+    points = points[is_non_dominated(points)]
+    if len(points) == 0:
+        return 0.0
+    if len(corner) > _MAX_SLICED:
+        # Only now: importing it takes as long as many a search, and few have so many objectives.
+        from moocore import hypervolume as exact_hypervolume  # noqa: PLC0415
+
+        return float(exact_hypervolume(points, ref=corner))
+    return _sliced_volume(points, corner)
 
 
 def hypervolume_trace(losses: ArrayLike, ref_point: ArrayLike) -> FloatArray:
@@ -265,9 +282,7 @@ def reference_point(losses: FloatArray, n_initial: int) -> FloatArray:
 
 
 def _sliced_volume(points: FloatArray, corner: FloatArray) -> float:
-    points = points[is_non_dominated(points)]
-    if len(points) == 0:
-        return 0.0
+    """Measure what a front of at least one point dominates."""
     points = points[np.argsort(points[:, -1], kind="stable")]
     if len(corner) == 1:
         return float(corner[0] - points[0, 0])
@@ -276,13 +291,12 @@ def _sliced_volume(points: FloatArray, corner: FloatArray) -> float:
         # On a two-objective front sorted by the one, the other falls: the last point seen is the
         # widest.
         return float(heights @ (corner[0] - points[:, 0]))
-    return float(
-        sum(
-            height * _sliced_volume(points[: i + 1, :-1], corner[:-1])
-            for i, height in enumerate(heights)
-            if height > 0
-        )
-    )
+    volume = 0.0
+    for i, height in enumerate(heights):
+        if height > 0:
+            below = points[: i + 1, :-1]
+            volume += height * _sliced_volume(below[is_non_dominated(below)], corner[:-1])
+    return float(volume)
 
 
 def _as_table(losses: ArrayLike) -> FloatArray:
