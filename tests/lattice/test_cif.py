@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from logstar.lattice import Lattice, parse_zone_axis
-from logstar.lattice._projection import Site, _complement, project
+from logstar.lattice._expansion import Site
+from logstar.lattice._projection import _complement, project
 from logstar.units import PixelSize
 
 # YBa2Cu3O7, Pmmm: P. Schweiss et al., Phys. Rev. B 49, 1387 (1994).

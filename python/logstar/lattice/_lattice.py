@@ -225,7 +225,8 @@ class Lattice:
         """Project a crystal structure along a direction.
 
         Atoms less than 0.5 angstrom apart in projection are one column, which stands where its
-        strongest element does. The cell is the smallest that repeats the visible columns.
+        strongest element does. The cell is the smallest that repeats the visible columns. Neither
+        depends on the order of the atoms, or on which of several equivalent zone axes is given.
 
         Parameters
         ----------
@@ -259,13 +260,15 @@ class Lattice:
         OSError
             If the file is missing, or no CIF.
         TypeError, ValueError
-            For a CIF without cell or atoms, with unknown elements, or with more atoms at a place
-            than can be; a zone axis or a pixel size that is none; or where nothing is visible.
+            For a CIF without cell or atoms, with unknown elements, with more atoms at a place than
+            can be, or with a symmetry that is unknown or does not fit its cell; a zone axis or a
+            pixel size that is none; or where nothing is visible.
 
         Warns
         -----
         UserWarning
-            If the file states no symmetry.
+            If the file states no symmetry, states it incompletely, or contradicts itself. The
+            warning says what is taken.
         """
         size = PixelSize.of(pixel_size)
         crystal = crystal_of_cif(path, parse_zone_axis(zone_axis), visible, exponent)

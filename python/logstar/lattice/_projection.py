@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -15,12 +14,11 @@ from logstar._validation import FloatArray, check_real
 
 from ._columns import Column
 from ._elements import Z_EXPONENT, atomic_number
+from ._expansion import Site
+from ._merging import Crowd, merge
 from ._periodic import reduced_cell, same_place
 from ._zone_axis import ZoneAxis
 
-#: Atoms nearer than this in projection, in angstrom, are one column: no microscope parts them, and
-#: columns that it does part are at least 0.7 angstrom apart (Si [112] has 0.78).
-MERGE_DISTANCE = 0.5
 #: Columns that scatter less than this share of the strongest one are not seen in HAADF; the weakest
 #: seen are Ti in PbTiO3, 0.107 along [110]. Of columns of light elements alone, up to Ne, more is
 #: asked for: O has 0.13 in SrTiO3 along [110], 0.36 in TiO2 and is not seen; B in BN has 0.56.
@@ -29,28 +27,6 @@ _VISIBLE_SHARE, _LIGHT_SHARE, _HEAVIEST_LIGHT = 0.1, 0.5, 10
 _NAMED_SHARE = 0.2
 #: Columns whose weights agree to this share are alike.
 _SAME_WEIGHT = 1e-3
-
-
-@dataclass(frozen=True)
-class Site:
-    """One atom of the unit cell, or several that share its place.
-
-    Attributes
-    ----------
-    label : str
-        As the file calls it.
-    species : str
-        Chemical symbol.
-    place : tuple of three float
-        Fractional coordinates.
-    occupancy : float
-        Share of the unit cells that have it.
-    """
-
-    label: str
-    species: str
-    place: tuple[float, float, float]
-    occupancy: float = 1.0
 
 
 class Projection(NamedTuple):
@@ -116,7 +92,9 @@ def project(
     edges, plane = _plane_cell(cell, zone_axis)
     weights = np.array([s.occupancy * atomic_number(s.species) ** exponent for s in sites])
     places = np.array([site.place for site in sites]) @ cell @ plane @ np.linalg.inv(edges)
-    groups = _merge(edges, sites, places % 1.0, weights)
+    heaviness = [atomic_number(site.species) for site in sites]
+    crowds = merge(edges, places % 1.0, weights, heaviness)
+    groups = [_as_group(crowd, sites, places, weights) for crowd in crowds]
     groups = _seen(groups, sites, visible)
     edges, groups = _primitive(edges, groups)
     strongest = max(group.weight for group in groups)
@@ -164,42 +142,24 @@ def _extended_gcd(a: int, b: int) -> tuple[int, int, int]:
     return (a, x, y) if a >= 0 else (-a, -x, -y)
 
 
-def _merge(
-    edges: FloatArray, sites: Sequence[Site], places: FloatArray, weights: FloatArray
-) -> list[_Group]:
-    """Join atoms to the heaviest column within reach, the heaviest atoms first."""
-    # The fractional distance, not the shortest, is rounded: cells are reduced and atoms close.
-    heaviness = np.array([atomic_number(site.species) for site in sites])
-    order = np.lexsort((places[:, 1], places[:, 0], -weights, -heaviness))
-    members: list[list[int]] = []
-    for index in order:
-        for group in members:
-            apart = places[group[0]] - places[index]
-            if np.linalg.norm((apart - np.round(apart)) @ edges) < MERGE_DISTANCE:
-                group.append(int(index))
-                break
-        else:
-            members.append([int(index)])
-    return [_as_group(group, sites, places, weights) for group in members]
-
-
 def _as_group(
-    members: list[int], sites: Sequence[Site], places: FloatArray, weights: FloatArray
+    crowd: Crowd, sites: Sequence[Site], places: FloatArray, weights: FloatArray
 ) -> _Group:
     by_label: dict[str, float] = {}
     by_species: dict[str, float] = {}
-    for i in members:
-        by_label[sites[i].label] = by_label.get(sites[i].label, 0.0) + weights[i]
-        by_species[sites[i].species] = by_species.get(sites[i].species, 0.0) + weights[i]
+    for i, share in sorted(crowd.members.items()):
+        weight = share * weights[i]
+        by_label[sites[i].label] = by_label.get(sites[i].label, 0.0) + weight
+        by_species[sites[i].species] = by_species.get(sites[i].species, 0.0) + weight
     total = float(sum(by_label.values()))
-    labels = sorted(by_label, key=lambda label: (-by_label[label], label))
+    labels = sorted(by_label, key=lambda label: (-round(by_label[label] / total, 9), label))
     kind = "/".join(x for i, x in enumerate(labels) if i == 0 or by_label[x] > _NAMED_SHARE * total)
-    species = max(by_species, key=lambda symbol: (by_species[symbol], symbol))
+    species = max(by_species, key=lambda symbol: (round(by_species[symbol] / total, 9), symbol))
     # A column is seen where its strongest element is; oxygen beside it moves it by 0.03 angstrom.
-    heavy = [i for i in members if sites[i].species == species]
-    first = places[heavy[0]]
-    apart = places[heavy] - first
-    place = first + np.average(apart - np.round(apart), axis=0, weights=weights[heavy])
+    strong = [i for i in crowd.members if sites[i].species == species]
+    apart = places[strong] - crowd.place
+    shares = [crowd.members[i] * weights[i] for i in strong]
+    place = crowd.place + np.average(apart - np.round(apart), axis=0, weights=shares)
     return _Group(kind, species, frozenset((*by_label, *by_species)), total, place % 1.0)
 
 
