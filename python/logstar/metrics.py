@@ -22,12 +22,18 @@ IndexArray = NDArray[np.intp]
 class Match(NamedTuple):
     """Pairs of found and true positions, in the order of the found ones.
 
-    Attributes
+    Parameters
     ----------
     found_indices, true_indices : ndarray of shape (n_matched,), intp
         Which found position belongs to which true one; none occurs twice.
     distances : ndarray of shape (n_matched,), float64
         Their distances in pixels, none above the tolerance.
+
+    Examples
+    --------
+    >>> from logstar.metrics import match_positions
+    >>> match_positions([[0, 1], [9, 9]], [[5, 5], [0, 0]], tolerance=2).distances
+    array([1.])
     """
 
     found_indices: IndexArray
@@ -39,7 +45,7 @@ class Match(NamedTuple):
 class DetectionMetrics:
     """What a comparison of found with true positions gives.
 
-    Attributes
+    Parameters
     ----------
     n_found, n_true, n_matched : int
         How many were found, are true, and belong together.
@@ -52,6 +58,13 @@ class DetectionMetrics:
         empty, 0 where one is.
     rmse : float
         Root of the mean squared distance of the matched pairs, in pixels; NaN where none match.
+
+    Examples
+    --------
+    >>> from logstar.metrics import detection_metrics
+    >>> found = detection_metrics([[0, 1], [9, 9]], [[5, 5], [0, 0]], tolerance=2)
+    >>> found.n_matched, found.precision, found.rmse
+    (1, 0.5, 1.0)
     """
 
     n_found: int

@@ -65,6 +65,7 @@ def convert_length(value: float, unit: str, to: str) -> float:
     Returns
     -------
     converted : float
+        The length in the unit `to`.
 
     Raises
     ------
@@ -88,7 +89,24 @@ def convert_length(value: float, unit: str, to: str) -> float:
 
 
 def unit_name(unit: object) -> str | None:
-    """Our name for a unit of length, None for anything else (reciprocal units, seconds, ...)."""
+    """Find the name that a unit of length has here.
+
+    Parameters
+    ----------
+    unit : object
+        A spelling that people or files use; other objects are taken by their text.
+
+    Returns
+    -------
+    name : {"A", "nm", "pm", "um", "mm", "cm", "inch", "m"} or None
+        None for anything else: reciprocal units, seconds, pixels.
+
+    Examples
+    --------
+    >>> from logstar.units import unit_name
+    >>> unit_name("Ångström"), unit_name("1/nm")
+    ('A', None)
+    """
     # NFKC folds the sign for angstrom into the letter, the micro sign into mu. ImageJ escapes both.
     text = str(unit).replace("\\u00B5", "µ").replace("\\u00C5", "Å")
     # Files pad with NUL; the EMD format of Berkeley writes [n_m].
@@ -115,6 +133,7 @@ def normalize_unit(unit: str) -> str:
     Returns
     -------
     unit : {"A", "nm", "pm"}
+        Its one spelling here.
 
     Raises
     ------
@@ -228,6 +247,7 @@ class PixelSize:
         Returns
         -------
         pixel_size : PixelSize
+            The same length.
         """
         return type(self)(convert_length(self.value, self.unit, to=unit), unit)
 
@@ -249,6 +269,13 @@ def is_square(height: float, width: float) -> bool:
     Returns
     -------
     is_square : bool
+        Whether one length stands for both sides.
+
+    Examples
+    --------
+    >>> from logstar.units import is_square
+    >>> is_square(0.2, 0.2001), is_square(0.2, 0.21)
+    (True, False)
     """
     return max(height, width) <= min(height, width) * (1 + _SQUARE)
 

@@ -16,7 +16,7 @@ from logstar.units import PixelSize
 class Scene:
     """An image and the truth about it.
 
-    Attributes
+    Parameters
     ----------
     image : ndarray of shape (n_rows, n_cols), float32
         The micrograph.
@@ -33,6 +33,13 @@ class Scene:
         Where the crystal is amorphous; None if it is nowhere.
     vacancies : ndarray of shape (m, 2), float64, or None
         Row and column where an atom is missing; None if none is.
+
+    Examples
+    --------
+    >>> from logstar.datasets import make_scene
+    >>> scene = make_scene(shape=(64, 64), random_state=0)
+    >>> scene.image.shape, len(scene.positions) == len(scene.kinds)
+    ((64, 64), True)
     """
 
     image: NDArray[np.float32]

@@ -67,6 +67,13 @@ class RealMicrograph:
         The file.
     positions : ndarray of shape (n, 2), float64, or None
         Row and column of each atom that an expert saw, in whole pixels.
+
+    Examples
+    --------
+    >>> from logstar.datasets import fetch_mos2
+    >>> micrograph = fetch_mos2()  # doctest: +SKIP
+    >>> micrograph.license  # doctest: +SKIP
+    'MIT'
     """
 
     image: NDArray[Any]
@@ -163,6 +170,7 @@ def fetch_mos2(
     Returns
     -------
     micrograph : RealMicrograph
+        The image, its pixel size where known, licence and source.
 
     Raises
     ------
@@ -212,6 +220,7 @@ def fetch_gold_grain_boundary(
     Returns
     -------
     micrograph : RealMicrograph
+        The image, its pixel size where known, licence and source.
 
     Raises
     ------

@@ -24,7 +24,7 @@ Range: TypeAlias = tuple[float, float] | Sequence[float]
 class ParetoFront(NamedTuple):
     """Settings that no other dominates, the least ER first.
 
-    Attributes
+    Parameters
     ----------
     threshold, overlap : ndarray of shape (n_settings,)
         The settings.
@@ -32,6 +32,13 @@ class ParetoFront(NamedTuple):
         Their QC, with its sign.
     er : ndarray of shape (n_settings,)
         Their ER.
+
+    Examples
+    --------
+    >>> from logstar.detection import ParetoFront
+    >>> front = ParetoFront([0.1, 0.05], [0.3, 0.3], [-0.1, 0.0], [0.0, 0.02])
+    >>> list(zip(front.qc, front.er))
+    [(-0.1, 0.0), (0.0, 0.02)]
     """
 
     threshold: FloatArray
@@ -264,6 +271,7 @@ class ScaleSpaceCandidates:
         Returns
         -------
         counts : ndarray of shape (n_thresholds, n_overlaps), int
+            How many atoms each pair of settings finds.
 
         Raises
         ------

@@ -20,6 +20,13 @@ class CountCriterion:
         The expected number of each image.
     uncertainty : float, default=0.0
         By which share of it a number may differ and be as good.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from logstar.rewards import QualityCount
+    >>> QualityCount(120.0, 0.03).criterion([np.eye(64)])
+    CountCriterion(expected=[120.0], uncertainty=0.03)
     """
 
     expected: Sequence[float]
@@ -38,6 +45,13 @@ class CrowdingCriterion:
         DS, in pixels: the least sum of distances to the nearest neighbours.
     n_neighbors : int
         How many neighbours are summed over.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from logstar.rewards import ErrorRate
+    >>> ErrorRate(40.0, 120.0).criterion([np.eye(64)])
+    CrowdingCriterion(expected=[120.0], distance_sum=40.0, n_neighbors=4)
     """
 
     expected: Sequence[float]
@@ -53,6 +67,12 @@ class StabilityCriterion:
     ----------
     threshold_range : tuple of float
         The least and the greatest threshold that are looked at, above 0.
+
+    Examples
+    --------
+    >>> from logstar.detection import StabilityCriterion
+    >>> StabilityCriterion((0.005, 0.4)).threshold_range
+    (0.005, 0.4)
     """
 
     threshold_range: tuple[float, float]
@@ -66,7 +86,20 @@ class HasCriterion(Protocol):
     """A scorer that says what it compares with, so that it can be swept exactly."""
 
     def criterion(self, images: Sequence[Any], y: Sequence[Any] | None = None) -> Criterion:
-        """Say it for these images; `images` and `y` hold an entry for each."""
+        """Say it for these images.
+
+        Parameters
+        ----------
+        images : sequence of ndarray
+            The images that are swept.
+        y : sequence, default=None
+            What the scorer compares with, an entry for each image.
+
+        Returns
+        -------
+        criterion : CountCriterion, CrowdingCriterion or StabilityCriterion
+            What the score of these images follows from.
+        """
 
 
 @dataclass(frozen=True)

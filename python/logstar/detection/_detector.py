@@ -159,6 +159,7 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         Returns
         -------
         self : LoGStarDetector
+            Fitted.
 
         Raises
         ------
@@ -305,7 +306,9 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
             As the scorers take it.
         settings : sequence of mapping
             Values of other parameters, which stay as they are where a setting lacks them.
-        ranges, scorers
+        ranges : mapping of str to interval
+            As in `sweep`.
+        scorers : mapping of str to reward
             As in `sweep`.
         keep : callable, default=None
             Called with the detector of a setting; returns for it what `detect` takes as `keep`.
@@ -415,6 +418,7 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         Returns
         -------
         f1 : float
+            Between 0 and 1.
 
         Raises
         ------

@@ -116,6 +116,7 @@ class DetectionPipeline(Pipeline):  # type: ignore[misc] # scikit-learn ships no
         Returns
         -------
         self : DetectionPipeline
+            Fitted.
 
         Raises
         ------
@@ -224,6 +225,7 @@ class DetectionPipeline(Pipeline):  # type: ignore[misc] # scikit-learn ships no
         Returns
         -------
         candidates : ScaleSpaceCandidates
+            Those of the processed image that pass the test in the raw one.
 
         Raises
         ------
@@ -258,6 +260,7 @@ class DetectionPipeline(Pipeline):  # type: ignore[misc] # scikit-learn ships no
         Returns
         -------
         f1 : float
+            Between 0 and 1.
 
         Raises
         ------
@@ -327,7 +330,9 @@ class DetectionPipeline(Pipeline):  # type: ignore[misc] # scikit-learn ships no
         settings : sequence of mapping
             Values of other parameters, of the pipeline and its steps. Estimators among them are
             cloned; the same object stands for the same preprocessing.
-        ranges, scorers
+        ranges : mapping of str to interval
+            As in `sweep`.
+        scorers : mapping of str to reward
             As in `sweep`.
 
         Yields

@@ -35,12 +35,20 @@ _ROUNDING = 1e-6
 class Support(NamedTuple):
     """How well the raw image supports detections.
 
-    Attributes
+    Parameters
     ----------
     snr : ndarray of shape (n,)
         Height in the raw image by the standard deviation that noise gives it.
     evidence : ndarray of shape (n,)
         Logarithm of how much likelier the raw image is with the atom than without it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from logstar.detection import Support
+    >>> support = Support(np.array([9.1, 2.2]), np.array([31.0, -0.4]))
+    >>> support.evidence > 0
+    array([ True, False])
     """
 
     snr: FloatArray
@@ -70,6 +78,7 @@ def atom_support(
     Returns
     -------
     support : Support
+        Of each detection, in their order.
 
     Raises
     ------

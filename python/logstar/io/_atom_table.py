@@ -124,6 +124,7 @@ class AtomTable:
         Returns
         -------
         table : AtomTable
+            The rows that are chosen, in their order.
 
         Raises
         ------
@@ -225,6 +226,7 @@ class AtomTable:
         Returns
         -------
         lengths : ndarray of shape (n_atoms,), float64
+            In the unit of the pixel size.
 
         Raises
         ------
@@ -272,6 +274,7 @@ class AtomTable:
         Returns
         -------
         table : AtomTable
+            The rows that are chosen, in their order.
 
         Raises
         ------
@@ -301,6 +304,7 @@ class AtomTable:
         Returns
         -------
         frame : DataFrame
+            A column for each of the table's.
 
         Raises
         ------
@@ -344,6 +348,7 @@ class AtomTable:
         Returns
         -------
         table : AtomTable
+            The rows that are chosen, in their order.
 
         Raises
         ------

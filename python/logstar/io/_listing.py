@@ -45,6 +45,18 @@ class ImageEntry:
         What the file calls it.
     note : str
         What is odd about it, first of all the calibration.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from logstar.io import list_images
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.save(Path(folder) / "film.npy", np.eye(64, dtype=np.uint16))
+    ...     (entry,) = list_images(Path(folder) / "film.npy")
+    >>> entry.dataset, entry.n_frames, entry.shape, entry.dtype
+    (0, 1, (64, 64), 'uint16')
     """
 
     dataset: int

@@ -109,6 +109,7 @@ def read_mask(path: str | os.PathLike[str]) -> NDArray[np.bool_]:
     Returns
     -------
     mask : ndarray of shape (n_rows, n_cols), bool
+        True where the file is not 0.
 
     Raises
     ------

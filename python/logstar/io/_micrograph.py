@@ -48,6 +48,15 @@ class Micrograph:
         Row and column, in pixels of `image`, of its first pixel as seen from the centre of the
         first pixel of the file's image. Binned by N, a pixel's centre lies (N - 1) / 2 of the
         file's pixels further on; lengths of an `AtomTable` with this origin allow for it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from logstar.io import Micrograph
+    >>> from logstar.units import PixelSize
+    >>> micrograph = Micrograph(np.eye(8), PixelSize(0.02, "nm"))
+    >>> print(micrograph.pixel_size)
+    0.02 nm/px
     """
 
     image: NDArray[Any]

@@ -34,7 +34,7 @@ _NOTICED = 0.003
 class LatticeComparison:
     """How the lattice of an image differs from that of a crystal.
 
-    Attributes
+    Parameters
     ----------
     agrees : bool
         Whether the image can show the crystal: a cell of it, stretched and sheared by at most 25 %
@@ -62,6 +62,17 @@ class LatticeComparison:
         Area of the image's primitive cell by the crystal's.
     seen_share : float
         Columns that the image shows by those that the crystal has.
+
+    Examples
+    --------
+    >>> from logstar.datasets import make_scene
+    >>> from logstar.lattice import ImageLattice, Lattice
+    >>> true = Lattice.perovskite(4.0, pixel_size=0.2)
+    >>> scene = make_scene(true, shape=(200, 200), random_state=0)
+    >>> typed = Lattice.perovskite(4.0, pixel_size=0.21)
+    >>> comparison = typed.compare(ImageLattice.from_image(scene.image))
+    >>> comparison.agrees, round(comparison.pixel_size_error, 2)
+    (True, 0.05)
     """
 
     agrees: bool

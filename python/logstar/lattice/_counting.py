@@ -25,7 +25,7 @@ _STEPS = np.array([0.7548776662466927, 0.5698402909980532])
 class Count:
     """An expected number of columns with what it is uncertain by.
 
-    Attributes
+    Parameters
     ----------
     n : float
         The expected number.
@@ -33,6 +33,15 @@ class Count:
         Standard deviation by what the edges cut off or let in.
     calibration : float
         Standard deviation by the pixel size.
+
+    Examples
+    --------
+    >>> from logstar.lattice import Count
+    >>> count = Count(100.0, edges=3.0, calibration=4.0)
+    >>> count.uncertainty
+    5.0
+    >>> print(count)
+    100.0 +- 5.0
     """
 
     n: float

@@ -46,15 +46,25 @@ class ImageLattice(Lattice):
 
     Parameters
     ----------
-    a, b, angle, columns, pixel_size, mask, tolerance
-        As of a `Lattice`; edges as the image shows them, with whatever stretch and shear the scan
-        made.
+    a, b : float
+        Lengths of the cell's edges as the image shows them, with whatever stretch and shear the
+        scan made, in the unit of the pixel size.
+    angle : float, default=90.0
+        Angle between them in degrees.
+    columns : iterable of Column
+        The columns of one cell that the image shows.
+    pixel_size : PixelSize, str, float or None
+        Size of a pixel, as of a `Lattice`.
     origin : tuple of two float
         Row and column of a corner of a cell, in pixels.
     rotation : float
         In degrees, as in `Lattice.positions`.
     shape : tuple of two int
         Rows and columns of the image.
+    mask : array-like of shape (n_rows, n_cols), bool, default=None
+        Where in the image there is crystal, as of a `Lattice`.
+    tolerance : float, default=0.85
+        Share of the smallest distance sum below which an atom counts as an error.
     confidence : float, default=1.0
         Share of the Bragg peaks' power that this one lattice explains, lowered where so few peaks
         might fit by chance; 0 to 1.
@@ -258,8 +268,12 @@ class ImageLattice(Lattice):
         ----------
         shape : tuple of two int, default=None
             Rows and columns; None is those of the image.
-        origin, rotation, margin
-            As in `Lattice.positions`; None is where the lattice lies in the image.
+        origin : (float, float), default=None
+            Row and column of a lattice point in pixels; None is where the image shows one.
+        rotation : float, default=None
+            Angle in degrees as in `Lattice.positions`; None is that of the image.
+        margin : float, default=0.0
+            How far beyond the field columns are given as well, in pixels.
 
         Returns
         -------
@@ -287,6 +301,7 @@ class ImageLattice(Lattice):
         Returns
         -------
         n_expected : float
+            The number of columns, rarely a whole one.
         """
         mean = super().n_expected(shape)
         return float(self._n_inside(0)) if as_shape(shape) == self.shape else mean
@@ -350,6 +365,7 @@ class ImageLattice(Lattice):
         Returns
         -------
         on : ndarray of shape (n_atoms,), bool
+            Whether each atom is near enough to a lattice point.
         """
         atoms = as_positions(detections, name="detections")
         reach = check_real(reach, name="reach", low=0, low_included=False)

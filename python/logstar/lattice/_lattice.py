@@ -152,12 +152,15 @@ class Lattice:
         ----------
         pixel_size : PixelSize, str or float
             Size of a pixel: "0.2 A", or a number in angstrom.
-        mask, tolerance
-            As for the class.
+        mask : ndarray of shape (n_rows, n_cols), bool, default=None
+            Where in the image there is crystal; see the class.
+        tolerance : float, default=0.85
+            Share of the smallest distance sum below which an atom counts as an error.
 
         Returns
         -------
         lattice : Lattice
+            The same crystal.
 
         References
         ----------
@@ -193,12 +196,15 @@ class Lattice:
             Size of a pixel: "0.2 A", or a number in angstrom.
         a_site, b_site : str, default="Sr", "Ti"
             The elements of the kinds "A" and "B".
-        mask, tolerance
-            As for the class.
+        mask : ndarray of shape (n_rows, n_cols), bool, default=None
+            Where in the image there is crystal; see the class.
+        tolerance : float, default=0.85
+            Share of the smallest distance sum below which an atom counts as an error.
 
         Returns
         -------
         lattice : Lattice
+            The same crystal.
 
         Examples
         --------
@@ -244,8 +250,10 @@ class Lattice:
             to Ne alone (O has 0.04 to 0.13 in YBa2Cu3O7 and SrTiO3, up to 0.36 in TiO2).
         exponent : float, default=1.7
             Intensity goes with this power of the atomic number: 1.7 in HAADF.
-        mask, tolerance
-            As for the class.
+        mask : ndarray of shape (n_rows, n_cols), bool, default=None
+            Where in the image there is crystal; see the class.
+        tolerance : float, default=0.85
+            Share of the smallest distance sum below which an atom counts as an error.
 
         Returns
         -------
@@ -359,6 +367,7 @@ class Lattice:
         Returns
         -------
         lattice : Lattice
+            The same crystal.
         """
         return dataclasses.replace(self, mask=as_mask(mask))
 
@@ -517,6 +526,7 @@ class Lattice:
         Returns
         -------
         distance_sum : float
+            In pixels.
         """
         return min(self.distance_sums(n_neighbors).values())
 

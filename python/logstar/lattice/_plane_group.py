@@ -21,7 +21,7 @@ _METRIC = 1e-3
 class PlaneGroup(NamedTuple):
     """Which symmetry the visible columns have.
 
-    Attributes
+    Parameters
     ----------
     symbol : str
         Hermann-Mauguin symbol of one of the 17 plane groups, such as "p4mm".
@@ -31,6 +31,12 @@ class PlaneGroup(NamedTuple):
         How many directions of mirror lines there are, and how many with glide lines only.
     multiplicity : int
         How many columns the symmetry makes of one in a primitive cell.
+
+    Examples
+    --------
+    >>> from logstar.lattice import Lattice
+    >>> Lattice.perovskite(4.0, pixel_size=0.2).plane_group().symbol
+    'p4mm'
     """
 
     symbol: str

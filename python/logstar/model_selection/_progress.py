@@ -26,6 +26,19 @@ class SearchProgress:
         Setting of the current compromise; None as long as every evaluation failed.
     best_objectives : dict of str to float or None
         What the compromise gives.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_regression
+    >>> from sklearn.linear_model import Ridge
+    >>> from logstar.model_selection import MOBOSearchCV
+    >>> X, y = make_regression(n_samples=30, n_features=3, random_state=0)
+    >>> seen = []
+    >>> search = MOBOSearchCV(
+    ...     Ridge(), {"alpha": (0.1, 1.0)}, scoring="r2", n_iter=3, cv=2, callback=seen.append
+    ... ).fit(X, y)
+    >>> [progress.n_done for progress in seen]
+    [1, 2, 3]
     """
 
     n_done: int

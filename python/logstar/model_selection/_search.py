@@ -96,18 +96,6 @@ class MOBOSearchCV(FittedSearch):
     noisy : bool, default=False
         Whether equal settings score differently. They may then be evaluated again, and are
         compared by the means over all evaluations.
-    max_time : float or None, default=None
-        Seconds after which no evaluation starts.
-    stop_after : int or None, default=None
-        The search ends when so many evaluations after the initial points brought no gain in
-        hypervolume. Fewer than 30 may cut off a search that would still improve.
-    warm_start : bool, default=False
-        Whether the next `fit` goes on from the evaluations of this one, which count in `n_iter`.
-        It must be the same problem on the same data.
-    checkpoint : path or None, default=None
-        File to which every evaluation is appended, as a line of JSON. A search that finds the
-        file of the same problem goes on from it, to the same result as if it had never been
-        interrupted, given that the estimator gives the same each time.
     refit : {"euclidean", "chebyshev", "knee"}, scorer's name, callable, bool; default="euclidean"
         Which setting to fit at last to all data: the one at least distance from the ideal point;
         the knee, farthest from the line through the front's extremes; the best in one score, by
@@ -135,6 +123,18 @@ class MOBOSearchCV(FittedSearch):
         Whether to score on the training data too.
     random_state : int, RandomState, Generator or None, default=None
         An int makes searches repeatable.
+    max_time : float or None, default=None
+        Seconds after which no evaluation starts.
+    stop_after : int or None, default=None
+        The search ends when so many evaluations after the initial points brought no gain in
+        hypervolume. Fewer than 30 may cut off a search that would still improve.
+    warm_start : bool, default=False
+        Whether the next `fit` goes on from the evaluations of this one, which count in `n_iter`.
+        It must be the same problem on the same data.
+    checkpoint : path or None, default=None
+        File to which every evaluation is appended, as a line of JSON. A search that finds the
+        file of the same problem goes on from it, to the same result as if it had never been
+        interrupted, given that the estimator gives the same each time.
     sweep : sequence of str, default=()
         Names in `search_spaces` that the estimator evaluates exactly. For each setting of the
         others its method ``sweep(X, y, *, ranges, scorers)`` returns the front over these, as pairs

@@ -41,6 +41,21 @@ class SearchSurrogate:
     ----------
     parameter_names : tuple of str
         The parameters that vary; ``"branch"`` is the choice among several search spaces.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_regression
+    >>> from sklearn.linear_model import Ridge
+    >>> from logstar.model_selection import MOBOSearchCV
+    >>> X, y = make_regression(n_samples=40, n_features=5, noise=10, random_state=0)
+    >>> space = {"alpha": (1e-3, 1e3, "log-uniform")}
+    >>> search = MOBOSearchCV(Ridge(), space, scoring="r2", n_iter=12, cv=4, random_state=0)
+    >>> surrogate = search.fit(X, y).surrogate("score")
+    >>> surrogate.parameter_names
+    ('alpha',)
+    >>> median, bounds = surrogate.predict([{"alpha": 0.1}, {"alpha": 1e3}])
+    >>> bool(median[0] > median[1])
+    True
     """
 
     def __init__(
@@ -64,7 +79,20 @@ class SearchSurrogate:
 
     @classmethod
     def from_search(cls, search: Any, objective: Objective) -> Self:
-        """Learn from the results of a fitted search."""
+        """Learn from the results of a fitted search.
+
+        Parameters
+        ----------
+        search : MOBOSearchCV
+            Fitted.
+        objective : Objective
+            Which of its objectives.
+
+        Returns
+        -------
+        surrogate : SearchSurrogate
+            What was learnt.
+        """
         space = SearchSpace(search.search_spaces)
         results = search.cv_results_
         values = results[f"objective_{objective.name}"]

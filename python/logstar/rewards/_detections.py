@@ -46,6 +46,7 @@ def flag_errors(
     Returns
     -------
     flagged : ndarray of shape (n_atoms,), bool
+        True for atoms too close to their neighbours.
 
     Raises
     ------
@@ -200,6 +201,7 @@ class QualityCount(_DetectionReward):
         Returns
         -------
         criterion : CountCriterion
+            What the number of atoms, or of errors, is compared with.
 
         Raises
         ------
@@ -269,6 +271,7 @@ class ErrorRate(_DetectionReward):
         Returns
         -------
         criterion : CrowdingCriterion
+            What the number of atoms, or of errors, is compared with.
 
         Raises
         ------

@@ -26,7 +26,7 @@ _NOTICED_SHORT, _NOTICED_GAPS, _NOTICED_SPREAD, _NOTICED_OFF = 0.002, 0.002, 0.1
 class Place:
     """A place of an image that is worth a look.
 
-    Attributes
+    Parameters
     ----------
     row, col : float
         In pixels.
@@ -34,6 +34,12 @@ class Place:
         Why.
     badness : float
         How far beyond what is possible; from 0, and comparable among places of one reason.
+
+    Examples
+    --------
+    >>> from logstar.rewards import Place
+    >>> Place(10.0, 20.5, "gap", 0.2).what
+    'gap'
     """
 
     row: float
@@ -46,7 +52,7 @@ class Place:
 class QualityReport:
     """What the diagnostics say of detections.
 
-    Attributes
+    Parameters
     ----------
     n_found : int
         Number of atoms.
@@ -67,6 +73,15 @@ class QualityReport:
         What the report is of.
     radius : float
         What is around a place that is worth seeing, in pixels.
+
+    Examples
+    --------
+    >>> from logstar.datasets import make_scene
+    >>> from logstar.rewards import quality_report
+    >>> scene = make_scene(shape=(128, 128), random_state=0)
+    >>> report = quality_report(scene.image, scene.positions, scene.lattice)
+    >>> report.n_found == len(scene.positions), report.concerns
+    (True, [])
     """
 
     n_found: int

@@ -158,6 +158,7 @@ class CountStability:
         Returns
         -------
         criterion : StabilityCriterion
+            The thresholds that are looked at.
 
         Raises
         ------

@@ -43,12 +43,20 @@ _WINDOW_SHARE = 2.5
 class Patches(NamedTuple):
     """Windows centred on atoms, and which atoms have one.
 
-    Attributes
+    Parameters
     ----------
     windows : ndarray of shape (n_kept, window_size, window_size), float32
         In the order of the positions.
     kept : ndarray of shape (n_positions,), bool
         Whether an atom has a window.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from logstar.segmentation import extract_patches
+    >>> patches = extract_patches(np.eye(8), [[4, 4], [0, 0]], window_size=3)
+    >>> patches.windows.shape, patches.kept
+    ((1, 3, 3), array([ True, False]))
     """
 
     windows: NDArray[np.float32]
@@ -223,6 +231,7 @@ class AtomPatches(TransformerMixin, BaseEstimator):  # type: ignore[misc] # no t
         Returns
         -------
         self : AtomPatches
+            Fitted.
 
         Raises
         ------

@@ -37,6 +37,14 @@ class Region:
         Atoms found inside.
     pixel_size : PixelSize or None
         Side of a pixel, if it is known.
+
+    Examples
+    --------
+    >>> from logstar.segmentation import Region
+    >>> from logstar.units import PixelSize
+    >>> region = Region(1, 400.0, 74.0, 0.073, (20.0, 31.5), 9, PixelSize(0.5, "nm"))
+    >>> region.area_in_units, region.perimeter_in_units, region.unit
+    (100.0, 37.0, 'nm')
     """
 
     label: int

@@ -39,7 +39,7 @@ _MIN_WINDOWS = 8
 class Residual(NamedTuple):
     """The image less the crystal, on a grid of every `step`-th pixel.
 
-    Attributes
+    Parameters
     ----------
     values : ndarray of shape (n_coarse_rows, n_coarse_cols), float64
         Smoothed intensity less that of the crystal; 0 where no window reaches.
@@ -48,6 +48,17 @@ class Residual(NamedTuple):
     contrast : float
         Root of the mean square of what the crystal's windows have about their means: how large
         the residual would be if its atoms were elsewhere.
+
+    Examples
+    --------
+    >>> from logstar.datasets import make_scene
+    >>> from logstar.segmentation import AmorphousGMMSegmenter
+    >>> scene = make_scene(shape=(192, 192), random_state=0)
+    >>> segmenter = AmorphousGMMSegmenter(random_state=0)
+    >>> segmenter = segmenter.fit(scene.image, positions=scene.positions)
+    >>> residual = segmenter.residual(scene.image)
+    >>> residual.step, residual.values.shape
+    (2, (96, 96))
     """
 
     values: FloatArray

@@ -228,6 +228,7 @@ class AmorphousGMMSegmenter(BaseEstimator):  # type: ignore[misc] # scikit-learn
         Returns
         -------
         self : AmorphousGMMSegmenter
+            Fitted.
 
         Raises
         ------
@@ -329,6 +330,7 @@ class AmorphousGMMSegmenter(BaseEstimator):  # type: ignore[misc] # scikit-learn
         Returns
         -------
         mask : ndarray of shape (n_rows, n_cols), bool
+            Where it is amorphous.
         """
         return self.fit(X, y).mask_
 

@@ -173,6 +173,7 @@ class AtomTypeGMM(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignor
         Returns
         -------
         self : AtomTypeGMM
+            Fitted.
 
         Raises
         ------
@@ -265,6 +266,7 @@ class AtomTypeGMM(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignor
         Returns
         -------
         embedding : ndarray of shape (n_atoms, n_components), float64
+            A row for each atom.
         """
         return self._embedding(self._transformed(X))
 
