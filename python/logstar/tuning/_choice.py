@@ -23,10 +23,17 @@ LEAST_STABLE = 2.0
 class Plateau(NamedTuple):
     """Over which thresholds the number of atoms is the same, within 0.2 %.
 
-    Attributes
+    Parameters
     ----------
     low, high : float
         The least and the greatest.
+
+    Examples
+    --------
+    >>> from logstar.tuning import Plateau
+    >>> plateau = Plateau(0.02, 0.1)
+    >>> plateau.width, plateau.is_stable
+    (5.0, True)
     """
 
     low: float
@@ -34,7 +41,20 @@ class Plateau(NamedTuple):
 
     @classmethod
     def of(cls, results: Mapping[str, Any], row: int) -> Plateau:
-        """Read it off a row of `cv_results_`."""
+        """Read it off a row of a search's results.
+
+        Parameters
+        ----------
+        results : mapping of str to array
+            `cv_results_` of a search that swept.
+        row : int
+            Which row.
+
+        Returns
+        -------
+        plateau : Plateau
+            That of the row's setting.
+        """
         return cls(*(float(results[f"detail_plateau_{name}"][row]) for name in cls._fields))
 
     @property

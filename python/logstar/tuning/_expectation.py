@@ -309,6 +309,7 @@ class Expectation:
         Returns
         -------
         expectation : Expectation
+            What is expected now.
         """
         given = type(self).from_numbers(
             self.n_expected if n_expected is None else n_expected,

@@ -49,12 +49,19 @@ _COLUMNS = ("row", "col", "sigma", "response", "support")
 class CountCurve(NamedTuple):
     """Number of atoms against the threshold, on the chosen ladder and at the chosen overlap.
 
-    Attributes
+    Parameters
     ----------
     thresholds : ndarray of shape (n,)
         Least responses, rising.
     counts : ndarray of shape (n,)
         Atoms found at each.
+
+    Examples
+    --------
+    >>> from logstar.tuning import CountCurve
+    >>> curve = CountCurve([0.01, 0.1], [120, 100])
+    >>> curve.counts
+    [120, 100]
     """
 
     thresholds: FloatArray
@@ -218,6 +225,7 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         Returns
         -------
         self : AtomFinder
+            Fitted.
 
         Raises
         ------
@@ -606,9 +614,16 @@ def find_atoms(
         or an xarray DataArray.
     roi : tuple of two (start, stop) or slice, default=None
         Rows and columns to look at; positions stay those in the whole image. None is everywhere.
-    dataset, average, channel, resample, binning
-        Which image of a file, and how to make one of it; as of `logstar.io.read_image`. Of a
-        HyperSpy signal or an xarray DataArray the first two, of an array none.
+    dataset : int, default=None
+        Which image of a file, a HyperSpy signal or an xarray DataArray, from 0.
+    average : bool, default=False
+        Take the mean of a stack of any of these.
+    channel : int or "luminance", default=None
+        Of a file with colours the channel to take, or its grey value.
+    resample : bool, default=False
+        Whether to interpolate a file's image whose pixels are not square onto square ones.
+    binning : int, default=1
+        Take the mean of blocks of this many of a file's pixels each way.
     **parameters : dict
         Of `AtomFinder`. A `pixel_size` is that of the file's pixels, and grows with `binning`.
 

@@ -50,7 +50,20 @@ class Report:
 
     @classmethod
     def of(cls, finder: AtomFinder, source: str, crystal: str) -> Report:
-        """Ask a fitted finder; `source` and `crystal` name its image and its crystal."""
+        """Ask a fitted finder.
+
+        Parameters
+        ----------
+        finder : AtomFinder
+            Fitted.
+        source, crystal : str
+            What to call its image and its crystal.
+
+        Returns
+        -------
+        report : Report
+            Everything that it has found out.
+        """
         return cls(_rows(finder, source, crystal), _values(finder, source, crystal))
 
     def __str__(self) -> str:
@@ -62,6 +75,7 @@ class Report:
         Returns
         -------
         values : dict of str to object
+            Numbers, texts, and lists and dicts of these.
         """
         return dict(self.values)
 
@@ -71,6 +85,7 @@ class Report:
         Returns
         -------
         table : str
+            Markup of HTML.
         """
         cells = (
             f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
