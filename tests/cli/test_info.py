@@ -121,7 +121,7 @@ def test_files_without_images(tmp_path, capsys):
 def test_pixels_that_are_no_numbers(tmp_path, capsys):
     image = np.full((40, 40), np.nan)
     np.save(tmp_path / "a.npy", image)
-    assert main(["info", str(tmp_path / "a.npy"), "--json"]) == 1
+    assert main(["info", str(tmp_path / "a.npy"), "--json"]) == 2
     output = capsys.readouterr()
     assert "NaN or infinite" in json.loads(output.out)["files"][0]["error"]
     assert "logstar: error:" in output.err
@@ -131,7 +131,7 @@ def test_of_several_files_the_others_are_told(tmp_path, capsys):
     mask = tmp_path / "mask.png"
     write_mask(mask, np.eye(64, dtype=bool), pixel_size="0.02 nm")
     missing = Path(tmp_path / "missing.dm3")
-    assert main(["info", str(missing), str(mask)]) == 1
+    assert main(["info", str(missing), str(mask)]) == 2
     output = capsys.readouterr()
     assert output.err == f"logstar: error: {missing}: no such file.\n"
     assert "64 x 64 px, uint8, 0 to 255, 0.02 nm/px" in output.out

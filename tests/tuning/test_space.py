@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from logstar import LoGStarDetector
-from logstar.cli._arguments import DEFAULT_N_ITER
 from logstar.tuning._space import Ladders
 
 RANGES = [(1.0, 3.0), (2**0.5, 18**0.5), (0.31, 0.97), (0.01, 7.3), (11.7, 12.1)]
@@ -27,7 +26,3 @@ def test_all_ladders_are_contiguous_parts_of_one(low, high):
         assert (sigmas[0], sigmas[-1]) == (first, last)
         start = whole.tolist().index(first)
         np.testing.assert_array_equal(sigmas, whole[start : start + len(sigmas)])
-
-
-def test_the_command_tries_them_all():
-    assert Ladders.within(1.0, 3.0).n_ladders == DEFAULT_N_ITER

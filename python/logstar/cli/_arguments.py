@@ -1,141 +1,101 @@
-"""What the command line takes, and the help that teaches it."""
+"""What the command line takes."""
 
 from __future__ import annotations
 
 import argparse
-import math
-import re
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, NoReturn
 
-from ._image_arguments import FORMATS, add_image, add_info, integer_from
+from . import _help
+from ._inputs import ALL
+from ._printing import Output, complain, one_line
+from ._values import (
+    CRYSTALS,
+    FORMATS,
+    Crystal,
+    crystal_of_cif,
+    integer_from,
+    number_between,
+    parse_channel,
+    parse_crystal,
+    parse_dataset,
+    parse_elements,
+    parse_pixel_size,
+    parse_roi,
+    parse_tolerance,
+    parse_zone,
+)
 
-if TYPE_CHECKING:
-    from logstar.lattice import Lattice
-
-#: All ladders that there are to try.
-DEFAULT_N_ITER = 10
-
-_DESCRIPTION = """\
-Find every atom in an atomically resolved micrograph, with no labels and no training: the
-parameters of a Laplacian-of-Gaussian detector are tuned until the result agrees with physics.
-
-Two quantities are made small at once, and a compromise on their Pareto front is chosen:
-  QC   (found - expected) / expected     is the number of atoms right?
-  ER   flagged / expected                how many are closer to their four nearest neighbours
-                                         than the crystal allows?
-"""
-
-_EPILOG = """\
-examples:
-  logstar demo                                          everything, on the shipped micrograph
-  logstar info film.dm4                                 what is in it, and what to run
-  logstar detect film.dm4 --crystal ybco                the pixel size is in the file
-  logstar detect film.tif --crystal perovskite:a=3.905 --pixel-size 0.2A
-  logstar detect film.dm4 --cif SrTiO3.cif --zone 110   any crystal, along any direction
-  logstar detect film.png --lattice auto                no crystal: the image shows its lattice
-  logstar detect film.npy --expected 784 --distance-sum 58.4     no crystal, lengths in pixels
-  logstar detect abf.hspy --crystal perovskite:a=3.905 --polarity dark --json > result.json
-  logstar detect *.dm4 --lattice auto --out found --resume       many files, one table
-
-exit codes:
-  0    done
-  1    failed: the file cannot be read, nothing was found, ...
-  2    wrong usage or input
-  130  interrupted by Ctrl-C; what was evaluated until then is still written, if anything was
-"""
-
-_DETECT_DESCRIPTION = """\
-Tune on a micrograph, then find its atoms. Of many, each is tuned for itself; what fails is told,
-and the rest is done.
-
-Say what physics expects, in one of these ways:
-  --crystal, or --cif --zone   number and distances of atoms follow from crystal and pixel size,
-                               which is corrected where the image shows the lattice
-  --lattice auto               both follow from the lattice that the image shows
-  --expected, --distance-sum   both as numbers, the first within 3 %; no pixel size is needed
-
-Where the expected number is uncertain (edges, calibration), the setting among those that agree
-with it is chosen whose atoms are the same over the widest range of thresholds.
-"""
-
-_DETECT_EPILOG = """\
-crystals:
-  ybco               YBa2Cu3O7 along [100]: Ba, Y and Cu columns
-  perovskite:a=3.99  ABO3 along [001]: A and B columns; a in angstrom
-  --cif FILE         any other: pip install "logstar[crystal]"
-
-formats:
-  dm3 dm4 ser emi emd hspy zspy hdf5 h5 mrc and all else that RosettaSciIO reads as an image:
-                          pip install "logstar[io]"
-  tif tiff npy, and png jpg bmp gif ... pictures:  always
-
-what is written into DIR:
-  positions.csv   row, col, sigma (pixels and units), response, and whether the atom is flagged;
-                  with --denoise also support, its signal-to-noise ratio in the raw image
-  pareto.csv      the front: QC and ER with the parameters, and which was chosen
-  atoms.png       atoms over the image, flagged ones red; the front with the chosen point
-  quality.png     zooms on what is to be doubted, worst first, then on the weakest atoms (where a
-                  lattice is known)
-
-  result.json     all of it for machines, and what --resume goes by
-Many files have a folder each, DIR/NAME, and DIR/summary.csv.
-
-QC and ER: see logstar --help.  Exit codes: 0 done, 1 failed (of many files: any), 2 wrong usage or
-input, 130 interrupted (what was evaluated is written).
-"""
-
-_SEGMENT_DESCRIPTION = """\
-Find the atoms of a micrograph as `logstar detect` does, compare each with its own kind, and map
-the regions that are not crystal, or find that there is none.
-"""
-
-_SEGMENT_EPILOG = """\
-what is written into DIR:
-  mask.tif, mask.png, mask.npy   255 (npy: True) where it is amorphous
-  regions.csv                    area, perimeter, compactness, centroid, atoms of each region
-  amorphous.png                  regions on the image, probability, atoms, principal components
-
-Crystals, formats and exit codes: see logstar detect --help.
-"""
-
-_PIXEL_SIZE = re.compile(r"([0-9.]+(?:[eE][-+]?[0-9]+)?)\s*(\S*)")
-_CRYSTALS = "ybco, perovskite:a=ANGSTROM"
+#: Exit status of wrong usage, and of all else that could not be done.
+NOT_DONE = 2
+SHELLS = ("bash", "zsh")
 
 
-@dataclass(frozen=True)
-class PixelSize:
-    """Side of a pixel with its unit."""
+class Parser(argparse.ArgumentParser):
+    """A parser that says what is wrong in one line, and writes to any standard output."""
 
-    value: float
-    unit: str
+    def print_help(self, file: object = None) -> None:  # noqa: ARG002 - argparse's signature
+        """Write the help."""
+        self.tell(self.format_help().rstrip())
+
+    def tell(self, text: str) -> None:
+        """Write to standard output; where that cannot be, end with exit status 2."""
+        output = Output()
+        output.say(text)
+        if output.problem is not None:
+            complain(f"logstar: error: standard output cannot be written: {output.problem}.")
+            raise SystemExit(NOT_DONE)
+
+    def error(self, message: str) -> NoReturn:
+        """End with exit status 2."""
+        complain(f"{self.prog}: error: {one_line(message)} (see {self.prog} --help)")
+        raise SystemExit(NOT_DONE)
 
 
-@dataclass(frozen=True)
-class Crystal:
-    """A crystal to be laid over an image as soon as its pixel size is known."""
+class _Version(argparse.Action):
+    """Write the version and end."""
 
-    name: str
-    lattice: Callable[[float], Lattice]
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        if isinstance(parser, Parser):
+            parser.tell(str(self.const))
+        parser.exit()
 
 
 def build_parser(version: str) -> argparse.ArgumentParser:
     """Make the parser of the whole command."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="logstar",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
+        description=_help.COMMAND,
+        epilog=_help.COMMAND_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"logstar {version}")
+    parser.add_argument(
+        "--version",
+        action=_Version,
+        nargs=0,
+        const=f"logstar {version}",
+        help="show the version and exit",
+    )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _add_demo(commands)
-    add_info(commands)
+    _add_info(commands)
     _add_detect(commands)
     _add_segment(commands)
+    _add_compare(commands)
+    _add_completion(commands)
     return parser
+
+
+def _add_command(
+    commands: Any, name: str, text: str, description: str, epilog: str | None = None
+) -> Any:
+    return commands.add_parser(
+        name,
+        help=text,
+        description=description,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
 
 
 def _add_demo(commands: Any) -> None:
@@ -146,23 +106,95 @@ def _add_demo(commands: Any) -> None:
         "atoms; find them, compare with the truth, and write the same files as detect.",
     )
     demo.add_argument("--noisy", action="store_true", help="take the micrograph at low dose")
-    _add_common(demo, "logstar-demo")
+    _add_search(demo)
+    _add_output(demo, "logstar-demo")
+
+
+def _add_info(commands: Any) -> None:
+    info = _add_command(
+        commands, "info", "say what is in a file: images, calibration, lattice; and what to run",
+        _help.INFO,
+    )  # fmt: skip
+    info.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a micrograph")
+    _add_image(info, integer_from(0), "which image of a file that holds several, from 0")
+    _add_reports(info)
 
 
 def _add_detect(commands: Any) -> None:
-    detect = commands.add_parser(
-        "detect",
-        help="find the atoms of a micrograph",
-        description=_DETECT_DESCRIPTION,
-        epilog=_DETECT_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    detect = _add_command(
+        commands, "detect", "find the atoms of a micrograph", _help.DETECT, _help.DETECT_EPILOG
     )
-    detect.add_argument(
-        "files", nargs="+", type=Path, metavar="FILE", help="the micrograph, or many"
+    _add_micrographs(detect)
+
+
+def _add_segment(commands: Any) -> None:
+    segment = _add_command(
+        commands, "segment", "map the amorphous regions of a micrograph", _help.SEGMENT,
+        _help.SEGMENT_EPILOG,
+    )  # fmt: skip
+    _add_micrographs(segment)
+    group = segment.add_argument_group("regions")
+    group.add_argument(
+        "--threshold",
+        type=number_between(0, 1),
+        default=None,
+        metavar="P",
+        help="probability above which a place is amorphous, 0 to 1 (default 0.7)",
     )
-    _add_physics(detect)
-    add_image(detect)
-    output = _add_common(detect, "logstar-FILE")
+
+
+def _add_compare(commands: Any) -> None:
+    compare = _add_command(commands, "compare", "compare two tables of positions", _help.COMPARE)
+    compare.add_argument("found", type=Path, metavar="FOUND", help="positions to be judged")
+    compare.add_argument("reference", type=Path, metavar="REFERENCE", help="positions to judge by")
+    compare.add_argument(
+        "--tolerance",
+        type=parse_tolerance,
+        metavar="LENGTH",
+        help="greatest distance of two that are matched, such as 2px or 0.5A (default a quarter of "
+        "the reference's median distance of nearest neighbours)",
+    )
+    _add_reports(compare)
+
+
+def _add_completion(commands: Any) -> None:
+    completion = _add_command(
+        commands, "completion", "print the script of a shell's completion", _help.COMPLETION
+    )
+    completion.add_argument("shell", choices=SHELLS, help="the shell")
+    completion.add_argument("--debug", action="store_true", help=argparse.SUPPRESS)
+
+
+def _add_micrographs(parser: Any) -> None:
+    """Add all that says what to find atoms in, what to expect, and what to write."""
+    parser.add_argument(
+        "files",
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help="the micrograph, or many, or folders of them",
+    )
+    parser.add_argument(
+        "--recursive", action="store_true", help="look into the folders of folders as well"
+    )
+    _add_physics(parser)
+    image = _add_image(
+        parser, parse_dataset, "which image of a file that holds several, from 0; or all"
+    )
+    image.add_argument(
+        "--roi",
+        type=parse_roi,
+        metavar="ROWS,COLS",
+        help="find atoms in a part only, such as 100:600,0:512 (what is left out is the edge)",
+    )
+    image.add_argument(
+        "--mask",
+        type=Path,
+        metavar="FILE",
+        help="find atoms only where this image (tif, png or npy) is not 0",
+    )
+    _add_search(parser)
+    output = _add_output(parser, "logstar-FILE")
     output.add_argument(
         "--format",
         action="append",
@@ -173,31 +205,8 @@ def _add_detect(commands: Any) -> None:
     output.add_argument(
         "--resume",
         action="store_true",
-        help="leave out files whose results are there, from the same options and the same content",
+        help="leave out what is there, from the same options and content, and unchanged",
     )
-
-
-def _add_segment(commands: Any) -> None:
-    segment = commands.add_parser(
-        "segment",
-        help="map the amorphous regions of a micrograph",
-        description=_SEGMENT_DESCRIPTION,
-        epilog=_SEGMENT_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    segment.add_argument("files", nargs=1, type=Path, metavar="FILE", help="the micrograph")
-    _add_physics(segment)
-    add_image(segment)
-    group = segment.add_argument_group("regions")
-    group.add_argument(
-        "--threshold",
-        type=share,
-        default=None,
-        metavar="P",
-        help="probability above which a place is amorphous, 0 to 1 (default 0.7)",
-    )
-    _add_common(segment, "logstar-FILE")
-    segment.set_defaults(formats=None)
 
 
 def _add_physics(parser: Any) -> None:
@@ -215,6 +224,13 @@ def _add_physics(parser: Any) -> None:
         help="the direction that the crystal is seen along, such as 110 or '1 -1 0'",
     )
     physics.add_argument(
+        "--visible",
+        type=parse_elements,
+        metavar="LIST",
+        help="columns of the crystal that the image shows, such as Sr,Ti,O (default: those that "
+        "are bright enough; with --polarity dark light ones as well)",
+    )
+    physics.add_argument(
         "--lattice", choices=("auto",), help="take the lattice that the image shows"
     )
     physics.add_argument(
@@ -224,26 +240,68 @@ def _add_physics(parser: Any) -> None:
         help="such as 0.2966A, 0.02966nm or 29.66pm; overrides that of the file",
     )
     physics.add_argument(
-        "--expected", type=positive, metavar="N", help="number of atoms in the image"
+        "--calibration",
+        choices=("correct", "keep"),
+        default="correct",
+        help="which pixel size the results have: that which the crystal's lattice gives where the "
+        "image shows it, or that of the file (default correct)",
+    )
+    physics.add_argument(
+        "--expected",
+        type=number_between(1, 1e9),
+        metavar="N",
+        help="number of atoms in the image",
     )
     physics.add_argument(
         "--distance-sum",
-        type=positive,
+        type=number_between(1, 1e6, "px"),
         metavar="PX",
         help="least sum of the distances of an atom to its four nearest neighbours, in pixels; "
         "0.85 of the crystal's is a good choice",
     )
+    physics.add_argument(
+        "--force",
+        action="store_true",
+        help="go on where the image's lattice is certainly not that of the crystal",
+    )
 
 
-def _add_common(parser: Any, out: str) -> Any:
-    group = parser.add_argument_group("search and output")
+def _add_image(parser: Any, dataset: Any, help_of_dataset: str) -> Any:
+    """Add what says which image is meant, and how to make one of what is none."""
+    image = parser.add_argument_group("the image")
+    image.add_argument(
+        "--polarity",
+        choices=("bright", "dark"),
+        default="bright",
+        help="atoms are bright (HAADF, default) or dark (ABF)",
+    )
+    image.add_argument("--dataset", type=dataset, metavar="I", help=help_of_dataset)
+    image.add_argument("--average", action="store_true", help="take the mean of a stack of images")
+    image.add_argument(
+        "--channel",
+        type=parse_channel,
+        metavar="C",
+        help="of a colour image the channel, from 0, or luminance",
+    )
+    image.add_argument("--resample", action="store_true", help="make pixels square that are not")
+    image.add_argument(
+        "--binning",
+        type=integer_from(1),
+        default=1,
+        metavar="N",
+        help="take the mean of blocks of N x N pixels",
+    )
+    return image
+
+
+def _add_search(parser: Any) -> None:
+    group = parser.add_argument_group("search")
     group.add_argument(
         "--n-iter",
         type=integer_from(1),
-        default=DEFAULT_N_ITER,
         metavar="N",
-        help="ladders of sigmas to try, each with all thresholds and overlaps (default "
-        "%(default)s, all there are)",
+        help="ladders of sigmas to try, each with all thresholds and overlaps (default: all there "
+        "are)",
     )
     group.add_argument(
         "--denoise",
@@ -259,18 +317,37 @@ def _add_common(parser: Any, out: str) -> Any:
         metavar="SEED",
         help="seed of the search (default %(default)s); the same seed gives the same atoms",
     )
+
+
+def _add_output(parser: Any, out: str) -> Any:
+    group = parser.add_argument_group("output")
     group.add_argument("--out", type=Path, metavar="DIR", help=f"output folder (default {out})")
-    group.add_argument("--json", action="store_true", help="print one JSON object, for machines")
-    group.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    group.add_argument(
+        "--no-plots", action="store_false", dest="plots", help="draw nothing, which is faster"
+    )
+    group.add_argument(
+        "--strict", action="store_true", help="exit status 3 where the verdict is check"
+    )
+    _add_reports(group)
     return group
 
 
-def check_physics(args: argparse.Namespace) -> None:
+def _add_reports(parser: Any) -> None:
+    parser.add_argument("--json", action="store_true", help="print one JSON object, for machines")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+
+
+def check_together(args: argparse.Namespace) -> Crystal | None:
     """Check what the parser alone cannot: which options go together.
+
+    Returns
+    -------
+    crystal : Crystal or None
+        That of --crystal or --cif.
 
     Raises
     ------
-    ValueError
+    OSError, ValueError
         Saying what to give.
     """
     by_number = [args.expected is not None, args.distance_sum is not None]
@@ -288,90 +365,14 @@ def check_physics(args: argparse.Namespace) -> None:
         raise ValueError(f"{given} needs {missing} as well: the count alone can be met by chance.")
     if not any(ways) and not any(by_number):
         raise ValueError(
-            f"say what physics expects: --crystal ({_CRYSTALS}), --cif FILE --zone UVW, --lattice "
+            f"say what physics expects: --crystal ({CRYSTALS}), --cif FILE --zone UVW, --lattice "
             "auto, or --expected N with --distance-sum PX."
         )
+    if args.visible is not None and not any(ways[:2]):
+        raise ValueError("--visible names columns of a crystal; it needs --crystal or --cif.")
+    if args.dataset == ALL and args.average:
+        raise ValueError("give --dataset all or --average, but not both.")
     if args.cif is not None:
-        args.crystal = crystal_of_cif(args.cif, args.zone)
-
-
-def positive(text: str) -> float:
-    """Read a finite number above 0."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not (value > 0 and math.isfinite(value)):
-        raise argparse.ArgumentTypeError(f"must be a number above 0, got {text!r}")
-    return value
-
-
-def share(text: str) -> float:
-    """Read a number between 0 and 1."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"must be between 0 and 1, got {text!r}")
-    return value
-
-
-def parse_pixel_size(text: str) -> PixelSize:
-    """Read a number with its unit of length."""
-    from logstar.units import normalize_unit  # noqa: PLC0415 - --help needs none of it
-
-    match = _PIXEL_SIZE.fullmatch(text.strip())
-    if match is None:
-        raise argparse.ArgumentTypeError(f"must be a number with a unit like 0.2A, got {text!r}")
-    value, unit = match.groups()
-    if not unit:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} has no unit; write {text}A, {text}nm or {text}pm"
-        )
-    try:
-        return PixelSize(positive(value), normalize_unit(unit))
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"unit of {text!r} must be A, nm or pm, got {unit!r}"
-        ) from None
-
-
-def parse_crystal(text: str) -> Crystal:
-    """Read the name of a crystal and its parameters."""
-    from logstar.lattice import Lattice  # noqa: PLC0415 - NumPy would slow --help down
-
-    name, _, parameters = text.strip().partition(":")
-    if name.lower() == "ybco" and not parameters:
-        return Crystal("ybco", Lattice.ybco)
-    if name.lower() == "perovskite":
-        key, _, value = parameters.partition("=")
-        if key.strip() != "a":
-            raise argparse.ArgumentTypeError(
-                "perovskite needs its lattice constant in angstrom: perovskite:a=3.905"
-            )
-        a = positive(value)
-        return Crystal(f"perovskite:a={a:g}", lambda pixel_size: Lattice.perovskite(a, pixel_size))
-    raise argparse.ArgumentTypeError(f"unknown crystal {text!r}; known are {_CRYSTALS}")
-
-
-def parse_zone(text: str) -> tuple[int, int, int]:
-    """Read the indices of a zone axis."""
-    from logstar.lattice import parse_zone_axis  # noqa: PLC0415 - NumPy would slow --help down
-
-    try:
-        return parse_zone_axis(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def crystal_of_cif(path: Path, zone: tuple[int, int, int]) -> Crystal:
-    """Take the crystal of a CIF along a direction."""
-    from logstar.lattice import Lattice  # noqa: PLC0415 - NumPy would slow --help down
-
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file.")
-    indices = " ".join(map(str, zone))
-    return Crystal(
-        f"{path.stem} [{indices}]", lambda pixel_size: Lattice.from_cif(path, zone, pixel_size)
-    )
+        return crystal_of_cif(args.cif, args.zone)
+    crystal: Crystal | None = args.crystal
+    return crystal

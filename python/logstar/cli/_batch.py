@@ -1,20 +1,22 @@
-"""Many files with one command: each is done for itself, and what fails is told at the end."""
+"""Many images with one command: each is done for itself, and all are told of in one table."""
 
 from __future__ import annotations
 
-import argparse
 import csv
-import json
+import io
 import textwrap
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-RESULT = "result.json"
-SUMMARY = "summary.csv"
+from ._folders import RESULT
+from ._inputs import Input
+from ._printing import Output, line_of, shown
+from ._results import write_whole
+
+#: How a file may have fared.
 DONE, KEPT, FAILED, INTERRUPTED, NOT_REACHED = (
     "done",
     "kept",
@@ -22,173 +24,232 @@ DONE, KEPT, FAILED, INTERRUPTED, NOT_REACHED = (
     "interrupted",
     "not reached",
 )
-_MOST_OF_MESSAGE = 60
-_NUMBERS = ("n_found", "n_expected", "qc", "er", "n_flagged")
+#: Columns of the table as people see it, with their widths; that of files comes before.
+_COLUMNS = {"": 11, "found": 6, "expected": 8, "QC": 7, "ER": 6, "stable": 6, "s": 6}
+_GAP = 2
+#: Widths of the column of files, and of the last one, which tells where results are, or why not.
+_FILES, _LAST = (12, 40), 24
 
 
 @dataclass(frozen=True)
 class Row:
-    """How one file fared.
+    """How one image fared.
 
     Attributes
     ----------
-    file : Path
-        The file.
-    folder : Path
-        Where its results are.
+    one : Input
+        The image.
     status : str
         "done", "kept" from an earlier run, "failed", "interrupted" or "not reached".
-    result : dict
-        Of a run, empty if there is none.
+    folder : Path or None
+        Where its results are, if there are any.
+    result : mapping
+        Of its run, empty if there is none.
     message : str
-        Why it failed.
+        Why it failed, or where it was interrupted.
     """
 
-    file: Path
-    folder: Path
+    one: Input
     status: str
-    result: dict[str, Any]
+    folder: Path | None = None
+    result: Mapping[str, Any] | None = None
     message: str = ""
 
+    @property
+    def verdict(self) -> str:
+        """What is thought of it: "ok", "check" or "failed"; empty where nothing is known."""
+        if self.status == FAILED:
+            return FAILED
+        return "" if self.result is None else str(self.result["verdict"]["status"])
+
+    @property
+    def word(self) -> str:
+        """What a glance at the table should tell."""
+        if self.status == KEPT:
+            return f"{self.verdict}, {KEPT}"
+        return self.verdict if self.status == DONE else self.status
+
+    @property
+    def stability(self) -> float | None:
+        """By which factor the threshold may change while the count does not."""
+        if self.result is None:
+            return None
+        low, high = self.result["stable_thresholds"]
+        return float(high / low)
+
     def as_dict(self) -> dict[str, Any]:
-        """Everything as plain values."""
-        numbers = {name: self.result.get(name) for name in _NUMBERS}
+        """Everything as plain values, for machines."""
+        result = self.result or {}
+        seconds = result.get("seconds")
+        names = ("n_found", "n_expected", "qc", "er", "n_flagged", "pixel_size", "unit")
         return {
-            "file": str(self.file),
+            "file": str(self.one.path),
+            "dataset": self.one.dataset,
             "status": self.status,
-            **numbers,
-            "folder": str(self.folder),
+            "verdict": self.verdict,
+            "reasons": "; ".join(result["verdict"]["reasons"]) if result else "",
+            **{name: result.get(name) for name in names},
+            "stability": self.stability,
+            **{name: result[name] for name in ("amorphous_share", "n_regions") if name in result},
+            "seconds": None if seconds is None else round(sum(seconds.values()), 3),
+            "folder": None if self.folder is None else str(self.folder),
             "message": self.message,
         }
 
 
-def output_folders(files: Sequence[Path], out: Path | None) -> list[Path]:
-    """Give each file a folder of its own, with as short a name as tells them apart.
-
-    Raises
-    ------
-    ValueError
-        If a file is named twice.
-    """
-    if len({path.absolute() for path in files}) < len(files):
-        twice = next(path for path in files if files.count(path) > 1)
-        raise ValueError(f"{twice} is named twice.")
-    ways: tuple[Callable[[Path], str], ...] = (
-        lambda path: path.stem,
-        lambda path: path.name,
-        lambda path: "-".join(path.absolute().parts[1:]),
-    )
-    names = [ways[0](path) for path in files]
-    for way in ways[1:]:
-        counts = Counter(names)
-        names = [
-            way(path) if counts[name] > 1 else name for path, name in zip(files, names, strict=True)
-        ]
-    if out is None:
-        return [Path(f"logstar-{name}") for name in names]
-    return [out / name for name in names]
+#: Digits that mean something: an atom in ten thousand, a hundredth of a second.
+_DIGITS = {
+    "n_expected": ".1f",
+    "qc": "+.4f",
+    "er": ".4f",
+    # As `PixelSize` is printed.
+    "pixel_size": ".5g",
+    "stability": ".3g",
+    "amorphous_share": ".4f",
+    "seconds": ".2f",
+}
 
 
-def detect_all(
-    args: argparse.Namespace,
-    detect: Callable[[argparse.Namespace], tuple[dict[str, Any], bool]],
-    request: Callable[[argparse.Namespace], dict[str, Any]],
-    report: Callable[[Path, Exception], str],
-) -> Iterator[Row]:
-    """Run `detect` for each file, one after the other.
+def summary_text(rows: Sequence[Row]) -> str:
+    """Write the table as csv, a line for each image."""
+    entries = [row.as_dict() for row in rows]
+    # Of segmentation there is more to say, once one is done.
+    names = max((list(entry) for entry in entries), key=len)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
+    writer.writeheader()
+    for entry in entries:
+        writer.writerow({name: _cell(name, value) for name, value in entry.items()})
+    return text.getvalue()
+
+
+def _cell(name: str, value: Any) -> str:
+    if value is None:
+        return ""
+    if name in _DIGITS:
+        return format(value, _DIGITS[name])
+    # A file may be looked at in a terminal.
+    return shown(value)
+
+
+class Table:
+    """The table for people, a row at a time.
 
     Parameters
     ----------
-    args : Namespace
-        Of the whole command.
-    detect : callable
-        Takes arguments with one file and its folder, gives the result and whether it was
-        interrupted.
-    request : callable
-        Says what is asked for, so that an earlier result can be recognised.
-    report : callable
-        Tells people of an error at once, and gives the message.
-
-    Yields
-    ------
-    row : Row
-        After an interruption the remaining files are not reached.
+    output : Output
+        Where to write.
+    inputs : sequence of Input
+        All that there will be rows of.
     """
-    stopped = False
-    for file, folder in zip(args.files, output_folders(args.files, args.out), strict=True):
-        if stopped:
-            yield Row(file, folder, NOT_REACHED, {})
-            continue
-        one = argparse.Namespace(**{**vars(args), "file": file, "out": folder})
+
+    def __init__(self, output: Output, inputs: Sequence[Input]) -> None:
+        self._output = output
+        least, most = _FILES
+        files = min(max(least, *(len(shown(one)) for one in inputs)), most)
+        numbers = [*_COLUMNS.values()]
+        taken = files + sum(numbers) + _GAP * (len(numbers) + 1)
+        last = min(output.width - taken, 60)
+        self._widths = [files, *numbers, last] if last >= _LAST else None
+        if self._widths is not None:
+            heads = ["file", *_COLUMNS, "results"]
+            output.show(line_of(heads, self._widths, style="bold"))
+
+    def add(self, row: Row) -> None:
+        """Write a row."""
+        last = row.message or ("" if row.folder is None else str(row.folder))
+        numbers = _numbers(row)
+        if self._widths is not None:
+            # All of a message was told when it happened, and stands in the file.
+            shorter = textwrap.shorten(last, 2 * self._widths[-1], placeholder=" ...")
+            cells = [str(row.one), row.word, *numbers, shorter if row.message else last]
+            self._output.show(line_of(cells, self._widths))
+            return
+        width = self._output.width
+        names = [name for name in _COLUMNS if name]
+        told = ", ".join(f"{n} {v}" for n, v in zip(names, numbers, strict=True) if v)
+        lines = textwrap.wrap(f"{shown(row.one)}: {row.word}", width)
+        for text in (told, shown(last)):
+            lines += textwrap.wrap(text, width, initial_indent="  ", subsequent_indent="  ")
+        self._output.say("\n".join(lines))
+
+
+def _numbers(row: Row) -> list[str]:
+    if row.result is None:
+        return [""] * (len(_COLUMNS) - 1)
+    result, entry = row.result, row.as_dict()
+    return [
+        str(result["n_found"]),
+        f"{result['n_expected']:.1f}",
+        f"{result['qc']:+.4f}",
+        f"{result['er']:.4f}",
+        f"{entry['stability']:.3g}x",
+        f"{entry['seconds']:.1f}",
+    ]
+
+
+def run_all(
+    inputs: Sequence[Input],
+    folders: Sequence[Path],
+    work: Callable[[int, Input, Path], Row],
+    failed: Callable[[Input, Exception], str],
+    told: Callable[[Row, Sequence[Row]], None],
+) -> list[Row]:
+    """Do each image, one after the other.
+
+    Parameters
+    ----------
+    inputs : sequence of Input
+        The images.
+    folders : sequence of Path
+        A folder for each.
+    work : callable
+        Takes a number from 1, an image and its folder, gives its row.
+    failed : callable
+        Tells people of an error at once, and gives the message.
+    told : callable
+        Is called after each with its row, and with those of all.
+
+    Returns
+    -------
+    rows : list of Row
+        After an interruption the remaining images are not reached.
+    """
+    rows = [Row(one, NOT_REACHED) for one in inputs]
+    for i, (one, folder) in enumerate(zip(inputs, folders, strict=True)):
         try:
-            kept = earlier_result(folder, request(one)) if args.resume else None
-            if kept is not None:
-                yield Row(file, folder, KEPT, kept)
-                continue
-            result, stopped = detect(one)
-            yield Row(file, folder, INTERRUPTED if stopped else DONE, result)
+            rows[i] = work(i + 1, one, folder)
         except KeyboardInterrupt:
-            stopped = True
-            yield Row(file, folder, INTERRUPTED, {})
+            rows[i] = _interrupted(one, folder)
         except Exception as error:  # noqa: BLE001 - the other files are not to suffer
-            yield Row(file, folder, FAILED, {}, report(file, error))
+            rows[i] = Row(one, FAILED, message=failed(one, error))
+        told(rows[i], rows)
+        if rows[i].status == INTERRUPTED:
+            break
+    return rows
 
 
-def earlier_result(folder: Path, request: dict[str, Any]) -> dict[str, Any] | None:
-    """Give what was found before, if the same was asked for and everything is still there."""
-    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
-        result: dict[str, Any] = json.loads((folder / RESULT).read_text(encoding="utf-8"))
-        # As JSON, in which tuples are lists.
-        same = result["request"] == json.loads(json.dumps(request))
-        whole = all(Path(path).is_file() for path in result["files"].values())
-        if same and whole and not result["interrupted"]:
-            return result
-    return None
+def _interrupted(one: Input, folder: Path) -> Row:
+    if (folder / RESULT).exists():
+        return Row(one, INTERRUPTED, folder, message=f"{folder} holds a whole result")
+    return Row(one, INTERRUPTED, message="before anything was evaluated")
 
 
-def write_result(folder: Path, result: dict[str, Any], request: dict[str, Any]) -> None:
-    """Write a result as the last file of a run: where it is, the others are whole."""
-    text = json.dumps({**result, "request": request}, indent=1)
-    partial = folder / f"{RESULT}.part"
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(folder / RESULT)
+def total(rows: Sequence[Row]) -> str:
+    """Count the rows by how they fared."""
+    counts = Counter(row.verdict if row.status == KEPT else row.word for row in rows)
+    images = "image" if len(rows) == 1 else "images"
+    n_kept = sum(row.status == KEPT for row in rows)
+    kept = f" ({n_kept} kept)" if n_kept else ""
+    return f"{len(rows)} {images}: {', '.join(f'{n} {word}' for word, n in counts.items())}{kept}"
 
 
 def write_summary(path: Path, rows: Sequence[Row]) -> None:
-    """Write the table, a file a line."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0].as_dict()), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(row.as_dict() for row in rows)
+    """Write the table; at any time the file is whole.
 
-
-def table(rows: Sequence[Row]) -> str:
-    """Lay the rows out for people."""
-    head = ("file", "status", "found", "expected", "QC", "ER", "")
-    cells = [head]
-    for row in rows:
-        numbers = ("", "", "", "")
-        if row.result:
-            result = row.result
-            numbers = (
-                str(result["n_found"]),
-                f"{result['n_expected']:.1f}",
-                f"{result['qc']:+.4f}",
-                f"{result['er']:.4f}",
-            )
-        last = str(row.folder)
-        if row.message:
-            # All of it was told when it happened, and stands in the file.
-            last = textwrap.shorten(row.message, _MOST_OF_MESSAGE, placeholder=" ...")
-        cells.append((str(row.file), row.status, *numbers, last))
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = [
-        "  ".join(
-            cell.rjust(width) if 2 <= i <= 5 else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in cells
-    ]
-    counts = Counter(row.status for row in rows)
-    total = ", ".join(f"{counts[status]} {status}" for status in counts)
-    return "\n".join([*lines, f"{len(rows)} files: {total}"])
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    write_whole(path, summary_text(rows))

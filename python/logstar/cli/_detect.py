@@ -1,115 +1,315 @@
-"""The command `detect` for one file."""
+"""The command `detect` for one image: read, find atoms, write."""
 
 from __future__ import annotations
 
 import argparse
 import time
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from logstar import __version__
 
-from ._arguments import check_physics
-from ._batch import RESULT, write_result
-from ._image_arguments import read_chosen
+from ._inputs import Input
+from ._printing import shown
+from ._progress import Stages
+from ._results import Results
+from ._values import Crystal
 
 if TYPE_CHECKING:
-    from ._report import Run
+    from logstar.io import Micrograph
+    from logstar.tuning import AtomFinder, Report
+
+#: Options that another result is another one with.
+_OPTIONS = (
+    *("lattice", "expected", "distance_sum", "visible", "calibration", "force", "polarity"),
+    *("average", "channel", "resample", "binning", "roi", "n_iter", "random_state", "denoise"),
+    *("formats", "zone", "plots"),
+)
 
 
-def request_of(args: argparse.Namespace) -> dict[str, Any]:
-    """What was asked for: an earlier result is as good if this is the same."""
+class NothingFoundError(Exception):
+    """No atom was found, said as a sentence."""
+
+
+@dataclass
+class Outcome:
+    """What was found in one image, and where it is written.
+
+    Attributes
+    ----------
+    source : str
+        The image, as people know it.
+    folder : Path
+        Where the files are.
+    finder : AtomFinder
+        Fitted.
+    seconds : dict of str to float
+        How long each part took.
+    files : dict of str to Path
+        What was written.
+    crystal : str or None
+        Name of the crystal.
+    interrupted : str
+        Where it was interrupted; empty if it was not.
+    more : list of tuple of two str
+        What else there is to tell people, by name.
+    more_values : dict
+        What else there is to tell machines, as plain values.
+    """
+
+    source: str
+    folder: Path
+    finder: AtomFinder
+    seconds: dict[str, float]
+    files: dict[str, Path]
+    crystal: str | None = None
+    interrupted: str = ""
+    more: list[tuple[str, str]] = field(default_factory=list)
+    more_values: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def verdict(self) -> str:
+        """What is thought of it: "ok" or "check"."""
+        return self.finder.verdict_.status
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Everything as names and texts."""
+        # The time of all parts is told below.
+        rows = [row for row in self._report().rows if row[0] != "time"] + self.more
+        parts = ", ".join(f"{part} {value:.2f}" for part, value in self.seconds.items())
+        if self.interrupted:
+            rows.append(("INTERRUPTED", self.interrupted))
+        rows.append(("time", f"{sum(self.seconds.values()):.2f} s ({parts})"))
+        paths = map(str, self.files.values())
+        return rows + [("written" if i == 0 else "", path) for i, path in enumerate(paths)]
+
+    def _report(self) -> Report:
+        return self.finder.report(source=self.source, crystal=self.crystal)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything as plain values."""
+        return {
+            "version": __version__,
+            **self._report().as_dict(),
+            **self.more_values,
+            "interrupted": bool(self.interrupted),
+            "seconds": {part: round(value, 3) for part, value in self.seconds.items()},
+            "files": {kind: str(path) for kind, path in self.files.items()},
+        }
+
+
+def request_of(args: argparse.Namespace, one: Input) -> dict[str, Any]:
+    """What is asked for: an earlier result is as good if this is the same.
+
+    Raises
+    ------
+    OSError
+        If an input cannot be read.
+    """
     from logstar.io import provenance  # noqa: PLC0415 - heavy; --help needs none of it
 
-    pixel_size = args.pixel_size
-    names = ("lattice", "expected", "distance_sum", "polarity", "dataset", "average", "channel")
-    others = ("resample", "binning", "n_iter", "random_state", "denoise", "formats", "zone")
+    files = {name: getattr(args, name) for name in ("cif", "mask")}
+    options = {name: getattr(args, name) for name in _OPTIONS}
     return {
         "version": __version__,
-        "source": provenance(args.file)["source"],
+        "command": args.command,
+        "place": str(one.place),
+        "dataset": one.dataset,
+        "source": provenance(one.path)["source"],
         "crystal": args.crystal and args.crystal.name,
-        "cif": args.cif and provenance(args.cif)["source"],
-        "pixel_size": pixel_size and [pixel_size.value, pixel_size.unit],
-        **{name: getattr(args, name) for name in (*names, *others)},
+        "pixel_size": args.pixel_size and str(args.pixel_size),
+        "amorphous_above": getattr(args, "threshold", None),
+        **{name: path and provenance(path)["source"] for name, path in files.items()},
+        **options,
     }
 
 
-def detect(args: argparse.Namespace) -> Run:
-    """Detect in one file: `file`, or the first of `files`."""
-    if not hasattr(args, "file"):
-        (args.file,) = args.files
-        args.out = args.out or Path(f"logstar-{args.file.stem}")
-        check_physics(args)
-    request = request_of(args) if args.file.exists() else {}
-    (args.out / RESULT).unlink(missing_ok=True)
-    run = _detect_one(args)
-    write_result(args.out, run.as_dict(), request)
-    return run
+def read(args: argparse.Namespace, path: Path, dataset: int | None) -> Micrograph:
+    """Read the image of a file that the options choose."""
+    from logstar.io import read_image  # noqa: PLC0415 - heavy; --help needs none of it
 
-
-def _detect_one(args: argparse.Namespace) -> Run:
-    start = time.perf_counter()
-    micrograph = read_chosen(args, args.file)
-    seconds = time.perf_counter() - start
-    if args.crystal is not None and micrograph.pixel_size is None:
-        option = "--crystal" if args.cif is None else "--cif"
-        notes = f" ({' '.join(micrograph.notes)})" if micrograph.notes else ""
-        raise ValueError(
-            f"{args.file} gives no pixel size{notes}; {option} needs one: pass --pixel-size, such "
-            "as 0.2A."
-        )
-    parameters = {
-        "lattice": "auto" if args.lattice else args.crystal and args.crystal.lattice,
-        "expected": args.expected,
-        "distance_sum": args.distance_sum,
-        "polarity": args.polarity,
-    }
-    return execute(
-        args,
-        micrograph,
-        parameters,
-        source=str(args.file),
-        crystal="its own lattice" if args.lattice else args.crystal and args.crystal.name,
-        folder=args.out,
-        read_seconds=seconds,
-        dataset=args.dataset,
-        formats=("csv", *(name for name in args.formats or () if name != "csv")),
+    return read_image(
+        path,
+        dataset=dataset,
+        average=args.average,
+        channel=args.channel,
+        resample=args.resample,
+        binning=args.binning,
     )
 
 
-def execute(
+def detect(
     args: argparse.Namespace,
-    micrograph: Any,
-    parameters: dict[str, Any],
-    *,
-    source: str,
-    crystal: str | None,
-    folder: Path,
-    read_seconds: float,
-    dataset: int | None = None,
-    formats: tuple[str, ...] = ("csv",),
-) -> Run:
-    """Tune, detect and write; what both commands share."""
-    from logstar.tuning import AtomFinder  # noqa: PLC0415 - heavy; --help needs none of it
+    crystal: Crystal | None,
+    one: Input,
+    results: Results,
+    stages: Stages,
+) -> Outcome:
+    """Find the atoms of one image and write them.
 
-    from ._progress import progress_bar  # noqa: PLC0415
-    from ._report import NothingFoundError, Run  # noqa: PLC0415
+    Parameters
+    ----------
+    args : Namespace
+        Of the whole command.
+    crystal : Crystal or None
+        That of the options.
+    one : Input
+        The image.
+    results : Results
+        Where to write.
+    stages : Stages
+        Is told what is being done.
 
-    # Before the search: nobody wants to learn after it that nothing can be written.
-    folder.mkdir(parents=True, exist_ok=True)
-    with progress_bar(args.n_iter) as progress:
-        finder = AtomFinder(
-            **parameters,
+    Returns
+    -------
+    outcome : Outcome
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If it is interrupted before anything was evaluated.
+    NothingFoundError
+        If there is no atom.
+    Exception
+        As `find_atoms`.
+    """
+    if args.lattice is not None:
+        lattice: Any = "auto"
+    else:
+        lattice = None if crystal is None else crystal.lattice
+    mask = None
+    if args.mask is not None:
+        from logstar.io import read_mask  # noqa: PLC0415 - rarely needed
+
+        mask = read_mask(args.mask)
+    try:
+        outcome = find(
+            args,
+            one.path,
+            stages,
+            source=str(one),
+            roi=args.roi,
+            dataset=one.dataset,
+            average=args.average,
+            channel=args.channel,
+            resample=args.resample,
+            binning=args.binning,
+            lattice=lattice,
+            pixel_size=args.pixel_size,
+            polarity=args.polarity,
+            expected=args.expected,
+            distance_sum=args.distance_sum,
+            visible=args.visible,
+            mask=mask,
+            calibration=args.calibration,
+            force=args.force,
+        )
+    except ValueError:
+        if crystal is not None and args.pixel_size is None:
+            _check_calibrated(args, one)
+        raise
+    if crystal is not None:
+        outcome.crystal = crystal.name
+    write(outcome, results, args, stages)
+    return outcome
+
+
+def _check_calibrated(args: argparse.Namespace, one: Input) -> None:
+    """Say that there is no pixel size, and what the file says instead."""
+    micrograph = read(args, one.path, one.dataset)
+    if micrograph.pixel_size is None:
+        option = "--crystal" if args.cif is None else "--cif"
+        notes = f" ({' '.join(micrograph.notes)})" if micrograph.notes else ""
+        raise ValueError(
+            f"{one.path} gives no pixel size{notes}; {option} needs one: pass --pixel-size, such "
+            "as 0.2A."
+        ) from None
+
+
+def find(
+    args: argparse.Namespace, image: Any, stages: Stages, *, source: str, **parameters: Any
+) -> Outcome:
+    """Find the atoms of an image, or of a file's; what all commands share.
+
+    Raises
+    ------
+    NothingFoundError
+        If there is no atom.
+    """
+    from logstar.exceptions import NoAtomsWarning  # noqa: PLC0415 - heavy; --help needs none of it
+    from logstar.tuning import find_atoms  # noqa: PLC0415
+
+    stages.begin("reading")
+    with warnings.catch_warnings():
+        # The verdict says so as well.
+        warnings.simplefilter("ignore", NoAtomsWarning)
+        finder = find_atoms(
+            image,
             denoise=args.denoise,
             n_iter=args.n_iter,
-            random_state=args.random_state,
-            callback=progress,
             n_jobs=-1,
+            random_state=args.random_state,
+            callback=stages.evaluated,
+            **parameters,
         )
-        finder._fit(micrograph, dataset)  # noqa: SLF001 - the command reads the file itself
-    finder.seconds_ = {"read": read_seconds, **finder.seconds_}
     if finder.verdict_.status == "failed":
-        raise NothingFoundError(finder.verdict_.reasons[0])
-    run = Run(source=source, crystal=crystal, finder=finder, formats=formats)
-    run.write(folder)
-    return run
+        raise NothingFoundError("; ".join(finder.verdict_.reasons))
+    outcome = Outcome(source, Path(), finder, dict(finder.seconds_), {})
+    if finder.search_.interrupted_:
+        outcome.interrupted = "before the end of the search; this is what was evaluated until then"
+    return outcome
+
+
+def write(outcome: Outcome, results: Results, args: argparse.Namespace, stages: Stages) -> None:
+    """Write what was found."""
+    chosen = getattr(args, "formats", None) or ()
+    formats = ("csv", *(name for name in dict.fromkeys(chosen) if name != "csv"))
+
+    def save(folder: Path, plots: bool) -> Mapping[str, Path]:
+        return outcome.finder.save(
+            folder,
+            formats=formats,
+            plots=plots,
+            source=shown(outcome.source),
+            crystal=outcome.crystal,
+        )
+
+    write_files(outcome, results, save, args, stages)
+
+
+def write_files(
+    outcome: Outcome,
+    results: Results,
+    save: Callable[[Path, bool], Mapping[str, Path]],
+    args: argparse.Namespace,
+    stages: Stages,
+) -> None:
+    """Write files of an outcome; interrupted while they are drawn, without the pictures.
+
+    Parameters
+    ----------
+    outcome : Outcome
+        Is told of files and seconds.
+    results : Results
+        Where to write.
+    save : callable
+        Takes a folder and whether to draw, gives the files that it wrote.
+    args : Namespace
+        Of the whole command.
+    stages : Stages
+        Is told what is being done.
+    """
+    start = time.perf_counter()
+    stages.begin("drawing" if args.plots else "writing")
+    try:
+        results.write(lambda folder: save(folder, args.plots))
+    except KeyboardInterrupt:
+        outcome.interrupted = "while it was drawn; the pictures are missing"
+        results.write(lambda folder: save(folder, False))
+    outcome.folder = results.folder
+    outcome.files = results.all_files
+    taken = time.perf_counter() - start
+    outcome.seconds["write"] = outcome.seconds.get("write", 0.0) + taken

@@ -15,7 +15,8 @@ from logstar.io import NOT_SQUARE, ImageEntry, list_images
 from logstar.tuning import Expectation
 from logstar.units import PixelSize
 
-from ._image_arguments import read_chosen
+from ._detect import read
+from ._printing import shown
 
 #: So many data sets are shown to people; machines get all.
 _MOST_SHOWN = 12
@@ -59,8 +60,8 @@ class FileInfo:
             "why": self.why,
         }
 
-    def summary(self) -> str:
-        """Everything as text."""
+    def rows(self) -> list[tuple[str, str]]:
+        """Everything as names and texts."""
         lines = [("file", str(self.path))]
         lines += [("images" if i == 0 else "", _entry(x)) for i, x in enumerate(self.images)]
         if len(self.images) > _MOST_SHOWN:
@@ -79,7 +80,7 @@ class FileInfo:
             lines.append(("run", self.suggestion))
         if self.why:
             lines.append(("", self.why))
-        return "\n".join(f"{name:<12}{text}" for name, text in lines)
+        return lines
 
 
 def inspect_file(args: argparse.Namespace, path: Path) -> FileInfo:
@@ -101,7 +102,7 @@ def inspect_file(args: argparse.Namespace, path: Path) -> FileInfo:
     with warnings.catch_warnings():
         # The entry's note says it already.
         warnings.simplefilter("ignore")
-        micrograph = read_chosen(args, path)
+        micrograph = read(args, path, args.dataset)
     options = _given(args)
     calibrated = micrograph.pixel_size is not None
     crystal = "--cif CRYSTAL.cif --zone UVW" + ("" if calibrated else " --pixel-size SIZE")
@@ -161,7 +162,19 @@ def _given(args: argparse.Namespace) -> list[str]:
 
 
 def _command(path: Path, options: list[str], command: str = "detect") -> str:
-    return f"logstar {command} {shlex.quote(str(path))} {' '.join(options)}"
+    return f"logstar {command} {_quoted(path)} {' '.join(options)}"
+
+
+def _quoted(path: Path) -> str:
+    """Write a path so that a shell takes it for one, whatever is in it."""
+    text = str(path)
+    if text.startswith("-"):
+        text = f"./{text}"
+    if text.isprintable():
+        return shlex.quote(text)
+    # The quoting of bash and zsh that knows escapes.
+    escaped = shown(text.replace("\\", "\\\\").replace("'", "\\'"))
+    return f"$'{escaped}'"
 
 
 def _plain_lattice(expected: Expectation, pixel_size: PixelSize | None) -> dict[str, Any]:

@@ -1,29 +1,34 @@
-"""The commands, from arguments to an exit code."""
+"""The commands, from arguments to an exit status."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from logstar import __version__
 
 from . import _batch
-from ._arguments import build_parser, check_physics
-from ._detect import detect, execute, request_of
+from ._arguments import NOT_DONE, build_parser, check_together
+from ._batch import FAILED, INTERRUPTED, KEPT, Row
+from ._demo import judge_by_truth
+from ._detect import Outcome, detect, find, request_of, write
+from ._folders import PREFIX, SUMMARY, output_folders
+from ._inputs import ALL, Input, files_of, images_of, is_folder_of_files
+from ._messages import in_options, message_of
+from ._printing import Output, complain, occupy_closed_streams, one_line, report, shown
+from ._progress import stages
+from ._results import Results, earlier_result, is_free
+from ._values import Crystal
 
-if TYPE_CHECKING:
-    from ._report import Run
-    from ._segment import Segmentation
-
-OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+DONE, TO_CHECK, STOPPED = 0, 3, 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -36,157 +41,278 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns
     -------
-    code : int
-        0 done, 1 failed, 2 wrong usage or input, 130 interrupted.
+    status : int
+        0 done, 2 something could not be done, 3 with ``--strict`` if the verdict is to check, 130
+        interrupted.
 
     Examples
     --------
     >>> from logstar.cli import main
-    >>> main(["detect", "film.dm3", "--crystal", "ybco"])
-    1
+    >>> main(["detect", "film.dm3", "--lattice", "auto"])
+    2
     """
+    # What a process of our own has done until now was starting it.
+    start_up = time.process_time() if argv is None else 0.0
+    if argv is None:
+        occupy_closed_streams()
     try:
         args = build_parser(__version__).parse_args(argv)
     except SystemExit as stop:
         # argparse leaves for --help and for wrong usage, which it has explained.
         return int(stop.code or 0)
+    output = Output()
+    with _plain_warnings():
+        command = _Command(args, output, start_up)
+        status = command.run()
+    if output.problem is not None:
+        written = "; ".join(command.written) or "nothing was written"
+        complain(
+            f"logstar: error: standard output cannot be written: {output.problem} ({written})."
+        )
+        return status or NOT_DONE
+    return status
+
+
+@contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """Show warnings of users in one line; people cannot do anything about deprecations."""
     with warnings.catch_warnings():
-        # People cannot do anything about deprecations.
         warnings.simplefilter("ignore")
         warnings.simplefilter("default", UserWarning)
         warnings.simplefilter("default", RuntimeWarning)
         warnings.showwarning = _print_warning
-        return _run(args)
-
-
-def _run(args: argparse.Namespace) -> int:
-    try:
-        if args.command == "info":
-            return _info(args)
-        if args.command == "detect" and (len(args.files) > 1 or args.resume):
-            return _detect_all(args)
-        run = _COMMANDS[args.command](args)
-    except KeyboardInterrupt:
-        return _fail(args, "interrupted before anything was evaluated.", INTERRUPTED)
-    except ValueError as error:
-        return _fail(args, error, BAD_INPUT)
-    except Exception as error:  # noqa: BLE001 - people get a sentence, --debug shows where
-        return _fail(args, error, FAILED)
-    _print(json.dumps(run.as_dict(), indent=2) if args.json else run.summary())
-    return INTERRUPTED if run.finder.search_.interrupted_ else OK
-
-
-def _print(text: str) -> None:
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:
-        # Whoever read the output has enough of it (`| head`); the files are written. Python would
-        # complain once more when it closes the stream.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _fail(args: argparse.Namespace, error: Exception | str, code: int) -> int:
-    if args.debug:
-        traceback.print_exc()
-    message = " ".join(str(error).split()) or type(error).__name__
-    print(f"logstar: error: {message}", file=sys.stderr)
-    return code
+        yield
 
 
 def _print_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     first_line = next(iter(str(message).splitlines()), "")
-    print(f"logstar: warning: {first_line}", file=sys.stderr)
+    complain(f"logstar: warning: {in_options(one_line(first_line))}")
 
 
-def _demo(args: argparse.Namespace) -> Run:
-    from logstar.datasets import load_ybco  # noqa: PLC0415 - heavy; --help needs none of it
-    from logstar.io import Micrograph  # noqa: PLC0415
-    from logstar.metrics import detection_metrics  # noqa: PLC0415
+class _Command:
+    """One call of the command.
 
-    start = time.perf_counter()
-    scene = load_ybco(noisy=args.noisy)
-    seconds = time.perf_counter() - start
-    run = execute(
-        args,
-        Micrograph(scene.image, scene.pixel_size),
-        {"lattice": scene.lattice},
-        source=f"YBa2Cu3O7 [100], simulated{' at low dose' if args.noisy else ''}",
-        crystal="ybco",
-        folder=args.out or Path("logstar-demo"),
-        read_seconds=seconds,
-    )
-    run.truth = detection_metrics(run.finder.atoms_.positions, scene.positions)
-    return run
+    Attributes
+    ----------
+    written : list of str
+        What was written, for whoever cannot be told otherwise.
+    """
 
+    def __init__(self, args: argparse.Namespace, output: Output, start_up: float) -> None:
+        self.args = args
+        self.output = output
+        self.start_up = start_up
+        self.written: list[str] = []
 
-def _info(args: argparse.Namespace) -> int:
-    from ._info import inspect_file  # noqa: PLC0415 - heavy; --help needs none of it
-
-    found: list[dict[str, Any]] = []
-    code = OK
-    for path in args.files:
+    def run(self) -> int:
+        """Do it, whatever happens."""
+        commands: dict[str, Callable[[], int]] = {
+            "demo": self._demo,
+            "detect": self._micrographs,
+            "segment": self._micrographs,
+            "info": self._info,
+            "compare": self._compare,
+            "completion": self._completion,
+        }
         try:
-            info = inspect_file(args, path)
-        except Exception as error:  # noqa: BLE001 - the other files are not to suffer
-            code = _fail(args, error, FAILED)
-            found.append({"file": str(path), "error": str(error)})
-            continue
-        found.append(info.as_dict())
-        if not args.json:
-            _print(("" if path == args.files[0] else "\n") + info.summary())
-    if args.json:
-        _print(json.dumps({"version": __version__, "files": found}, indent=2))
-    return code
+            return commands[self.args.command]()
+        except KeyboardInterrupt:
+            self._complain(
+                f"interrupted; whole are {'; '.join(self.written)}."
+                if self.written
+                else "interrupted before anything was evaluated; nothing was written."
+            )
+            return STOPPED
+        except Exception as error:  # noqa: BLE001 - people get a sentence, --debug shows where
+            self._complain(message_of(error))
+            return NOT_DONE
+
+    def _micrographs(self) -> int:
+        args = self.args
+        crystal = check_together(args)
+        files = files_of(args.files, recursive=args.recursive, skip=args.out)
+        many = len(files) > 1 or args.resume or args.dataset == ALL
+        many = many or any(map(is_folder_of_files, args.files))
+        self._load()
+        inputs = [one for file in files for one in images_of(file, args.dataset)]
+        if many:
+            return self._many(inputs, crystal)
+        (one,) = inputs
+        folder = args.out or output_folders([one], None, is_free)[0]
+        outcome = self._work(one, folder, crystal)
+        outcome.seconds = {"start": self.start_up, **outcome.seconds}
+        return self._tell(outcome)
+
+    def _load(self) -> None:
+        """Import what finding atoms needs, and count it as starting."""
+        start = time.perf_counter()
+        from logstar.tuning import find_atoms  # noqa: PLC0415, F401 - heavy; --help needs none
+
+        self.start_up += time.perf_counter() - start
+
+    def _work(
+        self, one: Input, folder: Path, crystal: Crystal | None, number: int = 1, n_files: int = 1
+    ) -> Outcome:
+        """Find the atoms of one image, write them, and say how long it took."""
+        args = self.args
+        with (
+            stages(str(one), number, n_files) as show,
+            Results(folder) as results,
+            self._noting(results),
+        ):
+            outcome = detect(args, crystal, one, results, show)
+            # Whoever interrupted the search wants no map.
+            if args.command == "segment" and not outcome.interrupted:
+                from ._segment import segment  # noqa: PLC0415 - heavy; detect needs none of it
+
+                segment(outcome, results, args, show)
+            results.finish(outcome.as_dict(), request_of(args, one))
+        return outcome
+
+    @contextmanager
+    def _noting(self, results: Results) -> Iterator[None]:
+        """Keep in mind what is written, also where it ends with an interruption."""
+        try:
+            yield
+        finally:
+            self.written += map(shown, results.files.values())
+
+    def _tell(self, outcome: Outcome) -> int:
+        """Tell of one image."""
+        if self.args.json:
+            self.output.say(json.dumps(outcome.as_dict(), indent=2))
+        else:
+            self.output.show(report(outcome.rows()))
+        if outcome.interrupted:
+            return STOPPED
+        return TO_CHECK if self.args.strict and outcome.verdict == "check" else DONE
+
+    def _many(self, inputs: Sequence[Input], crystal: Crystal | None) -> int:
+        """Tell of many images in one table."""
+        args = self.args
+        folders = output_folders(inputs, args.out, is_free)
+        parent = args.out or Path()
+        parent.mkdir(parents=True, exist_ok=True)
+        summary = parent / (SUMMARY if args.out else f"{PREFIX}{SUMMARY}")
+        table = None if args.json else _batch.Table(self.output, inputs)
+
+        def work(number: int, one: Input, folder: Path) -> Row:
+            if args.resume:
+                with suppress(OSError):
+                    kept = earlier_result(folder, request_of(args, one))
+                    if kept is not None:
+                        return Row(one, KEPT, folder, kept)
+            outcome = self._work(one, folder, crystal, number, len(inputs))
+            status = INTERRUPTED if outcome.interrupted else _batch.DONE
+            return Row(one, status, folder, outcome.as_dict(), outcome.interrupted)
+
+        def failed(one: Input, error: Exception) -> str:
+            message = message_of(error)
+            name = shown(one)
+            self._complain(message if name in message else f"{name}: {message}")
+            return message
+
+        def told(row: Row, rows: Sequence[Row]) -> None:
+            if table is not None:
+                table.add(row)
+            # After each, so that a kill leaves what is known. That it cannot be written is no
+            # reason to leave out the rest, and is told at the end.
+            with suppress(OSError):
+                _batch.write_summary(summary, rows)
+
+        rows = _batch.run_all(inputs, folders, work, failed, told)
+        status = _status_of(rows, strict=args.strict)
+        try:
+            _batch.write_summary(summary, rows)
+            self.written.append(shown(summary))
+        except OSError as error:
+            self._complain(f"{shown(summary)} cannot be written: {message_of(error)}")
+            status = status or NOT_DONE
+        if args.json:
+            entries = [row.as_dict() for row in rows]
+            answer = {"version": __version__, "files": entries, "summary": str(summary)}
+            self.output.say(json.dumps(answer))
+        else:
+            for row in rows:
+                if row.status == _batch.NOT_REACHED and table is not None:
+                    table.add(row)
+            self.output.say(f"{_batch.total(rows)}; start {self.start_up:.2f} s\n{shown(summary)}")
+        return status
+
+    def _demo(self) -> int:
+        from logstar.datasets import load_ybco  # noqa: PLC0415 - heavy; --help needs none of it
+
+        self._load()
+        args = self.args
+        folder = args.out or Path(f"{PREFIX}demo")
+        with stages("demo") as show, Results(folder) as results, self._noting(results):
+            show.begin("reading")
+            scene = load_ybco(noisy=args.noisy)
+            outcome = find(
+                args,
+                scene.image,
+                show,
+                source=f"YBa2Cu3O7 [100], simulated{' at low dose' if args.noisy else ''}",
+                lattice=scene.lattice,
+            )
+            outcome.seconds = {"start": self.start_up, **outcome.seconds}
+            outcome.crystal = "ybco"
+            judge_by_truth(outcome, scene.positions)
+            write(outcome, results, args, show)
+            results.finish(outcome.as_dict(), {"command": "demo"})
+        return self._tell(outcome)
+
+    def _info(self) -> int:
+        from ._info import inspect_file  # noqa: PLC0415 - heavy; --help needs none of it
+
+        args = self.args
+        found: list[dict[str, Any]] = []
+        status = DONE
+        for i, path in enumerate(args.files):
+            try:
+                info = inspect_file(args, path)
+            except Exception as error:  # noqa: BLE001 - the other files are not to suffer
+                status = NOT_DONE
+                message = message_of(error)
+                self._complain(message)
+                found.append({"file": str(path), "error": message})
+                continue
+            found.append(info.as_dict())
+            if not args.json:
+                if i > 0:
+                    self.output.say("")
+                self.output.show(report(info.rows()))
+        if args.json:
+            self.output.say(json.dumps({"version": __version__, "files": found}, indent=2))
+        return status
+
+    def _compare(self) -> int:
+        from ._compare import compare  # noqa: PLC0415 - heavy; --help needs none of it
+
+        found = compare(self.args.found, self.args.reference, self.args.tolerance)
+        if self.args.json:
+            self.output.say(json.dumps({"version": __version__, **found.as_dict()}, indent=2))
+        else:
+            self.output.show(report(found.rows()))
+        return DONE
+
+    def _completion(self) -> int:
+        from ._completion import script  # noqa: PLC0415 - only this needs it
+
+        self.output.say(script(build_parser(__version__), self.args.shell))
+        return DONE
+
+    def _complain(self, message: str) -> None:
+        if self.args.debug and sys.exception() is not None:
+            complain(traceback.format_exc())
+        complain(f"logstar: error: {message}")
 
 
-def _detect_all(args: argparse.Namespace) -> int:
-    """Detect in many files; one table and one exit code."""
-    check_physics(args)
-    rows = list(
-        _batch.detect_all(
-            args,
-            lambda one: ((run := detect(one)).as_dict(), run.finder.search_.interrupted_),
-            request_of,
-            lambda file, error: _told(args, file, error),
-        )
-    )
-    folder = args.out or Path()
-    folder.mkdir(parents=True, exist_ok=True)
-    summary = folder / ("summary.csv" if args.out else "logstar-summary.csv")
-    _batch.write_summary(summary, rows)
+def _status_of(rows: Sequence[Row], *, strict: bool) -> int:
+    """The exit status of many: that of the gravest."""
     statuses = {row.status for row in rows}
-    if args.json:
-        table = [row.as_dict() for row in rows]
-        _print(json.dumps({"version": __version__, "files": table, "summary": str(summary)}))
-    else:
-        _print(f"{_batch.table(rows)}\n{summary}")
-    if _batch.INTERRUPTED in statuses:
-        return INTERRUPTED
-    return FAILED if _batch.FAILED in statuses else OK
-
-
-def _told(args: argparse.Namespace, file: Path, error: Exception) -> str:
-    message = " ".join(str(error).split()) or type(error).__name__
-    named = message if str(file) in message else f"{file}: {message}"
-    _fail(args, named, FAILED)
-    return message
-
-
-def _segment(args: argparse.Namespace) -> Segmentation:
-    from ._segment import segment  # noqa: PLC0415 - heavy; --help needs none of it
-
-    run = detect(args)
-    return segment(
-        run,
-        args.out,
-        threshold=args.threshold,
-        polarity=args.polarity,
-        random_state=args.random_state,
-    )
-
-
-_COMMANDS: dict[str, Callable[[argparse.Namespace], Run | Segmentation]] = {
-    "demo": _demo,
-    "detect": detect,
-    "segment": _segment,
-}
+    if INTERRUPTED in statuses:
+        return STOPPED
+    if FAILED in statuses:
+        return NOT_DONE
+    return TO_CHECK if strict and any(row.verdict == "check" for row in rows) else DONE

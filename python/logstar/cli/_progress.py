@@ -1,54 +1,124 @@
-"""A progress bar that shows the current compromise."""
+"""What a command is doing, on a terminal's standard error."""
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ._printing import complain, is_terminal, shown
 
 if TYPE_CHECKING:
     from logstar.model_selection import SearchProgress
 
 
-@contextmanager
-def progress_bar(n_iter: int) -> Iterator[Callable[[SearchProgress], None] | None]:
-    """Show how far a search is, with QC and ER of its compromise, on a terminal's stderr.
+class Stages(Protocol):
+    """Is told what is being done, and how far it is."""
 
-    Yields what the search is to call after each evaluation; None where stderr is no terminal.
+    def begin(self, stage: str) -> None:
+        """Say that something begins: "reading", "mapping", "drawing"."""
+
+    def evaluated(self, state: SearchProgress) -> None:
+        """Say how far the search is; with the first evaluation tuning begins."""
+
+
+class _Silent:
+    def begin(self, stage: str) -> None:
+        pass
+
+    def evaluated(self, state: SearchProgress) -> None:
+        pass
+
+
+class _Lines:
+    """For a terminal that cannot overwrite what it shows: a line for each file."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def begin(self, stage: str) -> None:
+        if self._name and stage == "reading":
+            complain(self._name)
+
+    def evaluated(self, state: SearchProgress) -> None:
+        pass
+
+
+class _Bar:
+    def __init__(self, progress: Any, name: str) -> None:
+        self._progress = progress
+        self._name = name
+        self._task = progress.add_task(name, total=None, state="")
+
+    def begin(self, stage: str) -> None:
+        # Shown at once: what is done next may keep the interpreter.
+        self._progress.update(
+            self._task, description=self._at(stage), total=None, completed=0, state="", refresh=True
+        )
+
+    def _at(self, stage: str) -> str:
+        return f"{self._name}  {stage}" if self._name else stage
+
+    def evaluated(self, state: SearchProgress) -> None:
+        self._progress.update(
+            self._task,
+            description=self._at("tuning"),
+            total=state.n_iter,
+            completed=state.n_done,
+            state=describe(state),
+            refresh=state.n_done == state.n_iter,
+        )
+
+
+@contextmanager
+def stages(file: str, number: int = 1, n_files: int = 1) -> Iterator[Stages]:
+    """Show what is being done, with QC and ER of the current compromise, while a file is.
+
+    Parameters
+    ----------
+    file : str
+        Its name.
+    number, n_files : int, default=1
+        Which of how many; one alone is not named.
+
+    Yields
+    ------
+    stages : Stages
+        Shows nothing where standard error is no terminal.
     """
-    if not sys.stderr.isatty():
-        yield None
+    name = f"file {number} of {n_files}: {shown(file)}" if n_files > 1 else ""
+    if sys.stderr is None or not is_terminal(sys.stderr):
+        yield _Silent()
+        return
+    if os.environ.get("TERM", "dumb") in {"dumb", "unknown"}:
+        yield _Lines(name)
         return
     from rich.console import Console  # noqa: PLC0415 - only a terminal pays for it
-    from rich.progress import (  # noqa: PLC0415
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-    )
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+    from rich.table import Column  # noqa: PLC0415
 
     columns = (
-        TextColumn("tuning"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[compromise]}"),
+        # Of a long name the end of the line, which says what is being done, is kept.
+        TextColumn(
+            "{task.description}", markup=False, table_column=Column(overflow="ellipsis", ratio=3)
+        ),
+        BarColumn(bar_width=None, table_column=Column(ratio=1, max_width=40)),
+        TextColumn("{task.fields[state]}", markup=False, table_column=Column(no_wrap=True)),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("", total=n_iter, compromise="")
-
-        def show(state: SearchProgress) -> None:
-            progress.update(task, completed=state.n_done, compromise=describe(state))
-
-        yield show
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, expand=True) as progress:
+        yield _Bar(progress, name)
 
 
 def describe(state: SearchProgress) -> str:
     """QC, by magnitude, and ER of the current compromise."""
     if state.best_objectives is None:
         return ""
-    return "  ".join(
-        f"{name.upper()} {abs(value):.3f}" for name, value in state.best_objectives.items()
+    return " ".join(
+        f"{name.upper()} {abs(value):.3f}"
+        for name, value in state.best_objectives.items()
+        if name in {"qc", "er"}
     )

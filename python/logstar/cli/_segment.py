@@ -1,140 +1,107 @@
-"""From atoms to a map of amorphous regions."""
+"""The command `segment`: from atoms to a map of amorphous regions."""
 
 from __future__ import annotations
 
+import argparse
 import csv
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
-import tifffile
-
-from logstar._validation import as_image
+from logstar.io import write_mask
 from logstar.segmentation import AmorphousGMMSegmenter
-from logstar.tuning import AtomFinder
+from logstar.units import PixelSize
 
-from ._report import Run
+from ._detect import Outcome, write_files
+from ._progress import Stages
+from ._results import Results
 
+_DPI = 150
 _COLUMNS = ("label", "row", "col", "n_atoms", "area_px2", "perimeter_px", "compactness")
 
 
-@dataclass
-class Segmentation:
-    """The map of a run, and the run that found its atoms.
-
-    Attributes
-    ----------
-    run : Run
-        The atoms.
-    segmenter : AmorphousGMMSegmenter
-        Fitted to the image.
-    """
-
-    run: Run
-    segmenter: Any
-
-    @property
-    def finder(self) -> AtomFinder:
-        """Who found the atoms."""
-        return self.run.finder
-
-    def write(self, folder: Path) -> None:
-        """Write mask, regions and picture into a folder, beside the files of the atoms."""
-        from PIL import Image  # noqa: PLC0415 - only writing pays for it
-
-        mask = self.segmenter.mask_
-        pixels = np.where(mask, 255, 0).astype(np.uint8)
-        names = {f"mask_{kind}": f"mask.{kind}" for kind in ("tif", "png", "npy")}
-        names |= {"regions": "regions.csv", "map": "amorphous.png"}
-        files = {kind: folder / name for kind, name in names.items()}
-        tifffile.imwrite(files["mask_tif"], pixels)
-        Image.fromarray(pixels).save(files["mask_png"])
-        np.save(files["mask_npy"], mask)
-        self._write_regions(files["regions"])
-        self._draw(files["map"])
-        self.run.files |= files
-
-    def _write_regions(self, path: Path) -> None:
-        size, unit = self.run.pixel_size, self.run.unit
-        in_units = () if size is None else (f"area_{unit}2", f"perimeter_{unit}")
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow([*_COLUMNS, *in_units])
-            for region in self.segmenter.regions_:
-                values = [*region.centroid, region.n_atoms, region.area, region.perimeter]
-                values.append(region.compactness)
-                if size is not None:
-                    values += [region.area * size**2, region.perimeter * size]
-                writer.writerow([region.label, *(f"{value:.9g}" for value in values)])
-
-    def _draw(self, path: Path) -> None:
-        from logstar.inspection import AmorphousMapDisplay  # noqa: PLC0415 - only drawing pays
-
-        AmorphousMapDisplay.of(
-            self.segmenter, self.run.finder.image_, pixel_size=self.run.finder.pixel_size_
-        ).save(path)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Everything as plain values."""
-        regions = [
-            {
-                "row": region.centroid[0],
-                "col": region.centroid[1],
-                "n_atoms": region.n_atoms,
-                "area": region.area,
-                "perimeter": region.perimeter,
-                "compactness": region.compactness,
-            }
-            for region in self.segmenter.regions_
-        ]
-        share = float(self.segmenter.mask_.mean())
-        return self.run.as_dict() | {"amorphous_share": share, "regions": regions}
-
-    def summary(self) -> str:
-        """Everything as text."""
-        share, regions = self.segmenter.mask_.mean(), self.segmenter.regions_
-        text = f"{share:.2%} of the area, in {len(regions)} regions" if regions else "no region"
-        return f"{'amorphous':<12}{text}\n{self.run.summary()}"
-
-
-def segment(
-    run: Run,
-    folder: Path,
-    *,
-    threshold: float | None,
-    polarity: Literal["bright", "dark"],
-    random_state: int,
-) -> Segmentation:
-    """Map the amorphous regions of a run's image and write them into a folder.
+def segment(outcome: Outcome, results: Results, args: argparse.Namespace, stages: Stages) -> None:
+    """Map the amorphous regions of an image whose atoms were found, and write them.
 
     Parameters
     ----------
-    run : Run
-        Whose atoms to compare.
-    folder : Path
+    outcome : Outcome
+        Whose atoms to compare; is told of regions, files and seconds. Interrupted before there are
+        regions, it is told that.
+    results : Results
         Where to write.
-    threshold : float or None
-        Probability above which a place is amorphous; None leaves it to the segmenter.
-    polarity : {"bright", "dark"}
-        Whether atoms are brighter than their surroundings.
-    random_state : int
-        Seed.
-
-    Returns
-    -------
-    segmentation : Segmentation
+    args : Namespace
+        Of the whole command.
+    stages : Stages
+        Is told what is being done.
     """
+    stages.begin("mapping")
     start = time.perf_counter()
-    segmenter = AmorphousGMMSegmenter(random_state=random_state, n_jobs=-1)
-    if threshold is not None:
-        segmenter.set_params(threshold=threshold)
-    image = as_image(run.finder.image_)
-    segmenter.fit(image if polarity == "bright" else -image, positions=run.finder.atoms_.positions)
-    result = Segmentation(run, segmenter)
-    run.seconds["segment"] = time.perf_counter() - start
-    start = time.perf_counter()
-    result.write(folder)
-    run.seconds["write"] += time.perf_counter() - start
-    return result
+    finder = outcome.finder
+    segmenter = AmorphousGMMSegmenter(
+        random_state=args.random_state, n_jobs=-1, pixel_size=finder.pixel_size_
+    )
+    if args.threshold is not None:
+        segmenter.set_params(threshold=args.threshold)
+    image = finder.image_ if args.polarity == "bright" else -finder.image_
+    try:
+        segmenter.fit(image, positions=finder.atoms_.positions)
+    except KeyboardInterrupt:
+        outcome.interrupted = "while regions were mapped; there are atoms, but no regions"
+        return
+    outcome.seconds["segment"] = time.perf_counter() - start
+
+    def save(folder: Path, plots: bool) -> dict[str, Path]:
+        return _write(segmenter, finder.image_, folder, plots=plots)
+
+    write_files(outcome, results, save, args, stages)
+    share, regions = float(segmenter.mask_.mean()), segmenter.regions_
+    text = f"{share:.2%} of the area, in {len(regions)} regions" if regions else "no region"
+    outcome.more.append(("amorphous", text))
+    outcome.more_values |= {
+        "amorphous_share": share,
+        "n_regions": len(regions),
+        "regions": [_plain(region) for region in regions],
+    }
+
+
+def _write(
+    segmenter: AmorphousGMMSegmenter, image: Any, folder: Path, *, plots: bool
+) -> dict[str, Path]:
+    """Write mask, regions and picture into a folder."""
+    files = {f"mask_{kind}": folder / f"mask.{kind}" for kind in ("tif", "png", "npy")}
+    for kind, path in files.items():
+        # A npy holds no pixel size.
+        size = None if kind == "mask_npy" else segmenter.pixel_size_
+        write_mask(path, segmenter.mask_, pixel_size=size)
+    files["regions"] = folder / "regions.csv"
+    _write_regions(files["regions"], segmenter.regions_, segmenter.pixel_size_)
+    if plots:
+        from logstar.inspection import AmorphousMapDisplay  # noqa: PLC0415 - only drawing pays
+
+        files["map"] = folder / "amorphous.png"
+        AmorphousMapDisplay.of(segmenter, image, pixel_size=segmenter.pixel_size_).save(
+            files["map"]
+        )
+    return files
+
+
+def _write_regions(path: Path, regions: Any, size: PixelSize | None) -> None:
+    in_units = () if size is None else (f"area_{size.unit}2", f"perimeter_{size.unit}")
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([*_COLUMNS, *in_units])
+        for region in regions:
+            # The area counts pixels; places and perimeters are no better than a hundredth of one.
+            row, col = region.centroid
+            values = [f"{row:.2f}", f"{col:.2f}", region.n_atoms, f"{region.area:.0f}"]
+            values += [f"{region.perimeter:.2f}", f"{region.compactness:.5f}"]
+            if size is not None:
+                values += [f"{region.area_in_units:.6g}", f"{region.perimeter_in_units:.6g}"]
+            writer.writerow([region.label, *values])
+
+
+def _plain(region: Any) -> dict[str, Any]:
+    row, col = region.centroid
+    names = ("n_atoms", "area", "perimeter", "compactness", "area_in_units", "perimeter_in_units")
+    return {"row": row, "col": col, **{name: getattr(region, name) for name in names}}

@@ -277,7 +277,10 @@ class AtomFinderDisplay:
         left, right = _EDGE / layout.width, 1 - _RIGHT / layout.width
         line = 1 - _TITLE / layout.height
         title = "   ".join(filter(None, (self.source, self.crystal)))
-        figure.text(left, line, _shortened(title, _LETTERS), va="center", weight="bold")
+        # A file's name may hold dollar signs, which are no formula.
+        figure.text(
+            left, line, _shortened(title, _LETTERS), va="center", weight="bold", parse_math=False
+        )
         if self.verdict is None:
             return
         color = _VERDICTS.get(self.verdict, "black")

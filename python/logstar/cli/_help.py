@@ -1,0 +1,127 @@
+"""The help that teaches: what stands before and after the options of each command."""
+
+from __future__ import annotations
+
+COMMAND = """\
+Find every atom in an atomically resolved micrograph, with no labels and no training: the
+parameters of a Laplacian-of-Gaussian detector are tuned until the result agrees with physics.
+
+Two quantities are made small at once, and a compromise on their Pareto front is chosen:
+  QC   (found - expected) / expected     is the number of atoms right?
+  ER   flagged / expected                how many are closer to their four nearest neighbours
+                                         than the crystal allows?
+"""
+
+#: Each statement of the meaning of an exit status is this one.
+EXIT_STATUS = """\
+exit status:
+  0    done, and the verdict is ok or check
+  2    something could not be done: wrong usage or input, a file that cannot be read or written,
+       nothing found; of many files any
+  3    with --strict: done, and the verdict of any is check
+  130  interrupted by Ctrl-C; what was evaluated until then is written, if anything was
+"""
+
+COMMAND_EPILOG = f"""\
+examples:
+  logstar demo                                          everything, on the shipped micrograph
+  logstar info film.dm4                                 what is in it, and what to run
+  logstar detect film.dm4 --crystal ybco                the pixel size is in the file
+  logstar detect film.tif --crystal perovskite:a=3.905 --pixel-size 0.2A
+  logstar detect film.dm4 --cif SrTiO3.cif --zone 110   any crystal, along any direction
+  logstar detect film.png --lattice auto                no crystal: the image shows its lattice
+  logstar detect film.npy --expected 784 --distance-sum 58.4     no crystal, lengths in pixels
+  logstar detect abf.hspy --crystal perovskite:a=3.905 --polarity dark --json > result.json
+  logstar detect session/ --lattice auto --out found --resume    a folder of files, one table
+  logstar detect stack.emd --lattice auto --dataset all          each image of a stack
+  logstar compare found/positions.csv truth.csv         what is missing, what is extra
+
+completion of options with the tab key:
+  logstar completion bash > ~/.local/share/bash-completion/completions/logstar
+  logstar completion zsh > DIR/_logstar                 DIR being in zsh's $fpath
+
+{EXIT_STATUS}"""
+
+DETECT = """\
+Tune on a micrograph, then find its atoms. Of many, each is tuned for itself; what fails is told,
+and the rest is done.
+
+Say what physics expects, in one of these ways:
+  --crystal, or --cif --zone   number and distances of atoms follow from crystal and pixel size,
+                               which is corrected where the image shows the lattice
+  --lattice auto               both follow from the lattice that the image shows
+  --expected, --distance-sum   both as numbers, the first within 3 %; no pixel size is needed
+
+Where the expected number is uncertain (edges, calibration), a setting on the front is chosen
+whose atoms are the same over a wide range of thresholds.
+"""
+
+DETECT_EPILOG = f"""\
+crystals:
+  ybco               YBa2Cu3O7 along [100]: Ba, Y and Cu columns
+  perovskite:a=3.99  ABO3 along [001]: A and B columns; a in angstrom
+  --cif FILE         any other: pip install "logstar[crystal]"
+
+formats:
+  dm3 dm4 ser emi emd hspy zspy hdf5 h5 mrc and all else that RosettaSciIO reads as an image:
+                          pip install "logstar[io]"
+  tif tiff npy, and png jpg bmp gif ... pictures:  always
+
+what is written into DIR:
+  positions.csv   row, col, sigma (pixels and units), response, and whether the atom is flagged;
+                  with --denoise also support, its signal-to-noise ratio in the raw image
+  pareto.csv      the front that was chosen from: QC and ER with the parameters, and the choice
+  atoms.png       atoms over the image, flagged ones red; their number against the threshold
+  quality.png     zooms on what is to be doubted, worst first; none where nothing is
+  result.json     all of it for machines, and what --resume goes by
+Each file is whole or is not there. Of many files each has a folder of its own, DIR/NAME, and
+DIR/summary.csv has a line for each; without --out these are logstar-NAME and
+logstar-summary.csv.
+
+the verdict:
+  ok      agrees with physics
+  check   found, but something is to be doubted, which is said; --strict makes it exit status 3
+  failed  not found
+
+QC and ER: see logstar --help.
+
+{EXIT_STATUS}"""
+
+SEGMENT = """\
+Find the atoms of a micrograph as `logstar detect` does, compare each with its own kind, and map
+the regions that are not crystal, or find that there is none.
+"""
+
+SEGMENT_EPILOG = """\
+what is written into DIR, beside the files of logstar detect:
+  mask.tif, mask.png, mask.npy   255 (npy: True) where it is amorphous
+  regions.csv                    area, perimeter, compactness, centroid, atoms of each region
+  amorphous.png                  regions on the image, probability, atoms, principal components
+
+Crystals, formats, many files and exit status: see logstar detect --help.
+"""
+
+INFO = """\
+Say what is in files: images, their calibration and intensities; the lattice that the image shows;
+and what to run next. Nothing is written.
+
+Exit status: 0 done, 2 wrong usage or a file that cannot be read, 130 interrupted.
+"""
+
+COMPARE = """\
+Compare two tables of positions: which atoms of the reference were found, which are missing, which
+are extra, and how far the matched ones are apart. Each atom is matched once, and as many are
+matched as can be.
+
+Tables are csv, json, parquet, hdf5 or xyz, as logstar detect writes them; of a csv from elsewhere
+the columns row and col are taken, in pixels.
+
+Exit status: 0 done, 2 wrong usage or a file that cannot be read, 130 interrupted.
+"""
+
+COMPLETION = """\
+Print the script with which a shell completes commands, options and files at the tab key.
+
+  bash   logstar completion bash > ~/.local/share/bash-completion/completions/logstar
+  zsh    logstar completion zsh > DIR/_logstar     DIR being in $fpath
+"""

@@ -1,0 +1,85 @@
+"""Errors in the language of the command: the library names parameters, people typed options."""
+
+from __future__ import annotations
+
+import re
+
+from ._printing import one_line, shown
+
+#: Options by the parameter that they set, where people can give one.
+_OPTIONS = {
+    "average": "--average",
+    "binning": "--binning",
+    "calibration": "--calibration",
+    "channel": "--channel",
+    "dataset": "--dataset",
+    "denoise": "--denoise",
+    "distance_sum": "--distance-sum",
+    "expected": "--expected",
+    "force": "--force",
+    "mask": "--mask",
+    "n_expected": "--expected",
+    "n_iter": "--n-iter",
+    "pixel_size": "--pixel-size",
+    "polarity": "--polarity",
+    "random_state": "--random-state",
+    "resample": "--resample",
+    "roi": "--roi",
+    "threshold": "--threshold",
+    "tolerance": "--tolerance",
+    "visible": "--visible",
+    "zone_axis": "--zone",
+}
+_NAMES = "|".join(_OPTIONS)
+#: A parameter with its value, as Python writes it: ``dataset=0``, ``channel="luminance"``.
+_GIVEN = re.compile(
+    rf"(?<![\w.-])({_NAMES})=(True|None|'[^']*'|\"[^\"]*\"|[-+\w.]*\w|\(.*?\)|\[.*?\])"
+)
+#: A parameter as the subject of a sentence.
+_SUBJECT = re.compile(rf"(?<![\w.-])({_NAMES})(?= (must|needs|is|has|cannot|leaves|takes)\b)")
+#: Parameters that are words of other sentences as well: they are meant where one begins with
+#: them and says what they must be.
+_ALSO_WORDS = {"average", "calibration", "channel", "expected", "mask", "threshold", "tolerance"}
+
+
+def message_of(error: BaseException) -> str:
+    """Say in one line what went wrong, naming options where the library names parameters.
+
+    Parameters
+    ----------
+    error : BaseException
+        Any; what is none of the library's refusals is named by its type.
+
+    Returns
+    -------
+    message : str
+        Without anything that a terminal would obey.
+    """
+    text = one_line(error)
+    if isinstance(error, OSError) and error.strerror:
+        # As the system says it, without its number.
+        where = "" if error.filename is None else f"{shown(error.filename)}: "
+        return f"{where}{one_line(error.strerror)}"
+    if isinstance(error, MemoryError):
+        return f"there is not enough memory ({text})"
+    if isinstance(error, (ValueError, TypeError, OSError, ImportError, RuntimeError)):
+        return in_options(text)
+    # What nobody foresaw: without its type the text may say nothing ("0").
+    return f"unexpected {type(error).__name__}: {text} (--debug shows where)"
+
+
+def in_options(text: str) -> str:
+    """Replace parameters by the options that set them."""
+
+    def given(found: re.Match[str]) -> str:
+        option, value = _OPTIONS[found[1]], found[2].strip("'\"")
+        if value == "None":
+            return f"no {option}"
+        return option if value == "True" else f"{option} {value}"
+
+    def subject(found: re.Match[str]) -> str:
+        before = found.string[: found.start()].rstrip()
+        is_meant = (not before or before[-1] in ".:;") and found[2] == "must"
+        return _OPTIONS[found[1]] if is_meant or found[1] not in _ALSO_WORDS else found[1]
+
+    return _SUBJECT.sub(subject, _GIVEN.sub(given, text))

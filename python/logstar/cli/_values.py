@@ -1,0 +1,225 @@
+"""Readers of single values: from the text of an argument to what it means, or to a sentence."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from logstar.lattice import Lattice
+    from logstar.units import PixelSize
+
+#: Formats of the table of positions.
+FORMATS = ("csv", "json", "parquet", "hdf5", "xyz")
+#: The crystals that have a name.
+CRYSTALS = "ybco, perovskite:a=ANGSTROM"
+#: Angstroms of a pixel's side between which every microscope lies, with room to spare.
+_PIXEL_SIZES = (1e-4, 1e3)
+#: Angstroms of a cell's edge: from less than an atom to more than any perovskite.
+_EDGES = (1.0, 100.0)
+#: Digits beyond which a number is a slip, whatever it is for.
+_MOST_DIGITS = 18
+_LENGTH = re.compile(r"([0-9.]+(?:[eE][-+]?[0-9]+)?)\s*(\S*)")
+_RANGE = re.compile(r"\s*([0-9]*)\s*:\s*([0-9]*)\s*")
+_ELEMENT = re.compile(r"[A-Z][a-z]?[0-9]*")
+
+#: Rows and columns of a part of an image, each from the first on and before the last; None is
+#: the image's edge.
+Roi = tuple[tuple[int | None, int | None], tuple[int | None, int | None]]
+
+
+@dataclass(frozen=True)
+class Crystal:
+    """A crystal to be laid over an image as soon as its pixel size is known.
+
+    Attributes
+    ----------
+    name : str
+        As people know it.
+    lattice : callable
+        Makes the `Lattice` of a pixel size in angstrom, as `AtomFinder` takes it.
+    """
+
+    name: str
+    lattice: Callable[..., Lattice]
+
+
+def number_between(low: float, high: float, what: str = "") -> Callable[[str], float]:
+    """Make a reader of numbers from `low` to `high`; `what` names their unit."""
+    unit = f" {what}" if what else ""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(
+                f"must be a number from {low:g} to {high:g}{unit}, got {text!r}"
+            )
+        return value
+
+    return read
+
+
+def integer_from(low: int) -> Callable[[str], int]:
+    """Make a reader of integers that are not below `low`."""
+
+    def read(text: str) -> int:
+        if not text.isdecimal() or len(text) > _MOST_DIGITS or int(text) < low:
+            bounds = "above 0" if low == 1 else f"from {low}"
+            raise argparse.ArgumentTypeError(f"must be an integer {bounds}, got {text[:40]!r}")
+        return int(text)
+
+    return read
+
+
+def parse_dataset(text: str) -> int | str:
+    """Read the number of an image, or "all"."""
+    if text == "all":
+        return text
+    try:
+        return integer_from(0)(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{error}; or all of them: all") from None
+
+
+def parse_channel(text: str) -> int | str:
+    """Read a channel's number, or "luminance"."""
+    if text == "luminance":
+        return text
+    if not text.isdecimal() or len(text) > _MOST_DIGITS:
+        raise argparse.ArgumentTypeError(
+            f"must be an integer from 0 or luminance, got {text[:40]!r}"
+        )
+    return int(text)
+
+
+def parse_roi(text: str) -> Roi:
+    """Read rows and columns such as "100:600,0:512"; what is left out is the edge."""
+    ranges = [_RANGE.fullmatch(part) for part in text.split(",")]
+    if len(ranges) != 2 or any(len(part) > 2 * _MOST_DIGITS for part in text.split(",")):
+        ranges = [None]
+    bounds: list[tuple[int | None, int | None]] = []
+    for found in ranges:
+        if found is None:
+            raise argparse.ArgumentTypeError(
+                f"must be rows and columns such as 100:600,0:512, got {text[:40]!r}"
+            )
+        first, last = (int(bound) if bound else None for bound in found.groups())
+        if last is not None and last <= (first or 0):
+            raise argparse.ArgumentTypeError(f"{found[0].strip()} of {text[:40]!r} holds nothing")
+        bounds.append((first, last))
+    return bounds[0], bounds[1]
+
+
+def parse_elements(text: str) -> tuple[str, ...]:
+    """Read element symbols such as "Sr,Ti,O"."""
+    names = tuple(part.strip() for part in text.split(","))
+    wrong = [name for name in names if not _ELEMENT.fullmatch(name)]
+    if wrong or len(set(names)) < len(names):
+        what = f"not {wrong[0]!r}" if wrong else "each once"
+        raise argparse.ArgumentTypeError(
+            f"must be element symbols such as Sr,Ti,O, {what}, got {text[:40]!r}"
+        )
+    return names
+
+
+def parse_pixel_size(text: str) -> PixelSize:
+    """Read a number with its unit of length."""
+    size = _length(text, "0.2A")
+    _check_range(size.to("A").value, text, _PIXEL_SIZES, "A")
+    return size
+
+
+def parse_tolerance(text: str) -> float | PixelSize:
+    """Read a distance: a number is one in pixels, a number with a unit one in that."""
+    try:
+        value = float(text.strip().removesuffix("px"))
+    except ValueError:
+        return _length(text, "0.5A or 2px")
+    _check_range(value, text, (1e-6, 1e6), "px")
+    return value
+
+
+def _length(text: str, example: str) -> PixelSize:
+    from logstar.units import PixelSize, normalize_unit  # noqa: PLC0415 - --help needs no NumPy
+
+    match = _LENGTH.fullmatch(text.strip())
+    if match is None:
+        raise argparse.ArgumentTypeError(
+            f"must be a number with a unit like {example}, got {text[:40]!r}"
+        )
+    number, unit = match.groups()
+    if not unit:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} has no unit; write {text}A, {text}nm or {text}pm"
+        )
+    try:
+        name = normalize_unit(unit)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"unit of {text[:40]!r} must be A, nm or pm, got {unit[:40]!r}"
+        ) from None
+    try:
+        return PixelSize(float(number), name)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a number above 0, got {text[:40]!r}") from None
+
+
+def _check_range(value: float, text: str, bounds: tuple[float, float], unit: str) -> None:
+    low, high = bounds
+    if not low <= value <= high:
+        raise argparse.ArgumentTypeError(
+            f"must be from {low:g} to {high:g} {unit}, got {text[:40]!r}"
+        )
+
+
+def parse_crystal(text: str) -> Crystal:
+    """Read the name of a crystal and its parameters."""
+    from logstar.lattice import Lattice  # noqa: PLC0415 - --help needs no NumPy
+
+    name, _, parameters = text.strip().partition(":")
+    if name.lower() == "ybco" and not parameters:
+        return Crystal("ybco", Lattice.ybco)
+    if name.lower() == "perovskite":
+        key, _, value = parameters.partition("=")
+        if key.strip() != "a":
+            raise argparse.ArgumentTypeError(
+                "perovskite needs its lattice constant in angstrom: perovskite:a=3.905"
+            )
+        a = number_between(*_EDGES, what="A, perovskite:a=ANGSTROM")(value)
+        return Crystal(f"perovskite:a={a:g}", partial(Lattice.perovskite, a))
+    raise argparse.ArgumentTypeError(f"unknown crystal {text[:40]!r}; known are {CRYSTALS}")
+
+
+def parse_zone(text: str) -> tuple[int, int, int]:
+    """Read the indices of a zone axis."""
+    from logstar.lattice import parse_zone_axis  # noqa: PLC0415 - --help needs no NumPy
+
+    try:
+        return parse_zone_axis(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def crystal_of_cif(path: Path, zone: tuple[int, int, int]) -> Crystal:
+    """Take the crystal of a CIF along a direction.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    """
+    from logstar.lattice import Lattice  # noqa: PLC0415 - --help needs no NumPy
+
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file.")
+    indices = " ".join(map(str, zone))
+    return Crystal(f"{path.stem} [{indices}]", partial(Lattice.from_cif, path, zone))

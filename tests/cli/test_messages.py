@@ -1,0 +1,42 @@
+"""Errors in the language of the command."""
+
+from __future__ import annotations
+
+import pytest
+
+from logstar.cli._messages import in_options, message_of
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a.npy: dataset must be 0 to 0, got 7.", "a.npy: --dataset must be 0 to 0, got 7."),
+        ("one, dataset=0 to 3, or average=True.", "one, --dataset 0 to 3, or --average."),
+        ('give channel=0 or channel="luminance".', "give --channel 0 or --channel luminance."),
+        ("channel='luminance'; resample=True does", "--channel luminance; --resample does"),
+        ("force=True goes on all the same.", "--force goes on all the same."),
+        ("Check pixel_size=0.1 nm/px against", "Check --pixel-size 0.1 nm/px against"),
+        ("roi=((0, 9), (5, 2)) has no columns", "--roi ((0, 9), (5, 2)) has no columns"),
+        ("zone_axis must be three integers", "--zone must be three integers"),
+        ("got distance_sum=None.", "got no --distance-sum."),
+        # What is no parameter stays as it is.
+        ("the expected number is uncertain", "the expected number is uncertain"),
+        ("its calibration is right", "its calibration is right"),
+        ("calibration is right within 0.4%", "calibration is right within 0.4%"),
+        ("film_dataset=3.npy: no such file", "film_dataset=3.npy: no such file"),
+    ],
+)  # fmt: skip
+def test_parameters_become_options(text, expected):
+    assert in_options(text) == expected
+
+
+def test_a_message_is_one_line_that_a_terminal_can_show():
+    assert message_of(ValueError("a\nb \x1b[31mc")) == "a b \\x1b[31mc"
+    assert message_of(OSError()) == "OSError"
+    assert message_of(OSError(28, "No space left on device")) == "No space left on device"
+    assert message_of(PermissionError(13, "Permission denied", "a\n")) == "a\\n: Permission denied"
+
+
+def test_what_nobody_foresaw_is_named():
+    assert message_of(KeyError("x")) == "unexpected KeyError: 'x' (--debug shows where)"
+    assert message_of(MemoryError("of 9 GB")) == "there is not enough memory (of 9 GB)"
