@@ -41,7 +41,7 @@ fn numbers() -> impl FnMut() -> f64 {
 }
 
 /// A rotated lattice of atoms of about 3.4 pixels, and noise.
-fn scene<T: Pixel>(size: usize) -> Image<'static, T> {
+fn scene<T: Pixel>(size: usize) -> Image<T> {
     let mut next = numbers();
     let wave = 2.0 * std::f64::consts::PI / PITCH;
     let pixels = (0..size * size).map(|i| {

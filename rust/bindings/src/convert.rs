@@ -1,12 +1,17 @@
 //! From NumPy arrays to the core's plain types and back.
 
 use logstar_core::blob::{Blob, Candidate};
-use logstar_core::image::{Image, Pixel};
 use logstar_core::scale_space::{AxisKernels, HalfKernel, Scale};
 use logstar_core::simd::InstructionSet;
-use numpy::{Element, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
+use numpy::ndarray::{ArrayView, Dimension};
+use numpy::{
+    Element, PyArray2, PyArrayMethods, PyReadonlyArray, PyReadonlyArray1, PyReadonlyArray2,
+    PyUntypedArrayMethods,
+};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+
+use crate::errors::to_python;
 
 /// An image, or a table of blobs, in one of the precisions that are computed in.
 #[derive(FromPyObject)]
@@ -14,6 +19,17 @@ pub(crate) enum Floats<'py> {
     Double(PyReadonlyArray2<'py, f64>),
     Single(PyReadonlyArray2<'py, f32>),
 }
+
+/// Evaluates an expression with the array of a [`Floats`], whichever precision it has.
+macro_rules! in_its_precision {
+    ($floats:expr, $array:ident => $result:expr) => {
+        match $floats {
+            $crate::convert::Floats::Double($array) => $result,
+            $crate::convert::Floats::Single($array) => $result,
+        }
+    };
+}
+pub(crate) use in_its_precision;
 
 /// The half kernels of one scale: vertical smooth and second derivative, horizontal smooth and
 /// second derivative, and the weight of the scale.
@@ -25,9 +41,44 @@ pub(crate) type ScaleKernels<'py> = (
     f64,
 );
 
-#[allow(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
-pub(crate) fn to_value_error(error: impl std::error::Error) -> PyErr {
-    PyValueError::new_err(error.to_string())
+/// The elements of an array, where each of them lies as Rust reads it: at a multiple of its size
+/// from the first, which lies where its type may. Fields of packed structures do not, and views of
+/// bytes need not. The one way from an array to its elements: all conversions go through it, or
+/// ask [`check_places`] themselves.
+pub(crate) fn elements<'a, T: Element, D: Dimension>(
+    array: &'a PyReadonlyArray<'_, T, D>,
+    name: &str,
+) -> PyResult<ArrayView<'a, T, D>> {
+    check_places(array, name)?;
+    Ok(array.as_array())
+}
+
+/// Refuses arrays whose elements do not lie as Rust reads them.
+pub(crate) fn check_places<T: Element, D: Dimension>(
+    array: &PyReadonlyArray<'_, T, D>,
+    name: &str,
+) -> PyResult<()> {
+    let steps = array.strides().iter().zip(array.shape());
+    // The stride of an axis of one element is never taken.
+    let whole = steps.filter(|&(_, &len)| len > 1).all(|(s, _)| s % size_of::<T>() as isize == 0);
+    if whole && array.data().is_aligned() {
+        return Ok(());
+    }
+    let message = format!(
+        "{name} is not aligned: its strides are {:?} bytes and its first element lies at {:p}, \
+         but elements take {} bytes; pass numpy.require({name}, requirements=\"A\")",
+        array.strides(),
+        array.data(),
+        size_of::<T>(),
+    );
+    Err(PyValueError::new_err(message))
+}
+
+pub(crate) fn vector<T: Copy + Element>(
+    array: &PyReadonlyArray1<'_, T>,
+    name: &str,
+) -> PyResult<Vec<T>> {
+    Ok(elements(array, name)?.to_vec())
 }
 
 pub(crate) fn instruction_set(name: Option<&str>) -> PyResult<InstructionSet> {
@@ -40,25 +91,11 @@ pub(crate) fn instruction_set(name: Option<&str>) -> PyResult<InstructionSet> {
     })
 }
 
-/// The pixels themselves where they lie row after row, else a copy.
-pub(crate) fn image<'a, T: Pixel + Element>(
-    array: &'a PyReadonlyArray2<'_, T>,
-) -> PyResult<Image<'a, T>> {
-    let view = array.as_array();
-    let (rows, cols) = view.dim();
-    match view.to_slice() {
-        Some(pixels) => Image::borrowed(rows, cols, pixels),
-        None => Image::new(rows, cols, view.iter().copied().collect()),
-    }
-    .map_err(to_value_error)
-}
-
 pub(crate) fn ladder(scales: &[ScaleKernels<'_>]) -> PyResult<Vec<Scale>> {
     let half = |weights: &PyReadonlyArray1<'_, f64>| {
-        HalfKernel::new(weights.as_array().to_vec()).map_err(to_value_error)
+        HalfKernel::new(vector(weights, "a kernel")?).map_err(to_python)
     };
-    let axis =
-        |smooth, second| AxisKernels::new(half(smooth)?, half(second)?).map_err(to_value_error);
+    let axis = |smooth, second| AxisKernels::new(half(smooth)?, half(second)?).map_err(to_python);
     scales
         .iter()
         .map(|(v_smooth, v_second, h_smooth, h_second, weight)| {
@@ -100,15 +137,16 @@ pub(crate) fn pair_table<'py>(
 
 fn table<T: Copy + Element, R, const COLS: usize>(
     array: &PyReadonlyArray2<'_, T>,
-    name: &str,
+    name: &'static str,
     of_row: impl Fn([T; COLS]) -> R,
 ) -> PyResult<Vec<R>> {
-    let view = array.as_array();
+    let view = elements(array, name)?;
     if view.ncols() != COLS {
         let got = view.ncols();
         let message = format!("{name} must have {COLS} columns, got {got}");
         return Err(PyValueError::new_err(message));
     }
+    logstar_core::memory::check_room::<R>(view.nrows(), name).map_err(to_python)?;
     // Rows of strided memory take several times as long.
     Ok(if let Some(flat) = view.as_slice() {
         flat.as_chunks().0.iter().copied().map(of_row).collect()

@@ -1,33 +1,55 @@
 //! The Python module `logstar._core`: converts arguments and results, never computes.
 //!
+//! # Types
+//!
 //! | Python | Rust |
 //! |---|---|
-//! | 2-D array of float32 or float64, row after row | [`Image`], borrowed |
-//! | the same with other strides | [`Image`], copied while attached |
+//! | 2-D array of float32 or float64, any strides | [`SharedPixels`], copied to an `Image` while detached |
 //! | `(n, 4)` array: row, column, sigma of rows, sigma of columns | `Vec<Blob>`, copied while attached |
 //! | `(n, 2)` array of float64 | `Vec<[f64; 2]>`, copied while attached |
+//! | 1-D array | `Vec`, copied while attached |
+//! | `logstar_core::Error` | `ValueError`, `MemoryError`; see [`errors`] |
+//! | a panic | `RuntimeError`; see [`errors::guarded`] |
 //!
-//! Every computation runs detached from the interpreter. An image that another thread writes to
-//! meanwhile gives a wrong result, as with NumPy's own functions; tables are out of its reach.
-//! Errors of the core become `ValueError`; Ctrl-C ends what takes long.
+//! Arrays whose elements are not aligned are refused ([`convert::elements`]); `logstar._validation`
+//! copies them before they come here.
+//!
+//! # The interpreter's lock
+//!
+//! Every computation that takes more than some ten microseconds runs detached from the
+//! interpreter ([`signals::detached`]), so that other threads of Python run meanwhile. What
+//! crosses into detached code is owned, or, of images, copied there first; see [`shared`] for why
+//! and how. Ctrl-C ends what takes long: the calling thread asks for signals every 50 ms.
+//!
+//! The module states `gil_used`: a free-threaded interpreter turns its lock on when it is
+//! imported. Wheels are built for the stable interface (abi3), which free-threaded interpreters do
+//! not load, and a build without it has not been tested there. There is no state that Python can
+//! reach but `CandidateSet`, which does not change once it is made, and the core's pool of buffers,
+//! which has a lock of its own. Subinterpreters are refused by PyO3: importing the module in a
+//! second one raises `ImportError`.
 
 #![allow(clippy::needless_pass_by_value, reason = "PyO3 hands arguments over by value")]
 
 mod convert;
+mod errors;
 mod patches;
+mod shared;
 mod signals;
 mod sweep;
 
 use std::num::NonZeroUsize;
 use std::ops::Range;
 
+use logstar_core::prune::Precision;
 use logstar_core::scale_space::{Query, Resources};
 use logstar_core::simd::InstructionSet;
-use logstar_core::{neighbors, order, prune, scale_space};
+use logstar_core::{Result, neighbors, order, prune, scale_space};
 use numpy::{PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 
-use convert::{Floats, ScaleKernels};
+use convert::{Floats, ScaleKernels, in_its_precision};
+use errors::guarded;
+use shared::SharedPixels;
 use signals::detached;
 
 /// What has no use for a second thread.
@@ -54,34 +76,28 @@ fn find_candidates_of_parts<'py>(
     n_threads: NonZeroUsize,
     instruction_set: Option<&str>,
 ) -> PyResult<Vec<Candidates<'py>>> {
-    let ladder = convert::ladder(&ladder)?;
-    let parts: Vec<Range<usize>> = parts.into_iter().map(|(first, end)| first..end).collect();
-    let query = Query { threshold, border };
-    let instruction_set = convert::instruction_set(instruction_set)?;
-    let found = match image {
-        Floats::Double(image) => {
-            let image = convert::image(&image)?;
+    guarded(|| {
+        let ladder = convert::ladder(&ladder)?;
+        let parts: Vec<Range<usize>> = parts.into_iter().map(|(first, end)| first..end).collect();
+        let query = Query { threshold, border };
+        let instruction_set = convert::instruction_set(instruction_set)?;
+        let found = in_its_precision!(image, image => {
+            let pixels = SharedPixels::of(&image)?;
             detached(py, n_threads, |effort| {
+                let image = pixels.copied(effort)?;
                 let resources = Resources { effort, instruction_set };
                 scale_space::find_candidates_of_parts(&image, &ladder, &parts, query, resources)
             })
-        }
-        Floats::Single(image) => {
-            let image = convert::image(&image)?;
-            detached(py, n_threads, |effort| {
-                let resources = Resources { effort, instruction_set };
-                scale_space::find_candidates_of_parts(&image, &ladder, &parts, query, resources)
+        })?;
+        found
+            .iter()
+            .map(|found| {
+                let places = convert::candidate_places(py, found)?;
+                let responses = found.iter().map(|candidate| candidate.response);
+                Ok((places, PyArray1::from_iter(py, responses)))
             })
-        }
-    }?;
-    found
-        .iter()
-        .map(|found| {
-            let places = convert::candidate_places(py, found)?;
-            let responses = found.iter().map(|candidate| candidate.response);
-            Ok((places, PyArray1::from_iter(py, responses)))
-        })
-        .collect()
+            .collect()
+    })
 }
 
 /// Names of the instruction sets that this machine has, the widest first.
@@ -100,11 +116,14 @@ fn prune_by_scale<'py>(
     max_overlap: f64,
     n_threads: NonZeroUsize,
 ) -> PyResult<Bound<'py, PyArray1<bool>>> {
-    let blobs = convert::blobs(&blobs)?;
-    let responses = responses.as_array().to_vec();
-    let kept =
-        detached(py, n_threads, |effort| prune::by_scale(&blobs, &responses, max_overlap, effort))?;
-    Ok(PyArray1::from_vec(py, kept))
+    guarded(|| {
+        let blobs = convert::blobs(&blobs)?;
+        let responses = convert::vector(&responses, "responses")?;
+        let kept = detached(py, n_threads, |effort| {
+            prune::by_scale(&blobs, &responses, max_overlap, effort)
+        })?;
+        Ok(PyArray1::from_vec(py, kept))
+    })
 }
 
 /// Which blobs scikit-image's rule keeps, and between which the order of the pairs decides.
@@ -116,17 +135,16 @@ fn prune_compatible<'py>(
     max_overlap: f64,
     n_threads: NonZeroUsize,
 ) -> PyResult<Verdict<'py>> {
-    let verdict = match blobs {
-        Floats::Double(blobs) => {
+    guarded(|| {
+        let verdict = in_its_precision!(blobs, blobs => {
             let blobs = convert::blobs(&blobs)?;
-            detached(py, n_threads, |effort| prune::compatible(&blobs, max_overlap, effort))
-        }
-        Floats::Single(blobs) => {
-            let blobs = convert::blobs(&blobs)?;
-            detached(py, n_threads, |effort| prune::compatible(&blobs, max_overlap as f32, effort))
-        }
-    }?;
-    Ok((PyArray1::from_vec(py, verdict.survives), PyArray1::from_vec(py, verdict.replayed)))
+            detached(py, n_threads, |effort| {
+                prune::compatible(&blobs, Precision::from_f64(max_overlap), effort)
+            })
+        })?;
+        let (survives, replayed) = (verdict.survives, verdict.replayed);
+        Ok((PyArray1::from_vec(py, survives), PyArray1::from_vec(py, replayed)))
+    })
 }
 
 /// Which blobs scikit-image's loop keeps when it meets the pairs in this order.
@@ -137,23 +155,17 @@ fn prune_in_order<'py>(
     pairs: PyReadonlyArray2<'py, i64>,
     max_overlap: f64,
 ) -> PyResult<Bound<'py, PyArray1<bool>>> {
-    let pairs = convert::pairs(&pairs)?;
-    let pairs = pairs.into_iter().map(|pair| pair.map(|i| i as usize)).map(<(_, _)>::from);
-    let kept = match blobs {
-        Floats::Double(blobs) => {
+    guarded(|| {
+        let pairs = convert::pairs(&pairs)?;
+        let pairs = pairs.into_iter().map(|pair| pair.map(|i| i as usize)).map(<(_, _)>::from);
+        let kept = in_its_precision!(blobs, blobs => {
             let blobs = convert::blobs(&blobs)?;
             detached(py, ALONE, |effort| {
-                prune::in_order(&blobs, pairs, max_overlap, effort.interrupted)
+                prune::in_order(&blobs, pairs, Precision::from_f64(max_overlap), effort.interrupted)
             })
-        }
-        Floats::Single(blobs) => {
-            let blobs = convert::blobs(&blobs)?;
-            detached(py, ALONE, |effort| {
-                prune::in_order(&blobs, pairs, max_overlap as f32, effort.interrupted)
-            })
-        }
-    }?;
-    Ok(PyArray1::from_vec(py, kept))
+        })?;
+        Ok(PyArray1::from_vec(py, kept))
+    })
 }
 
 /// Which blobs scikit-image's loop keeps when it meets the pairs of larger blobs first.
@@ -165,19 +177,15 @@ fn prune_largest_first<'py>(
     max_overlap: f64,
     n_threads: NonZeroUsize,
 ) -> PyResult<Bound<'py, PyArray1<bool>>> {
-    let kept = match blobs {
-        Floats::Double(blobs) => {
-            let blobs = convert::blobs(&blobs)?;
-            detached(py, n_threads, |effort| prune::largest_first(&blobs, max_overlap, effort))
-        }
-        Floats::Single(blobs) => {
+    guarded(|| {
+        let kept = in_its_precision!(blobs, blobs => {
             let blobs = convert::blobs(&blobs)?;
             detached(py, n_threads, |effort| {
-                prune::largest_first(&blobs, max_overlap as f32, effort)
+                prune::largest_first(&blobs, Precision::from_f64(max_overlap), effort)
             })
-        }
-    }?;
-    Ok(PyArray1::from_vec(py, kept))
+        })?;
+        Ok(PyArray1::from_vec(py, kept))
+    })
 }
 
 /// Pairs in the order in which a set yields them that they were added to in the given order.
@@ -190,32 +198,32 @@ fn set_order<'py>(
     pairs: PyReadonlyArray2<'py, i64>,
     marked: Option<PyReadonlyArray1<'py, bool>>,
 ) -> PyResult<Bound<'py, PyArray2<i64>>> {
-    let pairs = convert::pairs(&pairs)?;
-    let marked = marked.map(|marked| marked.as_array().to_vec());
-    let ordered = detached(py, ALONE, |effort| match marked {
-        None => prune::set_order(&pairs, |_| true, effort.interrupted),
-        Some(marked) => {
-            let is_marked = |index: u32| marked.get(index as usize).copied().unwrap_or(false);
-            let both = |[first, second]: [u32; 2]| is_marked(first) && is_marked(second);
-            prune::set_order(&pairs, both, effort.interrupted)
-        }
-    })?;
-    convert::pair_table(py, &ordered)
+    guarded(|| {
+        let pairs = convert::pairs(&pairs)?;
+        let marked = marked.map(|marked| convert::vector(&marked, "marked")).transpose()?;
+        let ordered = detached(py, ALONE, |effort| match marked {
+            None => prune::set_order(&pairs, |_| true, effort.interrupted),
+            Some(marked) => {
+                let is_marked = |index: u32| marked.get(index as usize).copied().unwrap_or(false);
+                let both = |[first, second]: [u32; 2]| is_marked(first) && is_marked(second);
+                prune::set_order(&pairs, both, effort.interrupted)
+            }
+        })?;
+        convert::pair_table(py, &ordered)
+    })
 }
 
 /// The intensities at these ranks, from 0, if all pixels were sorted.
 #[pyfunction]
 fn order_statistics(py: Python<'_>, image: Floats<'_>, ranks: Vec<usize>) -> PyResult<Vec<f64>> {
-    Ok(match image {
-        Floats::Double(image) => {
-            let image = convert::image(&image)?;
-            py.detach(|| order::order_statistics(&image, &ranks))
-        }
-        Floats::Single(image) => {
-            let image = convert::image(&image)?;
-            let values = py.detach(|| order::order_statistics(&image, &ranks));
-            values.into_iter().map(f64::from).collect()
-        }
+    guarded(|| {
+        in_its_precision!(image, image => {
+            let pixels = SharedPixels::of(&image)?;
+            detached(py, ALONE, |effort| -> Result<Vec<f64>> {
+                let values = order::order_statistics(&pixels.copied(effort)?, &ranks);
+                Ok(values.into_iter().map(f64::from).collect())
+            })
+        })
     })
 }
 
@@ -229,15 +237,17 @@ fn distance_sums<'py>(
     n_threads: NonZeroUsize,
     instruction_set: Option<&str>,
 ) -> PyResult<Bound<'py, PyArray1<f64>>> {
-    let points = convert::points(&points)?;
-    let set = convert::instruction_set(instruction_set)?;
-    let sums = detached(py, n_threads, |effort| {
-        neighbors::distance_sums(&points, n_neighbors, effort, set)
-    })?;
-    Ok(PyArray1::from_vec(py, sums))
+    guarded(|| {
+        let points = convert::points(&points)?;
+        let set = convert::instruction_set(instruction_set)?;
+        let sums = detached(py, n_threads, |effort| {
+            neighbors::distance_sums(&points, n_neighbors, effort, set)
+        })?;
+        Ok(PyArray1::from_vec(py, sums))
+    })
 }
 
-#[pymodule]
+#[pymodule(gil_used = true)]
 mod _core {
     #[pymodule_export]
     use super::patches::extract_patches;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use logstar_core::interrupt::Effort;
 use pyo3::prelude::*;
 
-use crate::convert::to_value_error;
+use crate::errors::{CoreError, to_python};
 
 /// How long an answer holds. To ask takes the interpreter's lock, which another thread may keep
 /// for five milliseconds.
@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_millis(50);
 
 /// Runs a computation of the core detached from the interpreter, on so many threads; Ctrl-C ends
 /// it.
-pub(crate) fn detached<R: Send, E: std::error::Error + Send>(
+pub(crate) fn detached<R: Send, E: CoreError>(
     py: Python<'_>,
     threads: NonZeroUsize,
     work: impl FnOnce(Effort<'_>) -> Result<R, E> + Send,
@@ -25,7 +25,7 @@ pub(crate) fn detached<R: Send, E: std::error::Error + Send>(
     let signals = Signals::new();
     let interrupted = || signals.interrupted();
     py.detach(|| work(Effort { threads, interrupted: &interrupted }))
-        .map_err(|error| signals.error().unwrap_or_else(|| to_value_error(error)))
+        .map_err(|error| signals.error().unwrap_or_else(|| to_python(error)))
 }
 
 /// Whether a signal's handler has raised an exception since the call began.

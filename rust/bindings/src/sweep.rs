@@ -2,11 +2,13 @@
 
 use std::num::NonZeroUsize;
 
+use logstar_core::memory::check_room;
 use logstar_core::sweep::{self, Crowding, ThresholdRange};
 use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 
-use crate::convert::{self, to_value_error};
+use crate::convert;
+use crate::errors::{guarded, to_python};
 use crate::signals::detached;
 
 /// Settings and what they give: thresholds, overlaps, numbers of kept and of crowded.
@@ -20,6 +22,9 @@ type Front<'py> = (
 /// Numbers of kept and of crowded candidates, a row for each threshold, a column for each overlap.
 type Counts<'py> = (Bound<'py, PyArray2<i64>>, Bound<'py, PyArray2<i64>>);
 
+/// What memory is for.
+const COUNTS: &str = "a count for every threshold with every overlap";
+
 /// Candidates whose evaluation takes some ten microseconds.
 const FEW: usize = 1 << 11;
 
@@ -32,20 +37,20 @@ pub(crate) struct CandidateSet {
 #[pymethods]
 impl CandidateSet {
     #[new]
-    #[pyo3(signature = (blobs, responses, n_threads, least_overlap=0.0))]
     fn new(
         py: Python<'_>,
         blobs: PyReadonlyArray2<'_, f64>,
         responses: PyReadonlyArray1<'_, f64>,
         n_threads: NonZeroUsize,
-        least_overlap: f64,
     ) -> PyResult<Self> {
-        let blobs = convert::blobs(&blobs)?;
-        let responses = responses.as_array().to_vec();
-        let inner = detached(py, n_threads, |effort| {
-            sweep::CandidateSet::new(&blobs, &responses, least_overlap, effort)
-        })?;
-        Ok(Self { inner })
+        guarded(|| {
+            let blobs = convert::blobs(&blobs)?;
+            let responses = convert::vector(&responses, "responses")?;
+            let inner = detached(py, n_threads, |effort| {
+                sweep::CandidateSet::new(&blobs, &responses, 0.0, effort)
+            })?;
+            Ok(Self { inner })
+        })
     }
 
     /// Number of candidates.
@@ -60,8 +65,10 @@ impl CandidateSet {
         threshold: f64,
         overlap: f64,
     ) -> PyResult<Bound<'py, PyArray1<i64>>> {
-        let kept = py.detach(|| self.inner.kept(threshold, overlap)).map_err(to_value_error)?;
-        Ok(PyArray1::from_iter(py, kept.into_iter().map(|index| index as i64)))
+        guarded(|| {
+            let kept = py.detach(|| self.inner.kept(threshold, overlap)).map_err(to_python)?;
+            Ok(PyArray1::from_iter(py, kept.into_iter().map(|index| index as i64)))
+        })
     }
 
     /// How many candidates are kept, and how many of these are crowded.
@@ -73,13 +80,15 @@ impl CandidateSet {
         n_neighbors: usize,
         distance_sum: f64,
     ) -> PyResult<(usize, usize)> {
-        let rule = Crowding::new(n_neighbors, distance_sum).map_err(to_value_error)?;
-        let evaluate = || self.inner.evaluate(threshold, overlap, &rule);
-        // Microseconds, of which letting others in would be a good part.
-        let is_brief = self.inner.len() <= FEW;
-        let counts = if is_brief { evaluate() } else { py.detach(evaluate) };
-        let counts = counts.map_err(to_value_error)?;
-        Ok((counts.kept, counts.crowded))
+        guarded(|| {
+            let rule = Crowding::new(n_neighbors, distance_sum).map_err(to_python)?;
+            let evaluate = || self.inner.evaluate(threshold, overlap, &rule);
+            // Microseconds, of which letting others in would be a good part.
+            let is_brief = self.inner.len() <= FEW;
+            let counts = if is_brief { evaluate() } else { py.detach(evaluate) };
+            let counts = counts.map_err(to_python)?;
+            Ok((counts.kept, counts.crowded))
+        })
     }
 
     /// The same for every threshold with every overlap.
@@ -92,15 +101,20 @@ impl CandidateSet {
         distance_sum: f64,
         n_threads: NonZeroUsize,
     ) -> PyResult<Counts<'py>> {
-        let (thresholds, overlaps) = (thresholds.as_array().to_vec(), overlaps.as_array().to_vec());
-        let rule = Crowding::new(n_neighbors, distance_sum).map_err(to_value_error)?;
-        let counts = detached(py, n_threads, |effort| {
-            self.inner.grid(&thresholds, &overlaps, &rule, effort)
-        })?;
-        let shape = [thresholds.len(), overlaps.len()];
-        let kept = PyArray1::from_iter(py, counts.iter().map(|c| c.kept as i64));
-        let crowded = PyArray1::from_iter(py, counts.iter().map(|c| c.crowded as i64));
-        Ok((kept.reshape(shape)?, crowded.reshape(shape)?))
+        guarded(|| {
+            let thresholds = convert::vector(&thresholds, "thresholds")?;
+            let overlaps = convert::vector(&overlaps, "overlaps")?;
+            let rule = Crowding::new(n_neighbors, distance_sum).map_err(to_python)?;
+            let counts = detached(py, n_threads, |effort| {
+                self.inner.grid(&thresholds, &overlaps, &rule, effort)
+            })?;
+            let shape = [thresholds.len(), overlaps.len()];
+            let table = |of: fn(&sweep::Counts) -> usize| {
+                check_room::<i64>(counts.len(), COUNTS).map_err(to_python)?;
+                PyArray1::from_iter(py, counts.iter().map(|c| of(c) as i64)).reshape(shape)
+            };
+            Ok((table(|c| c.kept)?, table(|c| c.crowded)?))
+        })
     }
 
     /// How many candidates are kept, for every threshold with every overlap.
@@ -111,22 +125,21 @@ impl CandidateSet {
         overlaps: PyReadonlyArray1<'py, f64>,
         n_threads: NonZeroUsize,
     ) -> PyResult<Bound<'py, PyArray2<i64>>> {
-        let (thresholds, overlaps) = (thresholds.as_array().to_vec(), overlaps.as_array().to_vec());
-        let kept = detached(py, n_threads, |effort| {
-            self.inner.kept_counts(&thresholds, &overlaps, effort)
-        })?;
-        PyArray1::from_iter(py, kept.into_iter().map(|kept| kept as i64))
-            .reshape([thresholds.len(), overlaps.len()])
-    }
-
-    /// The responses, each once, falling: the thresholds at which what is kept can change.
-    fn response_breakpoints<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<f64>> {
-        PyArray1::from_vec(py, py.detach(|| self.inner.response_breakpoints()))
+        guarded(|| {
+            let thresholds = convert::vector(&thresholds, "thresholds")?;
+            let overlaps = convert::vector(&overlaps, "overlaps")?;
+            let kept = detached(py, n_threads, |effort| {
+                self.inner.kept_counts(&thresholds, &overlaps, effort)
+            })?;
+            check_room::<i64>(kept.len(), COUNTS).map_err(to_python)?;
+            PyArray1::from_iter(py, kept.into_iter().map(|kept| kept as i64))
+                .reshape([thresholds.len(), overlaps.len()])
+        })
     }
 
     /// The overlaps of pairs, each once, rising: where what is kept can change.
-    fn overlap_breakpoints<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<f64>> {
-        PyArray1::from_vec(py, py.detach(|| self.inner.overlap_breakpoints()))
+    fn overlap_breakpoints<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        guarded(|| Ok(PyArray1::from_vec(py, py.detach(|| self.inner.overlap_breakpoints()))))
     }
 
     /// One overlap for each way in which overlaps of a range can prune, or so many of them.
@@ -138,8 +151,10 @@ impl CandidateSet {
         high: f64,
         at_most: Option<NonZeroUsize>,
     ) -> PyResult<Bound<'py, PyArray1<f64>>> {
-        let overlaps = py.detach(|| self.inner.overlaps_within(low, high, at_most));
-        Ok(PyArray1::from_vec(py, overlaps.map_err(to_value_error)?))
+        guarded(|| {
+            let overlaps = py.detach(|| self.inner.overlaps_within(low, high, at_most));
+            Ok(PyArray1::from_vec(py, overlaps.map_err(to_python)?))
+        })
     }
 
     /// The Pareto front over the overlaps and a range of thresholds, the most stable setting for
@@ -155,17 +170,19 @@ impl CandidateSet {
         n_expected: f64,
         n_threads: NonZeroUsize,
     ) -> PyResult<Front<'py>> {
-        let overlaps = overlaps.as_array().to_vec();
-        let front = detached(py, n_threads, |effort| {
-            let rule = Crowding::new(n_neighbors, distance_sum)?;
-            let range = ThresholdRange::new(threshold_range.0, threshold_range.1)?;
-            self.inner.front(&overlaps, range, &rule, n_expected, effort)
-        })?;
-        Ok((
-            PyArray1::from_iter(py, front.iter().map(|setting| setting.threshold)),
-            PyArray1::from_iter(py, front.iter().map(|setting| setting.overlap)),
-            PyArray1::from_iter(py, front.iter().map(|setting| setting.counts.kept as i64)),
-            PyArray1::from_iter(py, front.iter().map(|setting| setting.counts.crowded as i64)),
-        ))
+        guarded(|| {
+            let overlaps = convert::vector(&overlaps, "overlaps")?;
+            let front = detached(py, n_threads, |effort| {
+                let rule = Crowding::new(n_neighbors, distance_sum)?;
+                let range = ThresholdRange::new(threshold_range.0, threshold_range.1)?;
+                self.inner.front(&overlaps, range, &rule, n_expected, effort)
+            })?;
+            Ok((
+                PyArray1::from_iter(py, front.iter().map(|setting| setting.threshold)),
+                PyArray1::from_iter(py, front.iter().map(|setting| setting.overlap)),
+                PyArray1::from_iter(py, front.iter().map(|setting| setting.counts.kept as i64)),
+                PyArray1::from_iter(py, front.iter().map(|setting| setting.counts.crowded as i64)),
+            ))
+        })
     }
 }

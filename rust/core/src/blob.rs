@@ -19,11 +19,14 @@ pub struct Candidate {
 
 /// Orders candidates by falling response, then by row, column and scale.
 pub(crate) fn strongest_first(a: &Candidate, b: &Candidate) -> Ordering {
-    // 0.0 and -0.0 are the same response: a total order on floats would tell them apart.
-    b.response
-        .partial_cmp(&a.response)
-        .unwrap_or(Ordering::Equal)
+    falling(a.response, b.response)
         .then_with(|| (a.row, a.col, a.scale).cmp(&(b.row, b.col, b.scale)))
+}
+
+/// A total order, the larger number first. 0.0 and -0.0 are the same, as for `==`.
+pub(crate) fn falling(a: f64, b: f64) -> Ordering {
+    // A sum with 0.0 is never -0.0.
+    (b + 0.0).total_cmp(&(a + 0.0))
 }
 
 /// A Gaussian blob; in an isotropic ladder both sigmas are the same.

@@ -13,6 +13,38 @@ pub enum Error {
         /// Number of values given.
         len: usize,
     },
+    /// A pixel that is NaN or infinite.
+    #[error(
+        "the pixel at (row, col) = ({row}, {col}) is {value}; pixels must be finite, and must stay \
+         so while they are read"
+    )]
+    PixelNotFinite {
+        /// Its row.
+        row: usize,
+        /// Its column.
+        col: usize,
+        /// What it is.
+        value: f64,
+    },
+    /// Responses that the precision of the image does not hold.
+    #[error(
+        "intensities up to {largest:e} overflow where they are filtered at scale {scale}; divide \
+         the image by a number"
+    )]
+    Overflow {
+        /// The largest absolute pixel.
+        largest: f64,
+        /// Index of the first scale with such a response.
+        scale: usize,
+    },
+    /// More memory than there is.
+    #[error("{what} would take {bytes} bytes, more than there is memory for")]
+    Memory {
+        /// What for.
+        what: &'static str,
+        /// How many bytes.
+        bytes: u128,
+    },
     /// A sigma that no Gaussian has.
     #[error("sigma must be finite and not negative, got {0}")]
     Sigma(f64),
@@ -101,3 +133,54 @@ pub enum Error {
 
 /// The result of a computation of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
+
+/// Names and values of what an error holds.
+pub type Numbers = Vec<(&'static str, f64)>;
+
+impl Error {
+    /// The name of the variant, and the numbers that it holds.
+    #[must_use]
+    pub fn details(&self) -> (&'static str, Numbers) {
+        let of = |numbers: &[(&'static str, usize)]| {
+            numbers.iter().map(|&(name, number)| (name, number as f64)).collect()
+        };
+        match *self {
+            Self::ImageShape { rows, cols, len } => {
+                ("ImageShape", of(&[("rows", rows), ("cols", cols), ("len", len)]))
+            }
+            Self::PixelNotFinite { row, col, value } => {
+                let mut numbers: Numbers = of(&[("row", row), ("col", col)]);
+                numbers.push(("value", value));
+                ("PixelNotFinite", numbers)
+            }
+            Self::Overflow { largest, scale } => {
+                ("Overflow", vec![("largest", largest), ("scale", scale as f64)])
+            }
+            Self::Memory { bytes, .. } => ("Memory", vec![("bytes", bytes as f64)]),
+            Self::Sigma(sigma) => ("Sigma", vec![("sigma", sigma)]),
+            Self::KernelWeight { index, value } => {
+                ("KernelWeight", vec![("index", index as f64), ("value", value)])
+            }
+            Self::KernelRadii { smooth, second } => {
+                ("KernelRadii", of(&[("smooth", smooth), ("second", second)]))
+            }
+            Self::EmptyLadder => ("EmptyLadder", Vec::new()),
+            Self::Part { end, len } => ("Part", of(&[("end", end), ("len", len)])),
+            Self::Interrupted => ("Interrupted", Vec::new()),
+            Self::PointNotFinite { index, row, col } => {
+                ("PointNotFinite", vec![("index", index as f64), ("row", row), ("col", col)])
+            }
+            Self::Blob { index } => ("Blob", of(&[("index", index)])),
+            Self::NeighborCount(count) => ("NeighborCount", of(&[("n_neighbors", count)])),
+            Self::WindowSize { size, rows, cols } => {
+                ("WindowSize", of(&[("size", size), ("rows", rows), ("cols", cols)]))
+            }
+            Self::PatchesShape { rows, cols, len } => {
+                ("PatchesShape", of(&[("rows", rows), ("cols", cols), ("len", len)]))
+            }
+            Self::PairOutOfRange { first, second, len } => {
+                ("PairOutOfRange", of(&[("first", first), ("second", second), ("len", len)]))
+            }
+        }
+    }
+}

@@ -1,8 +1,17 @@
 //! An image and the arithmetic of its pixels.
 
-use std::borrow::Cow;
+use std::mem::MaybeUninit;
+use std::num::NonZeroUsize;
+use std::ops::Deref;
 
-use crate::{Error, Result};
+use crate::interrupt::Effort;
+use crate::{Error, Result, memory, parallel};
+
+/// Pixels that a thread is started for at least: starting it takes as long as copying these.
+const PIXELS_PER_THREAD: usize = 1 << 17;
+
+/// Pixels between two questions whether to stop.
+const PIXELS_PER_TASK: usize = 1 << 16;
 
 /// A pixel type: the precision in which filtered values are stored.
 ///
@@ -10,14 +19,20 @@ use crate::{Error, Result};
 pub trait Pixel: Copy + PartialOrd + Default + Send + Sync + std::fmt::Debug + 'static {
     /// Largest relative error of rounding to this type.
     const ROUNDOFF: f64;
+    /// The largest finite value.
+    const LARGEST: f64;
     /// The value as a double, exactly.
     fn to_f64(self) -> f64;
     /// The nearest value of this type.
     fn from_f64(value: f64) -> Self;
+    /// The value itself if the other is finite, else NaN; the value is 0 or NaN.
+    #[doc(hidden)]
+    fn plus_none_of(self, other: Self) -> Self;
 }
 
 impl Pixel for f64 {
     const ROUNDOFF: f64 = f64::EPSILON / 2.0;
+    const LARGEST: f64 = f64::MAX;
 
     fn to_f64(self) -> f64 {
         self
@@ -25,10 +40,14 @@ impl Pixel for f64 {
     fn from_f64(value: f64) -> Self {
         value
     }
+    fn plus_none_of(self, other: Self) -> Self {
+        self + other * 0.0
+    }
 }
 
 impl Pixel for f32 {
     const ROUNDOFF: f64 = f32::EPSILON as f64 / 2.0;
+    const LARGEST: f64 = f32::MAX as f64;
 
     fn to_f64(self) -> f64 {
         f64::from(self)
@@ -36,46 +55,28 @@ impl Pixel for f32 {
     fn from_f64(value: f64) -> Self {
         value as Self
     }
+    fn plus_none_of(self, other: Self) -> Self {
+        self + other * 0.0
+    }
 }
 
-/// An image, row after row; its pixels are its own or borrowed.
+/// Values of pixels, row after row.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Image<'a, T: Pixel> {
+pub struct Plane<T> {
     rows: usize,
     cols: usize,
-    pixels: Cow<'a, [T]>,
+    pixels: Vec<T>,
 }
 
-impl<'a, T: Pixel> Image<'a, T> {
-    /// Takes the pixels of an image, row after row.
+impl<T: Pixel> Plane<T> {
+    /// Zeros of the shape of another.
     ///
     /// # Errors
-    /// [`Error::ImageShape`] if they do not fill the shape or the shape is empty.
-    pub fn new(rows: usize, cols: usize, pixels: Vec<T>) -> Result<Self> {
-        Self::of(rows, cols, Cow::Owned(pixels))
-    }
-
-    /// As [`Self::new`], of pixels that stay where they are.
-    ///
-    /// # Errors
-    /// As [`Self::new`].
-    pub fn borrowed(rows: usize, cols: usize, pixels: &'a [T]) -> Result<Self> {
-        Self::of(rows, cols, Cow::Borrowed(pixels))
-    }
-
-    fn of(rows: usize, cols: usize, pixels: Cow<'a, [T]>) -> Result<Self> {
-        let len = pixels.len();
-        if len == 0 || rows.checked_mul(cols) != Some(len) {
-            return Err(Error::ImageShape { rows, cols, len });
-        }
+    /// [`Error::Memory`].
+    pub(crate) fn zeros_like<U>(other: &Plane<U>) -> Result<Self> {
+        let Plane { rows, cols, .. } = *other;
+        let pixels = memory::filled(T::default(), rows * cols, "a filtered image")?;
         Ok(Self { rows, cols, pixels })
-    }
-
-    /// An image of the same shape, all pixels zero.
-    #[must_use]
-    pub fn zeros_like(&self) -> Image<'static, T> {
-        let pixels = vec![T::default(); self.pixels.len()].into();
-        Image { rows: self.rows, cols: self.cols, pixels }
     }
 
     /// Number of rows.
@@ -96,9 +97,9 @@ impl<'a, T: Pixel> Image<'a, T> {
         &self.pixels[row * self.cols..(row + 1) * self.cols]
     }
 
-    /// One row, to write; borrowed pixels are copied first.
-    pub fn row_mut(&mut self, row: usize) -> &mut [T] {
-        &mut self.pixels.to_mut()[row * self.cols..(row + 1) * self.cols]
+    /// One row, to write.
+    pub(crate) fn row_mut(&mut self, row: usize) -> &mut [T] {
+        &mut self.pixels[row * self.cols..(row + 1) * self.cols]
     }
 
     /// All pixels, row after row.
@@ -106,27 +107,179 @@ impl<'a, T: Pixel> Image<'a, T> {
     pub fn pixels(&self) -> &[T] {
         &self.pixels
     }
+}
 
-    /// The least and the largest pixel; pixels are taken to be finite.
+/// An image: a plane with at least one pixel, all of them finite, and their range.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Image<T> {
+    plane: Plane<T>,
+    range: (T, T),
+}
+
+impl<T> Deref for Image<T> {
+    type Target = Plane<T>;
+
+    fn deref(&self) -> &Plane<T> {
+        &self.plane
+    }
+}
+
+impl<T: Pixel> Image<T> {
+    /// Takes the pixels of an image, row after row.
+    ///
+    /// # Errors
+    /// [`Error::ImageShape`] if they do not fill the shape or the shape is empty,
+    /// [`Error::PixelNotFinite`].
+    pub fn new(rows: usize, cols: usize, pixels: Vec<T>) -> Result<Self> {
+        let len = pixels.len();
+        if len == 0 || rows.checked_mul(cols) != Some(len) {
+            return Err(Error::ImageShape { rows, cols, len });
+        }
+        let extent = Extent::of(&pixels);
+        Self::of(Plane { rows, cols, pixels }, extent)
+    }
+
+    /// Copies the pixels of an image, each of which is asked for once: `row_of` gives for a row
+    /// what gives its pixels by column. So they may lie in memory that others write to.
+    ///
+    /// # Errors
+    /// [`Error::ImageShape`] if the shape is empty, [`Error::PixelNotFinite`], [`Error::Memory`],
+    /// [`Error::Interrupted`].
+    #[allow(unsafe_code, reason = "memory that is written to once, by threads")]
+    pub fn gathered<R: Fn(usize) -> T>(
+        rows: usize,
+        cols: usize,
+        row_of: impl Fn(usize) -> R + Sync,
+        effort: Effort<'_>,
+    ) -> Result<Self> {
+        let Some(len) = rows.checked_mul(cols).filter(|&len| len > 0) else {
+            return Err(Error::ImageShape { rows, cols, len: 0 });
+        };
+        let mut pixels: Vec<T> = memory::room(len, "a copy of the image")?;
+        let rows_per_task = (PIXELS_PER_TASK / cols).max(1);
+        let worth_starting = NonZeroUsize::new(len / PIXELS_PER_THREAD);
+        let threads = effort.threads.min(worth_starting.unwrap_or(NonZeroUsize::MIN));
+        let mut tasks: Vec<(usize, &mut [MaybeUninit<T>], Result<Extent<T>>)> = pixels
+            .spare_capacity_mut()[..len]
+            .chunks_mut(rows_per_task * cols)
+            .enumerate()
+            .map(|(task, pixels)| (task * rows_per_task, pixels, Err(Error::Interrupted)))
+            .collect();
+        parallel::for_each_with(
+            &mut tasks,
+            threads,
+            || (),
+            |(), (first, pixels, extent)| {
+                *extent = effort.check().map(|()| gather(pixels, *first, cols, &row_of));
+            },
+        );
+        let mut whole: Option<Extent<T>> = None;
+        for (_, _, extent) in tasks {
+            let extent = extent?;
+            whole = Some(whole.map_or(extent, |whole| whole.with(extent)));
+        }
+        let extent = whole.ok_or(Error::ImageShape { rows, cols, len: 0 })?;
+        // SAFETY: the tasks are chunks of the first `len` places, and none of them is left an
+        // error: `gather` has written to each place of each.
+        unsafe { pixels.set_len(len) };
+        Self::of(Plane { rows, cols, pixels }, extent)
+    }
+
+    fn of(plane: Plane<T>, extent: Extent<T>) -> Result<Self> {
+        if extent.is_finite {
+            return Ok(Self { plane, range: (extent.low, extent.high) });
+        }
+        let is_finite = |x: &T| x.to_f64().is_finite();
+        let index = plane.pixels.iter().position(|x| !is_finite(x)).unwrap_or(0);
+        let (row, col) = (index / plane.cols, index % plane.cols);
+        Err(Error::PixelNotFinite { row, col, value: plane.pixels[index].to_f64() })
+    }
+
+    /// The least and the largest pixel.
     #[must_use]
     pub fn range(&self) -> (T, T) {
+        self.range
+    }
+}
+
+/// Writes whole rows, from `first` on, and looks at what it wrote.
+#[allow(unsafe_code, reason = "rows are looked at while they are near")]
+fn gather<T: Pixel, R: Fn(usize) -> T>(
+    pixels: &mut [MaybeUninit<T>],
+    first: usize,
+    cols: usize,
+    row_of: &impl Fn(usize) -> R,
+) -> Extent<T> {
+    let mut whole: Option<Extent<T>> = None;
+    for (row, pixels) in (first..).zip(pixels.chunks_mut(cols)) {
+        let pixel = row_of(row);
+        for (col, out) in pixels.iter_mut().enumerate() {
+            out.write(pixel(col));
+        }
+        // SAFETY: every element of the row has just been written.
+        let written = unsafe { &*(std::ptr::from_ref(pixels) as *const [T]) };
+        let extent = Extent::of(written);
+        whole = Some(whole.map_or(extent, |whole| whole.with(extent)));
+    }
+    // There is no task without a row.
+    whole.unwrap_or(Extent { low: T::default(), high: T::default(), is_finite: false })
+}
+
+/// The least and the largest of some pixels, and whether all are finite.
+#[derive(Debug, Clone, Copy)]
+struct Extent<T> {
+    low: T,
+    high: T,
+    is_finite: bool,
+}
+
+impl<T: Pixel> Extent<T> {
+    /// Of at least one pixel. The range means nothing if one is not finite.
+    fn of(pixels: &[T]) -> Self {
         // Lanes do not wait for one another.
         const LANES: usize = 16;
-        let lesser = |a: T, b: T| if a < b { a } else { b };
-        let greater = |a: T, b: T| if a > b { a } else { b };
-        let (mut lows, mut highs) = ([self.pixels[0]; LANES], [self.pixels[0]; LANES]);
-        let (chunks, rest) = self.pixels.as_chunks::<LANES>();
+        let first = pixels[0];
+        let (mut lows, mut highs) = ([first; LANES], [first; LANES]);
+        // A product with 0 is 0, or NaN if the pixel is infinite or NaN, which stays in a sum.
+        let mut zeros = [T::default(); LANES];
+        let (chunks, rest) = pixels.as_chunks::<LANES>();
         for chunk in chunks {
-            for ((low, high), &x) in lows.iter_mut().zip(&mut highs).zip(chunk) {
-                *low = lesser(x, *low);
-                *high = greater(x, *high);
+            for lane in 0..LANES {
+                let x = chunk[lane];
+                lows[lane] = lesser(x, lows[lane]);
+                highs[lane] = greater(x, highs[lane]);
+                zeros[lane] = zeros[lane].plus_none_of(x);
             }
         }
-        let fold = |lanes: [T; LANES], of: fn(T, T) -> T| {
-            lanes.into_iter().chain(rest.iter().copied()).fold(lanes[0], of)
-        };
-        (fold(lows, lesser), fold(highs, greater))
+        let mut whole = Self { low: first, high: first, is_finite: true };
+        for lane in 0..LANES {
+            whole.low = lesser(lows[lane], whole.low);
+            whole.high = greater(highs[lane], whole.high);
+            whole.is_finite &= zeros[lane] == T::default();
+        }
+        for &x in rest {
+            whole.low = lesser(x, whole.low);
+            whole.high = greater(x, whole.high);
+            whole.is_finite &= x.to_f64().is_finite();
+        }
+        whole
     }
+
+    fn with(self, other: Self) -> Self {
+        Self {
+            low: lesser(other.low, self.low),
+            high: greater(other.high, self.high),
+            is_finite: self.is_finite && other.is_finite,
+        }
+    }
+}
+
+fn lesser<T: PartialOrd>(a: T, b: T) -> T {
+    if a < b { a } else { b }
+}
+
+fn greater<T: PartialOrd>(a: T, b: T) -> T {
+    if a > b { a } else { b }
 }
 
 /// Index of the pixel that half-sample symmetric reflection (`d c b a | a b c d | d c b a`) puts
@@ -145,6 +298,7 @@ pub fn reflect(index: isize, len: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn reflection_repeats_the_edge_and_goes_on_for_ever() {
@@ -160,5 +314,69 @@ mod tests {
             let error = Image::new(rows, cols, vec![0.0_f64; len]).unwrap_err();
             assert_eq!(error, Error::ImageShape { rows, cols, len });
         }
+    }
+
+    #[test]
+    fn more_pixels_than_memory_holds_are_refused() {
+        let effort = Effort::of(NonZeroUsize::MIN);
+        let row = |_: usize| |_: usize| 0.0_f64;
+        let error = Image::gathered(1 << 30, 1 << 30, row, effort).unwrap_err();
+        assert_eq!(error, Error::Memory { what: "a copy of the image", bytes: 1 << 63 });
+        let error = Image::gathered(usize::MAX, 2, row, effort).unwrap_err();
+        assert!(matches!(error, Error::ImageShape { .. }));
+    }
+
+    #[test]
+    fn copying_is_given_up_on_request() {
+        let effort = Effort { threads: NonZeroUsize::MIN, interrupted: &|| true };
+        let copy = Image::gathered(3, 3, |_| |_| 0.0_f64, effort);
+        assert_eq!(copy, Err(Error::Interrupted));
+    }
+
+    proptest! {
+        #[test]
+        fn an_image_knows_its_range_and_has_finite_pixels(
+            pixels in proptest::collection::vec(-1e300_f64..1e300, 1..200),
+            bad in proptest::option::of((0_usize..200, prop_oneof![
+                Just(f64::NAN), Just(f64::INFINITY), Just(f64::NEG_INFINITY)
+            ])),
+            threads in 1_usize..3,
+        ) {
+            let cols = pixels.len();
+            let mut pixels = pixels;
+            let bad = bad.map(|(col, value)| (col % cols, value));
+            if let Some((col, value)) = bad {
+                pixels[col] = value;
+            }
+            let effort = Effort::of(NonZeroUsize::new(threads).unwrap());
+            let gathered = Image::gathered(1, cols, |_| |col: usize| pixels[col], effort);
+            let taken = Image::new(1, cols, pixels.clone());
+            if let Some((col, value)) = bad {
+                for result in [gathered, taken] {
+                    let Err(Error::PixelNotFinite { row, col: at, value: got }) = result else {
+                        panic!("{value} at {col} was taken");
+                    };
+                    prop_assert_eq!((row, at, got.to_bits()), (0, col, value.to_bits()));
+                }
+            } else {
+                let low = pixels.iter().copied().fold(f64::INFINITY, f64::min);
+                let high = pixels.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+                let gathered = gathered.unwrap();
+                prop_assert_eq!(gathered.range(), (low, high));
+                prop_assert_eq!(gathered.pixels(), &pixels[..]);
+                prop_assert_eq!(taken.unwrap(), gathered);
+            }
+        }
+    }
+
+    #[test]
+    fn threads_copy_every_row() {
+        let (rows, cols) = (701, 803);
+        let value = |row: usize, col: usize| (row * 1000 + col) as f32;
+        let effort = Effort::of(NonZeroUsize::new(3).unwrap());
+        let row_of = |row: usize| move |col: usize| value(row, col);
+        let image = Image::gathered(rows, cols, row_of, effort).unwrap();
+        assert!((0..rows).all(|row| (0..cols).all(|col| image.row(row)[col] == value(row, col))));
+        assert_eq!(image.range(), (0.0, value(700, 802)));
     }
 }

@@ -12,6 +12,8 @@
 //! | [`order`] | finds the intensities at given ranks |
 //! | [`patches`] | cuts windows that are centred on atoms |
 //! | [`interrupt`] | gives up work on request |
+//! | [`guard`] | makes a panic an error |
+//! | [`memory`] | asks for memory whose size a parameter decides |
 //! | [`simd`] | chooses the instruction set of the vectors, at run time |
 //!
 //! Positions are `(row, column)` in pixels with pixel centres at integers. Results do not depend
@@ -19,8 +21,10 @@
 
 pub mod blob;
 pub mod error;
+pub mod guard;
 pub mod image;
 pub mod interrupt;
+pub mod memory;
 pub mod neighbors;
 pub mod order;
 pub mod patches;

@@ -10,7 +10,7 @@ const NO_GROUP: u16 = u16::MAX;
 
 /// The intensities that would stand at these ranks, from 0, if all were sorted.
 ///
-/// Ranks beyond the last pixel count as the last. Pixels are taken to be finite.
+/// Ranks beyond the last pixel count as the last.
 #[must_use]
 pub fn order_statistics<T: Pixel>(image: &Image<T>, ranks: &[usize]) -> Vec<T> {
     let pixels = image.pixels();
@@ -49,7 +49,7 @@ pub fn order_statistics<T: Pixel>(image: &Image<T>, ranks: &[usize]) -> Vec<T> {
         }
     }
     let value = |(bin, rank): (usize, usize)| {
-        let order = |a: &T, b: &T| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal);
+        let order = |a: &T, b: &T| a.to_f64().total_cmp(&b.to_f64());
         *members[usize::from(groups[bin])].select_nth_unstable_by(rank, order).1
     };
     wanted.into_iter().map(value).collect()

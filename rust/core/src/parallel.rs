@@ -2,6 +2,10 @@
 
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, PoisonError};
+use std::thread::Builder;
+
+/// Beyond as many threads each has too little to do on any machine, and only takes memory.
+const MOST_THREADS: usize = 256;
 
 /// Applies `work` to every item on up to `threads` threads; the results keep the items' order.
 pub(crate) fn map<I: Sync, R: Send>(
@@ -21,7 +25,7 @@ pub(crate) fn map_with<I: Sync, R: Send, O>(
     own: impl Fn() -> O + Sync,
     work: impl Fn(&mut O, &I) -> R + Sync,
 ) -> Vec<R> {
-    let threads = threads.get().min(items.len());
+    let threads = threads.get().min(items.len()).min(MOST_THREADS);
     if threads <= 1 {
         let mut own = own();
         return items.iter().map(|item| work(&mut own, item)).collect();
@@ -38,7 +42,9 @@ pub(crate) fn map_with<I: Sync, R: Send, O>(
         }
     };
     let mut results: Vec<(usize, R)> = std::thread::scope(|scope| {
-        let handles: Vec<_> = (1..threads).map(|_| scope.spawn(worker)).collect();
+        // Where the system starts no more threads, those that run do the work.
+        let start = |_| Builder::new().spawn_scoped(scope, worker).ok();
+        let handles: Vec<_> = (1..threads).map_while(start).collect();
         let mut results = worker();
         for handle in handles {
             match handle.join() {
@@ -50,6 +56,24 @@ pub(crate) fn map_with<I: Sync, R: Send, O>(
     });
     results.sort_unstable_by_key(|(index, _)| *index);
     results.into_iter().map(|(_, result)| result).collect()
+}
+
+/// Does both, one of them on a thread of its own if the system starts one.
+pub(crate) fn both(first: impl FnOnce() + Send, second: impl FnOnce()) {
+    let first = Mutex::new(Some(first));
+    let take = || first.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let do_first = || {
+        if let Some(first) = take() {
+            first();
+        }
+    };
+    std::thread::scope(|scope| {
+        let started = Builder::new().spawn_scoped(scope, do_first).is_ok();
+        second();
+        if !started {
+            do_first();
+        }
+    });
 }
 
 /// Lets `work` change every item on up to `threads` threads, with something of its own for each.

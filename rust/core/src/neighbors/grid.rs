@@ -2,10 +2,12 @@
 
 use std::ops::Range;
 
-use super::Index;
 use super::axis::Axis;
 use super::batch::{Batch, Bounds, Site};
 use super::nearest::{LANES, Nearest};
+use super::{Index, MANY_NEIGHBORS};
+use crate::Result;
+use crate::interrupt::Effort;
 
 /// The sum of the squared point counts of cells, as a multiple of that of points spread by chance,
 /// above which points are spread unevenly: where the tree becomes as fast. A normal distribution
@@ -161,7 +163,13 @@ impl Index for Grid {
     }
 
     #[inline(always)]
-    fn sums<N: Nearest>(&self, rows: &Range<usize>, mut nearest: N) -> Vec<f64> {
+    fn sums<N: Nearest>(
+        &self,
+        rows: &Range<usize>,
+        mut nearest: N,
+        effort: Effort<'_>,
+    ) -> Result<Vec<f64>> {
+        let takes_long = nearest.count() >= MANY_NEIGHBORS;
         let mut sums = Vec::new();
         for row in rows.clone() {
             let span = self.span(row, &(0..self.axes[1].cells));
@@ -169,11 +177,14 @@ impl Index for Grid {
             for start in span.clone().step_by(LANES) {
                 let own = start..(start + LANES).min(span.end);
                 let count = own.len();
+                if takes_long {
+                    effort.check()?;
+                }
                 self.look_up(row, own, &mut nearest);
                 sums.extend_from_slice(&nearest.sums()[..count]);
             }
         }
-        sums
+        Ok(sums)
     }
 }
 

@@ -31,6 +31,10 @@ const POINTS_PER_TASK: usize = 512;
 /// Points that a thread is started for at least: starting it takes 50 us, as do 1,000 points.
 const POINTS_PER_THREAD: usize = 4096;
 
+/// From so many neighbours on a look-up takes so long that the question whether to stop before
+/// each costs nothing beside it.
+const MANY_NEIGHBORS: usize = 256;
+
 /// For each point `(row, col)` the sum of its distances to its `n_neighbors` nearest others.
 ///
 /// Where there are fewer others, those there are count; a point alone has the sum 0. Points at the
@@ -38,7 +42,8 @@ const POINTS_PER_THREAD: usize = 4096;
 /// result depends neither on the number of threads nor on the instruction set.
 ///
 /// # Errors
-/// [`Error::PointNotFinite`], [`Error::NeighborCount`], [`Error::Interrupted`].
+/// [`Error::PointNotFinite`], [`Error::NeighborCount`], [`Error::Memory`],
+/// [`Error::Interrupted`].
 pub fn distance_sums(
     points: &[[f64; 2]],
     n_neighbors: usize,
@@ -60,7 +65,7 @@ pub fn distance_sums(
         5..=8 => work.sums(&Network::<8>::new(n_neighbors)),
         9..=16 => work.sums(&Network::<16>::new(n_neighbors)),
         17..=32 => work.sums(&Network::<32>::new(n_neighbors)),
-        _ => work.sums(&Pool::new(n_neighbors)),
+        _ => work.sums(&Pool::new(n_neighbors)?),
     }
 }
 
@@ -86,8 +91,9 @@ impl Work<'_> {
         let tasks = index.tasks(POINTS_PER_TASK);
         let set = if N::WIDE { self.instruction_set } else { InstructionSet::Baseline };
         let sums = parallel::map(&tasks, self.effort.threads, |task| {
-            let kernel = TaskSums { index, task, nearest: nearest.clone() };
-            self.effort.check().map(|()| set.run(kernel))
+            let kernel = TaskSums { index, task, nearest: nearest.clone(), effort: self.effort };
+            self.effort.check()?;
+            set.run(kernel)
         });
         let mut result = vec![0.0; index.sites().len()];
         let mut sites = index.sites().iter();
@@ -105,15 +111,16 @@ struct TaskSums<'a, I, N> {
     index: &'a I,
     task: &'a Range<usize>,
     nearest: N,
+    effort: Effort<'a>,
 }
 
 impl<I: Index, N: Nearest> Kernel for TaskSums<'_, I, N> {
-    type Output = Vec<f64>;
+    type Output = Result<Vec<f64>>;
 
     #[inline(always)]
     #[allow(unsafe_code, reason = "the trait's; nothing in here is unsafe")]
-    unsafe fn run<V: Lanes, const OUTPUTS: usize>(self) -> Vec<f64> {
-        self.index.sums(self.task, self.nearest)
+    unsafe fn run<V: Lanes, const OUTPUTS: usize>(self) -> Result<Vec<f64>> {
+        self.index.sums(self.task, self.nearest, self.effort)
     }
 }
 
@@ -127,5 +134,13 @@ trait Index: Sync {
 
     /// The sum of each site of a task. `inline(always)`, as all that it calls, so that it is compiled
     /// for the caller's instruction set.
-    fn sums<N: Nearest>(&self, task: &Range<usize>, nearest: N) -> Vec<f64>;
+    ///
+    /// # Errors
+    /// [`Error::Memory`]; [`Error::Interrupted`], which is asked for where a look-up takes long.
+    fn sums<N: Nearest>(
+        &self,
+        task: &Range<usize>,
+        nearest: N,
+        effort: Effort<'_>,
+    ) -> Result<Vec<f64>>;
 }

@@ -1,5 +1,7 @@
 //! What keeps the least squared distances of a few points while others are offered to them.
 
+use crate::{Result, memory};
+
 /// Points looked up at once: as many as leave four least distances of each in the sixteen vector
 /// registers of x86-64's baseline. With 2 a look-up takes as long, with 8 half as long again.
 pub(super) const LANES: usize = 4;
@@ -105,8 +107,13 @@ pub(super) struct Pool {
 
 impl Pool {
     /// Keeps `count` distances, at least 1.
-    pub(super) fn new(count: usize) -> Self {
-        Self { count, squared: [const { Vec::new() }; LANES], limit: [f64::INFINITY; LANES] }
+    ///
+    /// # Errors
+    /// [`crate::Error::Memory`].
+    pub(super) fn new(count: usize) -> Result<Self> {
+        let what = "the distances to n_neighbors neighbours";
+        memory::check_room::<f64>(count.saturating_mul(2 * LANES), what)?;
+        Ok(Self { count, squared: [const { Vec::new() }; LANES], limit: [f64::INFINITY; LANES] })
     }
 }
 

@@ -80,7 +80,7 @@ proptest! {
             .into_iter()
             .map(|[row, col]| [snap(row) + offset, stretch * snap(col)])
             .collect();
-        let pool = Pool::new(n_neighbors);
+        let pool = Pool::new(n_neighbors).unwrap();
         let work = Work { points: &points, effort: on(2), instruction_set: InstructionSet::widest() };
         let by_tree = work.sums_by(&Tree::new(&points, on(2)), &pool).unwrap();
         if let Some(grid) = Grid::new(&points, n_neighbors) {

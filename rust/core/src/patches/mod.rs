@@ -5,11 +5,12 @@
 //! middle pixels. Without interpolation the window takes the whole pixels that come nearest to
 //! that, the later ones of two that are equally near.
 
-use std::num::NonZeroUsize;
+use std::sync::{Mutex, PoisonError};
 
 use crate::image::{Image, Pixel, reflect};
+use crate::interrupt::Effort;
 use crate::simd::{InstructionSet, Kernel, Lanes};
-use crate::{Error, Result, parallel};
+use crate::{Error, Result, memory, parallel};
 
 mod interpolation;
 mod normalization;
@@ -20,7 +21,8 @@ pub use normalization::Normalization;
 
 use interpolation::{TAPS, Weights};
 
-/// Windows per task: at 32 x 32 pixels 32 kB, enough that handing it out costs nothing.
+/// Pixels of the windows of a task: 32 windows of 32 x 32 pixels, enough that handing a task out
+/// costs nothing.
 const PIXELS_PER_TASK: usize = 1 << 15;
 
 /// What becomes of a window that reaches beyond the image.
@@ -108,6 +110,17 @@ impl Plan {
         Ok(Self { windows, shape, starts, kept })
     }
 
+    /// Values of all windows together.
+    ///
+    /// # Errors
+    /// [`Error::Memory`] if there is no room for them.
+    pub fn values(&self) -> Result<usize> {
+        let what = "window_size x window_size pixels around each position";
+        let len = self.windows.size.pow(2).saturating_mul(self.len());
+        memory::check_room::<f32>(len, what)?;
+        Ok(len)
+    }
+
     /// For each point whether its window is kept.
     #[must_use]
     pub fn kept(&self) -> &[bool] {
@@ -134,12 +147,12 @@ impl Plan {
     ///
     /// # Errors
     /// [`Error::PatchesShape`] if the image is not of the shape that was planned for, or `out`
-    /// does not hold the windows.
+    /// does not hold the windows; [`Error::Memory`], [`Error::Interrupted`].
     pub fn cut<T: Sample>(
         &self,
         image: &Image<T>,
         out: &mut [f32],
-        threads: NonZeroUsize,
+        effort: Effort<'_>,
     ) -> Result<()> {
         let pixels = self.windows.size * self.windows.size;
         if [image.rows(), image.cols()] != self.shape || out.len() != pixels * self.len() {
@@ -150,13 +163,23 @@ impl Plan {
         let mut tasks: Vec<_> =
             self.starts.chunks(per_task).zip(out.chunks_mut(per_task * pixels)).collect();
         let instruction_set = InstructionSet::widest();
+        let stopped = Mutex::new(Ok(()));
         parallel::for_each_with(
             &mut tasks,
-            threads,
+            effort.threads,
             || Cutter::new(image, self.windows),
-            |cutter, (starts, out)| instruction_set.run(Task { cutter, starts, out }),
+            |cutter, (starts, out)| {
+                let done = cutter.as_mut().map_err(|error| error.clone()).and_then(|cutter| {
+                    effort.check()?;
+                    instruction_set.run(Task { cutter, starts, out });
+                    Ok(())
+                });
+                if done.is_err() {
+                    *stopped.lock().unwrap_or_else(PoisonError::into_inner) = done;
+                }
+            },
         );
-        Ok(())
+        stopped.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -184,7 +207,7 @@ impl<T: Sample> Kernel for Task<'_, '_, T> {
 
 /// Cuts windows one after the other, in buffers of its own.
 struct Cutter<'a, T: Pixel> {
-    image: &'a Image<'a, T>,
+    image: &'a Image<T>,
     windows: Windows,
     /// Pixels that one row of a window needs, where they are not one slice of the image.
     line: Vec<T>,
@@ -194,16 +217,17 @@ struct Cutter<'a, T: Pixel> {
 }
 
 impl<'a, T: Sample> Cutter<'a, T> {
-    fn new(image: &'a Image<'a, T>, windows: Windows) -> Self {
+    fn new(image: &'a Image<T>, windows: Windows) -> Result<Self> {
         let size = windows.size;
         let reach = if windows.subpixel { size + TAPS - 1 } else { size };
-        Self {
+        let pixels = |len: usize| memory::filled(T::default(), len, "a window of window_size");
+        Ok(Self {
             image,
             windows,
-            line: vec![T::default(); reach],
-            halfway: vec![T::default(); reach * size],
-            window: vec![T::default(); size * size],
-        }
+            line: pixels(reach)?,
+            halfway: pixels(reach * size)?,
+            window: pixels(size * size)?,
+        })
     }
 
     #[inline(always)]
@@ -244,12 +268,7 @@ impl<'a, T: Sample> Cutter<'a, T> {
 
 /// As many pixels of a row as `buffer` holds, from a column on; reflected beyond the image.
 #[inline(always)]
-fn line<'a, T: Pixel>(
-    image: &'a Image<'a, T>,
-    row: isize,
-    col: isize,
-    buffer: &'a mut [T],
-) -> &'a [T] {
+fn line<'a, T: Pixel>(image: &'a Image<T>, row: isize, col: isize, buffer: &'a mut [T]) -> &'a [T] {
     // Reflection divides, which takes as long as copying the row.
     let pixels = image.row(match usize::try_from(row) {
         Ok(row) if row < image.rows() => row,

@@ -1,10 +1,12 @@
 //! Windows against their definition, pixel by pixel.
 
+use std::num::NonZeroUsize;
+
 use super::*;
 use proptest::prelude::*;
 
-fn on(threads: usize) -> NonZeroUsize {
-    NonZeroUsize::new(threads).unwrap()
+fn on(threads: usize) -> Effort<'static> {
+    Effort::of(NonZeroUsize::new(threads).unwrap())
 }
 
 fn patches<T: Sample>(

@@ -19,7 +19,6 @@ mod pending;
 mod rivals;
 mod set_order;
 
-use std::cmp::Ordering;
 use std::num::NonZeroUsize;
 
 pub use overlap::{Precision, overlap_fraction};
@@ -27,7 +26,7 @@ use pending::{Marked, Pending};
 pub(crate) use rivals::Rivals;
 pub use set_order::set_order;
 
-use crate::blob::{Blob, check_blobs};
+use crate::blob::{Blob, check_blobs, falling};
 use crate::cells::{Cells, squared_distance};
 use crate::interrupt::{Effort, Interrupted};
 use crate::{Error, Result, parallel};
@@ -72,10 +71,10 @@ pub fn by_scale(
     claims.sort_by(|&(a_sigma, i), &(b_sigma, j)| {
         let (i, j) = (i as usize, j as usize);
         let (a, b) = (&blobs[i], &blobs[j]);
-        descending(a_sigma, b_sigma)
-            .then_with(|| descending(response(i), response(j)))
-            .then_with(|| descending(b.row, a.row))
-            .then_with(|| descending(b.col, a.col))
+        falling(a_sigma, b_sigma)
+            .then_with(|| falling(response(i), response(j)))
+            .then_with(|| falling(b.row, a.row))
+            .then_with(|| falling(b.col, a.col))
     });
     let placed = Placed::new(blobs, claims.into_iter().map(|claim| claim.1));
     let exceeds = |id: usize, other: usize| {
@@ -275,7 +274,7 @@ impl<T: Precision> Placed<T> {
         let mut claims: Vec<(f64, u32)> =
             indices.map(|index| (blobs[index as usize].sigma_col.into(), index)).collect();
         // Stable, and few sigmas: near linear.
-        claims.sort_by(|a, b| descending(a.0, b.0));
+        claims.sort_by(|a, b| falling(a.0, b.0));
         Self::new(blobs, claims.into_iter().map(|claim| claim.1))
     }
 
@@ -334,10 +333,6 @@ impl<T: Precision> Placed<T> {
 
 fn first_survives<T: Precision>(first: &Blob<T>, second: &Blob<T>) -> bool {
     first.sigma_col > second.sigma_col
-}
-
-fn descending(a: f64, b: f64) -> Ordering {
-    b.partial_cmp(&a).unwrap_or(Ordering::Equal)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@
 //! places are taken: one bit each, which stay in the processor's caches.
 
 use crate::interrupt::Interrupted;
-use crate::{Error, Result};
+use crate::{Error, Result, memory};
 
 /// Pairs that are inserted before the next question whether to stop.
 const BETWEEN_QUESTIONS: usize = 1 << 16;
@@ -23,6 +23,9 @@ const LEAST_SIZE: usize = 8;
 /// Sets with more entries than this grow by a factor of 2, others by 4.
 const LARGE: usize = 50_000;
 
+/// What memory is for.
+const PAIRS: &str = "the pairs of blobs within reach of the largest sigma, in order,";
+
 /// A pair in one word: the first number above, the second below.
 type Packed = u64;
 
@@ -30,7 +33,7 @@ type Packed = u64;
 /// order in which the set yields them.
 ///
 /// # Errors
-/// [`Error::Interrupted`].
+/// [`Error::Memory`], [`Error::Interrupted`].
 pub fn set_order(
     pairs: &[[u32; 2]],
     wanted: impl Fn([u32; 2]) -> bool,
@@ -38,7 +41,7 @@ pub fn set_order(
 ) -> Result<Vec<[u32; 2]>> {
     let mut inserted = 0;
     let mut table: Vec<Packed> = Vec::new();
-    let mut taken = Taken::new(LEAST_SIZE);
+    let mut taken = Taken::new(LEAST_SIZE)?;
     let mut size = LEAST_SIZE;
     loop {
         let full = (3 * (size - 1)).div_ceil(5);
@@ -46,10 +49,11 @@ pub fn set_order(
         // What the last table holds is inserted in its order.
         let held = taken.places().map(|place| table[place]);
         let sequence = held.chain(pairs[inserted..end].iter().copied().map(pack));
-        let mut next_taken = Taken::new(size);
+        let mut next_taken = Taken::new(size)?;
         let gives_up = |n_met: usize| n_met.is_multiple_of(BETWEEN_QUESTIONS) && interrupted();
         if end < full {
-            let mut found: Vec<(usize, [u32; 2])> = Vec::new();
+            let n_wanted = pairs.iter().filter(|&&pair| wanted(pair)).count();
+            let mut found: Vec<(usize, [u32; 2])> = memory::room(n_wanted, PAIRS)?;
             for (n_met, packed) in sequence.enumerate() {
                 if gives_up(n_met) {
                     return Err(Error::Interrupted);
@@ -61,9 +65,11 @@ pub fn set_order(
                 }
             }
             found.sort_unstable_by_key(|(place, _)| *place);
-            return Ok(found.into_iter().map(|(_, pair)| pair).collect());
+            let mut ordered = memory::room(n_wanted, PAIRS)?;
+            ordered.extend(found.into_iter().map(|(_, pair)| pair));
+            return Ok(ordered);
         }
-        let mut next_table: Vec<Packed> = vec![0; size];
+        let mut next_table: Vec<Packed> = memory::filled(0, size, PAIRS)?;
         for (n_met, packed) in sequence.enumerate() {
             if gives_up(n_met) {
                 return Err(Error::Interrupted);
@@ -109,8 +115,8 @@ struct Taken {
 }
 
 impl Taken {
-    fn new(size: usize) -> Self {
-        Self { mask: size - 1, words: vec![0; size / 64 + 2] }
+    fn new(size: usize) -> Result<Self> {
+        Ok(Self { mask: size - 1, words: memory::filled(0, size / 64 + 2, PAIRS)? })
     }
 
     /// Takes a place and tells which.

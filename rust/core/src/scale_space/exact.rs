@@ -4,7 +4,7 @@
 //! instead of all.
 
 use super::Scale;
-use crate::image::{Image, Pixel, reflect};
+use crate::image::{Pixel, Plane, reflect};
 
 /// Columns that are summed at a time: as many sums as stay in registers.
 const CHUNK: usize = 8;
@@ -22,7 +22,7 @@ pub(super) struct Scratch {
 /// The response of `scale` at one pixel.
 #[inline(always)]
 pub(super) fn response<T: Pixel>(
-    image: &Image<T>,
+    image: &Plane<T>,
     scale: &Scale,
     row: usize,
     col: usize,
@@ -153,12 +153,15 @@ fn horizontal_sum<T: Pixel>(scale: &Scale, curved: &[f64], smooth: &[f64]) -> f6
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::image::Image;
+    use crate::interrupt::Effort;
     use crate::scale_space::filter;
     use proptest::prelude::*;
 
     fn check<T: Pixel>(image: &Image<T>, scale: &Scale) {
         let mut scratch = Scratch::default();
-        let plane = filter::response(image, scale);
+        let plane =
+            filter::response(image, scale, Effort::of(std::num::NonZeroUsize::MIN)).unwrap();
         for row in 0..image.rows() {
             for col in 0..image.cols() {
                 let single = response(image, scale, row, col, &mut scratch);

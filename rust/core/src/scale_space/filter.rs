@@ -5,17 +5,27 @@
 //! These are the rounding steps of `scipy.ndimage.gaussian_laplace`, so results agree to the bit.
 
 use super::kernel::{HalfKernel, Scale};
-use crate::image::{Image, Pixel, reflect};
+use crate::Result;
+use crate::image::{Pixel, Plane, reflect};
+use crate::interrupt::Effort;
+use crate::memory::filled;
 
 /// Minus the Laplacian of Gaussian times the scale's weight: bright blobs are positive maxima.
-pub(super) fn response<T: Pixel>(image: &Image<T>, scale: &Scale) -> Image<'static, T> {
-    let mut curved_vertically = image.zeros_like();
-    let mut curved_horizontally = image.zeros_like();
-    let mut between = image.zeros_like();
-    correlate_vertically(image, scale.vertical.second(), &mut between);
-    correlate_horizontally(&between, scale.horizontal.smooth(), &mut curved_vertically);
-    correlate_vertically(image, scale.vertical.smooth(), &mut between);
-    correlate_horizontally(&between, scale.horizontal.second(), &mut curved_horizontally);
+///
+/// # Errors
+/// [`crate::Error::Memory`], [`crate::Error::Interrupted`].
+pub(super) fn response<T: Pixel>(
+    image: &Plane<T>,
+    scale: &Scale,
+    effort: Effort<'_>,
+) -> Result<Plane<T>> {
+    let mut curved_vertically = Plane::zeros_like(image)?;
+    let mut curved_horizontally = Plane::zeros_like(image)?;
+    let mut between = Plane::zeros_like(image)?;
+    correlate_vertically(image, scale.vertical.second(), &mut between, effort)?;
+    correlate_horizontally(&between, scale.horizontal.smooth(), &mut curved_vertically, effort)?;
+    correlate_vertically(image, scale.vertical.smooth(), &mut between, effort)?;
+    correlate_horizontally(&between, scale.horizontal.second(), &mut curved_horizontally, effort)?;
 
     let weight = T::from_f64(scale.weight).to_f64();
     for row in 0..image.rows() {
@@ -27,12 +37,18 @@ pub(super) fn response<T: Pixel>(image: &Image<T>, scale: &Scale) -> Image<'stat
             *a = T::from_f64(-laplacian * weight);
         }
     }
-    curved_vertically
+    Ok(curved_vertically)
 }
 
-fn correlate_vertically<T: Pixel>(image: &Image<T>, kernel: &HalfKernel, out: &mut Image<T>) {
-    let mut sums = vec![0.0_f64; image.cols()];
+fn correlate_vertically<T: Pixel>(
+    image: &Plane<T>,
+    kernel: &HalfKernel,
+    out: &mut Plane<T>,
+    effort: Effort<'_>,
+) -> Result<()> {
+    let mut sums = filled(0.0_f64, image.cols(), "a row of sums")?;
     for row in 0..image.rows() {
+        effort.check()?;
         for (sum, x) in sums.iter_mut().zip(image.row(row)) {
             *sum = x.to_f64() * kernel.center();
         }
@@ -48,15 +64,22 @@ fn correlate_vertically<T: Pixel>(image: &Image<T>, kernel: &HalfKernel, out: &m
             *out = T::from_f64(*sum);
         }
     }
+    Ok(())
 }
 
-fn correlate_horizontally<T: Pixel>(image: &Image<T>, kernel: &HalfKernel, out: &mut Image<T>) {
+fn correlate_horizontally<T: Pixel>(
+    image: &Plane<T>,
+    kernel: &HalfKernel,
+    out: &mut Plane<T>,
+    effort: Effort<'_>,
+) -> Result<()> {
     let (cols, radius) = (image.cols(), kernel.radius());
     let sources: Vec<usize> =
         (0..cols + 2 * radius).map(|col| reflect(col as isize - radius as isize, cols)).collect();
-    let mut padded = vec![0.0_f64; sources.len()];
-    let mut sums = vec![0.0_f64; cols];
+    let mut padded = filled(0.0_f64, sources.len(), "a row as far as the kernel reaches")?;
+    let mut sums = filled(0.0_f64, cols, "a row of sums")?;
     for row in 0..image.rows() {
+        effort.check()?;
         let pixels = image.row(row);
         for (value, &source) in padded.iter_mut().zip(&sources) {
             *value = pixels[source].to_f64();
@@ -74,12 +97,20 @@ fn correlate_horizontally<T: Pixel>(image: &Image<T>, kernel: &HalfKernel, out: 
             *out = T::from_f64(*sum);
         }
     }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroUsize;
+
     use super::*;
+    use crate::image::Image;
     use proptest::prelude::*;
+
+    fn whole<T: Pixel>(image: &Image<T>, scale: &Scale) -> Plane<T> {
+        response(image, scale, Effort::of(NonZeroUsize::MIN)).unwrap()
+    }
 
     /// The definition: every tap of the 2-D kernel, the image reflected at its edges.
     fn slow_twin(image: &Image<f64>, scale: &Scale) -> Vec<f64> {
@@ -108,7 +139,7 @@ mod tests {
         out
     }
 
-    fn image_and_sigma() -> impl Strategy<Value = (Image<'static, f64>, f64)> {
+    fn image_and_sigma() -> impl Strategy<Value = (Image<f64>, f64)> {
         (1_usize..12, 1_usize..12, 0.3_f64..3.0).prop_flat_map(|(rows, cols, sigma)| {
             proptest::collection::vec(-1.0_f64..1.0, rows * cols)
                 .prop_map(move |pixels| (Image::new(rows, cols, pixels).unwrap(), sigma))
@@ -119,7 +150,7 @@ mod tests {
         #[test]
         fn separable_passes_give_the_definition((image, sigma) in image_and_sigma()) {
             let scale = Scale::isotropic(sigma).unwrap();
-            let fast = response(&image, &scale);
+            let fast = whole(&image, &scale);
             for (a, b) in fast.pixels().iter().zip(slow_twin(&image, &scale)) {
                 prop_assert!((a - b).abs() <= 1e-11, "{a} {b}");
             }
@@ -130,8 +161,8 @@ mod tests {
             let scale = Scale::isotropic(sigma).unwrap();
             let pixels = image.pixels().iter().map(|&x| x as f32).collect();
             let single = Image::new(image.rows(), image.cols(), pixels).unwrap();
-            let exact = response(&image, &scale);
-            for (a, b) in response(&single, &scale).pixels().iter().zip(exact.pixels()) {
+            let exact = whole(&image, &scale);
+            for (a, b) in whole(&single, &scale).pixels().iter().zip(exact.pixels()) {
                 prop_assert!((f64::from(*a) - b).abs() <= 1e-5, "{a} {b}");
             }
         }
@@ -147,7 +178,7 @@ mod tests {
             })
             .collect();
         let image = Image::new(41, 41, pixels).unwrap();
-        let out = response(&image, &Scale::isotropic(3.0).unwrap());
+        let out = whole(&image, &Scale::isotropic(3.0).unwrap());
         let peak = out.pixels().iter().copied().fold(f64::MIN, f64::max);
         assert!((out.row(20)[20] - peak).abs() < 1e-15);
         assert!((peak - 0.5).abs() < 2e-3, "{peak}");

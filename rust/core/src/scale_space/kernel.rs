@@ -1,12 +1,17 @@
 //! Sampled Gaussian kernels and their second derivatives.
 
-use crate::{Error, Result};
+use crate::{Error, Result, memory};
 
 /// How many standard deviations a kernel reaches to each side.
 const TRUNCATE: f64 = 4.0;
 
 /// Sigmas up to this are no filter at all.
 const SIGMA_FLOOR: f64 = 1e-15;
+
+/// Kernels that reach beyond so many lengths of the axis, and so many pixels, are folded. All
+/// others have the bits of SciPy's filter.
+const MOST_LENGTHS: usize = 8;
+const NEVER_FOLDED: usize = 1024;
 
 /// Half of a symmetric kernel: the weights of the pairs at distance r, r-1, ..., 1, then the
 /// centre's. Sums run in this order, which decides how they round.
@@ -58,6 +63,26 @@ impl HalfKernel {
     #[must_use]
     pub fn pairs(&self) -> &[f64] {
         &self.weights[..self.weights.len() - 1]
+    }
+
+    /// What the kernel comes to on an axis of `len` pixels, which reflection continues with a
+    /// period of `2 * len`: the weights at equal places of the period added up. Filtered by it,
+    /// an image is the same but for rounding.
+    fn folded(&self, len: usize) -> Result<Self> {
+        let period = 2 * len;
+        let mut sums = memory::filled(0.0, period, "a folded kernel")?;
+        sums[0] = self.center();
+        // The small weights first, which rounds least.
+        for (index, weight) in self.pairs().iter().enumerate() {
+            let place = (self.radius() - index) % period;
+            sums[place] += weight;
+            sums[(period - place) % period] += weight;
+        }
+        // Both ends of the longest pair are one pixel.
+        sums[len] /= 2.0;
+        sums.truncate(len + 1);
+        sums.reverse();
+        Self::new(sums)
     }
 
     /// The sum of the whole kernel.
@@ -159,6 +184,39 @@ impl AxisKernels {
             .collect();
         Self::new(HalfKernel::new(smooth)?, HalfKernel::new(second)?)
     }
+}
+
+impl AxisKernels {
+    fn is_to_fold(&self, len: usize) -> bool {
+        self.radius() > NEVER_FOLDED.max(MOST_LENGTHS.saturating_mul(len))
+    }
+
+    fn folded(&self, len: usize) -> Result<Self> {
+        if !self.is_to_fold(len) {
+            return Ok(self.clone());
+        }
+        Self::new(self.smooth.folded(len)?, self.second.folded(len)?)
+    }
+}
+
+/// The ladder with kernels that are far wider than an image of this shape folded into it, so that
+/// memory and time follow the image; nothing if none is.
+///
+/// # Errors
+/// [`Error::Memory`].
+pub(super) fn folded(ladder: &[Scale], rows: usize, cols: usize) -> Result<Option<Vec<Scale>>> {
+    let is_to_fold = |s: &Scale| s.vertical.is_to_fold(rows) || s.horizontal.is_to_fold(cols);
+    if !ladder.iter().any(is_to_fold) {
+        return Ok(None);
+    }
+    let fold = |scale: &Scale| {
+        Ok(Scale {
+            vertical: scale.vertical.folded(rows)?,
+            horizontal: scale.horizontal.folded(cols)?,
+            weight: scale.weight,
+        })
+    };
+    ladder.iter().map(fold).collect::<Result<_>>().map(Some)
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@ use crate::image::{Image, Pixel};
 use crate::interrupt::Effort;
 use crate::simd::InstructionSet;
 use crate::{Error, Result};
+use search::Found;
 
 /// Which maxima count.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -55,7 +56,9 @@ pub struct Resources<'a> {
 /// Candidates come strongest first; equal responses by row, column, scale.
 ///
 /// # Errors
-/// [`Error::EmptyLadder`] if there is no scale, [`Error::Interrupted`] if `resources` say so.
+/// [`Error::EmptyLadder`] if there is no scale, [`Error::Overflow`] if a response is beyond the
+/// largest number of the pixels' type, [`Error::Memory`], [`Error::Interrupted`] if `resources`
+/// say so.
 pub fn find_candidates<T: Pixel>(
     image: &Image<T>,
     ladder: &[Scale],
@@ -73,7 +76,7 @@ pub fn find_candidates<T: Pixel>(
 ///
 /// # Errors
 /// [`Error::EmptyLadder`] if a part has no scale, [`Error::Part`] if one ends beyond the ladder,
-/// [`Error::Interrupted`] if `resources` say so.
+/// others as for [`find_candidates`].
 pub fn find_candidates_of_parts<T: Pixel>(
     image: &Image<T>,
     ladder: &[Scale],
@@ -89,17 +92,17 @@ pub fn find_candidates_of_parts<T: Pixel>(
     }
     let Some(shared) = shared_by(parts) else { return Ok(Vec::new()) };
     let own: Vec<_> = parts.iter().map(|p| p.start - shared.start..p.end - shared.start).collect();
-    let found = search::find_candidates(image, &ladder[shared], &own, query, resources);
-    let found = if found.is_none() && !(resources.effort.interrupted)() {
-        let plain = |part: &Range<usize>| {
-            plain::find_candidates(image, &ladder[part.clone()], query, resources)
-        };
-        parts.iter().map(plain).collect()
-    } else {
-        found
-    };
-    resources.effort.check()?;
-    found.ok_or(Error::Interrupted)
+    let folded = kernel::folded(ladder, image.rows(), image.cols())?;
+    let ladder = folded.as_deref().unwrap_or(ladder);
+    match search::find_candidates(image, &ladder[shared], &own, query, resources)? {
+        Found::Candidates(of_parts) => Ok(of_parts),
+        Found::LeftToThePlainWay => {
+            let plain = |part: &Range<usize>| {
+                plain::find_candidates(image, &ladder[part.clone()], query, resources)
+            };
+            parts.iter().map(plain).collect()
+        }
+    }
 }
 
 /// The least part that holds all others.
@@ -114,6 +117,7 @@ mod tests {
     use std::num::NonZeroUsize;
 
     use super::*;
+    use crate::image::Plane;
     use proptest::prelude::*;
 
     /// The definition of a candidate, voxel by voxel over the whole cube.
@@ -123,7 +127,8 @@ mod tests {
         threshold: f64,
         border: (usize, usize),
     ) -> Vec<Candidate> {
-        let planes: Vec<Image<f64>> = ladder.iter().map(|s| filter::response(image, s)).collect();
+        let planes: Vec<Plane<f64>> =
+            ladder.iter().map(|s| filter::response(image, s, alone().effort).unwrap()).collect();
         let shape = [image.rows(), image.cols(), planes.len()].map(|n| n as isize);
         let at = |v: [isize; 3]| planes[v[2] as usize].row(v[0] as usize)[v[1] as usize];
         let inside = |v: &[isize; 3]| (0..3).all(|axis| (0..shape[axis]).contains(&v[axis]));
@@ -179,7 +184,7 @@ mod tests {
                 prop_assert_eq!(&found, &expected);
             }
             let threads = NonZeroUsize::new(threads).unwrap();
-            prop_assert_eq!(plain::find_candidates(&image, &ladder, query, with(threads, InstructionSet::Baseline)), Some(expected));
+            prop_assert_eq!(plain::find_candidates(&image, &ladder, query, with(threads, InstructionSet::Baseline)), Ok(expected));
         }
     }
 
@@ -276,7 +281,7 @@ mod tests {
     }
 
     /// A lattice with noise: a linear congruential generator's, summed to something bell-shaped.
-    fn lattice(rows: usize, cols: usize, noise: f64) -> Image<'static, f64> {
+    fn lattice(rows: usize, cols: usize, noise: f64) -> Image<f64> {
         let mut state = 1_u64;
         let mut random = move || {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
@@ -311,9 +316,9 @@ mod tests {
                     let resources = with(threads, instruction_set);
                     let all = std::slice::from_ref(&(0..6));
                     let found = search::find_candidates(&double, &ladder, all, query, resources);
-                    assert_eq!(found.unwrap()[0], plain_double);
+                    assert_eq!(found, Ok(Found::Candidates(vec![plain_double.clone()])));
                     let found = search::find_candidates(&single, &ladder, all, query, resources);
-                    assert_eq!(found.unwrap()[0], plain_single);
+                    assert_eq!(found, Ok(Found::Candidates(vec![plain_single.clone()])));
                 }
             }
         }
@@ -356,7 +361,7 @@ mod tests {
         let ladder = [Scale::isotropic(1.0).unwrap(), Scale::isotropic(2.0).unwrap()];
         let all = std::slice::from_ref(&(0..2));
         let found = search::find_candidates(&image, &ladder, all, above(-1.0), alone());
-        assert_eq!(found, None);
+        assert_eq!(found, Ok(Found::LeftToThePlainWay));
         let found = find_candidates(&image, &ladder, above(-1.0), alone()).unwrap();
         // The zeros out of the peak's reach are flat maxima, all of them.
         assert!(found.len() > 5000);
@@ -394,5 +399,69 @@ mod tests {
         let image = Image::new(1, 1, vec![1.0_f64]).unwrap();
         let error = find_candidates(&image, &[], above(0.0), alone()).unwrap_err();
         assert_eq!(error, Error::EmptyLadder);
+    }
+
+    #[test]
+    fn constant_images_have_the_candidates_of_the_definition() {
+        for (value, threshold) in [(0.0, -1.0), (3.0, 0.0), (3.0, -1e9), (-2.0, -1e9)] {
+            let image = Image::new(6, 7, vec![value; 42]).unwrap();
+            for sigmas in [vec![1.0, 1.5, 2.0], vec![2.0, 1.0, 2.0], vec![1.0]] {
+                let ladder: Vec<Scale> =
+                    sigmas.into_iter().map(|s| Scale::isotropic(s).unwrap()).collect();
+                let query = Query { threshold: Some(threshold), border: (1, 2) };
+                let found = find_candidates(&image, &ladder, query, alone()).unwrap();
+                let responses: Vec<f64> = ladder
+                    .iter()
+                    .map(|s| filter::response(&image, s, alone().effort).unwrap().pixels()[0])
+                    .collect();
+                let is_constant = responses.iter().all(|&r| r == responses[0]);
+                let expected = if is_constant {
+                    Vec::new()
+                } else {
+                    slow_twin(&image, &ladder, threshold, (1, 2))
+                };
+                assert_eq!(found, expected);
+            }
+        }
+    }
+
+    #[test]
+    fn responses_beyond_the_largest_number_are_an_error() {
+        let pixels = |scale: f64| lattice(30, 30, 0.1).pixels().iter().map(|x| x * scale).collect();
+        let ladder = [1.0, 3.0].map(|sigma| Scale::isotropic(sigma).unwrap());
+        let image = Image::new(30, 30, pixels(1.1e308)).unwrap();
+        let largest = image.range().1.max(-image.range().0);
+        for threshold in [Some(0.0), None] {
+            let query = Query { threshold, border: (0, 0) };
+            let error = find_candidates(&image, &ladder, query, alone()).unwrap_err();
+            assert_eq!(error, Error::Overflow { largest, scale: 0 });
+        }
+        // Near the end, but within it.
+        let image = Image::new(30, 30, pixels(1e307)).unwrap();
+        let small = Image::new(30, 30, pixels(1.0)).unwrap();
+        let found = |image: &Image<f64>, threshold: f64| {
+            let found = find_candidates(image, &ladder, above(threshold), alone()).unwrap();
+            found.into_iter().map(|c| (c.row, c.col, c.scale)).collect::<Vec<_>>()
+        };
+        assert!(!found(&small, 0.05).is_empty());
+        assert_eq!(found(&image, 0.05e307), found(&small, 0.05));
+    }
+
+    #[test]
+    fn kernels_far_wider_than_the_image_are_folded_into_it() {
+        let image = lattice(60, 80, 0.3);
+        let ladder = [1.0, 300.0, 2_000.0].map(|sigma| Scale::isotropic(sigma).unwrap());
+        assert!(kernel::folded(&ladder[..1], 60, 80).unwrap().is_none());
+        let folded = kernel::folded(&ladder, 60, 80).unwrap().unwrap();
+        assert!(folded.iter().all(|s| s.vertical.radius() <= 60 && s.horizontal.radius() <= 80));
+        for (whole, folded) in ladder.iter().zip(&folded) {
+            let [whole, folded] =
+                [whole, folded].map(|s| filter::response(&image, s, alone().effort).unwrap());
+            for (a, b) in whole.pixels().iter().zip(folded.pixels()) {
+                assert!((a - b).abs() < 1e-9, "{a} {b}");
+            }
+        }
+        let found = find_candidates(&image, &ladder, above(0.05), alone()).unwrap();
+        assert!(found.len() > 50);
     }
 }

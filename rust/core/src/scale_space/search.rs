@@ -7,35 +7,55 @@ use std::ops::Range;
 
 use super::parts::{self, Ends, Maximum};
 use super::screen::{
-    Block, Lease, Normalization, Reach, ScreenScale, Suspect, Suspects, Tile, Voxel,
+    Block, Lease, Normalization, Reach, ScreenScale, Screened, Suspect, Suspects, Tile, Voxel,
 };
-use super::{Query, Resources, Scale, exact};
+use super::{AxisKernels, Query, Resources, Scale, exact};
 use crate::blob::{Candidate, strongest_first};
 use crate::image::{Image, Pixel};
 use crate::interrupt::Effort;
-use crate::parallel;
 use crate::simd::{Kernel, Lanes, MAX_LANES};
+use crate::{Result, memory, parallel};
 
 /// Columns of a tile, and rows it should not exceed: its buffers then fit the second-level cache.
 const TILE_COLS: usize = 270;
 const TILE_ROWS: usize = 110;
 
-/// Finds the candidates of parts as [`super::find_candidates_of_parts`] defines them, or none if
-/// plateaus make it the plain way's work, or if interrupted; no part is empty.
+/// Bytes of a tile's buffers beyond which the plain way, which needs no room for what kernels
+/// reach, takes over: kernels of a thousand pixels and more on images as large.
+const MOST_BYTES: usize = 256 << 20;
+
+/// Suspects that are tried between two questions whether to stop: with the widest kernels that
+/// the buffers hold, one takes milliseconds.
+const BETWEEN_QUESTIONS: usize = 16;
+
+/// How the search by screening ended.
+#[derive(Debug, PartialEq)]
+pub(super) enum Found {
+    /// With the candidates of each part.
+    Candidates(Vec<Vec<Candidate>>),
+    /// Without: plateaus, numbers that `f32` does not hold or a kernel that is too wide make it
+    /// the plain way's work.
+    LeftToThePlainWay,
+}
+
+/// Finds the candidates of parts as [`super::find_candidates_of_parts`] defines them; no part is
+/// empty.
 pub(super) fn find_candidates<T: Pixel>(
     image: &Image<T>,
     ladder: &[Scale],
     parts: &[Range<usize>],
     query: Query,
     resources: Resources<'_>,
-) -> Option<Vec<Vec<Candidate>>> {
-    let Resources { effort: Effort { threads, interrupted }, instruction_set } = resources;
+) -> Result<Found> {
+    let Resources { effort, instruction_set } = resources;
+    let Effort { threads, interrupted } = effort;
     // The least response is nothing that screening could name.
-    let threshold = query.threshold?;
-    let normalization = Normalization::of(image)?;
+    let (Some(threshold), Some(normalization)) = (query.threshold, Normalization::of(image)) else {
+        return Ok(Found::LeftToThePlainWay);
+    };
     let is_flat = |part: &Range<usize>| ladder[part.clone()].iter().all(|s| s.weight == 0.0);
-    if parts.iter().any(is_flat) {
-        return None;
+    if parts.iter().any(is_flat) || may_overflow(image, ladder) {
+        return Ok(Found::LeftToThePlainWay);
     }
     let ends = parts::ends(ladder.len(), parts);
     let scales: Vec<ScreenScale> =
@@ -43,12 +63,16 @@ pub(super) fn find_candidates<T: Pixel>(
     let reach = Reach::of(&scales);
     let blocks = tiles(image.rows(), image.cols(), reach.horizontal, threads);
     let (rows, cols) = (blocks[0].rows, blocks[0].cols);
+    if !scales.iter().all(ScreenScale::is_finite) || Lease::bytes(rows, cols, reach) > MOST_BYTES {
+        return Ok(Found::LeftToThePlainWay);
+    }
     let found = parallel::map_with(
         &blocks,
         threads,
         || (Lease::new(rows, cols, reach), exact::Scratch::default()),
         |(buffers, scratch), &block| {
-            let suspects = instruction_set.run(Tile {
+            let buffers = buffers.as_mut().map_err(|error| error.clone())?;
+            let screened = instruction_set.run(Tile {
                 image,
                 normalization,
                 scales: &scales,
@@ -59,45 +83,59 @@ pub(super) fn find_candidates<T: Pixel>(
                 block,
                 interrupted,
                 buffers,
-            })?;
-            if interrupted() {
-                return None;
-            }
-            Some(instruction_set.run(Trial {
-                image,
-                ladder,
-                ends: &ends,
-                threshold,
-                suspects,
-                scratch,
-            }))
+            });
+            let Screened::Suspects(suspects) = screened else { return Ok(None) };
+            effort.check()?;
+            let trial = Trial { image, ladder, ends: &ends, threshold, suspects, scratch, effort };
+            instruction_set.run(trial).map(Some)
         },
     );
+    effort.check()?;
     let mut maxima: Vec<Maximum> = Vec::new();
     for tile in found {
-        maxima.extend(tile?);
+        let Some(tile) = tile? else { return Ok(Found::LeftToThePlainWay) };
+        memory::extend(&mut maxima, tile, "the candidates")?;
     }
     maxima.sort_unstable_by(|a, b| strongest_first(&a.candidate, &b.candidate));
-    Some(parallel::map(parts, threads, |part| parts::candidates_of(&maxima, part)))
+    let of_parts = parallel::map(parts, threads, |part| parts::candidates_of(&maxima, part));
+    Ok(Found::Candidates(of_parts))
+}
+
+/// Whether a sum or a product of the filter could be beyond the largest number of the pixels'
+/// type.
+fn may_overflow<T: Pixel>(image: &Image<T>, ladder: &[Scale]) -> bool {
+    let (low, high) = image.range();
+    let largest = low.to_f64().abs().max(high.to_f64().abs());
+    let most = |axis: &AxisKernels| {
+        axis.smooth().absolute_sum().max(axis.second().absolute_sum()).max(1.0)
+    };
+    // Every sum is at most the product of both axes' gains, the sum of a pair and of both terms
+    // twice that.
+    let gain = |scale: &Scale| most(&scale.vertical) * most(&scale.horizontal);
+    ladder.iter().any(|scale| {
+        let bound = 4.0 * largest * gain(scale) * scale.weight.max(1.0);
+        !(bound < T::LARGEST)
+    })
 }
 
 /// Decides on the suspects of a tile by exact arithmetic.
 struct Trial<'a, T: Pixel> {
-    image: &'a Image<'a, T>,
+    image: &'a Image<T>,
     ladder: &'a [Scale],
     ends: &'a [Ends],
     threshold: f64,
     suspects: Suspects,
     scratch: &'a mut exact::Scratch,
+    effort: Effort<'a>,
 }
 
 impl<T: Pixel> Kernel for Trial<'_, T> {
-    type Output = Vec<Maximum>;
+    type Output = Result<Vec<Maximum>>;
 
     #[inline(always)]
     #[allow(unsafe_code, reason = "the trait's; nothing in here is unsafe")]
-    unsafe fn run<V: Lanes, const OUTPUTS: usize>(self) -> Vec<Maximum> {
-        let Self { image, ladder, ends, threshold, suspects, scratch } = self;
+    unsafe fn run<V: Lanes, const OUTPUTS: usize>(self) -> Result<Vec<Maximum>> {
+        let Self { image, ladder, ends, threshold, suspects, scratch, effort } = self;
         let mut response = |voxel: Voxel| {
             let scale = &ladder[voxel.scale as usize];
             exact::response(image, scale, voxel.row as usize, voxel.col as usize, scratch)
@@ -107,7 +145,10 @@ impl<T: Pixel> Kernel for Trial<'_, T> {
         let mut maxima = Vec::with_capacity(suspects.voxels.len());
         let rival_ends = suspects.voxels.iter().skip(1).map(|next| next.rivals as usize);
         let rival_ends = rival_ends.chain([suspects.rivals.len()]);
-        for (suspect, rivals_end) in suspects.voxels.iter().zip(rival_ends) {
+        for (index, (suspect, rivals_end)) in suspects.voxels.iter().zip(rival_ends).enumerate() {
+            if index % BETWEEN_QUESTIONS == BETWEEN_QUESTIONS - 1 {
+                effort.check()?;
+            }
             let &Suspect { row, col, scale, may_stand, .. } = suspect;
             let voxel = Voxel { row, col, scale };
             let rivals = &suspects.rivals[suspect.rivals as usize..rivals_end];
@@ -139,7 +180,7 @@ impl<T: Pixel> Kernel for Trial<'_, T> {
             let candidate = Candidate { row, col, scale, response: value };
             maxima.push(Maximum { candidate, stands_below, stands_above });
         }
-        maxima
+        Ok(maxima)
     }
 }
 

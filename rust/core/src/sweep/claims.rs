@@ -1,11 +1,10 @@
 //! Who may remove whom, and at which overlap.
 
-use std::cmp::Ordering;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering as Memory};
 
 use super::SweepError;
-use crate::blob::Blob;
+use crate::blob::{Blob, falling};
 use crate::cells::Cells;
 use crate::interrupt::Effort;
 use crate::parallel;
@@ -146,7 +145,7 @@ fn victims_of(
             pairs.push((overlap, other as u32));
         }
     }
-    pairs[start..].sort_unstable_by(|a, b| descending(a.0, b.0).then(a.1.cmp(&b.1)));
+    pairs[start..].sort_unstable_by(|a, b| falling(a.0, b.0).then(a.1.cmp(&b.1)));
 }
 
 /// The order of `prune::by_scale`.
@@ -156,15 +155,11 @@ fn claim_order(candidates: &Numbered<'_>) -> Vec<u32> {
     order.sort_unstable_by(|&i, &j| {
         let (i, j) = (i as usize, j as usize);
         let (a, b) = (&blobs[i], &blobs[j]);
-        descending(a.sigma_col, b.sigma_col)
-            .then_with(|| descending(responses[i], responses[j]))
-            .then_with(|| descending(b.row, a.row))
-            .then_with(|| descending(b.col, a.col))
+        falling(a.sigma_col, b.sigma_col)
+            .then_with(|| falling(responses[i], responses[j]))
+            .then_with(|| falling(b.row, a.row))
+            .then_with(|| falling(b.col, a.col))
             .then_with(|| indices[i].cmp(&indices[j]))
     });
     order
-}
-
-fn descending(a: f64, b: f64) -> Ordering {
-    b.partial_cmp(&a).unwrap_or(Ordering::Equal)
 }

@@ -2,9 +2,12 @@
 
 use std::ops::Range;
 
-use super::{CandidateSet, SweepError};
+use super::{CandidateSet, SETTINGS, SweepError};
 use crate::interrupt::Effort;
-use crate::parallel;
+use crate::{memory, parallel};
+
+/// What memory is for.
+const CURVES: &str = "the number of kept candidates against the threshold, for each overlap,";
 
 impl CandidateSet {
     /// How many candidates are kept at every threshold with every overlap: all overlaps of the
@@ -14,7 +17,7 @@ impl CandidateSet {
     ///
     /// # Errors
     /// [`SweepError::Overlap`] for an overlap below the least that is stored;
-    /// [`crate::Error::Interrupted`] on request.
+    /// [`crate::Error::Memory`]; [`crate::Error::Interrupted`] on request.
     pub fn kept_counts(
         &self,
         thresholds: &[f64],
@@ -22,20 +25,26 @@ impl CandidateSet {
         effort: Effort<'_>,
     ) -> Result<Vec<usize>, SweepError> {
         self.check_overlaps(overlaps)?;
+        let n_settings = thresholds.len().saturating_mul(overlaps.len());
+        let mut counts = memory::room(n_settings, SETTINGS)?;
         let (alike, class_of) = self.alike(overlaps);
+        memory::check_room::<usize>(alike.len().saturating_mul(self.len() + 1), CURVES)?;
         let curves = parallel::map_with(
             &alike,
             effort.threads,
             || Tenures::new(self),
             |tenures, &overlap| {
                 effort.check()?;
-                Ok(tenures.curve(overlap))
+                tenures.curve(overlap)
             },
         );
         let curves: Vec<Vec<usize>> = curves.into_iter().collect::<crate::Result<_>>()?;
         let count = |above: usize| class_of.iter().map(move |&class| (class, above));
-        let cells = thresholds.iter().map(|&threshold| self.n_above(threshold)).flat_map(count);
-        Ok(cells.map(|(class, above)| curves[class][above]).collect())
+        for &threshold in thresholds {
+            effort.check()?;
+            counts.extend(count(self.n_above(threshold)).map(|(class, n)| curves[class][n]));
+        }
+        Ok(counts)
     }
 }
 
@@ -58,7 +67,7 @@ impl<'a> Tenures<'a> {
     }
 
     /// How many are kept among the strongest so many, from none to all.
-    fn curve(&mut self, overlap: f64) -> Vec<usize> {
+    fn curve(&mut self, overlap: f64) -> crate::Result<Vec<usize>> {
         let claims = &self.set.claims;
         self.is_victim.fill(false);
         for &id in &claims.claimants {
@@ -74,7 +83,8 @@ impl<'a> Tenures<'a> {
             }
             self.kept[id as usize] = own;
         }
-        let (mut come, mut gone) = (vec![0; self.set.len() + 2], vec![0; self.set.len() + 2]);
+        let mut come = memory::filled(0_usize, self.set.len() + 2, CURVES)?;
+        let mut gone = memory::filled(0_usize, self.set.len() + 2, CURVES)?;
         for id in 0..self.set.len() {
             let always = [self.tenure(id)];
             for span in if self.is_victim[id] { &self.kept[id][..] } else { &always } {
@@ -88,7 +98,7 @@ impl<'a> Tenures<'a> {
             n_kept = n_kept + come - gone;
             n_kept
         };
-        numbers.map(change).collect()
+        Ok(numbers.map(change).collect())
     }
 
     /// From how many candidates on it is one of them.

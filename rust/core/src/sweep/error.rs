@@ -1,5 +1,7 @@
 //! Errors of the sweep that carry the numbers that caused them.
 
+use crate::error::Numbers;
+
 /// What can be wrong with candidates or with a question about them.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum SweepError {
@@ -70,4 +72,36 @@ pub enum SweepError {
         /// The least lower end.
         least: f64,
     },
+}
+
+impl SweepError {
+    /// The name of the variant, and the numbers that it holds.
+    #[must_use]
+    pub fn details(&self) -> (&'static str, Numbers) {
+        match *self {
+            Self::Core(ref error) => error.details(),
+            Self::ResponseCount { blobs, responses } => {
+                ("ResponseCount", vec![("blobs", blobs as f64), ("responses", responses as f64)])
+            }
+            Self::Response { index, value } => {
+                ("Response", vec![("index", index as f64), ("value", value)])
+            }
+            Self::TooManyCandidates { candidates, limit } => (
+                "TooManyCandidates",
+                vec![("candidates", candidates as f64), ("limit", limit as f64)],
+            ),
+            Self::TooManyPairs { candidates, limit } => {
+                ("TooManyPairs", vec![("candidates", candidates as f64), ("limit", limit as f64)])
+            }
+            Self::Overlap { overlap, least } => {
+                ("Overlap", vec![("overlap", overlap), ("least", least)])
+            }
+            Self::LeastOverlap(least) => ("LeastOverlap", vec![("least", least)]),
+            Self::DistanceSum(sum) => ("DistanceSum", vec![("distance_sum", sum)]),
+            Self::ExpectedCount(count) => ("ExpectedCount", vec![("n_expected", count)]),
+            Self::Range { low, high, least, .. } => {
+                ("Range", vec![("low", low), ("high", high), ("least", least)])
+            }
+        }
+    }
 }

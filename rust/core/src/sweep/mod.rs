@@ -33,11 +33,14 @@ pub use front::{Setting, ThresholdRange};
 use crate::blob::{Blob, check_blobs};
 use crate::cells::Cells;
 use crate::interrupt::Effort;
-use crate::parallel;
+use crate::{memory, parallel};
 use claims::{Claims, Numbered};
 use crowding::Places;
 use nearest::{MAX_CANDIDATES, Nearest};
 use pass::Pass;
+
+/// What memory is for.
+const SETTINGS: &str = "a pair of counts for every threshold with every overlap";
 
 /// How many candidates are kept, and how many of these are crowded.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -170,7 +173,7 @@ impl CandidateSet {
     ///
     /// # Errors
     /// [`SweepError::Overlap`] for an overlap below the least that is stored,
-    /// [`crate::Error::Interrupted`].
+    /// [`crate::Error::Memory`], [`crate::Error::Interrupted`].
     pub fn grid(
         &self,
         thresholds: &[f64],
@@ -179,7 +182,10 @@ impl CandidateSet {
         effort: Effort<'_>,
     ) -> Result<Vec<Counts>, SweepError> {
         self.check_overlaps(overlaps)?;
+        let n_settings = thresholds.len().saturating_mul(overlaps.len());
+        let mut counts = memory::room(n_settings, SETTINGS)?;
         let (alike, class_of) = self.alike(overlaps);
+        memory::check_room::<Counts>(thresholds.len().saturating_mul(alike.len()), SETTINGS)?;
         let above: Vec<usize> = thresholds.iter().map(|&t| self.n_above(t)).collect();
         let mut rising: Vec<usize> = (0..above.len()).collect();
         rising.sort_unstable_by_key(|&row| above[row]);
@@ -189,20 +195,22 @@ impl CandidateSet {
             || Pass::new(self, rule),
             |pass, &overlap| {
                 pass.restart(overlap);
-                let mut column = vec![Counts::default(); above.len()];
+                let mut column = memory::filled(Counts::default(), above.len(), SETTINGS)?;
                 for &row in &rising {
                     if pass.gives_up(self.len().max(256), effort.interrupted) {
-                        break;
+                        return Err(crate::Error::Interrupted);
                     }
                     column[row] = pass.counts_among(above[row]);
                 }
-                column
+                Ok(column)
             },
         );
-        effort.check()?;
-        let row_of =
-            |row: usize| class_of.iter().map(|&class| &columns[class]).map(move |c| c[row]);
-        Ok((0..above.len()).flat_map(row_of).collect())
+        let columns: Vec<Vec<Counts>> = columns.into_iter().collect::<crate::Result<_>>()?;
+        for row in 0..above.len() {
+            effort.check()?;
+            counts.extend(class_of.iter().map(|&class| columns[class][row]));
+        }
+        Ok(counts)
     }
 
     /// The responses, each once, falling: the thresholds at which what is kept can change.

@@ -2,7 +2,9 @@
 
 use super::scale::{Reach, TileRange};
 use super::{Block, Normalization, halving};
+use crate::Result;
 use crate::image::{Image, Pixel, reflect};
+use crate::memory::filled;
 use crate::simd::{LINE, Lanes, MAX_LANES, MOST_OUTPUTS};
 
 const LINE_FLOATS: usize = LINE / size_of::<f32>();
@@ -16,11 +18,13 @@ pub(super) struct Aligned {
 
 impl Aligned {
     /// Makes room for so many floats; what they are is left open.
-    fn make_room(&mut self, len: usize) {
+    fn make_room(&mut self, len: usize) -> Result<()> {
         if self.storage.len() < len + LINE_FLOATS {
-            self.storage = vec![0.0; len + LINE_FLOATS];
+            self.storage = Vec::new();
+            self.storage = filled(0.0, len + LINE_FLOATS, "a tile as far as its kernels reach")?;
             self.offset = self.storage.as_ptr().align_offset(LINE);
         }
+        Ok(())
     }
 
     fn bytes(&self) -> usize {
@@ -60,24 +64,42 @@ pub(in crate::scale_space) struct Buffers {
 }
 
 impl Buffers {
-    /// Makes room for tiles of up to `rows` by `cols` pixels and kernels of up to this reach.
-    pub(super) fn make_room(&mut self, rows: usize, cols: usize, reach: Reach) {
+    /// How many floats each needs for tiles of up to `rows` by `cols` pixels and kernels of up to
+    /// this reach.
+    pub(super) fn lengths(rows: usize, cols: usize, reach: Reach) -> Lengths {
         let size = TileSize::new(rows, cols, reach);
         let pixel_rows = size.rows + 2 * reach.vertical;
-        self.pixels.make_room(pixel_rows * size.row_stride);
-        self.halved.make_room(pixel_rows * size.halved_stride);
+        Lengths {
+            pixels: pixel_rows * size.row_stride,
+            halved: pixel_rows * size.halved_stride,
+            split: size.halved + 2 * MAX_LANES,
+            filtered: size.columns * MAX_LANES,
+            responses: size.outputs * size.column_stride,
+            rows: MAX_LANES * MAX_LANES,
+        }
+    }
+
+    /// Makes that room.
+    ///
+    /// # Errors
+    /// [`crate::Error::Memory`].
+    pub(super) fn make_room(&mut self, rows: usize, cols: usize, reach: Reach) -> Result<()> {
+        let lengths = Self::lengths(rows, cols, reach);
+        self.pixels.make_room(lengths.pixels)?;
+        self.halved.make_room(lengths.halved)?;
         for split in &mut self.split {
-            split.make_room(size.halved + 2 * MAX_LANES);
+            split.make_room(lengths.split)?;
         }
         for filtered in [&mut self.curved, &mut self.smooth] {
-            filtered.make_room(size.columns * MAX_LANES);
+            filtered.make_room(lengths.filtered)?;
         }
         for response in &mut self.responses {
-            response.make_room(size.outputs * size.column_stride);
+            response.make_room(lengths.responses)?;
         }
         for row in &mut self.rows {
-            row.make_room(MAX_LANES * MAX_LANES);
+            row.make_room(lengths.rows)?;
         }
+        Ok(())
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -88,6 +110,25 @@ impl Buffers {
             .chain(&self.rows)
             .map(Aligned::bytes)
             .sum()
+    }
+}
+
+/// Floats that each of the buffers holds.
+pub(super) struct Lengths {
+    pixels: usize,
+    halved: usize,
+    split: usize,
+    filtered: usize,
+    responses: usize,
+    rows: usize,
+}
+
+impl Lengths {
+    pub(super) fn total(&self) -> usize {
+        self.pixels
+            + self.halved
+            + 2 * (self.split + self.filtered + self.rows)
+            + 3 * self.responses
     }
 }
 

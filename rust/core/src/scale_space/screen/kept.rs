@@ -6,6 +6,7 @@ use std::sync::Mutex;
 
 use super::buffers::Buffers;
 use super::scale::Reach;
+use crate::Result;
 
 /// The most that is kept, and the largest that is: 32 MB in all.
 const MOST_KEPT: usize = 8;
@@ -18,12 +19,20 @@ pub(in crate::scale_space) struct Lease(Buffers);
 
 impl Lease {
     /// Memory for tiles of up to `rows` by `cols` pixels and kernels of up to this reach.
-    pub(in crate::scale_space) fn new(rows: usize, cols: usize, reach: Reach) -> Self {
+    ///
+    /// # Errors
+    /// [`crate::Error::Memory`].
+    pub(in crate::scale_space) fn new(rows: usize, cols: usize, reach: Reach) -> Result<Self> {
         // Nobody waits for the lock: in a forked process its owner may be gone for ever.
         let kept = KEPT.try_lock().ok().and_then(|mut kept| kept.pop());
         let mut buffers = kept.unwrap_or_default();
-        buffers.make_room(rows, cols, reach);
-        Self(buffers)
+        buffers.make_room(rows, cols, reach)?;
+        Ok(Self(buffers))
+    }
+
+    /// How many bytes that takes.
+    pub(in crate::scale_space) fn bytes(rows: usize, cols: usize, reach: Reach) -> usize {
+        Buffers::lengths(rows, cols, reach).total() * size_of::<f32>()
     }
 }
 
@@ -59,7 +68,7 @@ mod tests {
     use super::*;
 
     fn lease(rows: usize) -> Lease {
-        Lease::new(rows, 100, Reach { vertical: 8, horizontal: 8, halved: None })
+        Lease::new(rows, 100, Reach { vertical: 8, horizontal: 8, halved: None }).unwrap()
     }
 
     #[test]

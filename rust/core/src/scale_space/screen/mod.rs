@@ -42,6 +42,16 @@ const MAX_RIVALS: f64 = 0.05;
 /// Rivals per scale that are no reason to filter anything once more.
 const FEW_RIVALS: f64 = 64.0;
 
+/// How the screening of a tile ended.
+pub(super) enum Screened {
+    /// With all voxels that may be maxima.
+    Suspects(Suspects),
+    /// With more rivals than it is worth to decide on one by one.
+    TooManyRivals,
+    /// On request.
+    Interrupted,
+}
+
 /// A part of the image.
 #[derive(Clone, Copy)]
 pub(super) struct Block {
@@ -53,7 +63,7 @@ pub(super) struct Block {
 
 /// One tile to screen.
 pub(super) struct Tile<'a, T: Pixel> {
-    pub image: &'a Image<'a, T>,
+    pub image: &'a Image<T>,
     pub normalization: Normalization,
     pub scales: &'a [ScreenScale],
     /// Which of them are the ends of parts of the ladder.
@@ -70,11 +80,10 @@ pub(super) struct Tile<'a, T: Pixel> {
 }
 
 impl<T: Pixel> Kernel for Tile<'_, T> {
-    /// None if there would be more rivals than it is worth.
-    type Output = Option<Suspects>;
+    type Output = Screened;
 
     #[inline(always)]
-    unsafe fn run<V: Lanes, const OUTPUTS: usize>(self) -> Option<Suspects> {
+    unsafe fn run<V: Lanes, const OUTPUTS: usize>(self) -> Screened {
         let Self { image, scales, reach, block, buffers, .. } = self;
         let layout = Layout {
             size: TileSize::new(block.rows, block.cols, reach),
@@ -127,17 +136,17 @@ impl<T: Pixel> Kernel for Tile<'_, T> {
                     break;
                 }
                 if !halve {
-                    return None;
+                    return Screened::TooManyRivals;
                 }
                 // Where responses hardly differ, exact arithmetic takes back what halving saves:
                 // this scale once more, and all that follow, with all columns.
                 (halve, first) = (false, scale);
             }
             if (self.interrupted)() {
-                break;
+                return Screened::Interrupted;
             }
         }
-        Some(search.found)
+        Screened::Suspects(search.found)
     }
 }
 

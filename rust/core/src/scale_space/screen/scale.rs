@@ -157,6 +157,17 @@ impl ScreenScale {
         }
     }
 
+    /// Whether `f32` holds all of its numbers; images whose contrast is next to nothing beside
+    /// their intensities have others.
+    pub(in crate::scale_space) fn is_finite(&self) -> bool {
+        let worst = TileRange { middle: 1.0, half: 1.0 };
+        let across = std::iter::once(&self.whole).chain(&self.halved);
+        across.into_iter().all(|across| {
+            across.error(worst).is_finite()
+                && across.phases.iter().all(|phase| self.offset(phase, worst.middle).is_finite())
+        }) && self.factor.is_finite()
+    }
+
     /// How it is filtered along the rows, with half the columns if wanted and possible.
     pub(super) fn across(&self, halve: bool) -> &Across {
         self.halved.as_ref().filter(|_| halve).unwrap_or(&self.whole)

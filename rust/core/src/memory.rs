@@ -1,0 +1,83 @@
+//! Memory whose size a user's number decides: asked for, so that there can be a "no".
+//!
+//! Where Rust's collections find no memory they end the process. What grows with a parameter (a
+//! number of scales, of neighbours, of settings) or is a multiple of the image is asked for here
+//! first; what is small beside that is not.
+
+use crate::{Error, Result};
+
+/// An empty vector with room for `len` elements; `what` stands in the error.
+///
+/// # Errors
+/// [`Error::Memory`].
+pub(crate) fn room<T>(len: usize, what: &'static str) -> Result<Vec<T>> {
+    let mut room = Vec::new();
+    match room.try_reserve_exact(len) {
+        Ok(()) => Ok(room),
+        Err(_) => Err(Error::Memory { what, bytes: bytes_of::<T>(len) }),
+    }
+}
+
+/// A vector of `len` times the same; `what` stands in the error.
+///
+/// # Errors
+/// [`Error::Memory`].
+pub(crate) fn filled<T: Clone>(value: T, len: usize, what: &'static str) -> Result<Vec<T>> {
+    let mut filled = room(len, what)?;
+    filled.resize(len, value);
+    Ok(filled)
+}
+
+/// Makes room for `len` more elements.
+///
+/// # Errors
+/// [`Error::Memory`].
+pub(crate) fn more_room<T>(of: &mut Vec<T>, len: usize, what: &'static str) -> Result<()> {
+    of.try_reserve(len)
+        .map_err(|_| Error::Memory { what, bytes: bytes_of::<T>(of.len().saturating_add(len)) })
+}
+
+/// Appends elements.
+///
+/// # Errors
+/// [`Error::Memory`].
+pub(crate) fn extend<T>(of: &mut Vec<T>, mut more: Vec<T>, what: &'static str) -> Result<()> {
+    more_room(of, more.len(), what)?;
+    of.append(&mut more);
+    Ok(())
+}
+
+/// Asks whether there is memory for `len` elements, for what is then allocated in parts.
+///
+/// Another thread may take it in the meantime, but a size that cannot be is refused.
+///
+/// # Errors
+/// [`Error::Memory`].
+pub fn check_room<T>(len: usize, what: &'static str) -> Result<()> {
+    room::<T>(len, what).map(drop)
+}
+
+fn bytes_of<T>(len: usize) -> u128 {
+    len as u128 * size_of::<T>() as u128
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_machine_has_is_an_error_that_names_it() {
+        for len in [usize::MAX, usize::MAX / 16] {
+            let bytes = len as u128 * 8;
+            let refused = Err(Error::Memory { what: "the thing", bytes });
+            assert_eq!(check_room::<f64>(len, "the thing"), refused);
+            assert_eq!(filled(0.0, len, "the thing").map(drop), refused);
+        }
+    }
+
+    #[test]
+    fn what_is_filled_is_full() {
+        assert_eq!(filled(7, 3, "sevens").unwrap(), [7; 3]);
+        assert_eq!(check_room::<u64>(3, "sevens"), Ok(()));
+    }
+}
