@@ -52,7 +52,7 @@ def as_image(image: ArrayLike, *, name: str = "image") -> Image:
     ValueError
         If it is not two-dimensional, is empty, or holds NaN or infinite pixels.
     """
-    array = _as_array(image, name)
+    array = as_array(image, name)
     if array.dtype.kind not in "buif":
         raise TypeError(
             f"{name} must hold real numbers (bool, integer or float), got dtype {array.dtype}."
@@ -64,9 +64,12 @@ def as_image(image: ArrayLike, *, name: str = "image") -> Image:
         )
     if array.size == 0:
         raise ValueError(f"{name} is empty: shape {array.shape}; at least 1 x 1 pixel is needed.")
-    result: Image = np.asarray(array, dtype=computation_dtype(array.dtype))
+    # The core reads elements at multiples of their size; fields of packed structures lie between.
+    result: Image = np.require(array, computation_dtype(array.dtype), "A")
     # The sum is finite whenever all pixels are, bar overflow: only then is every pixel looked at.
-    if array.dtype.kind == "f" and not np.isfinite(result.sum(dtype=np.float64)):
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = result.sum(dtype=np.float64)
+    if array.dtype.kind == "f" and not np.isfinite(total):
         bad = np.argwhere(~np.isfinite(result))
         if bad.size:
             row, col = bad[0]
@@ -77,7 +80,7 @@ def as_image(image: ArrayLike, *, name: str = "image") -> Image:
     return result
 
 
-def _as_array(image: Any, name: str) -> NDArray[Any]:
+def as_array(image: Any, name: str) -> NDArray[Any]:
     """Make an array of what may be another library's object."""
     # HyperSpy's signals know whether an image or a spectrum is at each place.
     axes = getattr(image, "axes_manager", None)
@@ -132,7 +135,7 @@ def as_image_list(
                 f"{name} is a list, so each entry must be a 2-D image; got entries with "
                 f"{sorted(dimensions)} dimensions."
             )
-    array = _as_array(X, name)
+    array = as_array(X, name)
     if array.ndim == 3:
         if len(array) == 0:
             raise ValueError(f"{name} is an empty stack; at least one image is needed.")
@@ -165,7 +168,7 @@ def as_positions(positions: ArrayLike, *, name: str = "positions") -> FloatArray
     ValueError
         If it is not such a table or holds NaN or infinite coordinates.
     """
-    array = np.asarray(positions, dtype=np.float64)
+    array = np.require(np.asarray(positions, dtype=np.float64), requirements="A")
     if array.size == 0 and array.ndim <= 2:
         return np.empty((0, 2))
     if array.ndim != 2 or array.shape[1] < 2:

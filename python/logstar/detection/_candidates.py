@@ -420,7 +420,7 @@ def _as_table(table: ArrayLike) -> FloatArray:
 
 
 def _as_ladder(sigmas: ArrayLike) -> FloatArray:
-    ladder = np.asarray(sigmas, dtype=np.float64)
+    ladder = np.require(np.asarray(sigmas, dtype=np.float64), requirements="A")
     if ladder.ndim != 1 or ladder.size == 0:
         raise ValueError(
             f"sigmas must be a sequence of at least one number, got shape {ladder.shape}."
@@ -431,7 +431,7 @@ def _as_ladder(sigmas: ArrayLike) -> FloatArray:
 
 
 def _as_axis(values: ArrayLike, name: str) -> FloatArray:
-    axis: NDArray[np.float64] = np.asarray(values, dtype=np.float64)
+    axis = np.require(np.asarray(values, dtype=np.float64), requirements="A")
     if axis.ndim != 1:
         raise ValueError(f"{name} must be one-dimensional, got shape {axis.shape}.")
     return axis

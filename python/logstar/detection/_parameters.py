@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from logstar._validation import FloatArray, Image, check_integer, check_real
 
-from ._scale_space import kernel_radius
+from ._scale_space import check_scales, kernel_radius
 
 _POLARITIES = ("bright", "dark")
 #: A step that is missed by this share of itself is reached: `max_sigma` may be rounded.
@@ -100,10 +100,12 @@ def ladder_of(detector: Any) -> FloatArray:
     if detector.sigma_step is not None:
         step = float(detector.sigma_step)
         n_steps = int((high - low) / step + _STEP_TOLERANCE)
+        check_scales(n_steps + 1, "sigma_step")
         # Each from the lower end, not from the one before: where ends and step are multiples of a
         # power of two, every sigma is exact, and ladders with a common grid have equal bits.
         ladder: FloatArray = np.minimum(low + step * np.arange(n_steps + 1), high)
     else:
+        check_scales(int(detector.num_sigma), "num_sigma")
         spaced = np.geomspace if detector.log_scale else np.linspace
         ladder = spaced(low, high, int(detector.num_sigma))
     return ladder

@@ -25,6 +25,19 @@ TRUNCATE = 4.0
 #: Up to this sigma SciPy leaves an axis unfiltered.
 _SIGMA_FLOOR = 1e-15
 
+#: Each scale is a pass over the image, and takes a kilobyte beside its kernels.
+MOST_SCALES = 100_000
+
+#: Sigma 1e6, which is beyond any image's size. Making a kernel takes a hundred bytes a pixel of
+#: its radius for a moment.
+MOST_RADIUS = 2**22
+
+#: What the kernels of a ladder may take together; a ladder of 100 sigmas up to 50 takes 320 kB.
+MOST_KERNEL_BYTES = 2**30
+
+#: Kernels of larger radius are not kept from call to call: 512 of them would take too much.
+_LARGEST_KEPT = 1024
+
 HalfKernel: TypeAlias = FloatArray
 #: Kernels along the rows' axis and along the columns', and the weight of the scale.
 Scale: TypeAlias = tuple[HalfKernel, HalfKernel, HalfKernel, HalfKernel, float]
@@ -44,13 +57,59 @@ def kernel_radius(sigma: float) -> int:
     return int(TRUNCATE * float(sigma) + 0.5)
 
 
-@lru_cache(maxsize=512)
+def check_scales(n_scales: int, name: str) -> None:
+    """Refuse ladders of more scales than can be gone through, before one is made.
+
+    Raises
+    ------
+    ValueError
+        For more than `MOST_SCALES`; `name` tells which parameter says so.
+    """
+    if n_scales > MOST_SCALES:
+        raise ValueError(f"{name} must be at most {MOST_SCALES} scales, got {n_scales}.")
+
+
+def check_kernels(sigmas: NDArray[np.floating[Any]]) -> None:
+    """Refuse ladders whose kernels would take more memory than is sensible.
+
+    Parameters
+    ----------
+    sigmas : ndarray of shape (n_scales, n_axes)
+        The ladder.
+
+    Raises
+    ------
+    ValueError
+        For a kernel of more than `MOST_RADIUS`.
+    MemoryError
+        For kernels of more than `MOST_KERNEL_BYTES` together.
+    """
+    radii = TRUNCATE * sigmas.astype(np.float64)
+    if radii.max() > MOST_RADIUS:
+        raise ValueError(
+            f"max_sigma must be at most {MOST_RADIUS / TRUNCATE:.0f} pixels, got {sigmas.max():g}."
+        )
+    # The Gaussian and its second derivative, here and in the core.
+    n_bytes = int(radii.sum()) * 4 * np.dtype(np.float64).itemsize
+    if n_bytes > MOST_KERNEL_BYTES:
+        raise MemoryError(
+            f"the kernels of num_sigma={len(sigmas)} scales up to max_sigma={sigmas.max():g} would "
+            f"take {n_bytes} bytes, more than the {MOST_KERNEL_BYTES} allowed."
+        )
+
+
 def half_kernels(sigma: np.floating[Any]) -> tuple[HalfKernel, HalfKernel]:
     """Gaussian of one sigma and its second derivative, from the outermost weight to the centre.
 
     `sigma` keeps its precision: a float32 sigma has its square and the exponent's factor rounded
     to float32, the rest in float64.
     """
+    if kernel_radius(float(sigma)) > _LARGEST_KEPT:
+        return _make_half_kernels(sigma)
+    return _kept_half_kernels(sigma)
+
+
+def _make_half_kernels(sigma: np.floating[Any]) -> tuple[HalfKernel, HalfKernel]:
     if sigma <= _SIGMA_FLOOR:
         identity = np.ones(1)
         return identity, identity
@@ -63,17 +122,31 @@ def half_kernels(sigma: np.floating[Any]) -> tuple[HalfKernel, HalfKernel]:
     polynomial = np.array([curvature[0], 0.0, curvature[0] * curvature[0]])
     second = (x[:, None] ** np.arange(3)).dot(polynomial) * gaussian
     # A correlation runs over the reversed kernel, so its first half is the one at positive x.
-    return gaussian[: radius - 1 : -1].copy(), second[: radius - 1 : -1].copy()
+    return gaussian[radius:][::-1].copy(), second[radius:][::-1].copy()
 
 
-@lru_cache(maxsize=64)
-def _scales(sigmas: bytes, dtype: np.dtype[Any]) -> list[Scale]:
+_kept_half_kernels = lru_cache(maxsize=512)(_make_half_kernels)
+
+
+def _scales(sigmas: NDArray[np.floating[Any]]) -> list[Scale]:
+    check_kernels(sigmas)
+    key = sigmas.tobytes(), sigmas.dtype
+    if len(sigmas) <= _LARGEST_KEPT and kernel_radius(sigmas.max()) <= _LARGEST_KEPT:
+        return _kept_scales(*key)
+    return _make_scales(*key)
+
+
+def _make_scales(sigmas: bytes, dtype: np.dtype[Any]) -> list[Scale]:
     """Kernels and weights of a ladder's scales; on a small image they took 2 % of the time."""
-    return [
-        (*half_kernels(row_sigma), *half_kernels(col_sigma), float(np.mean(pair) ** 2))
-        for pair in np.frombuffer(sigmas, dtype).reshape(-1, 2)
-        for row_sigma, col_sigma in [pair]
-    ]
+    scales = []
+    for pair in np.frombuffer(sigmas, dtype).reshape(-1, 2):
+        rows = half_kernels(pair[0])
+        columns = rows if pair[1] == pair[0] else half_kernels(pair[1])
+        scales.append((*rows, *columns, float(np.mean(pair) ** 2)))
+    return scales
+
+
+_kept_scales = lru_cache(maxsize=64)(_make_scales)
 
 
 def find_candidates(
@@ -130,7 +203,7 @@ def find_candidates_of_parts(
         Indices into the ladder, the end not included; no part is empty. The index of a
         candidate's scale counts from the first of its part.
     """
-    ladder = _scales(sigmas.tobytes(), sigmas.dtype)
+    ladder = _scales(sigmas)
     found = _core.find_candidates_of_parts(
         image,
         ladder,

@@ -25,8 +25,8 @@
 //! imported. Wheels are built for the stable interface (abi3), which free-threaded interpreters do
 //! not load, and a build without it has not been tested there. There is no state that Python can
 //! reach but `CandidateSet`, which does not change once it is made, and the core's pool of buffers,
-//! which has a lock of its own. Subinterpreters are refused by PyO3: importing the module in a
-//! second one raises `ImportError`.
+//! which has a lock of its own. Subinterpreters are not
+//! supported and have not been tested: NumPy, whose arrays cross here, warns where one imports it.
 
 #![allow(clippy::needless_pass_by_value, reason = "PyO3 hands arguments over by value")]
 
@@ -40,6 +40,7 @@ mod sweep;
 use std::num::NonZeroUsize;
 use std::ops::Range;
 
+use logstar_core::image::Pixel;
 use logstar_core::prune::Precision;
 use logstar_core::scale_space::{Query, Resources};
 use logstar_core::simd::InstructionSet;
@@ -221,7 +222,7 @@ fn order_statistics(py: Python<'_>, image: Floats<'_>, ranks: Vec<usize>) -> PyR
             let pixels = SharedPixels::of(&image)?;
             detached(py, ALONE, |effort| -> Result<Vec<f64>> {
                 let values = order::order_statistics(&pixels.copied(effort)?, &ranks);
-                Ok(values.into_iter().map(f64::from).collect())
+                Ok(values.into_iter().map(Pixel::to_f64).collect())
             })
         })
     })

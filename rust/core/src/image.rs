@@ -27,6 +27,7 @@ pub trait Pixel: Copy + PartialOrd + Default + Send + Sync + std::fmt::Debug + '
     fn from_f64(value: f64) -> Self;
     /// The value itself if the other is finite, else NaN; the value is 0 or NaN.
     #[doc(hidden)]
+    #[must_use]
     fn plus_none_of(self, other: Self) -> Self;
 }
 
@@ -159,28 +160,29 @@ impl<T: Pixel> Image<T> {
         let rows_per_task = (PIXELS_PER_TASK / cols).max(1);
         let worth_starting = NonZeroUsize::new(len / PIXELS_PER_THREAD);
         let threads = effort.threads.min(worth_starting.unwrap_or(NonZeroUsize::MIN));
-        let mut tasks: Vec<(usize, &mut [MaybeUninit<T>], Result<Extent<T>>)> = pixels
-            .spare_capacity_mut()[..len]
+        let mut tasks: Vec<Gathering<'_, T>> = pixels.spare_capacity_mut()[..len]
             .chunks_mut(rows_per_task * cols)
             .enumerate()
-            .map(|(task, pixels)| (task * rows_per_task, pixels, Err(Error::Interrupted)))
+            .map(|(task, pixels)| Gathering { first: task * rows_per_task, pixels, extent: None })
             .collect();
         parallel::for_each_with(
             &mut tasks,
             threads,
             || (),
-            |(), (first, pixels, extent)| {
-                *extent = effort.check().map(|()| gather(pixels, *first, cols, &row_of));
+            |(), Gathering { first, pixels, extent }| {
+                if effort.check().is_ok() {
+                    *extent = Some(gather(pixels, *first, cols, &row_of));
+                }
             },
         );
         let mut whole: Option<Extent<T>> = None;
-        for (_, _, extent) in tasks {
-            let extent = extent?;
+        for task in tasks {
+            let extent = task.extent.ok_or(Error::Interrupted)?;
             whole = Some(whole.map_or(extent, |whole| whole.with(extent)));
         }
         let extent = whole.ok_or(Error::ImageShape { rows, cols, len: 0 })?;
-        // SAFETY: the tasks are chunks of the first `len` places, and none of them is left an
-        // error: `gather` has written to each place of each.
+        // SAFETY: the tasks are chunks of the first `len` places, and each has an extent, which
+        // `gather` gives once it has written to every place.
         unsafe { pixels.set_len(len) };
         Self::of(Plane { rows, cols, pixels }, extent)
     }
@@ -200,6 +202,15 @@ impl<T: Pixel> Image<T> {
     pub fn range(&self) -> (T, T) {
         self.range
     }
+}
+
+/// Rows that one thread copies.
+struct Gathering<'a, T> {
+    /// The first of them.
+    first: usize,
+    pixels: &'a mut [MaybeUninit<T>],
+    /// What they are, once all are there.
+    extent: Option<Extent<T>>,
 }
 
 /// Writes whole rows, from `first` on, and looks at what it wrote.

@@ -109,6 +109,107 @@ def test_sigma_zero_filters_nothing():
         assert_same(blob_log(image, **arguments), feature.blob_log(image, **arguments))
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("ends", [(1e-14, 1e-9), (1e-3, 0.1), (0.1, 0.1), (0.02, 0.3), (0, 0.1)])
+def test_kernels_of_one_weight_filter_as_in_scikit_image(dtype, ends, rng):
+    image = rng.normal(size=(24, 31)).astype(dtype)
+    for threshold in (0.2, None):
+        arguments = {"num_sigma": 3, "threshold": threshold}
+        assert_same(
+            blob_log(image, *ends, **arguments), feature.blob_log(image, *ends, **arguments)
+        )
+
+
+@pytest.mark.parametrize("threshold", [None, 0, -1.0, 0.2])
+@pytest.mark.parametrize("value", [0.0, -0.0, 1.0])
+def test_a_constant_image_has_the_blobs_that_scikit_image_finds(value, threshold):
+    image = np.full((20, 23), value)
+    arguments = {"max_sigma": 4, "num_sigma": 4, "threshold": threshold}
+    ours = blob_log(image, **arguments)
+    assert_same(ours, feature.blob_log(image, **arguments))
+    assert value == 1.0 or len(ours) == 0
+
+
+def test_kernels_far_wider_than_the_image_give_what_scikit_image_gives():
+    image, _ = atoms_image((48, 40), pitch=10, noise=0.05)
+    arguments = {"max_sigma": 2_000, "num_sigma": 2, "threshold": 0.05}
+    assert_same(blob_log(image, **arguments), feature.blob_log(image, **arguments))
+
+
+@pytest.mark.parametrize("num_sigma", [1.0, 2.5, "3"])
+def test_a_number_of_scales_that_is_no_integer_is_refused_as_in_scikit_image(num_sigma):
+    for function in (blob_log, feature.blob_log):
+        with pytest.raises(TypeError, match="cannot be interpreted as an integer"):
+            function(np.eye(9), num_sigma=num_sigma)
+
+
+@pytest.mark.parametrize("ndim", [1, 2, 3])
+def test_it_may_be_put_in_the_place_of_scikit_images(ndim, monkeypatch, rng):
+    image = rng.random((12,) * ndim)
+    arguments = {"max_sigma": 3, "num_sigma": 3, "threshold": 0.05}
+    expected = feature.blob_log(image, **arguments)
+    monkeypatch.setattr("skimage.feature.blob_log", blob_log)
+    assert_same(feature.blob_log(image, **arguments), expected)
+
+
+def test_in_the_place_of_what_it_hands_over_to_it_says_so(monkeypatch):
+    monkeypatch.setattr("skimage.feature.blob.blob_log", blob_log)
+    with pytest.raises(RuntimeError, match=r"replace skimage\.feature\.blob_log alone"):
+        blob_log(np.zeros((4, 4, 4)))
+
+
+def test_a_deprecated_argument_is_handed_over_without_a_warning(monkeypatch, rng):
+    peer = feature.blob.blob_log
+    seen = []
+
+    def warns_of_threshold_rel(*arguments, **options):
+        seen.append(options)
+        if "threshold_rel" in options:
+            warnings.warn("Parameter `threshold_rel` is deprecated since 0.27.", FutureWarning, 2)
+        return peer(*arguments, **options)
+
+    monkeypatch.setattr("skimage.feature.blob.blob_log", warns_of_threshold_rel)
+    image = rng.random((9, 9, 9))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        blob_log(image, max_sigma=2, num_sigma=2)
+        blob_log(image, max_sigma=2, num_sigma=2, threshold_rel=0.5)
+    assert ["threshold_rel" in options for options in seen] == [False, True]
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+@pytest.mark.parametrize("dtype", ["u1", "i2", "f4", "f8", "?"])
+@pytest.mark.parametrize("prescale", ["minmax", "none"])
+def test_prescaled_intensities_are_those_that_floats_are_given_as(prescale, dtype, ndim, rng):
+    image = (rng.random((14,) * ndim) * 100 - (0 if dtype == "u1" else 50)).astype(dtype)
+    image.flat[::3] = 0
+    floats = image.astype(np.float32 if dtype == "f4" else np.float64)
+    if prescale == "minmax":
+        floats = (floats - floats.min()) / (floats.max() - floats.min())
+    arguments = {"max_sigma": 2, "num_sigma": 3, "threshold": 0.1}
+    assert_same(
+        blob_log(image, prescale=prescale, **arguments), feature.blob_log(floats, **arguments)
+    )
+
+
+def test_prescaling_refuses_what_it_cannot_scale():
+    with pytest.raises(ValueError, match='prescale must be "legacy", "minmax" or "none", got 3'):
+        blob_log(np.eye(4), prescale=3)
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        blob_log(np.full((4, 4), np.nan), prescale="minmax")
+    assert len(blob_log(np.ones((4, 4)), prescale="minmax")) == 0
+    widest = np.array([[-1.7e308, 1.7e308]] * 8)
+    assert np.isfinite(blob_log(widest, prescale="minmax", max_sigma=2)).all()
+
+
+def test_masked_pixels_are_refused():
+    image = np.ma.masked_greater(np.eye(8), 0.5)
+    with pytest.raises(ValueError, match=r"image has 8 masked pixels"):
+        blob_log(image)
+    # A mask that hides nothing is no reason.
+    assert_same(blob_log(np.ma.asarray(np.eye(8))), blob_log(np.eye(8)))
+
+
 def test_negative_overlap_removes_whatever_is_near():
     image, _ = atoms_image((60, 60), pitch=10, noise=0.05)
     arguments = {"max_sigma": 4, "threshold": 0.02, "overlap": -0.5}

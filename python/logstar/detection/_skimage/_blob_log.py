@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import warnings
 from collections.abc import Sequence
 from typing import Any, SupportsIndex, TypeAlias
@@ -11,8 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from logstar import _core
 from logstar._runtime import all_threads
-from logstar._validation import Image, as_image
-from logstar.detection._scale_space import find_candidates
+from logstar._validation import as_array, as_image
+from logstar.detection._scale_space import check_scales, find_candidates
 from logstar.exceptions import PairOrderWarning
 
 from ._pair_order import MAX_PAIRS, TooManyPairsError, pairs_in_scipy_order
@@ -31,18 +32,18 @@ def blob_log(
     *,
     threshold_rel: float | None = None,
     exclude_border: tuple[int, ...] | int | bool = False,
+    prescale: str = "legacy",
 ) -> NDArray[np.floating[Any]]:
     """Find bright blobs in an image by the Laplacian of Gaussian.
 
-    A drop-in for `skimage.feature.blob_log` of scikit-image 0.26: the same signature and, for 2-D
-    images, the same values, order, type and shape, to the bit, in float64 as in float32. Images of
-    other dimensions are handed over to scikit-image.
+    A drop-in for `skimage.feature.blob_log` of scikit-image 0.26 and 0.27: the same signature and,
+    for 2-D images, the same values, order, type and shape, to the bit, in float64 as in float32.
+    Images of other dimensions are handed over to scikit-image.
 
     Parameters
     ----------
     image : array-like of shape (n_rows, n_cols)
-        Blobs are bright on a dark background. Integers are scaled to [0, 1] (unsigned) or
-        [-1, 1] (signed) by the range of their type; floats are taken as they are.
+        Blobs are bright on a dark background; `prescale` says how intensities are scaled.
     min_sigma, max_sigma : float or sequence of 2 floats, default=1 and 50
         Ends of the ladder of standard deviations in pixels, both included; a sequence gives one
         for the rows' axis and one for the columns'.
@@ -60,6 +61,10 @@ def blob_log(
         Least response as a fraction of the largest; the larger of the two thresholds counts.
     exclude_border : tuple of int, int or False, default=False
         Leave out blobs in so many outer rows and columns. True counts as 1.
+    prescale : {"legacy", "minmax", "none"}, default="legacy"
+        "legacy" scales integers to [0, 1] (unsigned) or [-1, 1] (signed) by the range of their
+        type and takes floats as they are, "minmax" scales every image to [0, 1] by its least and
+        largest pixel, "none" takes integers as they are, too. In scikit-image since 0.27.
 
     Returns
     -------
@@ -70,9 +75,12 @@ def blob_log(
     Raises
     ------
     ValueError
-        For an image that is empty, complex or holds NaN or infinite pixels, a sigma that is
-        negative or not finite, and an `exclude_border` of any other kind. Scikit-image
-        calculates on with such images and sigmas.
+        For an image that is empty, complex, has masked pixels or holds NaN or infinite ones, a
+        sigma that is negative, not finite or above 1e6, and an `exclude_border` or `prescale` of
+        any other kind; for more than 100,000 scales, and where responses overflow the image's
+        precision. Scikit-image calculates on with such images and sigmas.
+    MemoryError
+        For more kernels or candidates than there is memory for.
 
     Warns
     -----
@@ -88,6 +96,10 @@ def blob_log(
     order is replayed; beyond 40 million pairs the larger blobs go first, which is one of the
     results that scikit-image's rule can have.
 
+    A kernel that reaches beyond eight times the image's side and 1024 pixels is folded into the
+    image, which reflection makes periodic: responses then equal scikit-image's up to the rounding
+    of their sums, in a small part of its time.
+
     Examples
     --------
     >>> import numpy as np
@@ -97,12 +109,10 @@ def blob_log(
     >>> blob_log(image, max_sigma=5, num_sigma=9)
     array([[12., 20.,  3.]])
     """
-    array = np.asarray(image)
+    array = as_array(image, "image")
     if array.ndim != 2:
-        from skimage.feature import blob_log as peer  # noqa: PLC0415 - heavy, and rarely needed
-
-        result: NDArray[np.floating[Any]] = peer(
-            array,
+        return _by_scikit_image(
+            _prescaled(array, prescale),
             min_sigma,
             max_sigma,
             num_sigma,
@@ -112,8 +122,7 @@ def blob_log(
             threshold_rel=threshold_rel,
             exclude_border=exclude_border,
         )
-        return result
-    pixels = _as_float(array)
+    pixels = as_image(_prescaled(array, prescale))
     sigmas, n_columns = _ladder(min_sigma, max_sigma, num_sigma, log_scale, pixels.dtype)
     border = _border(exclude_border)
     found = find_candidates(
@@ -135,18 +144,64 @@ def blob_log(
     return _prune(blobs, overlap)
 
 
-def _as_float(array: NDArray[Any]) -> Image:
-    """Scale integers as `skimage.util.img_as_float` does; floats keep their values."""
-    kind, dtype = array.dtype.kind, array.dtype
-    if kind == "c":
+def _by_scikit_image(
+    image: NDArray[Any], *arguments: Any, threshold_rel: float | None, **options: Any
+) -> NDArray[np.floating[Any]]:
+    """What scikit-image gives, whichever function `skimage.feature.blob_log` stands for."""
+    # From its own module, so that this function may be put in its place in `skimage.feature`.
+    from skimage.feature.blob import blob_log as peer  # noqa: PLC0415 - heavy, and rarely needed
+
+    if peer is blob_log:
+        raise RuntimeError(
+            "images of other than 2 dimensions are handed over to skimage.feature.blob.blob_log, "
+            "but that is logstar.blob_log itself; replace skimage.feature.blob_log alone."
+        )
+    if threshold_rel is not None:
+        # Its mere presence makes scikit-image 0.27 warn.
+        options["threshold_rel"] = threshold_rel
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*threshold_rel.*", FutureWarning)
+        result: NDArray[np.floating[Any]] = peer(image, *arguments, **options)
+    return result
+
+
+def _prescaled(array: NDArray[Any], prescale: str) -> NDArray[Any]:
+    """Scale intensities as scikit-image does under this name."""
+    dtype = array.dtype
+    if dtype.kind == "c":
         raise ValueError(f"Cannot convert from {dtype} to float64.")
-    if kind in "ui":
-        array = np.multiply(array, 1.0 / np.iinfo(dtype).max, dtype=np.float64)
-        # The most negative integer lies a step beyond minus the largest.
-        array = np.maximum(array, -1.0, out=array)
-    elif kind == "b":
-        array = array.astype(np.float64)
-    return as_image(array)
+    if prescale == "minmax":
+        return _between_0_and_1(array)
+    if prescale not in ("legacy", "none"):
+        raise ValueError(f'prescale must be "legacy", "minmax" or "none", got {prescale!r}.')
+    if dtype.kind not in "uib":
+        return array
+    if prescale == "none" or dtype.kind == "b":
+        return array.astype(np.float64)
+    scaled = np.multiply(array, 1.0 / np.iinfo(dtype).max, dtype=np.float64)
+    # The most negative integer lies a step beyond minus the largest.
+    floats: NDArray[np.float64] = np.maximum(scaled, -1.0, out=scaled)
+    return floats
+
+
+def _between_0_and_1(array: NDArray[Any]) -> NDArray[Any]:
+    if array.size == 0 or array.dtype.kind not in "uibf":
+        # Refused where images are checked.
+        return array
+    is_short = array.dtype.kind == "f" and array.dtype.itemsize <= np.dtype(np.float32).itemsize
+    scaled: NDArray[Any] = array.astype(np.float32 if is_short else np.float64)
+    low, high = scaled.min(), scaled.max()
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise ValueError("image holds pixels that are NaN or infinite. Replace or crop them first.")
+    if low == high:
+        return np.zeros_like(scaled)
+    with np.errstate(over="ignore"):
+        is_too_wide = not np.isfinite(high - low)
+    if is_too_wide:
+        scaled, low, high = scaled / 2, low / 2, high / 2
+    scaled -= low
+    scaled /= high - low
+    return scaled
 
 
 def _ladder(
@@ -159,8 +214,10 @@ def _ladder(
     """Build the ladder (n_scales, 2) and tell how many of its columns the result shows."""
     n_columns = 1 if np.isscalar(min_sigma) and np.isscalar(max_sigma) else 2
     low, high = (_pair(min_sigma, "min_sigma", dtype), _pair(max_sigma, "max_sigma", dtype))
-    if num_sigma.__index__() < 1:
+    n_scales = operator.index(num_sigma)
+    if n_scales < 1:
         raise ValueError(f"num_sigma must be at least 1, got {num_sigma!r}.")
+    check_scales(n_scales, "num_sigma")
     if not log_scale:
         return np.linspace(low, high, num_sigma), n_columns
     if not (low > 0).all() or not (high > 0).all():

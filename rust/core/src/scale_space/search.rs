@@ -114,7 +114,8 @@ fn may_overflow<T: Pixel>(image: &Image<T>, ladder: &[Scale]) -> bool {
     let gain = |scale: &Scale| most(&scale.vertical) * most(&scale.horizontal);
     ladder.iter().any(|scale| {
         let bound = 4.0 * largest * gain(scale) * scale.weight.max(1.0);
-        !(bound < T::LARGEST)
+        // A bound that is NaN is no bound.
+        bound.is_nan() || bound >= T::LARGEST
     })
 }
 

@@ -206,7 +206,7 @@ impl CandidateSet {
             },
         );
         let columns: Vec<Vec<Counts>> = columns.into_iter().collect::<crate::Result<_>>()?;
-        for row in 0..above.len() {
+        for (row, _) in above.iter().enumerate() {
             effort.check()?;
             counts.extend(class_of.iter().map(|&class| columns[class][row]));
         }
