@@ -11,7 +11,7 @@ use std::num::NonZeroUsize;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use logstar_core::blob::{Blob, Candidate};
 use logstar_core::image::{Image, Pixel};
-use logstar_core::interrupt::Effort;
+use logstar_core::interrupt::{Effort, never};
 use logstar_core::scale_space::{Query, Resources, Scale, find_candidates};
 use logstar_core::simd::InstructionSet;
 use logstar_core::sweep::{CandidateSet, Crowding, ThresholdRange};
@@ -196,7 +196,7 @@ fn sweep(criterion: &mut Criterion) {
             unreachable!("the scene has candidates, and the rule and the range are sound");
         };
         group.bench_function(id("evaluation"), |bencher| {
-            bencher.iter(|| set.evaluate(black_box(0.03), black_box(0.5), &rule));
+            bencher.iter(|| set.evaluate(black_box(0.03), black_box(0.5), &rule, &never));
         });
         let thresholds: Vec<f64> = (0..64).map(|i| 0.005 + 0.005 * f64::from(i)).collect();
         let overlaps: Vec<f64> = (0..64).map(|i| f64::from(i) / 64.0).collect();

@@ -100,6 +100,34 @@ def sums():
     return lambda n_threads: _core.distance_sums(points, 100, n_threads)
 
 
+def sums_over_all():
+    """Every other point is a neighbour: each look-up goes through all of them."""
+    points = np.random.default_rng(0).uniform(size=(60_000, 2))
+    return lambda n_threads: _core.distance_sums(points, 59_000, n_threads)
+
+
+def questions_over_all():
+    candidates = unlike()
+    return lambda _: candidates.evaluate(0.5, 1.0, 29_000, 1e9)
+
+
+def wide_kernels():
+    """Kernels far wider than the image, but not so wide that they are folded into it."""
+    image = np.random.default_rng(0).random((400, 400))
+    kernels = half_kernels(np.float64(700.0))
+    scale = (*kernels, *kernels, 1.0)
+    return lambda n_threads: _core.find_candidates_of_parts(
+        image, [scale] * 40, [(0, 40)], None, (0, 0), n_threads
+    )
+
+
+def cutting():
+    image, places = np.random.default_rng(0).random((900, 900)), np.full((2_000, 2), 450.0)
+    return lambda n_threads: _core.extract_patches(
+        image, places, 600, True, "reflect", "zscore", n_threads
+    )
+
+
 def set_up():
     blobs, responses = on_every_pixel(400, 2.5)
     return lambda n_threads: _core.CandidateSet(blobs, responses, n_threads)
@@ -124,9 +152,22 @@ def front():
     return lambda n_threads: candidates.front(overlaps, (1.0, 2.0), 4, 20.0, 5e3, n_threads)
 
 
-@pytest.mark.parametrize(
-    "of", [pruning, compatible_pruning, replay, sums, set_up, grid, front], ids=lambda f: f.__name__
-)
+KERNELS = [
+    pruning,
+    compatible_pruning,
+    replay,
+    sums,
+    sums_over_all,
+    set_up,
+    grid,
+    front,
+    questions_over_all,
+    wide_kernels,
+    cutting,
+]
+
+
+@pytest.mark.parametrize("of", KERNELS, ids=lambda f: f.__name__)
 def test_every_kernel_ends_soon_after_ctrl_c(of):
     run = of()
     for n_threads in (1, 2):

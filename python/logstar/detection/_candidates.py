@@ -14,7 +14,7 @@ from logstar import _core
 from logstar._runtime import threads_of
 from logstar._validation import FloatArray, as_image, check_integer, check_real
 
-from ._scale_space import find_candidates
+from ._scale_space import check_scales, find_candidates
 
 __all__ = ["ParetoFront", "ScaleSpaceCandidates"]
 
@@ -425,6 +425,7 @@ def _as_ladder(sigmas: ArrayLike) -> FloatArray:
         raise ValueError(
             f"sigmas must be a sequence of at least one number, got shape {ladder.shape}."
         )
+    check_scales(ladder.size, "sigmas")
     for index, sigma in enumerate(ladder):
         check_real(float(sigma), name=f"sigmas[{index}]", low=0, low_included=False)
     return ladder

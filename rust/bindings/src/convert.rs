@@ -1,6 +1,7 @@
 //! From NumPy arrays to the core's plain types and back.
 
 use logstar_core::blob::{Blob, Candidate};
+use logstar_core::memory::check_room;
 use logstar_core::scale_space::{AxisKernels, HalfKernel, Scale};
 use logstar_core::simd::InstructionSet;
 use numpy::ndarray::{ArrayView, Dimension};
@@ -131,6 +132,7 @@ pub(crate) fn pair_table<'py>(
     py: Python<'py>,
     pairs: &[[u32; 2]],
 ) -> PyResult<Bound<'py, PyArray2<i64>>> {
+    check_room::<[i64; 2]>(pairs.len(), "the pairs in order").map_err(to_python)?;
     let flat: Vec<i64> = pairs.iter().flatten().map(|&index| i64::from(index)).collect();
     numpy::PyArray1::from_vec(py, flat).reshape([pairs.len(), 2])
 }
@@ -146,7 +148,7 @@ fn table<T: Copy + Element, R, const COLS: usize>(
         let message = format!("{name} must have {COLS} columns, got {got}");
         return Err(PyValueError::new_err(message));
     }
-    logstar_core::memory::check_room::<R>(view.nrows(), name).map_err(to_python)?;
+    check_room::<R>(view.nrows(), name).map_err(to_python)?;
     // Rows of strided memory take several times as long.
     Ok(if let Some(flat) = view.as_slice() {
         flat.as_chunks().0.iter().copied().map(of_row).collect()

@@ -41,6 +41,7 @@ use std::num::NonZeroUsize;
 use std::ops::Range;
 
 use logstar_core::image::Pixel;
+use logstar_core::memory::check_room;
 use logstar_core::prune::Precision;
 use logstar_core::scale_space::{Query, Resources};
 use logstar_core::simd::InstructionSet;
@@ -49,12 +50,9 @@ use numpy::{PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 
 use convert::{Floats, ScaleKernels, in_its_precision};
-use errors::guarded;
+use errors::{guarded, to_python};
 use shared::SharedPixels;
-use signals::detached;
-
-/// What has no use for a second thread.
-const ALONE: NonZeroUsize = NonZeroUsize::MIN;
+use signals::{ALONE, detached};
 
 /// Candidates `(row, col, scale)` and their responses.
 type Candidates<'py> = (Bound<'py, PyArray2<i64>>, Bound<'py, PyArray1<f64>>);
@@ -90,6 +88,8 @@ fn find_candidates_of_parts<'py>(
                 scale_space::find_candidates_of_parts(&image, &ladder, &parts, query, resources)
             })
         })?;
+        let n_found = found.iter().map(Vec::len).sum();
+        check_room::<[i64; 4]>(n_found, "the candidates").map_err(to_python)?;
         found
             .iter()
             .map(|found| {

@@ -7,9 +7,17 @@ use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use logstar_core::interrupt::Effort;
+use logstar_core::memory::check_room;
 use pyo3::prelude::*;
 
 use crate::errors::{CoreError, to_python};
+
+/// What has no use for a second thread.
+pub(crate) const ALONE: NonZeroUsize = NonZeroUsize::MIN;
+
+/// What must be free when a computation begins. What grows with a parameter or is a multiple of
+/// the image is asked for where it is needed; all else fits in here.
+const HEADROOM: usize = 32 << 20;
 
 /// How long an answer holds. To ask takes the interpreter's lock, which another thread may keep
 /// for five milliseconds.
@@ -22,6 +30,7 @@ pub(crate) fn detached<R: Send, E: CoreError>(
     threads: NonZeroUsize,
     work: impl FnOnce(Effort<'_>) -> Result<R, E> + Send,
 ) -> PyResult<R> {
+    check_room::<u8>(HEADROOM, "the working memory of a call").map_err(to_python)?;
     let signals = Signals::new();
     let interrupted = || signals.interrupted();
     py.detach(|| work(Effort { threads, interrupted: &interrupted }))

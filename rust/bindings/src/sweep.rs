@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 
+use logstar_core::interrupt::never;
 use logstar_core::memory::check_room;
 use logstar_core::sweep::{self, Crowding, ThresholdRange};
 use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
@@ -9,7 +10,7 @@ use pyo3::prelude::*;
 
 use crate::convert;
 use crate::errors::{guarded, to_python};
-use crate::signals::detached;
+use crate::signals::{ALONE, detached};
 
 /// Settings and what they give: thresholds, overlaps, numbers of kept and of crowded.
 type Front<'py> = (
@@ -82,11 +83,14 @@ impl CandidateSet {
     ) -> PyResult<(usize, usize)> {
         guarded(|| {
             let rule = Crowding::new(n_neighbors, distance_sum).map_err(to_python)?;
-            let evaluate = || self.inner.evaluate(threshold, overlap, &rule);
-            // Microseconds, of which letting others in would be a good part.
-            let is_brief = self.inner.len() <= FEW;
-            let counts = if is_brief { evaluate() } else { py.detach(evaluate) };
-            let counts = counts.map_err(to_python)?;
+            let counts = if self.inner.len() <= FEW {
+                // Microseconds, of which letting others in would be a good part.
+                self.inner.evaluate(threshold, overlap, &rule, &never).map_err(to_python)?
+            } else {
+                detached(py, ALONE, |effort| {
+                    self.inner.evaluate(threshold, overlap, &rule, effort.interrupted)
+                })?
+            };
             Ok((counts.kept, counts.crowded))
         })
     }

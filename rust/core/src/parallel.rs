@@ -4,8 +4,19 @@ use std::num::NonZeroUsize;
 use std::sync::{Mutex, PoisonError};
 use std::thread::Builder;
 
+use crate::memory;
+
 /// Beyond as many threads each has too little to do on any machine, and only takes memory.
 const MOST_THREADS: usize = 256;
+
+/// What a thread takes until it does its work: two megabytes of stack, and as much again.
+const THREAD_BYTES: usize = 4 << 20;
+
+/// Whether so many threads may find no memory to start with, in which case the C library of Linux
+/// ends the process instead of refusing them.
+fn has_no_room_for(threads: usize) -> bool {
+    memory::check_room::<u8>(threads * THREAD_BYTES, "threads").is_err()
+}
 
 /// Applies `work` to every item on up to `threads` threads; the results keep the items' order.
 pub(crate) fn map<I: Sync, R: Send>(
@@ -26,7 +37,7 @@ pub(crate) fn map_with<I: Sync, R: Send, O>(
     work: impl Fn(&mut O, &I) -> R + Sync,
 ) -> Vec<R> {
     let threads = threads.get().min(items.len()).min(MOST_THREADS);
-    if threads <= 1 {
+    if threads <= 1 || has_no_room_for(threads) {
         let mut own = own();
         return items.iter().map(|item| work(&mut own, item)).collect();
     }
@@ -68,7 +79,7 @@ pub(crate) fn both(first: impl FnOnce() + Send, second: impl FnOnce()) {
         }
     };
     std::thread::scope(|scope| {
-        let started = Builder::new().spawn_scoped(scope, do_first).is_ok();
+        let started = !has_no_room_for(1) && Builder::new().spawn_scoped(scope, do_first).is_ok();
         second();
         if !started {
             do_first();

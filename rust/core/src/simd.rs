@@ -6,6 +6,8 @@
 //! decide to exact arithmetic.
 #![allow(unsafe_code, reason = "vector intrinsics and their loads are unsafe")]
 
+use std::marker::PhantomData;
+
 /// An instruction set that kernels are compiled for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InstructionSet {
@@ -70,8 +72,8 @@ impl InstructionSet {
             // SAFETY: the machine has AVX2 and FMA, just asked for.
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => unsafe { run_avx2(kernel) },
-            // SAFETY: the baseline's vectors are plain arrays, which any machine computes with.
-            _ => unsafe { kernel.run::<[f32; 4], 2>() },
+            // The baseline's vectors are plain arrays, which any machine computes with.
+            _ => kernel.run::<[f32; 4], 2>(Available(PhantomData)),
         }
     }
 }
@@ -86,30 +88,39 @@ pub(crate) trait Kernel {
     ///
     /// Implementations are `inline(always)`, so that they are compiled for the caller's
     /// instruction set.
-    ///
-    /// # Safety
-    /// The machine must have the instruction set of `V`.
-    unsafe fn run<V: Lanes, const OUTPUTS: usize>(self) -> Self::Output;
+    fn run<V: Lanes, const OUTPUTS: usize>(self, available: Available<V>) -> Self::Output;
 }
+
+/// Proof that this machine has the instruction set of vectors `V`: there is no value of it
+/// elsewhere, as only [`InstructionSet::run`] makes one, once it has asked the machine.
+pub(crate) struct Available<V>(PhantomData<V>);
+
+impl<V> Clone for Available<V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<V> Copy for Available<V> {}
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f")]
-unsafe fn run_avx512<K: Kernel>(kernel: K) -> K::Output {
-    // SAFETY: this function's own target feature.
-    unsafe { kernel.run::<x86::F32x16, 4>() }
+fn run_avx512<K: Kernel>(kernel: K) -> K::Output {
+    // The caller's machine has this function's own target feature.
+    kernel.run::<x86::F32x16, 4>(Available(PhantomData))
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn run_avx2<K: Kernel>(kernel: K) -> K::Output {
-    // SAFETY: this function's own target features.
-    unsafe { kernel.run::<x86::F32x8, 2>() }
+fn run_avx2<K: Kernel>(kernel: K) -> K::Output {
+    // The caller's machine has this function's own target features.
+    kernel.run::<x86::F32x8, 2>(Available(PhantomData))
 }
 
 /// A vector of `f32`.
 ///
 /// # Safety
-/// Every method needs the vector's instruction set; `load`, `store` and `transpose` also need the
+/// Every method needs the vector's instruction set, which an [`Available`] proves; `load`, `store` and `transpose` also need the
 /// memory that they touch to be the caller's. No alignment is asked of it.
 #[allow(clippy::missing_safety_doc, reason = "stated once for all above")]
 pub(crate) trait Lanes: Copy {
@@ -379,7 +390,7 @@ mod tests {
         type Output = (Vec<f32>, Vec<u32>, Vec<f32>);
 
         #[inline(always)]
-        unsafe fn run<V: Lanes, const OUTPUTS: usize>(self) -> Self::Output {
+        fn run<V: Lanes, const OUTPUTS: usize>(self, _: Available<V>) -> Self::Output {
             let numbers: Vec<f32> = (1..=32).map(|i| i as f32).collect();
             let mut squares = vec![0.0; 32];
             let mut masks = Vec::new();

@@ -8,7 +8,7 @@ use std::num::NonZeroUsize;
 use std::ops::Range;
 
 use crate::interrupt::Effort;
-use crate::simd::{InstructionSet, Kernel, Lanes};
+use crate::simd::{Available, InstructionSet, Kernel, Lanes};
 use crate::{Error, Result, parallel};
 
 use batch::Site;
@@ -118,8 +118,7 @@ impl<I: Index, N: Nearest> Kernel for TaskSums<'_, I, N> {
     type Output = Result<Vec<f64>>;
 
     #[inline(always)]
-    #[allow(unsafe_code, reason = "the trait's; nothing in here is unsafe")]
-    unsafe fn run<V: Lanes, const OUTPUTS: usize>(self) -> Result<Vec<f64>> {
+    fn run<V: Lanes, const OUTPUTS: usize>(self, _: Available<V>) -> Result<Vec<f64>> {
         self.index.sums(self.task, self.nearest, self.effort)
     }
 }

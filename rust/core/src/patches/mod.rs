@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::image::{Image, Pixel, reflect};
 use crate::interrupt::Effort;
-use crate::simd::{InstructionSet, Kernel, Lanes};
+use crate::simd::{Available, InstructionSet, Kernel, Lanes};
 use crate::{Error, Result, memory, parallel};
 
 mod interpolation;
@@ -195,9 +195,8 @@ impl<T: Sample> Kernel for Task<'_, '_, T> {
 
     /// Plain code that the compiler makes vectors of. It never fuses products and sums, so results
     /// are the same to the bit with every instruction set.
-    #[allow(unsafe_code, reason = "the trait's signature; nothing here is unsafe")]
     #[inline(always)]
-    unsafe fn run<V: Lanes, const OUTPUTS: usize>(self) {
+    fn run<V: Lanes, const OUTPUTS: usize>(self, _: Available<V>) {
         let pixels = self.cutter.window.len();
         for (start, window) in self.starts.iter().zip(self.out.chunks_exact_mut(pixels)) {
             self.cutter.cut(*start, window);

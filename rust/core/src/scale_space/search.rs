@@ -13,7 +13,7 @@ use super::{AxisKernels, Query, Resources, Scale, exact};
 use crate::blob::{Candidate, strongest_first};
 use crate::image::{Image, Pixel};
 use crate::interrupt::Effort;
-use crate::simd::{Kernel, Lanes, MAX_LANES};
+use crate::simd::{Available, Kernel, Lanes, MAX_LANES};
 use crate::{Result, memory, parallel};
 
 /// Columns of a tile, and rows it should not exceed: its buffers then fit the second-level cache.
@@ -58,14 +58,19 @@ pub(super) fn find_candidates<T: Pixel>(
         return Ok(Found::LeftToThePlainWay);
     }
     let ends = parts::ends(ladder.len(), parts);
-    let scales: Vec<ScreenScale> =
-        ladder.iter().map(|scale| ScreenScale::new(scale, normalization)).collect();
+    let mut scales = memory::room(ladder.len(), "a ladder of num_sigma scales")?;
+    for scale in ladder {
+        effort.check()?;
+        scales.push(ScreenScale::new(scale, normalization));
+    }
     let reach = Reach::of(&scales);
     let blocks = tiles(image.rows(), image.cols(), reach.horizontal, threads);
     let (rows, cols) = (blocks[0].rows, blocks[0].cols);
     if !scales.iter().all(ScreenScale::is_finite) || Lease::bytes(rows, cols, reach) > MOST_BYTES {
         return Ok(Found::LeftToThePlainWay);
     }
+    // In noise every tenth pixel is a candidate, which takes some eighty bytes on its way.
+    memory::check_room::<f64>(image.pixels().len(), "the candidates of an image of noise")?;
     let found = parallel::map_with(
         &blocks,
         threads,
@@ -134,8 +139,7 @@ impl<T: Pixel> Kernel for Trial<'_, T> {
     type Output = Result<Vec<Maximum>>;
 
     #[inline(always)]
-    #[allow(unsafe_code, reason = "the trait's; nothing in here is unsafe")]
-    unsafe fn run<V: Lanes, const OUTPUTS: usize>(self) -> Result<Vec<Maximum>> {
+    fn run<V: Lanes, const OUTPUTS: usize>(self, _: Available<V>) -> Result<Vec<Maximum>> {
         let Self { image, ladder, ends, threshold, suspects, scratch, effort } = self;
         let mut response = |voxel: Voxel| {
             let scale = &ladder[voxel.scale as usize];

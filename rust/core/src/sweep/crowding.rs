@@ -54,6 +54,14 @@ pub(super) struct Question {
     enough: f32,
 }
 
+impl Question {
+    /// Decisions after which to ask whether to stop: where many neighbours count, each is a search
+    /// among all candidates.
+    pub(super) fn decisions_between_questions(&self) -> usize {
+        if self.needed > super::nearest::LONG { 16 } else { 1 << 15 }
+    }
+}
+
 fn rounded_up(value: f64) -> f32 {
     let nearest = value as f32;
     if f64::from(nearest) < value { nearest.next_up() } else { nearest }

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use super::pass::Pass;
 use super::{CandidateSet, Counts, Crowding, SweepError};
-use crate::interrupt::{Effort, Interrupted};
+use crate::interrupt::Effort;
 use crate::parallel;
 
 /// Overlaps that differ by less are one: no setting between them would survive rounding.
@@ -128,24 +128,26 @@ impl CandidateSet {
         // Of overlaps that prune alike the lowest would be taken.
         let (overlaps, _) = self.alike(overlaps);
         let tasks: Vec<&[f64]> = overlaps.chunks(PER_TASK).collect();
-        let fronts = parallel::map_with(
+        let fronts: Vec<crate::Result<Vec<Setting>>> = parallel::map_with(
             &tasks,
             effort.threads,
-            || Pass::new(self, rule),
+            || Pass::new(self, rule, effort.interrupted),
             |pass, overlaps| {
                 let mut front = Front { n_expected, settings: Vec::new() };
                 for &overlap in *overlaps {
                     pass.restart(overlap);
-                    self.offer_intervals(pass, overlap, thresholds, effort.interrupted, &mut front);
+                    self.offer_intervals(pass, overlap, thresholds, &mut front)?;
                 }
-                front.settings
+                Ok(front.settings)
             },
         );
-        effort.check()?;
         let mut front = Front { n_expected, settings: Vec::new() };
-        for setting in fronts.into_iter().flatten() {
-            front.offer(setting);
+        for settings in fronts {
+            for setting in settings? {
+                front.offer(setting);
+            }
         }
+        effort.check()?;
         front.settings.sort_by_key(|setting| (setting.counts.crowded, setting.counts.kept));
         Ok(front.settings)
     }
@@ -156,27 +158,25 @@ impl CandidateSet {
         pass: &mut Pass<'_>,
         overlap: f64,
         thresholds: ThresholdRange,
-        interrupted: Interrupted<'_>,
         front: &mut Front,
-    ) {
+    ) -> crate::Result<()> {
         let ThresholdRange { low, high } = thresholds;
         let mut n_above = self.n_above(high);
         pass.insert_up_to(n_above);
-        let mut counts = pass.counts();
+        let mut counts = pass.counts()?;
         let mut upper = high;
         while let Some(&response) = self.responses.get(n_above).filter(|&&next| next > low) {
             let equals = self.responses[n_above..].iter().take_while(|&&next| next == response);
             n_above += equals.count();
-            if pass.gives_up(FOLLOWED, interrupted) {
-                return;
-            }
+            pass.check(FOLLOWED)?;
             if pass.insert_up_to(n_above) {
                 front.offer(interval(response, upper, overlap, counts));
                 upper = response;
-                counts = pass.counts();
+                counts = pass.counts()?;
             }
         }
         front.offer(interval(low, upper, overlap, counts));
+        Ok(())
     }
 }
 

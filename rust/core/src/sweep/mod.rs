@@ -32,7 +32,7 @@ pub use front::{Setting, ThresholdRange};
 
 use crate::blob::{Blob, check_blobs};
 use crate::cells::Cells;
-use crate::interrupt::Effort;
+use crate::interrupt::{Effort, Interrupted};
 use crate::{memory, parallel};
 use claims::{Claims, Numbered};
 use crowding::Places;
@@ -148,24 +148,38 @@ impl CandidateSet {
     /// How many candidates are kept at a setting, and how many of these are crowded.
     ///
     /// # Errors
-    /// [`SweepError::Overlap`] for an overlap below the least that is stored.
+    /// [`SweepError::Overlap`] for an overlap below the least that is stored,
+    /// [`crate::Error::Interrupted`].
     pub fn evaluate(
         &self,
         threshold: f64,
         overlap: f64,
         rule: &Crowding,
+        interrupted: Interrupted<'_>,
     ) -> Result<Counts, SweepError> {
         self.check_overlaps(&[overlap])?;
-        Ok(self.counts_of(self.n_above(threshold), overlap, rule))
+        Ok(self.counts_of(self.n_above(threshold), overlap, rule, interrupted)?)
     }
 
-    fn counts_of(&self, n_above: usize, overlap: f64, rule: &Crowding) -> Counts {
+    fn counts_of(
+        &self,
+        n_above: usize,
+        overlap: f64,
+        rule: &Crowding,
+        interrupted: Interrupted<'_>,
+    ) -> crate::Result<Counts> {
         let kept = self.kept_of(n_above, overlap);
         let ids = ids_of(&kept);
         let (places, question, mut found) = (self.places(), rule.among(ids.len()), Vec::new());
-        let decide = |id: u32| places.decide(id as usize, &kept, &question, &mut found);
-        let crowded = ids.iter().copied().map(decide).filter(|decision| decision.crowded).count();
-        Counts { kept: ids.len(), crowded }
+        let mut crowded = 0;
+        for ids in ids.chunks(question.decisions_between_questions()) {
+            if interrupted() {
+                return Err(crate::Error::Interrupted);
+            }
+            let decide = |&id: &u32| places.decide(id as usize, &kept, &question, &mut found);
+            crowded += ids.iter().map(decide).filter(|decision| decision.crowded).count();
+        }
+        Ok(Counts { kept: ids.len(), crowded })
     }
 
     /// [`Self::evaluate`] for every threshold with every overlap: all overlaps of the first
@@ -192,15 +206,13 @@ impl CandidateSet {
         let columns = parallel::map_with(
             &alike,
             effort.threads,
-            || Pass::new(self, rule),
+            || Pass::new(self, rule, effort.interrupted),
             |pass, &overlap| {
                 pass.restart(overlap);
                 let mut column = memory::filled(Counts::default(), above.len(), SETTINGS)?;
                 for &row in &rising {
-                    if pass.gives_up(self.len().max(256), effort.interrupted) {
-                        return Err(crate::Error::Interrupted);
-                    }
-                    column[row] = pass.counts_among(above[row]);
+                    pass.check(self.len().max(256))?;
+                    column[row] = pass.counts_among(above[row])?;
                 }
                 Ok(column)
             },

@@ -16,6 +16,7 @@ use super::crowding::{Crowding, Evidence};
 use super::{CandidateSet, Counts, ids_of};
 use crate::cells::squared_distance;
 use crate::interrupt::Interrupted;
+use crate::{Error, Result};
 
 /// Following more than this share of all candidates one by one takes longer than deciding anew.
 const MANY: f64 = 1.0 / 64.0;
@@ -46,6 +47,7 @@ pub(super) struct Pass<'a> {
     stale: Vec<u32>,
     far: Far,
     found: Vec<f64>,
+    interrupted: Interrupted<'a>,
     /// Candidates to be gone through before the next question whether to stop.
     until_question: usize,
 }
@@ -54,7 +56,11 @@ pub(super) struct Pass<'a> {
 const BETWEEN_QUESTIONS: usize = 1 << 15;
 
 impl<'a> Pass<'a> {
-    pub(super) fn new(set: &'a CandidateSet, rule: &'a Crowding) -> Self {
+    pub(super) fn new(
+        set: &'a CandidateSet,
+        rule: &'a Crowding,
+        interrupted: Interrupted<'a>,
+    ) -> Self {
         let len = set.len();
         Self {
             set,
@@ -74,19 +80,23 @@ impl<'a> Pass<'a> {
             stale: Vec::new(),
             far: Far::new(len),
             found: Vec::new(),
+            interrupted,
             until_question: 0,
         }
     }
 
-    /// Whether to stop, which is asked for every so many candidates that the steps go through:
-    /// about so many in the one that follows.
-    pub(super) fn gives_up(&mut self, step: usize, interrupted: Interrupted<'_>) -> bool {
+    /// Asks whether to stop, if enough has been done since the last question; `step` is how many
+    /// candidates the work that follows goes through.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`].
+    pub(super) fn check(&mut self, step: usize) -> Result<()> {
         if self.until_question > step {
             self.until_question -= step;
-            return false;
+            return Ok(());
         }
         self.until_question = BETWEEN_QUESTIONS;
-        interrupted()
+        if (self.interrupted)() { Err(Error::Interrupted) } else { Ok(()) }
     }
 
     /// Empties the pass for another overlap.
@@ -106,12 +116,12 @@ impl<'a> Pass<'a> {
     }
 
     /// The counts among the strongest so many, which must not fall from one question to the next.
-    pub(super) fn counts_among(&mut self, n_above: usize) -> Counts {
+    pub(super) fn counts_among(&mut self, n_above: usize) -> Result<Counts> {
         let step = n_above.saturating_sub(self.n_above);
         self.n_above = n_above;
         if self.is_many(step) {
             // The next step is likely to be as large: nothing is noted for it.
-            return self.set.counts_of(n_above, self.overlap, self.rule);
+            return self.set.counts_of(n_above, self.overlap, self.rule, self.interrupted);
         }
         self.insert_up_to(n_above);
         self.counts()
@@ -162,7 +172,7 @@ impl<'a> Pass<'a> {
     }
 
     /// The counts among the candidates inserted so far.
-    pub(super) fn counts(&mut self) -> Counts {
+    pub(super) fn counts(&mut self) -> Result<Counts> {
         let question = self.rule.among(self.counts.kept);
         if question.needed != self.needed {
             // Only while no more are kept than count as neighbours.
@@ -171,11 +181,13 @@ impl<'a> Pass<'a> {
             self.stale.extend(kept.map(|id| id as u32));
         }
         let places = self.set.places();
+        let cost = BETWEEN_QUESTIONS / question.decisions_between_questions();
         while let Some(id) = self.stale.pop() {
             let id = id as usize;
             if !self.kept[id] {
                 continue;
             }
+            self.check(cost)?;
             let decision = places.decide(id, &self.kept, &question, &mut self.found);
             self.counts.crowded -= usize::from(self.crowded[id]);
             self.counts.crowded += usize::from(decision.crowded);
@@ -191,7 +203,7 @@ impl<'a> Pass<'a> {
                 }
             }
         }
-        self.counts
+        Ok(self.counts)
     }
 
     fn insert(&mut self, id: usize) -> bool {

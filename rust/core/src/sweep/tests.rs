@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::Error;
+use crate::interrupt::never;
 use crate::neighbors::distance_sums;
 use crate::prune::by_scale;
 use crate::simd::InstructionSet;
@@ -149,7 +150,7 @@ proptest! {
             for &overlap in &overlaps {
                 let kept = slow_kept(&candidates, threshold, overlap);
                 prop_assert_eq!(&set.kept(threshold, overlap).unwrap(), &kept);
-                let counts = set.evaluate(threshold, overlap, &crowding).unwrap();
+                let counts = set.evaluate(threshold, overlap, &crowding, &never).unwrap();
                 prop_assert_eq!(counts, slow_counts(&candidates, &kept, rule));
             }
         }
@@ -172,7 +173,7 @@ proptest! {
         let mut cells = grid.into_iter();
         for &threshold in &thresholds {
             for &overlap in &overlaps {
-                let counts = set.evaluate(threshold, overlap, &crowding).unwrap();
+                let counts = set.evaluate(threshold, overlap, &crowding, &never).unwrap();
                 prop_assert_eq!(cells.next(), Some(counts));
             }
         }
@@ -221,7 +222,7 @@ proptest! {
         let expected = slow_front(&candidates, &overlaps, (low, high), rule, n_expected);
         prop_assert_eq!(rows, expected);
         for setting in settings {
-            let counts = set.evaluate(setting.threshold, setting.overlap, &crowding).unwrap();
+            let counts = set.evaluate(setting.threshold, setting.overlap, &crowding, &never).unwrap();
             prop_assert_eq!(counts, setting.counts);
         }
     }
@@ -244,7 +245,7 @@ proptest! {
         for sum in sums.into_iter().step_by(5).filter(|&sum| sum > 0.0) {
             for limit in [sum.next_down(), sum, sum.next_up()] {
                 let crowding = Crowding::new(n_neighbors, limit).unwrap();
-                let counts = set.evaluate(0.0, overlap, &crowding).unwrap();
+                let counts = set.evaluate(0.0, overlap, &crowding, &never).unwrap();
                 prop_assert_eq!(counts, slow_counts(&candidates, &kept, (n_neighbors, limit)));
             }
         }
@@ -277,7 +278,7 @@ fn many_candidates_per_atom_exhaust_the_lists() {
             let (threshold, overlap) = (thresholds[cell / 4], overlaps[cell % 4]);
             let kept = slow_kept(&candidates, threshold, overlap);
             assert_eq!(counts, slow_counts(&candidates, &kept, rule));
-            assert_eq!(counts, set.evaluate(threshold, overlap, &crowding).unwrap());
+            assert_eq!(counts, set.evaluate(threshold, overlap, &crowding, &never).unwrap());
         }
     }
 }
@@ -288,13 +289,13 @@ fn nothing_and_a_single_candidate() {
     let range = ThresholdRange::new(0.1, 0.4).unwrap();
     let none = set_of(&(Vec::new(), Vec::new()));
     assert!(none.is_empty());
-    assert_eq!(none.evaluate(0.1, 0.5, &rule).unwrap(), Counts::default());
+    assert_eq!(none.evaluate(0.1, 0.5, &rule, &never).unwrap(), Counts::default());
     let front = none.front(&[0.5], range, &rule, 2.0, on(1)).unwrap();
     assert_eq!((front.len(), front[0].counts), (1, Counts::default()));
     let blob = Blob { row: 3.0, col: 4.0, sigma_row: 1.0, sigma_col: 1.0 };
     let one = set_of(&(vec![blob], vec![0.2]));
     // Alone it has the sum 0.
-    assert_eq!(one.evaluate(0.1, 0.5, &rule).unwrap(), Counts { kept: 1, crowded: 1 });
+    assert_eq!(one.evaluate(0.1, 0.5, &rule, &never).unwrap(), Counts { kept: 1, crowded: 1 });
     let front = one.front(&[0.5], range, &rule, 1.0, on(1)).unwrap();
     assert_eq!(front.len(), 2);
     assert!((front[0].threshold - (0.2_f64 * 0.4).sqrt()).abs() < 1e-15);
@@ -322,7 +323,7 @@ fn what_cannot_be_is_refused() {
     let rule = Crowding::new(4, 1.0).unwrap();
     let overlap = SweepError::Overlap { overlap: 0.1, least: 0.2 };
     assert_eq!(set.kept(0.0, 0.1), Err(overlap.clone()));
-    assert_eq!(set.evaluate(0.0, 0.1, &rule), Err(overlap.clone()));
+    assert_eq!(set.evaluate(0.0, 0.1, &rule, &never), Err(overlap.clone()));
     assert_eq!(set.grid(&[0.0], &[0.5, 0.1], &rule, on(1)), Err(overlap.clone()));
     assert_eq!(set.kept_counts(&[0.0], &[0.5, 0.1], on(1)), Err(overlap.clone()));
     assert!(set.kept(0.0, f64::NAN).is_err());

@@ -1,11 +1,12 @@
 //! A tile's working memory: how things lie in it, and the pixels.
+#![allow(unsafe_code, reason = "kernels over vectors; see crate::simd")]
 
 use super::scale::{Reach, TileRange};
 use super::{Block, Normalization, halving};
 use crate::Result;
 use crate::image::{Image, Pixel, reflect};
 use crate::memory::filled;
-use crate::simd::{LINE, Lanes, MAX_LANES, MOST_OUTPUTS};
+use crate::simd::{Available, LINE, Lanes, MAX_LANES, MOST_OUTPUTS};
 
 const LINE_FLOATS: usize = LINE / size_of::<f32>();
 
@@ -180,11 +181,9 @@ pub(super) struct Layout {
 
 /// Copies the tile's pixels and those around it as far as the kernels reach, reflected at the
 /// image's edges; the halved columns too, if a scale reads them. Returns the range of the pixels.
-///
-/// # Safety
-/// The machine must have the instruction set of `V`.
 #[inline(always)]
-pub(super) unsafe fn gather<V: Lanes, T: Pixel>(
+pub(super) fn gather<V: Lanes, T: Pixel>(
+    available: Available<V>,
     image: &Image<T>,
     normalization: Normalization,
     block: Block,
@@ -204,14 +203,14 @@ pub(super) unsafe fn gather<V: Lanes, T: Pixel>(
     let kept = kept.saturating_sub(halving::REACH);
     let smoothing = halving::smoothing();
     let row_of = |index: usize| image.row(reflect(first_row + index as isize, image.rows()));
-    // SAFETY: the caller's instruction set.
+    // SAFETY: the proof of the instruction set.
     let (mut low, mut high) = unsafe { (V::splat(f32::MAX), V::splat(f32::MIN)) };
     for index in 0..rows {
         let pixels = row_of(index);
         // The next row may lie on another page, where no machine looks for itself.
         let next = &row_of(index + 1)[first_col.max(0) as usize..][..direct];
         for line in next.chunks(LINE / size_of::<T>()) {
-            // SAFETY: the caller's instruction set.
+            // SAFETY: the proof of the instruction set.
             unsafe { V::prefetch(line.as_ptr().cast()) };
         }
         let normalized = |x: T| ((x.to_f64() - middle) * factor) as f32;
@@ -224,7 +223,7 @@ pub(super) unsafe fn gather<V: Lanes, T: Pixel>(
             out[col] = normalized(pixels[reflect(first_col + col as isize, image.cols())]);
         }
         for chunk in out.chunks_exact(V::COUNT) {
-            // SAFETY: the caller's instruction set; a chunk holds a vector.
+            // SAFETY: the proof of the instruction set; a chunk holds a vector.
             unsafe {
                 let x = V::load(chunk.as_ptr());
                 (low, high) = (low.min(x), high.max(x));
@@ -233,15 +232,12 @@ pub(super) unsafe fn gather<V: Lanes, T: Pixel>(
         if reach.halved.is_some() {
             let halved = &mut buffers.halved.get_mut()[index * size.halved_stride..][..size.halved];
             let [even, odd] = &mut buffers.split;
-            // SAFETY: the caller's instruction set.
-            unsafe {
-                let split = [even.get_mut(), odd.get_mut()];
-                halving::halve_row::<V>(&out[kept..], &smoothing, split, halved);
-            };
+            let split = [even.get_mut(), odd.get_mut()];
+            halving::halve_row(available, &out[kept..], &smoothing, split, halved);
         }
     }
     let (mut lows, mut highs) = ([f32::MAX; MAX_LANES], [f32::MIN; MAX_LANES]);
-    // SAFETY: the caller's instruction set; the arrays hold a vector.
+    // SAFETY: the proof of the instruction set; the arrays hold a vector.
     unsafe {
         low.store(lows.as_mut_ptr());
         high.store(highs.as_mut_ptr());

@@ -8,9 +8,10 @@
 #![allow(unsafe_code, reason = "kernels over vectors; see crate::simd")]
 
 use crate::scale_space::{AxisKernels, HalfKernel};
-use crate::simd::Lanes;
+use crate::simd::{Available, Lanes};
 
-/// How far the smoothing reaches; the distances to both sides are even and odd in turn.
+/// How far the smoothing reaches to each side, in pixels. It is even: [`halve_row`] takes the
+/// weights two at a time, one for the even and one for the odd distance.
 pub(super) const REACH: usize = 6;
 
 /// A Gaussian of sigma 1.6 pixels: of those that reach no further, about the one that leaves the
@@ -161,10 +162,11 @@ impl Fit {
 /// Smooths a row of pixels by weights as [`smoothing`] gives them and keeps every other one:
 /// `out[i]` lies at `row[REACH + 2 * i]`.
 ///
-/// # Safety
-/// The machine must have the instruction set of `V`.
+/// `even` and `odd` are working memory. As much of `out` is written as they have room for, which is
+/// [`REACH`] more than it has.
 #[inline(always)]
-pub(super) unsafe fn halve_row<V: Lanes>(
+pub(super) fn halve_row<V: Lanes>(
+    _: Available<V>,
     row: &[f32],
     weights: &[f64; REACH + 1],
     [even, odd]: [&mut [f32]; 2],
@@ -174,9 +176,10 @@ pub(super) unsafe fn halve_row<V: Lanes>(
     for (([left, right], even), odd) in pairs.iter().zip(even.iter_mut()).zip(odd.iter_mut()) {
         (*even, *odd) = (*left, *right);
     }
-    let len = out.len() / V::COUNT * V::COUNT;
-    assert!(len + REACH <= even.len().min(odd.len()), "room for what the smoothing reads");
-    // SAFETY: the assertion; a chunk of `out` holds a vector.
+    let room = even.len().min(odd.len()).saturating_sub(REACH);
+    let len = out.len().min(room) / V::COUNT * V::COUNT;
+    // SAFETY: the proof of the instruction set. Whole vectors are written to the first `len`
+    // elements of `out`, and read from those of `even` and `odd` and the `REACH` after them.
     unsafe {
         let weights = weights.map(|w| V::splat(w as f32));
         for at in (0..len).step_by(V::COUNT) {
@@ -260,12 +263,11 @@ mod tests {
         type Output = Vec<f32>;
 
         #[inline(always)]
-        unsafe fn run<V: Lanes, const OUTPUTS: usize>(self) -> Vec<f32> {
+        fn run<V: Lanes, const OUTPUTS: usize>(self, available: Available<V>) -> Vec<f32> {
             let mut split = [vec![0.0; self.1 + WIDTH], vec![0.0; self.1 + WIDTH]];
             let [even, odd] = &mut split;
             let mut out = vec![0.0; self.1];
-            // SAFETY: the caller's instruction set.
-            unsafe { halve_row::<V>(self.0, &smoothing(), [even, odd], &mut out) };
+            halve_row(available, self.0, &smoothing(), [even, odd], &mut out);
             out
         }
     }

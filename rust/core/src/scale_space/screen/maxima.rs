@@ -4,7 +4,7 @@
 use super::buffers::{Aligned, Layout};
 use super::{Block, ScreenScale};
 use crate::scale_space::parts::Ends;
-use crate::simd::Lanes;
+use crate::simd::{Available, Lanes};
 
 /// A voxel that may be a maximum.
 pub(in crate::scale_space) struct Suspect {
@@ -65,13 +65,11 @@ pub(super) struct Search<'a> {
 impl Search<'_> {
     /// Searches the responses of one scale. If the rivals of all scales so far then take more
     /// steps of exact arithmetic than `most_steps`, it forgets what it found in this one and says
-    /// false.
-    ///
-    /// # Safety
-    /// As for [`super::passes::vertical`].
+    /// false; it also does where the responses do not hold the tile, which then goes another way.
     #[inline(always)]
-    pub(super) unsafe fn plane<V: Lanes>(
+    pub(super) fn plane<V: Lanes>(
         &mut self,
+        _: Available<V>,
         scale: usize,
         responses: &[Aligned; 3],
         most_steps: f64,
@@ -87,10 +85,16 @@ impl Search<'_> {
         let own = plane(scale);
         let below = scale.checked_sub(1).map_or(own, plane);
         let above = if scale + 1 < self.scales.len() { plane(scale + 1) } else { own };
-        debug_assert!((self.cols.end + 1) * stride <= own.responses.len());
+        // Columns from the one before the first to the one after the last, and a vector's rows
+        // from the one before its first to the one after its last.
+        let holds = |plane: Plane<'_>| plane.responses.len() > (self.cols.end + 1) * stride;
+        let is_inside = self.cols.start > 0 && self.masks.len() * V::COUNT <= stride;
+        if !(is_inside && [own, below, above].into_iter().all(holds)) {
+            return false;
+        }
         // Rounded down, so that nothing above the threshold is lost.
         let limit = ((self.threshold - f64::from(error)) as f32).next_down();
-        // SAFETY: the assertion's bound; a column holds `vectors` vectors.
+        // SAFETY: the proof of the instruction set, and the bounds just checked.
         unsafe {
             let limit = V::splat(limit);
             let load = |plane: Plane<'_>, at: usize| V::load(plane.responses.as_ptr().add(at));

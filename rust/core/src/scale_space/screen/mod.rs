@@ -12,17 +12,15 @@
 //! | [`kept`] | the same, from call to call |
 //! | [`halving`] | kernels that read half the columns |
 //! | [`passes`] | the filter |
-//! | [`windows`] | the pairs of vectors that it sums |
+//! | [`pairs`] | the pairs of vectors that it sums |
 //! | [`maxima`] | the search in its responses |
-#![allow(unsafe_code, reason = "kernels over vectors; see crate::simd")]
-
 mod buffers;
 mod halving;
 mod kept;
 mod maxima;
+mod pairs;
 mod passes;
 mod scale;
-mod windows;
 
 pub(super) use kept::Lease;
 pub(super) use maxima::{Suspect, Suspects, Voxel};
@@ -31,16 +29,16 @@ pub(super) use scale::{Normalization, Reach, ScreenScale};
 use super::parts::Ends;
 use crate::image::{Image, Pixel};
 use crate::interrupt::Interrupted;
-use crate::simd::{Kernel, Lanes};
+use crate::simd::{Available, Kernel, Lanes};
 use buffers::{Buffers, Layout, TileSize, gather};
 use maxima::Search;
-use passes::{Columns, horizontal, vertical};
+use passes::Filter;
 
 /// Rivals per voxel beyond which filtering everything exactly is no more work.
 const MAX_RIVALS: f64 = 0.05;
 
 /// Rivals per scale that are no reason to filter anything once more.
-const FEW_RIVALS: f64 = 64.0;
+const RIVALS_FOR_FREE: f64 = 64.0;
 
 /// How the screening of a tile ended.
 pub(super) enum Screened {
@@ -83,7 +81,7 @@ impl<T: Pixel> Kernel for Tile<'_, T> {
     type Output = Screened;
 
     #[inline(always)]
-    unsafe fn run<V: Lanes, const OUTPUTS: usize>(self) -> Screened {
+    fn run<V: Lanes, const OUTPUTS: usize>(self, available: Available<V>) -> Screened {
         let Self { image, scales, reach, block, buffers, .. } = self;
         let layout = Layout {
             size: TileSize::new(block.rows, block.cols, reach),
@@ -91,8 +89,7 @@ impl<T: Pixel> Kernel for Tile<'_, T> {
             outputs: (block.cols + 2).next_multiple_of(2 * OUTPUTS),
             reach,
         };
-        // SAFETY: the instruction set is the caller's to have.
-        let range = unsafe { gather::<V, T>(image, self.normalization, block, layout, buffers) };
+        let range = gather(available, image, self.normalization, block, layout, buffers);
         let mut search = Search {
             errors: vec![0.0; scales.len()],
             scales,
@@ -107,32 +104,32 @@ impl<T: Pixel> Kernel for Tile<'_, T> {
             found: Suspects::default(),
         };
         let pixels = (block.rows * block.cols) as f64;
-        let most_steps = (FEW_RIVALS + MAX_RIVALS * pixels)
+        let most_steps = (RIVALS_FOR_FREE + MAX_RIVALS * pixels)
             * scales.iter().map(ScreenScale::exact_steps).sum::<f64>();
         let (mut halve, mut saved_steps) = (reach.halved.is_some(), 0.0);
         for step in 0..=scales.len() {
             saved_steps += scales.get(step).map_or(0.0, |scale| {
-                FEW_RIVALS * scale.exact_steps() + pixels * scale.saved_steps()
+                RIVALS_FOR_FREE * scale.exact_steps() + pixels * scale.saved_steps()
             });
             let mut first = step;
             loop {
                 for (index, scale) in scales.iter().enumerate().take(step + 1).skip(first) {
-                    let columns = Columns::new(scale, halve, layout, range.middle);
-                    search.errors[index] = columns.across.error(range);
-                    for strip in 0..layout.vectors {
-                        let plane = index % 3;
-                        // SAFETY: the instruction set is the caller's to have; the buffers hold
-                        // the layout.
-                        unsafe {
-                            vertical::<V, OUTPUTS>(scale, layout, columns, strip, buffers);
-                            horizontal::<V, OUTPUTS>(scale, layout, columns, strip, buffers, plane);
-                        }
-                    }
+                    search.errors[index] = scale.across(halve).error(range);
+                    let filter = Filter::new::<OUTPUTS>(
+                        available,
+                        scale,
+                        halve,
+                        layout,
+                        range.middle,
+                        buffers,
+                    );
+                    // There is room: the buffers were made for the largest tile and reach.
+                    let Some(mut filter) = filter else { return Screened::TooManyRivals };
+                    filter.run::<OUTPUTS>(index % 3);
                 }
                 let Some(scale) = step.checked_sub(1) else { break };
                 let limit = if halve { saved_steps } else { most_steps };
-                // SAFETY: as above.
-                if unsafe { search.plane::<V>(scale, &buffers.responses, limit) } {
+                if search.plane(available, scale, &buffers.responses, limit) {
                     break;
                 }
                 if !halve {

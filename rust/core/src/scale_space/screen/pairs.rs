@@ -12,7 +12,7 @@ use crate::simd::Lanes;
 ///
 /// # Safety
 /// All methods need the instruction set of `V` and the radius' vectors to each side.
-pub(super) struct Windows<V, const OUTPUTS: usize> {
+pub(super) struct Pairs<V, const OUTPUTS: usize> {
     left_at: *const f32,
     right_at: *const f32,
     stride: usize,
@@ -20,7 +20,7 @@ pub(super) struct Windows<V, const OUTPUTS: usize> {
     right: [V; OUTPUTS],
 }
 
-impl<V: Lanes, const OUTPUTS: usize> Windows<V, OUTPUTS> {
+impl<V: Lanes, const OUTPUTS: usize> Pairs<V, OUTPUTS> {
     #[inline(always)]
     pub(super) unsafe fn new(at: *const f32, stride: usize, radius: usize, between: bool) -> Self {
         // SAFETY: the caller's bounds.
@@ -42,7 +42,7 @@ impl<V: Lanes, const OUTPUTS: usize> Windows<V, OUTPUTS> {
         }
     }
 
-    /// Goes one inwards without the windows.
+    /// Goes one inwards without what is loaded.
     #[inline(always)]
     pub(super) unsafe fn skip(&mut self) {
         // SAFETY: the caller's bounds.
@@ -52,7 +52,7 @@ impl<V: Lanes, const OUTPUTS: usize> Windows<V, OUTPUTS> {
         }
     }
 
-    /// Loads the windows.
+    /// Loads the vectors of all places.
     #[inline(always)]
     pub(super) unsafe fn open(&mut self) {
         for k in 0..OUTPUTS {
