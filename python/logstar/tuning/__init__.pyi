@@ -1,4 +1,5 @@
 from ._choice import Plateau as Plateau
+from ._evidence import Evidence as Evidence
 from ._expectation import Expectation as Expectation
 from ._finder import AtomFinder as AtomFinder, CountCurve as CountCurve, find_atoms as find_atoms
 from ._report import Report as Report

@@ -24,6 +24,7 @@ from logstar.rewards import ErrorRate, QualityCount, QualityReport, flag_errors,
 from logstar.units import PixelSize
 
 from ._choice import ER, N_NEIGHBORS, QC, THRESHOLDS, Plateau
+from ._evidence import LEAST_RESPONSE, weigh
 from ._expectation import Expectation
 from ._source import (
     MakesLattice,
@@ -135,6 +136,8 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         Over which thresholds the number of atoms is the same.
     count_curve_ : CountCurve
         Number of atoms against the threshold.
+    evidence_ : Evidence
+        How far the atoms stand out.
     quality_ : QualityReport or None
         What the diagnostics say; None without a lattice.
     search_ : MOBOSearchCV
@@ -564,7 +567,7 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
                 rewards={QC: self.qc_, ER: self.er_},
             ),
         ).with_columns(flagged=flag_errors(detections, expected.distance_sum, N_NEIGHBORS))
-        self.count_curve_ = self._count_curve()
+        self._look_around()
         detected = time.perf_counter()
         self.quality_: QualityReport | None = None
         if self.lattice_ is not None:
@@ -581,11 +584,20 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         if len(self.atoms_) == 0:
             warnings.warn(self.verdict_.reasons[0], NoAtomsWarning, stacklevel=3)
 
-    def _count_curve(self) -> CountCurve:
-        candidates = self.detector_.find_candidates(self.image_, THRESHOLDS[0])
-        overlaps = np.array([self.params_["overlap"]])
+    def _look_around(self) -> None:
+        """Look at what else could have been found, at other thresholds and polarities."""
+        overlap = float(self.params_["overlap"])
+        candidates = self.detector_.find_candidates(self.image_, LEAST_RESPONSE)
         thresholds = plateau_thresholds(*THRESHOLDS)
-        return CountCurve(thresholds, candidates.counts(thresholds, overlaps)[:, 0])
+        counts = candidates.counts(thresholds, [overlap])[:, 0]
+        self.count_curve_ = CountCurve(thresholds, counts)
+        self.evidence_ = weigh(
+            self.detector_,
+            self.image_,
+            candidates,
+            responses=self.atoms_["response"],
+            overlap=overlap,
+        )
 
 
 _CHOICES = {

@@ -162,7 +162,7 @@ def _what_would_fit(crystal: Lattice, factor: float) -> str:
         return f"The cell would have to be {1 / factor:.3g} times as large."
     nice = _power_of_ten(factor) or factor
     size = PixelSize(float(f"{crystal.pixel_size.value * nice:.3g}"), crystal.unit)
-    edges = " x ".join(f"{edge / nice:.3g}" for edge in (crystal.a, crystal.b))
+    edges = " x ".join(f"{edge / nice:.4g}" for edge in (crystal.a, crystal.b))
     return (
         f"The pixel size or the crystal is off by a factor of {max(nice, 1 / nice):.3g}; did you "
         f"mean {size}, or a crystal of {edges} {crystal.unit}?"

@@ -81,6 +81,7 @@ def judge(finder: AtomFinder) -> Verdict:
             "the number of atoms hangs on the threshold, it is the same only from "
             f"{plateau.low:.3g} to {plateau.high:.3g}"
         )
+    reasons += finder.evidence_.concerns(finder.polarity)
     reasons += concerns_of_rewards(len(finder.atoms_), expected.count, finder.er_)
     if finder.quality_ is not None:
         reasons += finder.quality_.concerns
