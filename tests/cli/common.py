@@ -57,8 +57,7 @@ def assert_one_line_error(capsys, message: str) -> None:
 
 def interrupt_after(monkeypatch, n_sweeps: int) -> None:
     """Have Ctrl-C pressed during the sweep after so many."""
-    name = "sweeps" if hasattr(LoGStarDetector, "sweeps") else "sweep"
-    sweep = getattr(LoGStarDetector, name)
+    sweep = LoGStarDetector.sweep
     calls = iter(range(n_sweeps))
 
     def interrupted(self, *args: object, **options: object) -> Iterator[object]:
@@ -67,7 +66,7 @@ def interrupt_after(monkeypatch, n_sweeps: int) -> None:
                 raise KeyboardInterrupt
             yield front
 
-    monkeypatch.setattr(LoGStarDetector, name, interrupted)
+    monkeypatch.setattr(LoGStarDetector, "sweep", interrupted)
 
 
 def run(*args: str | bytes, **options) -> subprocess.CompletedProcess[str]:

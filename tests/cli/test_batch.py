@@ -24,15 +24,14 @@ from tests.cli.common import OPTIONS, batch, interrupt_after, read_csv, statuses
 def searches(monkeypatch) -> list[int]:
     """Grow by one for each ladder that is swept."""
     made: list[int] = []
-    name = "sweeps" if hasattr(LoGStarDetector, "sweeps") else "sweep"
-    sweep = getattr(LoGStarDetector, name)
+    sweep = LoGStarDetector.sweep
 
     def counted(self, *args, **options):
         for front in sweep(self, *args, **options):
             made.append(1)
             yield front
 
-    monkeypatch.setattr(LoGStarDetector, name, counted)
+    monkeypatch.setattr(LoGStarDetector, "sweep", counted)
     return made
 
 

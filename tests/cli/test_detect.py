@@ -311,8 +311,7 @@ def test_interruption_while_drawing_keeps_the_atoms(film, capsys, monkeypatch):
 
 
 def test_warnings_are_one_line(film, capsys, monkeypatch):
-    name = "sweeps" if hasattr(LoGStarDetector, "sweeps") else "sweep"
-    sweep = getattr(LoGStarDetector, name)
+    sweep = LoGStarDetector.sweep
     calls = iter(range(100))
 
     def fails_once(self, *args, **options):
@@ -321,7 +320,7 @@ def test_warnings_are_one_line(film, capsys, monkeypatch):
                 raise RuntimeError("out of paper")
             yield front
 
-    monkeypatch.setattr(LoGStarDetector, name, fails_once)
+    monkeypatch.setattr(LoGStarDetector, "sweep", fails_once)
     assert detect(film, *NUMBERS, *QUICK) == 0
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("logstar: warning: 1 of ")

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from sklearn.exceptions import FitFailedWarning
 
 from logstar import Lattice, LoGStarDetector, MOBOSearchCV
 from logstar.datasets import make_scene
-from logstar.detection import ParetoFront, ScaleSpaceCandidates, _detector
+from logstar.detection import ParetoFront, ScaleSpaceCandidates, _sweep_plan, _tables
+from logstar.detection._criteria import Criteria
 from logstar.detection._plateaus import plateau_thresholds
+from logstar.detection._sweep_plan import SweepPlan, bounds_of
+from logstar.model_selection.protocols import Interval
 from logstar.rewards import CountStability, ErrorRate, QualityCount
 
 RANGES = {
-    "threshold": SimpleNamespace(low=0.005, high=0.4),
-    "overlap": SimpleNamespace(low=0.01, high=0.9),
+    "threshold": Interval(low=0.005, high=0.4),
+    "overlap": Interval(low=0.01, high=0.9),
 }
 SPACE = {
     "max_sigma": [4.0, 5.0],
@@ -45,6 +46,12 @@ def detector():
     return LoGStarDetector(min_sigma=1.0, max_sigma=4.0, num_sigma=8)
 
 
+def sweep_once(estimator, X, y=None, **given):
+    """The front at the other parameters as they are set."""
+    (front,) = estimator.sweep(X, y, settings=[{}], **given)
+    return front
+
+
 def pairs_of(front):
     """Settings and scores row by row."""
     rows = [zip(*columns.values(), strict=True) for columns in (front.settings, front.scores)]
@@ -67,7 +74,7 @@ def assert_front(front):
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_scores_are_those_of_the_detector_at_the_settings(scenes, scorers, detector, dtype):
     image = scenes[0].image.astype(dtype)
-    front = detector.sweep(image, ranges=RANGES, scorers=scorers)
+    front = sweep_once(detector, image, ranges=RANGES, scorers=scorers)
     assert len(pairs_of(front)) > 3
     assert_front(front)
     for setting, scores in pairs_of(front):
@@ -78,7 +85,7 @@ def test_scores_are_those_of_the_detector_at_the_settings(scenes, scorers, detec
 
 def test_no_setting_of_a_grid_beats_the_front(scenes, scorers, detector):
     image = scenes[1].image
-    front = detector.sweep(image, ranges=RANGES, scorers=scorers)
+    front = sweep_once(detector, image, ranges=RANGES, scorers=scorers)
     found = np.column_stack([front.scores["qc"], front.scores["er"]])
     for threshold in np.geomspace(0.005, 0.4, 12):
         for overlap in np.linspace(0.01, 0.9, 6):
@@ -89,7 +96,7 @@ def test_no_setting_of_a_grid_beats_the_front(scenes, scorers, detector):
 
 def test_stacks_are_scored_by_their_mean(scenes, scorers, detector):
     stack = np.stack([scene.image for scene in scenes])
-    front = detector.sweep(stack, ranges=RANGES, scorers=scorers)
+    front = sweep_once(detector, stack, ranges=RANGES, scorers=scorers)
     assert_front(front)
     for setting, scores in pairs_of(front):
         fitted = LoGStarDetector(**(detector.get_params() | setting)).fit(stack)
@@ -102,8 +109,10 @@ def test_counts_may_come_from_y(scenes, detector):
     limit = scenes[0].lattice.distance_sum_threshold()
     by_y = {"qc": QualityCount(), "er": ErrorRate(limit)}
     by_number = {"qc": QualityCount(len(positions)), "er": ErrorRate(limit, len(positions))}
-    front = detector.sweep(image, positions, ranges=RANGES, scorers=by_y)
-    assert pairs_of(front) == pairs_of(detector.sweep(image, ranges=RANGES, scorers=by_number))
+    front = sweep_once(detector, image, positions, ranges=RANGES, scorers=by_y)
+    assert pairs_of(front) == pairs_of(
+        sweep_once(detector, image, ranges=RANGES, scorers=by_number)
+    )
 
 
 def test_the_search_takes_the_fronts_of_all_ladders(scenes, scorers, detector):
@@ -119,7 +128,7 @@ def test_the_search_takes_the_fronts_of_all_ladders(scenes, scorers, detector):
     ).fit(image)
     assert {params["max_sigma"] for params in search.cv_results_["params"]} == {4.0, 5.0}
     swept = [
-        detector.set_params(max_sigma=high).sweep(image, ranges=RANGES, scorers=scorers)
+        sweep_once(detector.set_params(max_sigma=high), image, ranges=RANGES, scorers=scorers)
         for high in (4.0, 5.0)
     ]
     assert search.n_evaluations_ == sum(len(pairs_of(front)) for front in swept)
@@ -145,21 +154,31 @@ def test_the_exact_front_dominates_that_of_two_hundred_evaluations(scenes, score
         ({"ranges": {"threshold": RANGES["threshold"]}}, ValueError, "are swept, both or none"),
         ({"scorers": {"qc": QualityCount(9)}}, TypeError, "for one QualityCount, one ErrorRate"),
         ({"scorers": {"f1": len, "qc": QualityCount(9)}}, TypeError, "Leave `sweep` empty"),
-        ({"X": np.ones((90, 90))}, ValueError, "image 0 is constant"),
         (
-            {
-                "X": np.ones((4, 4)),
-                "scorers": {"qc": QualityCount(9), "er": ErrorRate(40, 9)},
-            },
-            ValueError,
-            "smaller than the reach",
+            {"scorers": {"a": QualityCount(9), "b": QualityCount(8), "er": ErrorRate(9, 9)}},
+            TypeError,
+            "for one QualityCount",
         ),
+        ({"scorers": {"qc": QualityCount(), "er": ErrorRate(9)}}, ValueError, "y is needed"),
     ],
 )
-def test_bad_input_is_refused(scenes, scorers, detector, change, error, message):
+def test_what_cannot_be_swept_is_refused_before_any_setting(
+    scenes, scorers, detector, change, error, message
+):
     arguments = {"X": scenes[0].image, "ranges": RANGES, "scorers": scorers} | change
     with pytest.raises(error, match=message):
-        detector.sweep(**arguments)
+        detector.sweep(settings=[], **arguments)
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [(np.ones((90, 90)), "image 0 is constant"), (np.ones((4, 4)), "smaller than the reach")],
+)
+def test_what_cannot_be_detected_is_refused_at_its_turn(detector, image, message):
+    scorers = {"qc": QualityCount(9), "er": ErrorRate(40, 9)}
+    fronts = detector.sweep(image, settings=[{}], ranges=RANGES, scorers=scorers)
+    with pytest.raises(ValueError, match=message):
+        next(fronts)
 
 
 SETTINGS = [
@@ -176,10 +195,10 @@ def test_many_settings_are_swept_as_each_alone(scenes, scorers, detector, is_sta
     images = np.stack([scene.image for scene in scenes[:2]]) if is_stack else scenes[0].image
     given = {"ranges": RANGES, "scorers": scorers}
     detector.set_params(n_jobs=n_jobs)
-    fronts = list(detector.sweeps(images, settings=SETTINGS, **given))
+    fronts = list(detector.sweep(images, settings=SETTINGS, **given))
     assert len(fronts) == len(SETTINGS)
     for setting, front in zip(SETTINGS, fronts, strict=True):
-        alone = LoGStarDetector(**(detector.get_params() | setting)).sweep(images, **given)
+        alone = sweep_once(LoGStarDetector(**(detector.get_params() | setting)), images, **given)
         assert pairs_of(front) == pairs_of(alone)
         for name, column in alone.details.items():
             np.testing.assert_array_equal(front.details[name], column)
@@ -190,9 +209,9 @@ def test_many_settings_are_swept_as_each_alone(scenes, scorers, detector, is_sta
 def test_large_images_are_swept_one_setting_at_a_time(scenes, scorers, detector, monkeypatch):
     given = {"settings": SETTINGS, "ranges": RANGES, "scorers": scorers}
     detector.set_params(n_jobs=2)
-    at_once = list(detector.sweeps(scenes[0].image, **given))
-    monkeypatch.setattr("logstar.detection._detector._SMALL", scenes[0].image.size - 1)
-    one_by_one = list(detector.sweeps(scenes[0].image, **given))
+    at_once = list(detector.sweep(scenes[0].image, **given))
+    monkeypatch.setattr("logstar.detection._sweep_plan._SMALL", scenes[0].image.size - 1)
+    one_by_one = list(detector.sweep(scenes[0].image, **given))
     assert list(map(pairs_of, one_by_one)) == list(map(pairs_of, at_once))
 
 
@@ -209,7 +228,8 @@ PARTS = [
 
 def assert_same_fronts(fronts, others):
     for front, other in zip(fronts, others, strict=True):
-        for columns, others_columns in zip(front, other, strict=True):
+        for part in ("settings", "scores", "details"):
+            columns, others_columns = getattr(front, part), getattr(other, part)
             assert columns.keys() == others_columns.keys()
             for name, column in columns.items():
                 np.testing.assert_array_equal(others_columns[name], column)
@@ -232,33 +252,34 @@ def test_parts_of_a_ladder_are_swept_as_each_alone(scenes, options, monkeypatch)
     options = {"dtype": np.float64, "is_stack": False, "keep": False, "uncertainty": 0, **options}
     dtype, is_stack, uncertainty = (options.pop(k) for k in ("dtype", "is_stack", "uncertainty"))
 
-    def keep(detector):
+    def make_test(detector):
         return lambda table, _: table[:, 0] > 20 * detector.min_sigma
 
-    given = {"keep": keep} if options.pop("keep") else {}
+    make_test = make_test if options.pop("keep") else None
     lattice = scenes[0].lattice
-    given |= {
-        "ranges": RANGES,
-        "scorers": {
-            "qc": QualityCount(lattice, uncertainty),
-            "er": ErrorRate(lattice, lattice),
-        },
+    scorers = {
+        "qc": QualityCount(lattice, uncertainty),
+        "er": ErrorRate(lattice, lattice),
     }
-    images = np.stack([scene.image for scene in scenes[: 1 + is_stack]]).astype(dtype)
-    images = images if is_stack else images[0]
+    images = [scene.image.astype(dtype) for scene in scenes[: 1 + is_stack]]
+    criteria = Criteria.of(scorers, images, None)
     detector = LoGStarDetector(sigma_step=0.5, **options)
-    alone = [
-        front for setting in PARTS for front in detector.sweeps(images, settings=[setting], **given)
-    ]
+
+    def sweep(settings):
+        return SweepPlan(
+            detector, images, settings, criteria, bounds_of(RANGES), make_test
+        ).fronts()
+
+    alone = [front for setting in PARTS for front in sweep([setting])]
     n_parts = []
 
     def find_candidates_of_parts(image, sigmas, parts, **others):
         n_parts.append(len(parts))
         return found(image, sigmas, parts, **others)
 
-    found = _detector.find_candidates_of_parts
-    monkeypatch.setattr(_detector, "find_candidates_of_parts", find_candidates_of_parts)
-    assert_same_fronts(detector.sweeps(images, settings=PARTS, **given), alone)
+    found = _tables.find_candidates_of_parts
+    monkeypatch.setattr(_tables, "find_candidates_of_parts", find_candidates_of_parts)
+    assert_same_fronts(sweep(PARTS), alone)
     # With a detector that is dark by default, one more is like the others.
     n_shared = 5 if options.get("polarity") == "dark" else 4
     expected = [n_shared] + [1] * (len(PARTS) - n_shared)
@@ -269,17 +290,17 @@ def test_parts_on_large_images_are_found_a_few_at_a_time(scenes, scorers, monkey
     image = scenes[0].image
     given = {"settings": PARTS, "ranges": RANGES, "scorers": scorers}
     detector = LoGStarDetector(sigma_step=0.5, n_jobs=2)
-    at_once = list(detector.sweeps(image, **given))
-    monkeypatch.setattr(_detector, "_SMALL", image.size - 1)
+    at_once = list(detector.sweep(image, **given))
+    monkeypatch.setattr(_sweep_plan, "_SMALL", image.size - 1)
     for n_pixels in (1, 2 * image.size):
-        monkeypatch.setattr(_detector, "_PIXELS_AT_ONCE", n_pixels)
-        assert_same_fronts(detector.sweeps(image, **given), at_once)
+        monkeypatch.setattr(_sweep_plan, "_PIXELS_AT_ONCE", n_pixels)
+        assert_same_fronts(detector.sweep(image, **given), at_once)
 
 
 def test_a_part_fails_when_it_is_its_turn(scenes, scorers):
     detector = LoGStarDetector(sigma_step=0.5, n_jobs=2)
     settings = [PARTS[0], PARTS[1], {"sigma_step": 0.0}, PARTS[3]]
-    fronts = detector.sweeps(scenes[0].image, settings=settings, ranges=RANGES, scorers=scorers)
+    fronts = detector.sweep(scenes[0].image, settings=settings, ranges=RANGES, scorers=scorers)
     assert [len(pairs_of(next(fronts))) > 0 for _ in range(2)] == [True, True]
     with pytest.raises(ValueError, match=r"sigma_step must be finite and > 0, got 0\.0"):
         next(fronts)
@@ -287,7 +308,7 @@ def test_a_part_fails_when_it_is_its_turn(scenes, scorers):
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_a_setting_fails_when_it_is_its_turn(scenes, scorers, detector, n_jobs):
-    fronts = detector.set_params(n_jobs=n_jobs).sweeps(
+    fronts = detector.set_params(n_jobs=n_jobs).sweep(
         scenes[0].image,
         settings=[{}, {"max_sigma": 0.5}, {}],
         ranges=RANGES,
@@ -317,7 +338,7 @@ def test_a_search_goes_on_after_a_setting_that_fails(scenes, scorers, detector):
 
 def test_plateaus_are_where_the_count_is_the_same(scenes, scorers, detector):
     image = scenes[0].image
-    front = detector.sweep(image, ranges=RANGES, scorers=scorers)
+    front = sweep_once(detector, image, ranges=RANGES, scorers=scorers)
     rows = zip(
         *front.settings.values(),
         *(front.details[name] for name in ("n_atoms", "plateau_low", "plateau_high")),
@@ -349,7 +370,7 @@ class TestUncertainCount:
         self, scenes, scorers, detector, is_stack
     ):
         images = np.stack([scene.image for scene in scenes]) if is_stack else scenes[0].image
-        front = detector.sweep(images, ranges=RANGES, scorers=scorers)
+        front = sweep_once(detector, images, ranges=RANGES, scorers=scorers)
         assert set(front.scores) == set(scorers)
         assert_front(front)
         for setting, scores in pairs_of(front)[:: 20 if is_stack else 1]:
@@ -361,7 +382,7 @@ class TestUncertainCount:
         self, scenes, scorers, detector
     ):
         del scorers["stability"]
-        front = detector.sweep(scenes[0].image, ranges=RANGES, scorers=scorers)
+        front = sweep_once(detector, scenes[0].image, ranges=RANGES, scorers=scorers)
         found = np.column_stack([front.scores[name] for name in scorers])
         for threshold in np.geomspace(0.005, 0.4, 12):
             for overlap in np.linspace(0.01, 0.9, 6):
@@ -375,7 +396,7 @@ class TestUncertainCount:
     ):
         """Against every threshold of the curves, scored one by one."""
         image = scenes[index].image
-        front = detector.sweep(image, ranges=RANGES, scorers=scorers)
+        front = sweep_once(detector, image, ranges=RANGES, scorers=scorers)
         candidates = detector.find_candidates(image, 0.005)
         quality = candidates.pareto_front(
             n_expected=scorers["qc"].n_expected,
@@ -401,7 +422,7 @@ class TestUncertainCount:
     def test_of_settings_that_score_alike_the_one_amid_its_plateau_is_there(
         self, scenes, scorers, detector
     ):
-        front = detector.sweep(scenes[0].image, ranges=RANGES, scorers=scorers)
+        front = sweep_once(detector, scenes[0].image, ranges=RANGES, scorers=scorers)
         losses = np.column_stack(list(front.scores.values()))
         assert len(np.unique(losses, axis=0)) == len(losses)
         widest = front.scores["stability"].argmax()
@@ -411,24 +432,24 @@ class TestUncertainCount:
     def test_plateaus_may_be_followed_further_than_settings_go(self, scenes, scorers, detector):
         image = make_scene(scenes[0].lattice, (90, 100), noise=0.05, random_state=0).image
         detector.set_params(min_sigma=2.0)
-        narrow = RANGES | {"threshold": SimpleNamespace(low=0.05, high=0.1)}
-        front = detector.sweep(image, ranges=narrow, scorers=scorers)
+        narrow = RANGES | {"threshold": Interval(low=0.05, high=0.1)}
+        front = sweep_once(detector, image, ranges=narrow, scorers=scorers)
         thresholds = front.settings["threshold"]
         assert ((thresholds >= 0.05) & (thresholds <= 0.1)).all()
         assert front.scores["stability"].max() > np.log(0.1 / 0.05)
         scorers["stability"] = CountStability((0.06, 0.08))
-        inside = detector.sweep(image, ranges=narrow, scorers=scorers)
+        inside = sweep_once(detector, image, ranges=narrow, scorers=scorers)
         assert inside.scores["stability"].max() == pytest.approx(np.log(0.08 / 0.06))
         # No threshold of the curves is among those that are swept.
         scorers["stability"] = CountStability((0.2, 0.4))
-        outside = detector.sweep(image, ranges=narrow, scorers=scorers)
+        outside = sweep_once(detector, image, ranges=narrow, scorers=scorers)
         assert_front(outside)
         assert len(pairs_of(outside)) > 0
 
     def test_an_uncertainty_below_0_is_refused(self, scenes, scorers, detector):
         scorers["qc"] = QualityCount(70, uncertainty=-1)
         with pytest.raises(ValueError, match="uncertainty must be"):
-            detector.sweep(scenes[0].image, ranges=RANGES, scorers=scorers)
+            sweep_once(detector, scenes[0].image, ranges=RANGES, scorers=scorers)
 
     def test_many_overlaps_are_thinned_out_evenly(self, scenes, scorers, detector, monkeypatch):
         image = scenes[1].image
@@ -445,7 +466,7 @@ class TestUncertainCount:
             "pareto_front",
             lambda *_, **__: front_at(np.linspace(0.1, 0.3, 20)),
         )
-        detector.sweep(image, ranges=RANGES, scorers=scorers)
+        sweep_once(detector, image, ranges=RANGES, scorers=scorers)
         expected = np.linspace(0.1, 0.3, 20)[[0, 2, 5, 8, 10, 13, 16, 19]]
         np.testing.assert_array_equal(asked[0], expected)
 

@@ -19,6 +19,7 @@ from logstar import DetectionPipeline, Lattice, LoGStarDetector, MOBOSearchCV
 from logstar.datasets import make_scene
 from logstar.exceptions import NoAtomsWarning
 from logstar.metrics import match_positions
+from logstar.model_selection.protocols import Interval
 from logstar.preprocessing import GaussianDenoiser, PatchPCADenoiser
 from logstar.rewards import ErrorRate, QualityCount
 
@@ -92,12 +93,15 @@ def test_a_sweep_tells_what_detection_gives(denoiser, unsupported):
 
 def test_a_sweep_over_a_stack():
     images = np.stack([scene(0.3, seed).image for seed in (1, 2)])
-    front = pipeline().sweep(
+    (front,) = pipeline().sweep(
         images,
+        settings=[{}],
         ranges={"detect__threshold": Interval(0.01, 0.3), "detect__overlap": Interval(0.01, 0.5)},
         scorers=rewards(),
     )
-    setting, scores = ({name: v[0] for name, v in part.items()} for part in front[:2])
+    setting, scores = (
+        {name: v[0] for name, v in part.items()} for part in (front.settings, front.scores)
+    )
     fitted = pipeline().set_params(**setting).fit(images)
     assert rewards()["qc"](fitted, images) == pytest.approx(scores["qc"], abs=1e-9)
 
@@ -130,20 +134,16 @@ def test_images_are_denoised_once_for_many_settings(monkeypatch, n_jobs):
         "scorers": rewards(),
     }
     model = pipeline().set_params(detect__n_jobs=n_jobs)
-    fronts = list(model.sweeps(image, settings=settings, **given))
+    fronts = list(model.sweep(image, settings=settings, **given))
     assert fits == [32, 24]
     assert not hasattr(wide, "window_size_")
     for setting, front in zip(settings, fronts, strict=True):
-        alone = clone(model).set_params(**setting).sweep(image, **given)
-        for columns, expected in zip(front, alone, strict=True):
+        (alone,) = clone(model).set_params(**setting).sweep(image, settings=[{}], **given)
+        for part in ("settings", "scores", "details"):
+            columns, expected = getattr(front, part), getattr(alone, part)
             assert list(columns) == list(expected)
             for name, column in columns.items():
                 assert_array_equal(column, expected[name])
-
-
-class Interval:
-    def __init__(self, low, high):
-        self.low, self.high = low, high
 
 
 def test_steps_are_chosen_with_their_parameters():
@@ -280,7 +280,10 @@ def test_what_cannot_be_is_refused(change, error, message):
 def test_only_the_detectors_parameters_are_swept():
     with pytest.raises(ValueError, match="only parameters of 'detect' are swept"):
         pipeline().sweep(
-            scene().image, ranges={"denoise__window_size": Interval(8, 20)}, scorers=rewards()
+            scene().image,
+            settings=[],
+            ranges={"denoise__window_size": Interval(8, 20)},
+            scorers=rewards(),
         )
     with pytest.raises(ValueError, match="y is None"):
         pipeline().fit(scene().image).score(scene().image)

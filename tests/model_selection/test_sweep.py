@@ -6,24 +6,36 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+from sklearn.base import RegressorMixin, clone
 from sklearn.exceptions import FitFailedWarning
 
+from logstar import LoGStarDetector
 from logstar.model_selection import MOBOSearchCV
+from logstar.model_selection.protocols import Front
+from logstar.rewards import QualityCount
 from tests.model_selection.conftest import Valley
 
 
 class SweptValley(Valley):
     """Knows its front over `a`: every a between the two minima."""
 
-    def sweep(self, X, y=None, *, ranges, scorers):
-        if self.b > 0.9:
-            raise RuntimeError("too high")
-        low, high = ranges["a"].low, ranges["a"].high
-        front = []
-        for a in np.linspace(max(low, 0.2), min(high, 0.8), 7).tolist():
-            fitted = Valley(a, self.b).fit(X, y)
-            front.append(({"a": a}, {name: s(fitted, X) for name, s in scorers.items()}))
-        return front
+    def sweep(self, X, _=None, *, settings, ranges, scorers):
+        if set(ranges) != {"a"}:
+            raise ValueError(f"only a is swept, got {sorted(ranges)}")
+        return self.fronts(X, settings, ranges["a"], scorers)
+
+    def fronts(self, X, settings, within, scorers):
+        for setting in settings:
+            valley = clone(self).set_params(**setting)
+            if valley.b > 0.9:
+                raise RuntimeError("too high")
+            yield valley.front(X, within, scorers)
+
+    def front(self, X, within, scorers):
+        a = np.linspace(max(within.low, 0.2), min(within.high, 0.8), 7)
+        fitted = [Valley(each, self.b).fit(X) for each in a.tolist()]
+        scores = {name: [scorer(one, X) for one in fitted] for name, scorer in scorers.items()}
+        return Front({"a": a}, scores, {"height": np.full(7, 10.0 * self.b)})
 
 
 def search(losses, **changes):
@@ -95,11 +107,19 @@ def test_a_callback_ends_the_search(losses, image):
         ({"sweep": ["c"]}, r"sweep names \['c'\], which search_spaces lacks"),
         ({"cv": 3}, "needs cv=None"),
         ({"estimator": Valley()}, "Valley has no method `sweep`"),
+        ({"sweep": ["b"]}, "'b', whose domain is a list of choices"),
+        ({"sweep": ["a", "b"], "search_spaces": {"a": (0, 1), "b": (0, 1)}}, "only a is swept"),
     ],
 )
-def test_bad_sweeps_are_refused(losses, image, changes, message):
+def test_bad_sweeps_are_refused_before_anything_is_evaluated(
+    losses, image, tmp_path, changes, message
+):
+    path = tmp_path / "search.jsonl"
+    asked = search(losses, checkpoint=path, callback=lambda _: pytest.fail("evaluated"))
     with pytest.raises(ValueError, match=message):
-        search(losses).set_params(**changes).fit(image)
+        asked.set_params(**changes).fit(image)
+    # Nothing is left behind that another search would have to agree with.
+    assert not path.exists()
 
 
 def test_errors_are_raised_if_asked_for(losses, image):
@@ -107,27 +127,15 @@ def test_errors_are_raised_if_asked_for(losses, image):
         search(losses, search_spaces={"a": (0.0, 1.0), "b": [0.95]}, error_score="raise").fit(image)
 
 
-def test_fronts_may_come_as_columns(losses, image):
-    class InColumns(SweptValley):
-        def sweep(self, X, y=None, *, ranges, scorers):
-            front = super().sweep(X, y, ranges=ranges, scorers=scorers)
-            settings, scores = (
-                {name: np.array([row[part][name] for row in front]) for name in front[0][part]}
-                for part in (0, 1)
-            )
-            return settings, scores
-
-    rows = search(losses).fit(image)
-    columns = search(losses, estimator=InColumns()).fit(image)
-    assert columns.cv_results_["params"] == rows.cv_results_["params"]
-    np.testing.assert_array_equal(columns.pareto_front_, rows.pareto_front_)
-    assert list(rows.hypervolume_trace_) == sorted(rows.hypervolume_trace_)
-
-
 def test_a_sweep_may_find_nothing(losses, image):
     class Barren(SweptValley):
-        def sweep(self, X, y=None, *, ranges, scorers):
-            return [] if self.b else super().sweep(X, y, ranges=ranges, scorers=scorers)
+        def front(self, X, within, scorers):
+            found = super().front(X, within, scorers)
+            n = 0 if self.b else 7
+            return Front(
+                {name: column[:n] for name, column in found.settings.items()},
+                {name: column[:n] for name, column in found.scores.items()},
+            )
 
     found = search(losses, estimator=Barren(), verbose=1).fit(image)
     assert found.n_evaluations_ == 7
@@ -135,20 +143,16 @@ def test_a_sweep_may_find_nothing(losses, image):
 
 
 class Batched(SweptValley):
-    """Yields fronts one after another, and notes what it was asked for and what became of it."""
+    """Notes what it was asked for and what became of it."""
 
     log: ClassVar[list] = []
 
-    def sweeps(self, X, y=None, *, settings, ranges, scorers):
+    def fronts(self, X, settings, within, scorers):
+        if not settings:
+            return
         self.log.append([setting["b"] for setting in settings])
         try:
-            for setting in settings:
-                front = SweptValley(**setting).sweep(X, y, ranges=ranges, scorers=scorers)
-                columns = [
-                    {name: np.array([row[part][name] for row in front]) for name in front[0][part]}
-                    for part in (0, 1)
-                ]
-                yield (*columns, {"height": np.full(len(front), 10.0 * setting["b"])})
+            yield from super().fronts(X, settings, within, scorers)
         finally:
             self.log.append("closed")
 
@@ -212,3 +216,96 @@ def test_details_are_kept_in_a_checkpoint(losses, image, log, tmp_path):
     np.testing.assert_array_equal(
         again.cv_results_["detail_height"], first.cv_results_["detail_height"]
     )
+
+
+def test_scorers_that_cannot_be_swept_are_refused_before_anything_is_evaluated(image):
+    space = {"threshold": (0.01, 0.4), "overlap": (0.01, 0.5)}
+    asked = MOBOSearchCV(
+        LoGStarDetector(),
+        space,
+        scoring={"qc": QualityCount(9)},
+        sweep=list(space),
+        callback=lambda _: pytest.fail("evaluated"),
+    )
+    with pytest.raises(TypeError, match="Leave `sweep` empty for other scorers"):
+        asked.fit(image)
+
+
+class Weighted(SweptValley):
+    def fit(self, X, y=None, sample_weight=None):
+        assert sample_weight is not None
+        return super().fit(X, y)
+
+
+def weighted(estimator, X, sample_weight=None):
+    assert sample_weight is not None
+    return -float(estimator.predict(X)[0])
+
+
+@pytest.mark.filterwarnings("ignore:The scorer .* does not support sample_weight")
+@pytest.mark.parametrize("scorer", [None, weighted])
+def test_parameters_of_fit_and_scorers_are_refused(losses, image, scorer):
+    scoring = losses if scorer is None else {"weighted": scorer}
+    with pytest.raises(ValueError, match=r"cannot pass \['sample_weight'\] on"):
+        search(scoring, estimator=Weighted()).fit(image, sample_weight=np.ones(12))
+    # They are passed on where nothing is swept.
+    search(scoring, estimator=Weighted(), sweep=[]).fit(image, sample_weight=np.ones(12))
+
+
+def test_scores_on_the_training_data_are_those_of_all_data(losses, image):
+    found = search(losses, return_train_score=True).fit(image)
+    for name in losses:
+        for key in (f"mean_train_{name}", f"split0_train_{name}"):
+            np.testing.assert_array_equal(
+                found.cv_results_[key], found.cv_results_[f"mean_test_{name}"]
+            )
+    given = {"search_spaces": {"a": (0.0, 1.0), "b": [0.95, 0.0]}}
+    with pytest.warns(FitFailedWarning):
+        failed = search(losses, return_train_score=True, error_score=-9.0, **given).fit(image)
+    (row,) = np.flatnonzero(failed.cv_results_["param_b"] == 0.95)
+    assert failed.cv_results_["mean_train_left"][row] == -9
+
+
+@pytest.mark.parametrize(
+    ("front", "message"),
+    [
+        (({"a": [0.5]}, {"left": [0.0], "right": [0.0]}), "must yield a .*Front, got tuple"),
+        (Front({"a": [0.5]}, {"left": [0.0]}), r"columns \['left', 'right'\], got \['left'\]"),
+        (Front({"c": [0.5]}, {"left": [0.0], "right": [0.0]}), r"columns \['a'\], got \['c'\]"),
+        (None, "fewer fronts than there are settings"),
+    ],
+)
+def test_what_is_no_front_is_said(losses, image, front, message):
+    class Wrong(SweptValley):
+        def fronts(self, _X, settings, *_):
+            yield from [] if front is None else [front] * len(settings)
+
+    with pytest.raises((RuntimeError, TypeError, ValueError), match=message):
+        search(losses, estimator=Wrong(), error_score="raise").fit(image)
+
+
+def test_integers_stay_integers(losses, image, tmp_path):
+    class Whole(SweptValley):
+        def front(self, _X, _within, scorers):
+            scores = {name: [-1.0, -2.0 + i] for i, name in enumerate(scorers)}
+            return Front({"a": np.array([1, 2])}, scores)
+
+    given = {"estimator": Whole(), "checkpoint": tmp_path / "search.jsonl", "refit": False}
+    given["search_spaces"] = {"a": (1, 9), "b": [0.0, 0.5]}
+    for _ in range(2):  # The second reads the checkpoint.
+        found = search(losses, **given).fit(image)
+        assert [type(params["a"]) for params in found.cv_results_["params"]] == [int] * 4
+        assert found.cv_results_["param_a"].tolist() == [1, 2, 1, 2]
+
+
+def test_a_supervised_sweep_is_not_told_to_split(losses, image):
+    """Without a sweep cv=None is warned of, but a sweep has no other choice."""
+
+    class Supervised(RegressorMixin, SweptValley):
+        def fit(self, X, y):
+            return super().fit(X, y)
+
+    y = np.zeros(len(image))
+    search(losses, estimator=Supervised()).fit(image, y)
+    with pytest.warns(UserWarning, match="cv=None scores each setting of Supervised"):
+        search(losses, estimator=Supervised(), sweep=[]).fit(image, y)

@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from logstar import _core
-from logstar._runtime import in_order, threads_of
+from logstar._runtime import threads_of
+from logstar._sweeping import Front, Interval
 from logstar._validation import FloatArray, Image, as_image_list, check_real
 from logstar.exceptions import NoAtomsWarning
 from logstar.metrics import detection_metrics
 
 from . import ScaleSpaceCandidates
 from ._criteria import Criteria
-from ._exact_front import SweptFront, exact_front
-from ._parameters import check_parameters, check_sizes, ladder_of, mask_of, scaling_of
-from ._scale_space import find_candidates_of_parts
-from ._scaling import scale_intensities
-from ._shared_candidates import Part, Request, SharedCandidates, Tables
+from ._parameters import check_parameters, check_sizes, ladder_of, scaling_of
 from ._skimage._blob_log import blob_log
+from ._sweep_plan import SweepPlan, bounds_of
+from ._tables import CandidateTest, candidate_tables, scaled_images
 
 if TYPE_CHECKING:
     from sklearn.utils import Tags
@@ -34,15 +32,6 @@ __all__ = ["LoGStarDetector", "blob_log"]
 
 Images: TypeAlias = ArrayLike | Sequence[ArrayLike]
 Detections: TypeAlias = FloatArray | list[FloatArray]
-#: Which candidates of a table may be atoms, given the index of their image.
-CandidateTest: TypeAlias = Callable[[FloatArray, int], NDArray[np.bool_]]
-
-#: Images of up to so many pixels are swept with several settings at a time. On larger ones threads
-#: share the work on one scale space as well, and there is memory for one.
-_SMALL = 1 << 20
-#: Pixels of the images times ladders whose candidates are found at once and kept until their turn:
-#: 16 ladders at 2048 px, of which ten take 25 MB in strong noise, and four at 4096 px.
-_PIXELS_AT_ONCE = 1 << 26
 
 
 class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no types
@@ -76,7 +65,7 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         Distance from one sigma of the ladder to the next, in pixels, above 0. The ladder then goes
         from `min_sigma` up as far as whole steps lead without passing `max_sigma`, rounding aside:
         that is left out where the two are no multiple of the step apart. Ladders with ends on one
-        grid of such steps have sigmas in common, and `sweeps` filters with these once. None has
+        grid of such steps have sigmas in common, and `sweep` filters with these once. None has
         `num_sigma` divide the ladder.
     exclude_border : int or False, default=1
         Leave out atoms in so many outer rows and columns, in pixels. The tail of an atom beyond
@@ -202,7 +191,7 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         check_is_fitted(self)
         images, is_stack = as_image_list(X)
         check_sizes(self, images)
-        scaled = enumerate(_scaled(images, *scaling_of(self)))
+        scaled = enumerate(scaled_images(images, scaling_of(self)))
         found = [self._detect(image, index, keep) for index, image in scaled]
         return found if is_stack else found[0]
 
@@ -246,57 +235,18 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         X: Images,
         y: Any = None,
         *,
-        ranges: Mapping[str, Any],
+        settings: Sequence[Mapping[str, Any]],
+        ranges: Mapping[str, Interval],
         scorers: Mapping[str, Any],
-    ) -> SweptFront:
-        """Find the exact Pareto front over threshold and overlap, the other parameters as set.
+    ) -> Iterator[Front]:
+        """Find the exact Pareto fronts over threshold and overlap for settings of the others.
 
         Maxima of the scale space do not depend on these two: they are found once, and every
-        distinct outcome follows from them.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_rows, n_cols) or (n_images, n_rows, n_cols), or list of images
-            One image or a stack.
-        y : positions, counts, or sequences of such for a stack; default=None
-            As the scorers take it.
-        ranges : mapping of str to interval
-            Bounds for "threshold" and "overlap", as objects with attributes `low` and `high`.
-        scorers : mapping of str to reward
-            One `logstar.rewards.QualityCount`, one `logstar.rewards.ErrorRate` and, if wanted, one
-            `logstar.rewards.CountStability`.
-
-        Returns
-        -------
-        front : (settings, scores, details), each a dict of str to ndarray of shape (n,)
-            Settings of threshold and overlap, each in the middle of the interval over which its
-            outcome is the same; their scores by name, greater is better; and of one image, the
-            number of atoms, "n_atoms", and the thresholds between which it is the same within
-            0.2 %: "plateau_low", "plateau_high".
-
-        Raises
-        ------
-        TypeError, ValueError
-            For other parameters, other scorers, and whatever `fit` and `detect` refuse.
-        """
-        return next(self.sweeps(X, y, settings=[{}], ranges=ranges, scorers=scorers))
-
-    def sweeps(
-        self,
-        X: Images,
-        y: Any = None,
-        *,
-        settings: Sequence[Mapping[str, Any]],
-        ranges: Mapping[str, Any],
-        scorers: Mapping[str, Any],
-        keep: Callable[[LoGStarDetector], CandidateTest | None] | None = None,
-    ) -> Iterator[SweptFront]:
-        """Sweep threshold and overlap for several settings of the other parameters.
-
-        What settings share is computed once: the scaled image and, of ladders that are contiguous
-        parts of one, the scale space; a common `sigma_step` makes them such. Small images are
-        swept with several settings at a time. `MOBOSearchCV` calls this for parameters named in
-        its `sweep`.
+        distinct outcome follows from them. What settings share is computed once: the scaled image
+        and, of ladders that are contiguous parts of one, the scale space; a common `sigma_step`
+        makes them such. Small images are swept with several settings at a time. `MOBOSearchCV`
+        calls this for the parameters named in its `sweep`; see
+        `logstar.model_selection.protocols`.
 
         Parameters
         ----------
@@ -306,72 +256,30 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
             As the scorers take it.
         settings : sequence of mapping
             Values of other parameters, which stay as they are where a setting lacks them.
-        ranges : mapping of str to interval
-            As in `sweep`.
+        ranges : mapping of str to Interval
+            Bounds for "threshold" and "overlap".
         scorers : mapping of str to reward
-            As in `sweep`.
-        keep : callable, default=None
-            Called with the detector of a setting; returns for it what `detect` takes as `keep`.
+            One `logstar.rewards.QualityCount`, one `logstar.rewards.ErrorRate` and, if wanted, one
+            `logstar.rewards.CountStability`.
 
-        Yields
-        ------
-        front : (settings, scores, details)
-            As `sweep` returns it, for one setting after another.
+        Returns
+        -------
+        fronts : iterator of Front
+            One for each of `settings`. Thresholds and overlaps are in the middle of the intervals
+            over which their outcome is the same. Details of one image are the number of atoms,
+            "n_atoms", and the thresholds between which it is the same within 0.2 %:
+            "plateau_low", "plateau_high". Of a stack, the front is that of a grid of settings.
 
         Raises
         ------
         TypeError, ValueError
-            As `sweep`, when it is the turn of the setting whose fault it is.
+            For other parameters or other scorers, at once; for whatever `fit` and `detect` refuse,
+            when it is the turn of the setting whose fault it is.
         """
-        if set(ranges) != {"threshold", "overlap"}:
-            raise ValueError(
-                f"threshold and overlap are swept, both or none; got {sorted(ranges)}."
-            )
-        bounds = {name: (float(each.low), float(each.high)) for name, each in ranges.items()}
         images, is_stack = as_image_list(X)
         references = y if y is None or is_stack else [y]
-        # By the constructor: `clone` and `set_params` take a good part of a small image's time.
-        own = self.get_params(deep=False)
-        detectors = [type(self)(**{**own, **setting}) for setting in settings]
-        # Resolved here: `n_jobs` of -1 costs a look at the machine each time it is read.
-        n_threads = threads_of(self.n_jobs)
-        is_small = max(image.size for image in images) <= _SMALL
-        n_at_once = max(1, min(n_threads, len(detectors))) if is_small else 1
-        scaled = cache(partial(_scaled, images))
         criteria = Criteria.of(scorers, images, references)
-        # Plateaus may be followed further down than settings go.
-        least = min(bounds["threshold"][0], criteria.least_threshold)
-
-        def find(index: int, ladder: FloatArray, parts: Sequence[Part]) -> list[Tables]:
-            detector = detectors[index]
-            n_own = n_threads if len(parts) > 1 else threads_of(detector.n_jobs)
-            found = [
-                _tables(detector, image, ladder, parts, least, n_own)
-                for image in scaled(*scaling_of(detector))
-            ]
-            return [list(tables) for tables in zip(*found, strict=True)]
-
-        def front(index: int) -> SweptFront:
-            detector = detectors[index]
-            check_parameters(detector)
-            check_sizes(detector, images)
-            test = None if keep is None else keep(detector)
-            candidates = [
-                _candidates(table, place, least, test, threads_of(detector.n_jobs))
-                for place, table in enumerate(shared.take(index))
-            ]
-            return exact_front(candidates, criteria, bounds)
-
-        n_last = len(detectors) % n_at_once
-        for left, detector in zip(range(len(detectors), 0, -1), detectors, strict=True):
-            # The last ones have the threads to themselves.
-            detector.n_jobs = n_threads // (n_last if left <= n_last else n_at_once)
-        shared = SharedCandidates(
-            [_request(detector, images) for detector in detectors],
-            find,
-            max(1, _PIXELS_AT_ONCE // sum(image.size for image in images)),
-        )
-        yield from in_order(front, range(len(detectors)), n_at_once)
+        return SweepPlan(self, images, settings, criteria, bounds_of(ranges)).fronts()
 
     def find_candidates(self, X: ArrayLike, threshold: float) -> ScaleSpaceCandidates:
         """Find the candidates of one image, which answer at any threshold and overlap.
@@ -400,7 +308,7 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
             raise ValueError("X must be one image, got a stack; find the candidates of each.")
         check_sizes(self, images)
         least = check_real(threshold, name="threshold")
-        (scaled,) = _scaled(images, *scaling_of(self))
+        (scaled,) = scaled_images(images, scaling_of(self))
         table = self._table(scaled, ladder_of(self), least)
         return ScaleSpaceCandidates(table, threshold=least, n_jobs=threads_of(self.n_jobs))
 
@@ -429,7 +337,7 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
 
     def _table(self, scaled: Image, ladder: FloatArray, threshold: float) -> FloatArray:
         n_threads = threads_of(self.n_jobs)
-        (table,) = _tables(self, scaled, ladder, [(0, len(ladder))], threshold, n_threads)
+        (table,) = candidate_tables(self, scaled, ladder, [(0, len(ladder))], threshold, n_threads)
         return table
 
     def _detect(self, scaled: Image, index: int, keep: CandidateTest | None) -> FloatArray:
@@ -451,59 +359,6 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
-
-
-def _scaled(
-    images: list[Image], polarity: str, intensity_range: tuple[float, float] | None
-) -> list[Image]:
-    return [
-        scale_intensities(image, polarity, intensity_range, index)
-        for index, image in enumerate(images)
-    ]
-
-
-def _request(detector: LoGStarDetector, images: list[Image]) -> Request | None:
-    """What candidates depend on; None for a detector whose fault is raised when it is its turn."""
-    try:
-        check_parameters(detector)
-        check_sizes(detector, images)
-        key = scaling_of(detector), int(detector.exclude_border), id(detector.mask)
-        return Request(ladder_of(detector), key)
-    except (TypeError, ValueError):
-        return None
-
-
-def _candidates(
-    table: FloatArray, index: int, threshold: float, keep: CandidateTest | None, n_threads: int
-) -> ScaleSpaceCandidates:
-    if keep is not None:
-        table = table[keep(table, index)]
-    return ScaleSpaceCandidates(table, threshold=threshold, n_jobs=n_threads)
-
-
-def _tables(
-    detector: LoGStarDetector,
-    scaled: Image,
-    ladder: FloatArray,
-    parts: Sequence[Part],
-    threshold: float,
-    n_threads: int,
-) -> Tables:
-    """For each part of a ladder row, column, sigma and response, the strongest first."""
-    found = find_candidates_of_parts(
-        scaled,
-        np.column_stack([ladder, ladder]),
-        parts,
-        threshold=threshold,
-        border=(int(detector.exclude_border),) * 2,
-        n_threads=n_threads,
-    )
-    mask = mask_of(detector)
-    tables = []
-    for (first, _), (places, responses) in zip(parts, found, strict=True):
-        table = np.column_stack([places[:, :2], ladder[first + places[:, 2]], responses])
-        tables.append(table if mask is None else table[mask[places[:, 0], places[:, 1]]])
-    return tables
 
 
 def mean_f1(predict: Callable[[Any], Any], X: Images, y: Any) -> float:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from logstar._sweeping import Front
 from logstar._validation import FloatArray
 from logstar.pareto import is_non_dominated
 
-from . import ScaleSpaceCandidates
+from . import ParetoFront, ScaleSpaceCandidates
 from ._criteria import Criteria, StabilityCriterion
 from ._plateaus import CountCurves, CountPlateaus, plateau_thresholds
 
@@ -23,46 +24,14 @@ _MAX_STABLE_OVERLAPS = 8
 #: The settings that a stack is evaluated at; images share no breakpoints.
 _N_THRESHOLDS, _N_OVERLAPS = 96, 24
 
-Ranges: TypeAlias = Mapping[str, tuple[float, float]]
-
-
-class SweptFront(NamedTuple):
-    """Settings that no other beats, as columns.
-
-    Attributes
-    ----------
-    settings : dict of str to ndarray of shape (n,)
-        "threshold" and "overlap".
-    scores : dict of str to ndarray of shape (n,)
-        Scores by the scorers' names, greater is better.
-    details : dict of str to ndarray of shape (n,)
-        Of one image, the number of atoms that a setting finds, "n_atoms", and the thresholds
-        between which it is the same within 0.2 %: "plateau_low", "plateau_high".
-    """
-
-    settings: dict[str, FloatArray]
-    scores: dict[str, FloatArray]
-    details: dict[str, FloatArray]
-
-
-class _Settings(NamedTuple):
-    """Settings of one image and what they give, as columns."""
-
-    threshold: FloatArray
-    overlap: FloatArray
-    qc: FloatArray
-    er: FloatArray
-
-    def at(self, rows: NDArray[Any]) -> _Settings:
-        return _Settings(*(column[rows] for column in self))
-
-    def then(self, others: _Settings) -> _Settings:
-        return _Settings(*map(np.concatenate, zip(self, others, strict=True)))
+#: Least and greatest "threshold" and "overlap".
+Bounds: TypeAlias = Mapping[str, tuple[float, float]]
+Columns = TypeVar("Columns", ParetoFront, CountPlateaus)
 
 
 def exact_front(
-    candidates: Sequence[ScaleSpaceCandidates], criteria: Criteria, ranges: Ranges
-) -> SweptFront:
+    candidates: Sequence[ScaleSpaceCandidates], criteria: Criteria, bounds: Bounds
+) -> Front:
     """Find the settings that no other beats in what is scored, and their scores.
 
     Of one image the front of |QC| and ER is complete. Where stability is scored as well, the front
@@ -70,18 +39,17 @@ def exact_front(
     of a grid of settings.
     """
     if len(candidates) > 1:
-        return _front_on_grid(candidates, criteria, ranges)
+        return _front_on_grid(candidates, criteria, bounds)
     if criteria.stability is None:
-        settings, plateaus = _most_accurate(candidates[0], criteria, ranges)
+        settings, plateaus = _most_accurate(candidates[0], criteria, bounds)
         losses = _losses(settings, criteria)
     else:
-        settings, plateaus = _stable_as_well(candidates[0], criteria, criteria.stability, ranges)
+        settings, plateaus = _stable_as_well(candidates[0], criteria, criteria.stability, bounds)
         losses = np.column_stack([_losses(settings, criteria), -plateaus.stability])
         rows = _best_of_equals(losses, _off_middle(settings, plateaus))
         rows = rows[is_non_dominated(losses[rows])]
-        settings, losses = settings.at(rows), losses[rows]
-        plateaus = CountPlateaus(*(column[rows] for column in plateaus))
-    return SweptFront(
+        settings, plateaus, losses = _at(settings, rows), _at(plateaus, rows), losses[rows]
+    return Front(
         {"threshold": settings.threshold, "overlap": settings.overlap},
         _scores(losses, criteria),
         {
@@ -93,12 +61,12 @@ def exact_front(
 
 
 def _most_accurate(
-    candidates: ScaleSpaceCandidates, criteria: Criteria, ranges: Ranges
-) -> tuple[_Settings, CountPlateaus]:
+    candidates: ScaleSpaceCandidates, criteria: Criteria, bounds: Bounds
+) -> tuple[ParetoFront, CountPlateaus]:
     """Find the front of count and errors, and the plateaus on it."""
-    settings = _front_of_quality(candidates, criteria, ranges)
-    settings = settings.at(is_non_dominated(_losses(settings, criteria)))
-    curves = CountCurves.of(candidates, np.unique(settings.overlap), ranges["threshold"])
+    settings = _front_of_quality(candidates, criteria, bounds)
+    settings = _at(settings, is_non_dominated(_losses(settings, criteria)))
+    curves = CountCurves.of(candidates, np.unique(settings.overlap), bounds["threshold"])
     counts = _n_atoms(settings.qc, criteria)
     return settings, curves.around(settings.threshold, settings.overlap, counts)
 
@@ -107,20 +75,20 @@ def _stable_as_well(
     candidates: ScaleSpaceCandidates,
     criteria: Criteria,
     stability: StabilityCriterion,
-    ranges: Ranges,
-) -> tuple[_Settings, CountPlateaus]:
+    bounds: Bounds,
+) -> tuple[ParetoFront, CountPlateaus]:
     """Find the front of count and errors, and a setting for each plateau at its overlaps."""
-    accurate = _front_of_quality(candidates, criteria, ranges)
+    accurate = _front_of_quality(candidates, criteria, bounds)
     overlaps = np.unique(accurate.overlap)
     if len(overlaps) > _MAX_STABLE_OVERLAPS:
         overlaps = overlaps[np.linspace(0, len(overlaps) - 1, _MAX_STABLE_OVERLAPS).astype(int)]
-    accurate = accurate.at(is_non_dominated(_losses(accurate, criteria)))
+    accurate = _at(accurate, is_non_dominated(_losses(accurate, criteria)))
     overlaps = np.union1d(overlaps, accurate.overlap)
     thresholds = plateau_thresholds(*stability.threshold_range)
     qc, er = candidates.objective_grid(thresholds, overlaps, **_rule(criteria))
     curves = CountCurves(thresholds, overlaps, _n_atoms(qc, criteria))
     # Thresholds that follow one another and find the same are one setting.
-    low, high = ranges["threshold"]
+    low, high = bounds["threshold"]
     first, end = np.searchsorted(thresholds, low), np.searchsorted(thresholds, high, side="right")
     is_new = np.ones((end - first, len(overlaps)), dtype=np.bool_)
     is_new[1:] = (np.diff(qc[first:end], axis=0) != 0) | (np.diff(er[first:end], axis=0) != 0)
@@ -129,14 +97,13 @@ def _stable_as_well(
     stops = np.append(starts[1:], end - first)[: len(starts)]
     stops[stops <= starts] = end - first
     starts, stops = starts + first, stops + first
-    settings = accurate.then(
-        _Settings(
-            thresholds[starts],
-            overlaps[columns],
-            qc[starts, columns],
-            er[starts, columns] * _er_scale(criteria),
-        )
+    found = (
+        thresholds[starts],
+        overlaps[columns],
+        qc[starts, columns],
+        er[starts, columns] * _er_scale(criteria),
     )
+    settings = ParetoFront(*map(np.concatenate, zip(accurate, found, strict=True)))
     n_atoms = _n_atoms(settings.qc, criteria)
     plateaus = curves.around(settings.threshold, settings.overlap, n_atoms)
     # Of the thresholds that find the same, the one nearest to the middle of the plateau.
@@ -147,15 +114,20 @@ def _stable_as_well(
 
 
 def _front_of_quality(
-    candidates: ScaleSpaceCandidates, criteria: Criteria, ranges: Ranges
-) -> _Settings:
+    candidates: ScaleSpaceCandidates, criteria: Criteria, bounds: Bounds
+) -> ParetoFront:
     front = candidates.pareto_front(
         **_rule(criteria),
-        threshold_range=ranges["threshold"],
-        overlap_range=ranges["overlap"],
+        threshold_range=bounds["threshold"],
+        overlap_range=bounds["overlap"],
         max_overlaps=_MAX_OVERLAPS,
     )
-    return _Settings(front.threshold, front.overlap, front.qc, front.er * _er_scale(criteria))
+    return ParetoFront(front.threshold, front.overlap, front.qc, front.er * _er_scale(criteria))
+
+
+def _at(columns: Columns, rows: NDArray[Any]) -> Columns:
+    """Take some rows of all columns."""
+    return type(columns)(*(column[rows] for column in columns))
 
 
 def _best_of_equals(losses: FloatArray, badness: FloatArray) -> NDArray[np.intp]:
@@ -166,22 +138,22 @@ def _best_of_equals(losses: FloatArray, badness: FloatArray) -> NDArray[np.intp]
     return order[is_new]
 
 
-def _off_middle(settings: _Settings, plateaus: CountPlateaus) -> FloatArray:
+def _off_middle(settings: ParetoFront, plateaus: CountPlateaus) -> FloatArray:
     return np.abs(np.log(settings.threshold**2 / (plateaus.low * plateaus.high)))
 
 
 def _front_on_grid(
-    candidates: Sequence[ScaleSpaceCandidates], criteria: Criteria, ranges: Ranges
-) -> SweptFront:
-    low, high = ranges["threshold"]
+    candidates: Sequence[ScaleSpaceCandidates], criteria: Criteria, bounds: Bounds
+) -> Front:
+    low, high = bounds["threshold"]
     spaced = np.geomspace if low > 0 else np.linspace
     thresholds = spaced(low, high, _N_THRESHOLDS)
-    overlaps = np.linspace(*ranges["overlap"], _N_OVERLAPS)
+    overlaps = np.linspace(*bounds["overlap"], _N_OVERLAPS)
     threshold, overlap = (x.ravel() for x in np.meshgrid(thresholds, overlaps, indexing="ij"))
     losses = np.zeros((threshold.size, 2 if criteria.stability is None else 3))
     for index, found in enumerate(candidates):
         qc, er = found.objective_grid(thresholds, overlaps, **_rule(criteria, index))
-        settings = _Settings(
+        settings = ParetoFront(
             threshold, overlap, qc.ravel(), er.ravel() * _er_scale(criteria, index)
         )
         losses[:, :2] += _losses(settings, criteria) / len(candidates)
@@ -191,14 +163,14 @@ def _front_on_grid(
             losses[:, 2] -= curves.around(threshold, overlap, counts).stability / len(candidates)
     rows = _best_of_equals(losses, np.zeros(len(losses)))
     rows = rows[is_non_dominated(losses[rows])]
-    return SweptFront(
+    return Front(
         {"threshold": threshold[rows], "overlap": overlap[rows]},
         _scores(losses[rows], criteria),
         {},
     )
 
 
-def _losses(settings: _Settings, criteria: Criteria) -> FloatArray:
+def _losses(settings: ParetoFront, criteria: Criteria) -> FloatArray:
     """|QC| beyond its uncertainty, and ER."""
     beyond = np.maximum(np.abs(settings.qc) - criteria.count.uncertainty, 0.0)
     return np.column_stack([beyond, settings.er])

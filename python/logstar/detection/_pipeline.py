@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -13,12 +14,16 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from logstar._sweeping import Front, Interval
 from logstar._validation import FloatArray, Image, as_image_list, check_real
 
 from . import LoGStarDetector, ScaleSpaceCandidates
-from ._detector import CandidateTest, mean_f1
-from ._exact_front import SweptFront
+from ._criteria import Criteria
+from ._detector import mean_f1
+from ._exact_front import Bounds
 from ._support import Support, SupportMap
+from ._sweep_plan import SweepPlan, bounds_of
+from ._tables import CandidateTest
 
 if TYPE_CHECKING:
     from joblib import Memory
@@ -274,52 +279,15 @@ class DetectionPipeline(Pipeline):  # type: ignore[misc] # scikit-learn ships no
         X: ArrayLike | Sequence[ArrayLike],
         y: Any = None,
         *,
-        ranges: Mapping[str, Any],
-        scorers: Mapping[str, Any],
-    ) -> SweptFront:
-        """Find the exact Pareto front over the detector's threshold and overlap.
-
-        The transformers are fitted and applied once, then the detector sweeps; see
-        `LoGStarDetector.sweep`. Candidates that the raw image does not support are left out before
-        unless they are merely to be flagged.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_rows, n_cols) or (n_images, n_rows, n_cols), or list of images
-            One image or a stack.
-        y : positions, counts, or sequences of such for a stack; default=None
-            As the scorers take it.
-        ranges : mapping of str to interval
-            Bounds for ``STEP__threshold`` and ``STEP__overlap``, where STEP is the detector's.
-        scorers : mapping of str to reward
-            One `logstar.rewards.QualityCount`, one `logstar.rewards.ErrorRate` and, if wanted, one
-            `logstar.rewards.CountStability`.
-
-        Returns
-        -------
-        front : (settings, scores, details), each a dict of str to ndarray of shape (n,)
-            As `LoGStarDetector.sweep` returns it, settings with the step's name before theirs.
-
-        Raises
-        ------
-        TypeError, ValueError
-            For other parameters, other scorers, and whatever the steps refuse.
-        """
-        return next(self.sweeps(X, y, settings=[{}], ranges=ranges, scorers=scorers))
-
-    def sweeps(
-        self,
-        X: ArrayLike | Sequence[ArrayLike],
-        y: Any = None,
-        *,
         settings: Sequence[Mapping[str, Any]],
-        ranges: Mapping[str, Any],
+        ranges: Mapping[str, Interval],
         scorers: Mapping[str, Any],
-    ) -> Iterator[SweptFront]:
-        """Sweep the detector's threshold and overlap for several settings of the other parameters.
+    ) -> Iterator[Front]:
+        """Find the exact Pareto fronts over the detector's threshold and overlap.
 
         Images are transformed once for each way of preprocessing, and kept as long as a later
-        setting needs them. `MOBOSearchCV` calls this for parameters named in its `sweep`.
+        setting needs them; then the detector sweeps, see `LoGStarDetector.sweep`. Candidates that
+        the raw image does not support are left out before, unless they are merely to be flagged.
 
         Parameters
         ----------
@@ -330,27 +298,40 @@ class DetectionPipeline(Pipeline):  # type: ignore[misc] # scikit-learn ships no
         settings : sequence of mapping
             Values of other parameters, of the pipeline and its steps. Estimators among them are
             cloned; the same object stands for the same preprocessing.
-        ranges : mapping of str to interval
-            As in `sweep`.
+        ranges : mapping of str to Interval
+            Bounds for ``STEP__threshold`` and ``STEP__overlap``, where STEP is the detector's.
         scorers : mapping of str to reward
-            As in `sweep`.
+            As `LoGStarDetector.sweep` takes them.
 
-        Yields
-        ------
-        front : (settings, scores, details)
-            As `sweep` returns it, for one setting after another.
+        Returns
+        -------
+        fronts : iterator of Front
+            As of `LoGStarDetector.sweep`, settings with the step's name before theirs.
 
         Raises
         ------
         TypeError, ValueError
-            As `sweep`, when it is the turn of the setting whose fault it is.
+            For other parameters or other scorers, at once; for whatever the steps refuse, when it
+            is the turn of the setting whose fault it is.
         """
         prefix = f"{self.steps[-1][0]}__"
         foreign = sorted(key for key in ranges if not key.startswith(prefix))
         if foreign:
             raise ValueError(f"only parameters of {prefix[:-2]!r} are swept, got {foreign}.")
-        inner = {key.removeprefix(prefix): bounds for key, bounds in ranges.items()}
+        bounds = bounds_of({key.removeprefix(prefix): each for key, each in ranges.items()})
         images, is_stack = as_image_list(X)
+        criteria = Criteria.of(scorers, images, y if y is None or is_stack else [y])
+        return self._fronts(images, y, settings, criteria, bounds)
+
+    def _fronts(
+        self,
+        images: list[Image],
+        y: Any,
+        settings: Sequence[Mapping[str, Any]],
+        criteria: Criteria,
+        bounds: Bounds,
+    ) -> Iterator[Front]:
+        prefix = f"{self.steps[-1][0]}__"
         ways = [_preprocessing_of(setting, prefix) for setting in settings]
         prepared: dict[Any, _Prepared] = {}
         start = 0
@@ -364,11 +345,9 @@ class DetectionPipeline(Pipeline):  # type: ignore[misc] # scikit-learn ships no
                 {k.removeprefix(prefix): v for k, v in setting.items() if k.startswith(prefix)}
                 for setting in settings[start:stop]
             ]
-            for front in prepared[way].sweeps(
-                y, is_stack=is_stack, settings=of_detector, ranges=inner, scorers=scorers
-            ):
+            for front in prepared[way].sweep(of_detector, criteria, bounds):
                 named = {prefix + key: column for key, column in front.settings.items()}
-                yield front._replace(settings=named)
+                yield replace(front, settings=named)
             if way not in ways[stop:]:
                 del prepared[way]
             start = stop
@@ -402,7 +381,8 @@ class DetectionPipeline(Pipeline):  # type: ignore[misc] # scikit-learn ships no
         """Fit copies of the transformers and apply them, with what `memory` holds."""
         # `Pipeline` caches all steps but the last.
         transformers = Pipeline([*self.steps[:-1], ("image", "passthrough")], memory=self.memory)
-        return list(transformers.fit_transform(images, y))
+        shown, _ = as_image_list(list(transformers.fit_transform(images, y)))
+        return shown
 
     def _tested(self, images: list[Image]) -> list[tuple[FloatArray, Support]]:
         """For each image what the detector finds, and its support."""
@@ -451,11 +431,13 @@ class _Prepared(NamedTuple):
         pipeline._check_parameters()  # noqa: SLF001 - of this module
         return cls(pipeline, images, pipeline._processed(images, y))  # noqa: SLF001
 
-    def sweeps(self, y: Any, *, is_stack: bool, **options: Any) -> Iterator[SweptFront]:
+    def sweep(
+        self, settings: Sequence[Mapping[str, Any]], criteria: Criteria, bounds: Bounds
+    ) -> Iterator[Front]:
         detector: LoGStarDetector = self.pipeline.steps[-1][1]
         test = self.pipeline._candidate_test  # noqa: SLF001 - of this module
-        keep = partial(test, images=self.images, shown=self.shown)
-        return detector.sweeps(self.shown if is_stack else self.shown[0], y, keep=keep, **options)
+        make_test = partial(test, images=self.images, shown=self.shown)
+        return SweepPlan(detector, self.shown, settings, criteria, bounds, make_test).fronts()
 
 
 def _preprocessing_of(setting: Mapping[str, Any], prefix: str) -> tuple[tuple[str, Any], ...]:

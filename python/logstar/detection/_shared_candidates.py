@@ -11,8 +11,8 @@ import numpy as np
 
 from logstar._validation import FloatArray
 
-#: First index into a ladder, and the one after the last.
-Part: TypeAlias = tuple[int, int]
+from ._tables import Part
+
 #: Row, column, sigma and response of the candidates of each image.
 Tables: TypeAlias = list[FloatArray]
 #: Finds the candidates of each part of a ladder, all else as for the request of this number.

@@ -1,5 +1,7 @@
 """Search for the settings of any estimator over several scores at once."""
 
+from . import protocols
+from ._conformance import check_sweep
 from ._progress import SearchProgress
 from ._search import MOBOSearchCV
 from ._search_surrogate import SearchSurrogate
@@ -8,4 +10,6 @@ __all__ = [
     "MOBOSearchCV",
     "SearchProgress",
     "SearchSurrogate",
+    "check_sweep",
+    "protocols",
 ]

@@ -19,11 +19,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from ._evaluation import Outcome, Swept
 from ._file_lock import FileLock, LockingUnsupportedError
 from ._journal import Batch, Journal
+from ._outcome import unpack
 from ._record import Evaluation
 from ._spaces import Point, SearchSpace
 
@@ -90,7 +88,7 @@ class CheckpointFile:
 
     def write_evaluation(self, evaluation: Evaluation) -> None:
         """Append what was evaluated."""
-        self._write({"point": evaluation.point, **_pack(evaluation.outcomes)})
+        self._write({"point": evaluation.point, **evaluation.outcome.pack()})
 
     def _write(self, line: Mapping[str, Any], *, durable: bool = False) -> None:
         body = json.dumps(line, allow_nan=False).encode()
@@ -301,58 +299,4 @@ def _add(journal: Journal, asked: list[Point], line: dict[str, Any], space: Sear
     point = tuple(line["point"])
     if asked[len(journal.evaluations) :][:1] != [point]:
         raise ValueError("it evaluates a setting that was not asked for")
-    journal.evaluations.append(Evaluation(point, space.decode(point), _unpack(line)))
-
-
-def _pack(outcomes: list[Outcome] | Swept) -> dict[str, Any]:
-    if isinstance(outcomes, Swept):
-        return {
-            "swept": {
-                "fit_time": outcomes.fit_time,
-                "settings": {k: _numbers(v.tolist()) for k, v in outcomes.settings.items()},
-                "scores": {k: _numbers(v.tolist()) for k, v in outcomes.scores.items()},
-                "details": {k: _numbers(v.tolist()) for k, v in outcomes.details.items()},
-                "errors": outcomes.errors,
-            }
-        }
-    return {
-        "outcomes": [
-            {
-                "fit_time": o.fit_time,
-                "score_time": o.score_time,
-                "test_scores": dict(
-                    zip(o.test_scores, _numbers(o.test_scores.values()), strict=True)
-                ),
-                "train_scores": dict(
-                    zip(o.train_scores, _numbers(o.train_scores.values()), strict=True)
-                ),
-                "errors": o.errors,
-            }
-            for o in outcomes
-        ]
-    }
-
-
-def _unpack(line: Mapping[str, Any]) -> list[Outcome] | Swept:
-    if "swept" in line:
-        swept = line["swept"]
-        settings, scores, details = (
-            {k: np.array(list(map(float, v))) for k, v in swept[part].items()}
-            for part in ("settings", "scores", "details")
-        )
-        return Swept(swept["fit_time"], settings, scores, details, swept["errors"])
-    return [
-        Outcome(
-            o["fit_time"],
-            o["score_time"],
-            {name: float(score) for name, score in o["test_scores"].items()},
-            {name: float(score) for name, score in o["train_scores"].items()},
-            o["errors"],
-        )
-        for o in line["outcomes"]
-    ]
-
-
-def _numbers(values: Any) -> list[float | str]:
-    """Write what JSON has no number for as text, which `float` reads again."""
-    return [value if np.isfinite(value) else str(value) for value in values]
+    journal.evaluations.append(Evaluation(point, space.decode(point), unpack(line)))

@@ -10,6 +10,8 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils import get_tags
 
+from logstar._sweeping import Interval
+
 from ._compromise import RULES
 from ._evaluation import unshared
 from ._spaces import Choice, Dimension, Point, SearchSpace, as_dimension
@@ -22,7 +24,7 @@ _MAX_STRUCTURES = 500
 _CANNOT_SET = (ValueError, AttributeError, TypeError)
 
 
-def check_space(search: Any) -> tuple[SearchSpace, dict[str, Dimension]]:
+def check_space(search: Any) -> tuple[SearchSpace, dict[str, Interval]]:
     """Read the space to search, and the domains of the parameters to sweep."""
     swept = _check_sweep(search)
     searched: Any = search.search_spaces
@@ -34,7 +36,15 @@ def check_space(search: Any) -> tuple[SearchSpace, dict[str, Dimension]]:
         domains = {name: space.domain(branch, name) for name in branch.names} | swept
         for chosen in _structures(domains):
             _check_names(search.estimator, chosen, domains, where)
-    return space, swept
+    return space, {name: _interval(name, domain) for name, domain in swept.items()}
+
+
+def _interval(name: str, domain: Dimension) -> Interval:
+    if not isinstance(domain, Choice):
+        return Interval(domain.low, domain.high)
+    raise ValueError(
+        f"sweep names {name!r}, whose domain is a list of choices; give an interval (low, high)."
+    )
 
 
 def _structures(domains: Mapping[str, Dimension]) -> Iterator[dict[str, Any]]:

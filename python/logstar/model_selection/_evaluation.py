@@ -9,58 +9,18 @@ from functools import cached_property
 from traceback import format_exc
 from typing import Any
 
-import numpy as np
 from sklearn.base import clone
 
-from logstar._validation import FloatArray
+from logstar._sweeping import Front, Interval
 
+from ._outcome import SplitOutcome, Swept
 from ._scoring import RewardScorer, share_predictions
 from ._sklearn_private import check_method_params, safe_split
-from ._spaces import Dimension
 
 #: Row numbers to train and to test on; None stands for everything, as it is, for both.
 Split = tuple[Any, Any] | None
 #: Values that copies may share; cloning costs more than a cheap evaluation.
 _IMMUTABLE = (bool, int, float, str, type(None))
-
-
-@dataclass
-class Outcome:
-    """What came of fitting and scoring one setting on one split; a failed score is missing."""
-
-    fit_time: float = 0.0
-    score_time: float = 0.0
-    test_scores: dict[str, float] = field(default_factory=dict)
-    train_scores: dict[str, float] = field(default_factory=dict)
-    errors: list[str] = field(default_factory=list)
-    #: Whether a callback of scikit-learn wants the search to end.
-    stop: bool = False
-
-
-@dataclass
-class Swept:
-    """The front that an estimator found over its swept parameters, as columns.
-
-    Parameters
-    ----------
-    fit_time : float
-        Seconds that the whole took.
-    settings, scores : dict of str to ndarray of shape (n_rows,)
-        Values of the swept parameters, and what they score.
-    details : dict of str to ndarray of shape (n_rows,)
-        What else the estimator tells of them.
-    errors : list of str
-        Why there is none.
-    stop : bool
-        Whether a callback of scikit-learn wants the search to end.
-    """
-
-    fit_time: float = 0.0
-    settings: dict[str, FloatArray] = field(default_factory=dict)
-    scores: dict[str, FloatArray] = field(default_factory=dict)
-    details: dict[str, FloatArray] = field(default_factory=dict)
-    errors: list[str] = field(default_factory=list)
-    stop: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,69 +36,99 @@ class Task:
     return_train_score: bool
     raise_errors: bool
     caller: Any
-    swept: Mapping[str, Dimension] = field(default_factory=dict)
+    swept: Mapping[str, Interval] = field(default_factory=dict)
 
-    def sweeps(
+    def check_sweep(self) -> None:
+        """Let the estimator refuse what it cannot sweep, before anything is evaluated.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For parameters or scorers that cannot be swept, and for parameters of `fit`, which a
+            sweep has no way to pass on.
+        """
+        if not self.swept:
+            return
+        if passed := sorted({*self.fit_params, *self.score_params}):
+            raise ValueError(
+                f"sweep={list(self.swept)} cannot pass {passed} on to estimator and scorers, as "
+                "one sweep fits and scores many settings; leave them out or leave `sweep` empty."
+            )
+        for _ in self._fronts([]):
+            pass
+
+    def sweep(
         self, settings: Sequence[Mapping[str, Any]], contexts: Iterable[Any]
     ) -> Generator[Swept, None, None]:
         """Let the estimator find the front over the swept parameters, the others at each setting.
 
-        Its `sweeps(X, y, settings=..., ranges=..., scorers=...)` yields them in order, so that it
-        may share work between settings and go ahead of us; or else it has `sweep(X, y, ranges=...,
-        scorers=...)` for one. A front is a list of pairs of a setting of the swept parameters and
-        its scores, or all settings, all scores and perhaps further details as dicts of columns.
+        It is asked for all settings at once, so that it may share work between them and go ahead
+        of us.
         """
-        fronts: Iterator[Any] | None = None
+        fronts: Iterator[Front] | None = None
         try:
             for index, context in enumerate(contexts):
                 context.call_on_fit_task_begin(estimator=self.caller, X=self.X, y=self.y)
                 start = time.perf_counter()
-                outcome = Swept()
+                front, errors, stop = None, [], False
                 try:
                     if fronts is None:
                         fronts = self._fronts(settings[index:])
-                    columns = _as_columns(next(fronts))
-                    outcome.settings, outcome.scores, outcome.details = columns
+                    front = self._checked(next(fronts, None))
                 except Exception:
                     if self.raise_errors:
                         raise
-                    outcome.errors.append(format_exc())
+                    errors.append(format_exc())
                     # An iterator that has raised is at its end.
                     fronts = None
                 finally:
-                    outcome.stop = context.call_on_fit_task_end(
-                        estimator=self.caller, X=self.X, y=self.y
-                    )
-                outcome.fit_time = time.perf_counter() - start
-                yield outcome
+                    stop = context.call_on_fit_task_end(estimator=self.caller, X=self.X, y=self.y)
+                yield Swept(time.perf_counter() - start, front, errors, stop)
         finally:
             # What it has in hand is not waited for until somebody collects it.
             close = getattr(fronts, "close", None)
             if close is not None:
                 close()
 
-    def _fronts(self, settings: Sequence[Mapping[str, Any]]) -> Iterator[Any]:
-        given = {"ranges": self.swept, "scorers": self.scorer.scorers}
-        estimator = self._sweeper
-        if hasattr(estimator, "sweeps"):
-            return iter(estimator.sweeps(self.X, self.y, settings=settings, **given))
-        return (
-            estimator.set_params(**unshared(params)).sweep(self.X, self.y, **given)
-            for params in settings
+    def _fronts(self, settings: Sequence[Mapping[str, Any]]) -> Iterator[Front]:
+        return iter(
+            self._sweeper.sweep(
+                self.X, self.y, settings=settings, ranges=self.swept, scorers=self.scorer.scorers
+            )
         )
+
+    def _checked(self, front: Any) -> Front:
+        """Refuse what is no front of the parameters and scores that were asked for."""
+        if front is None:
+            raise RuntimeError("sweep has yielded fewer fronts than there are settings.")
+        if not isinstance(front, Front):
+            raise TypeError(
+                "sweep must yield a logstar.model_selection.protocols.Front, got "
+                f"{type(front).__name__}."
+            )
+        for wanted, columns in (
+            (self.swept, front.settings),
+            (self.scorer.scorers, front.scores),
+        ):
+            if set(wanted) != set(columns):
+                raise ValueError(
+                    f"the front that sweep has yielded must have the columns {sorted(wanted)}, "
+                    f"got {sorted(columns)}."
+                )
+        return front
 
     @cached_property
     def _sweeper(self) -> Any:
-        # One for all sweeps, which leave nothing fitted behind: a clone takes a millisecond.
+        # One for all sweeps, which leave it as it is: a clone takes a millisecond.
         return clone(self.estimator)
 
-    def evaluate(self, params: Mapping[str, Any], split: Split, context: Any) -> Outcome:
+    def evaluate(self, params: Mapping[str, Any], split: Split, context: Any) -> SplitOutcome:
         """Fit a clone with `params` on one part, score it on the other."""
         estimator = clone(self.estimator)
         train, test = self._parts(estimator, split)
         X, y, fit_params, train_params = train
         X_test, y_test, _, score_params = test
-        outcome = Outcome()
+        outcome = SplitOutcome()
         told = {"X": X, "y": y, "metadata": metadata_of(fit_params)}
         start = time.perf_counter()
         try:
@@ -196,24 +186,6 @@ def unshared(params: Mapping[str, Any]) -> dict[str, Any]:
         name: value if isinstance(value, _IMMUTABLE) else clone(value, safe=False)
         for name, value in params.items()
     }
-
-
-def _as_columns(
-    front: Any,
-) -> tuple[dict[str, FloatArray], dict[str, FloatArray], dict[str, FloatArray]]:
-    if isinstance(front, tuple) and front and isinstance(front[0], Mapping):
-        settings, scores, details = front if len(front) > 2 else (*front, {})
-    else:
-        settings, scores = (
-            {name: [row[part][name] for row in front] for name in (front[0][part] if front else ())}
-            for part in (0, 1)
-        )
-        details = {}
-    return _as_arrays(settings), _as_arrays(scores), _as_arrays(details)
-
-
-def _as_arrays(columns: Mapping[str, Any]) -> dict[str, FloatArray]:
-    return {name: np.asarray(column, dtype=np.float64) for name, column in columns.items()}
 
 
 def fit(estimator: Any, X: Any, y: Any, params: Mapping[str, Any]) -> None:

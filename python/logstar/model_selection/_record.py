@@ -14,7 +14,7 @@ from logstar._validation import FloatArray
 from logstar.pareto import is_non_dominated
 
 from ._compromise import Objective
-from ._evaluation import Outcome, Swept
+from ._outcome import Outcome
 from ._scoring import RewardScorer
 from ._spaces import Point
 
@@ -29,14 +29,13 @@ class Evaluation:
         The setting as a point of the space.
     params : dict
         The setting.
-    outcomes : list of Outcome, or Swept
-        One for each split; or the front over the swept parameters, every row of which is a row of
-        the results.
+    outcome : Outcome
+        What came of it.
     """
 
     point: Point
     params: Mapping[str, Any]
-    outcomes: list[Outcome] | Swept
+    outcome: Outcome
     #: Minus the mean scores, shape (n_rows, n_objectives), failures as rows of NaN; of no columns
     #: as long as scores have no names.
     losses: FloatArray = field(default_factory=lambda: np.empty((1, 0)))
@@ -44,54 +43,20 @@ class Evaluation:
     @property
     def n_rows(self) -> int:
         """How many rows of the results it makes."""
-        if isinstance(self.outcomes, list) or self.outcomes.errors:
-            return 1
-        return max((len(column) for column in self.outcomes.scores.values()), default=0)
-
-    @property
-    def errors(self) -> list[str]:
-        """Tracebacks of what went wrong."""
-        if isinstance(self.outcomes, list):
-            return [error for outcome in self.outcomes for error in outcome.errors]
-        return self.outcomes.errors
-
-    @property
-    def stop(self) -> bool:
-        """Whether a callback of scikit-learn wants the search to end."""
-        if isinstance(self.outcomes, list):
-            return any(outcome.stop for outcome in self.outcomes)
-        return self.outcomes.stop
-
-    @property
-    def seconds(self) -> float:
-        """Time that the estimator and the scorers took, over all splits."""
-        if isinstance(self.outcomes, list):
-            return sum(outcome.fit_time + outcome.score_time for outcome in self.outcomes)
-        return self.outcomes.fit_time
+        return self.outcome.n_rows
 
     def setting(self, row: int) -> dict[str, Any]:
         """Return all parameters of a row."""
-        if isinstance(self.outcomes, list):
-            return dict(self.params)
-        swept = {name: float(column[row]) for name, column in self.outcomes.settings.items()}
+        swept = {name: column[row].item() for name, column in self.outcome.swept.items()}
         return {**self.params, **swept}
 
     def settings(self) -> list[dict[str, Any]]:
         """Return all parameters of every row."""
-        if isinstance(self.outcomes, list) or not self.outcomes.settings:
-            return [dict(self.params)] * self.n_rows
-        names = tuple(self.outcomes.settings)
-        columns = [column.tolist() for column in self.outcomes.settings.values()]
-        return [
-            {**self.params, **dict(zip(names, row, strict=True))}
-            for row in zip(*columns, strict=True)
-        ]
-
-    def score_names(self) -> list[tuple[str, ...]]:
-        """Names of the scores of each part that gave them all."""
-        if isinstance(self.outcomes, list):
-            return [tuple(o.test_scores) for o in self.outcomes if o.test_scores and not o.errors]
-        return [tuple(self.outcomes.scores)] if self.outcomes.scores else []
+        swept = self.outcome.swept
+        if not swept:
+            return [dict(self.params) for _ in range(self.n_rows)]
+        rows = zip(*(column.tolist() for column in swept.values()), strict=True)
+        return [{**self.params, **dict(zip(swept, row, strict=True))} for row in rows]
 
 
 class Record:
@@ -139,7 +104,7 @@ class Record:
         ValueError
             If its scores have other names than those before.
         """
-        for names in evaluation.score_names():
+        for names in evaluation.outcome.score_names():
             if self.names is None:
                 self._name(names)
             elif set(names) != set(self.names):
@@ -161,17 +126,11 @@ class Record:
         self.n_rows += evaluation.n_rows
 
     def _losses_of(self, evaluation: Evaluation) -> FloatArray:
-        names = self.names or ()
-        outcomes = evaluation.outcomes
-        missing = np.full((evaluation.n_rows, len(names)), np.nan)
-        if not isinstance(outcomes, list):
-            if outcomes.errors or not outcomes.scores:
-                return missing
-            losses = -np.column_stack([outcomes.scores[name] for name in names])
-        else:
-            scores = [[o.test_scores.get(name, np.nan) for name in names] for o in outcomes]
+        outcome = evaluation.outcome
+        losses = np.empty((outcome.n_rows, len(self.names or ())))
+        for column, name in enumerate(self.names or ()):
             with np.errstate(invalid="ignore"):  # infinities of both signs; a failure either way
-                losses = -np.mean(scores, axis=0, keepdims=True)
+                losses[:, column] = -outcome.scores(name, "test", np.nan).mean(axis=1)
         losses[~np.isfinite(losses).all(axis=1)] = np.nan
         return losses
 
@@ -194,11 +153,11 @@ class Record:
 
     def describe_failures(self) -> str:
         """Count the errors of each kind; empty if there were none."""
-        errors = Counter(error for e in self.evaluations for error in e.errors)
+        errors = Counter(error for e in self.evaluations for error in e.outcome.errors)
         silent = sum(
             not np.isfinite(e.losses).all(axis=1).all() or e.losses.shape[1] == 0
             for e in self.evaluations
-            if not e.errors
+            if not e.outcome.errors
         )
         # Messages that quote a setting all differ: each kind is one line, one traceback is enough.
         lines = [f"{n} x {error.strip().splitlines()[-1]}" for error, n in errors.most_common(5)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +13,8 @@ from numpy.typing import NDArray
 from logstar._validation import FloatArray
 from logstar.pareto import hypervolume, hypervolume_trace, pareto_ranks, reference_point
 
-from ._evaluation import Swept
 from ._journal import Batch
+from ._outcome import Part
 from ._record import Evaluation, Record
 
 
@@ -46,7 +47,6 @@ def summarise(
     record: Record,
     batches: list[Batch],
     *,
-    n_splits: int,
     n_initial: int,
     noisy: bool,
     error_score: float,
@@ -60,8 +60,8 @@ def summarise(
         What was evaluated; not all of it failed.
     batches : list of Batch
         How it was asked for.
-    n_splits, n_initial : int
-        Number of splits, and of evaluations in the initial design.
+    n_initial : int
+        Number of evaluations in the initial design.
     noisy : bool
         Whether to compare repeated settings by their means.
     error_score : float
@@ -73,7 +73,7 @@ def summarise(
     found = _look_over(record, n_initial, noisy=noisy)
     table = np.column_stack([o.from_loss(found.losses[:, i]) for i, o in enumerate(objectives)])
     results = _results_table(
-        record, n_splits, batches, error_score=error_score, return_train_score=return_train_score
+        record, batches, error_score=error_score, return_train_score=return_train_score
     )
     results |= {f"objective_{o.name}": table[:, i] for i, o in enumerate(objectives)}
     results |= {"is_pareto": found.on_front, "pareto_rank": found.ranks}
@@ -90,7 +90,7 @@ def summarise(
         ),
         "hypervolume_trace_": found.trace,
         "hypervolume_": float(found.trace[-1]),
-        "estimator_time_": sum(evaluation.seconds for evaluation in record.evaluations),
+        "estimator_time_": sum(evaluation.outcome.seconds for evaluation in record.evaluations),
     }
 
 
@@ -147,7 +147,6 @@ def _average_repeats(
 
 def _results_table(
     record: Record,
-    n_splits: int,
     batches: list[Batch],
     *,
     error_score: float,
@@ -157,50 +156,31 @@ def _results_table(
     evaluations = record.evaluations
     counts = np.array([e.n_rows for e in evaluations], dtype=np.int64)
     results: dict[str, Any] = {}
-    for kind in ("fit_time", "score_time"):
-        times = np.repeat([_times(e, kind, n_splits) for e in evaluations], counts, axis=0)
-        results[f"mean_{kind}"], results[f"std_{kind}"] = times.mean(axis=1), times.std(axis=1)
+    for kind in ("fit", "score"):
+        times = np.repeat([e.outcome.times(kind) for e in evaluations], counts, axis=0)
+        results[f"mean_{kind}_time"] = times.mean(axis=1)
+        results[f"std_{kind}_time"] = times.std(axis=1)
     asked = [batch.seconds / len(batch.points) for batch in batches for _ in batch.points]
     results["ask_time"] = np.repeat(
         np.array(asked[: len(evaluations)]) / np.maximum(counts, 1), counts
     )
     results.update(_parameter_columns(evaluations, counts))
     results["params"] = [setting for e in evaluations for setting in e.settings()]
-    details = [e.outcomes.details if isinstance(e.outcomes, Swept) else {} for e in evaluations]
+    details = [e.outcome.details for e in evaluations]
     results.update({f"detail_{name}": v for name, v in _joined(details, counts).items()})
     for name in record.names or ():
-        test = _scores(evaluations, name, "test_scores", n_splits, error_score)
+        test = _scores(evaluations, name, "test", error_score)
         _add_scores(results, f"test_{name}", test)
         results[f"rank_test_{name}"] = _rank(results[f"mean_test_{name}"])
         if return_train_score:
-            train = _scores(evaluations, name, "train_scores", n_splits, error_score)
+            train = _scores(evaluations, name, "train", error_score)
             _add_scores(results, f"train_{name}", train)
     return results
 
 
-def _times(evaluation: Evaluation, kind: str, n_splits: int) -> list[float]:
-    outcomes = evaluation.outcomes
-    if isinstance(outcomes, Swept):
-        # A sweep is one piece of work; its rows share the time that it took.
-        share = outcomes.fit_time / max(1, evaluation.n_rows) if kind == "fit_time" else 0.0
-        return [share] * n_splits
-    return [getattr(outcome, kind) for outcome in outcomes]
-
-
-def _scores(
-    evaluations: list[Evaluation], name: str, part: str, n_splits: int, error_score: float
-) -> FloatArray:
+def _scores(evaluations: list[Evaluation], name: str, part: Part, error_score: float) -> FloatArray:
     """Scores of all rows on all splits; `error_score` where there is none."""
-    blocks: list[Any] = []
-    for evaluation in evaluations:
-        outcomes = evaluation.outcomes
-        if not isinstance(outcomes, Swept):
-            blocks.append([[getattr(o, part).get(name, error_score) for o in outcomes]])
-        elif part == "test_scores" and name in outcomes.scores:
-            blocks.append(outcomes.scores[name][:, np.newaxis])
-        else:
-            blocks.append(np.full((evaluation.n_rows, n_splits), error_score))
-    return np.concatenate(blocks, dtype=np.float64) if blocks else np.empty((0, n_splits))
+    return np.concatenate([e.outcome.scores(name, part, error_score) for e in evaluations])
 
 
 def _add_scores(results: dict[str, Any], key: str, scores: FloatArray) -> None:
@@ -235,13 +215,15 @@ def _parameter_columns(
         columns[f"param_{name}"] = MaskedArray(
             np.repeat(column, counts), mask=np.repeat(~has, counts)
         )
-    swept = [e.outcomes.settings if isinstance(e.outcomes, Swept) else {} for e in evaluations]
+    swept = [e.outcome.swept for e in evaluations]
     for name, values_of_rows in _joined(swept, counts).items():
         columns[f"param_{name}"] = MaskedArray(values_of_rows, mask=np.isnan(values_of_rows))
     return columns
 
 
-def _joined(parts: list[dict[str, FloatArray]], counts: NDArray[np.int64]) -> dict[str, FloatArray]:
+def _joined(
+    parts: list[Mapping[str, FloatArray]], counts: NDArray[np.int64]
+) -> dict[str, FloatArray]:
     """Columns of all evaluations, by name; NaN where one of them lacks a column."""
     return {
         name: np.concatenate(

@@ -18,8 +18,9 @@ from logstar._validation import FloatArray
 
 from ._compromise import pick_compromise
 from ._engines import Engine
-from ._evaluation import Outcome, Split, Task
+from ._evaluation import Split, Task
 from ._journal import Batch, Journal
+from ._outcome import Evaluated
 from ._progress import Reporter
 from ._record import Evaluation, Record
 from ._spaces import Point, SearchSpace
@@ -180,7 +181,7 @@ class Runner:
                     if self.record.names is not None:
                         self.check_names(self.record.names)
                     self.stopping.update(self.record)
-                    if self.reporter.report(self.record) or evaluation.stop:
+                    if self.reporter.report(self.record) or evaluation.outcome.stop:
                         return "callback"
                     reason = self.stopping.reason()
                     if reason == "stop_after":
@@ -200,7 +201,7 @@ class Runner:
             contexts = (
                 context.subcontext(task_name="sweep", task_id=len(self.record)) for _ in points
             )
-            with closing(self.task.sweeps(settings, contexts)) as sweeps:
+            with closing(self.task.sweep(settings, contexts)) as sweeps:
                 for point, params, swept in zip(points, settings, sweeps, strict=True):
                     yield [Evaluation(point, params, swept)]
             return
@@ -213,7 +214,7 @@ class Runner:
 
     def _fit_and_score(
         self, settings: list[dict[str, Any]], parallel: Any, context: Any
-    ) -> list[list[Outcome]]:
+    ) -> list[Evaluated]:
         n_splits = len(self.splits)
         first_id = len(self.record) * n_splits
         tasks = list(product(settings, self.splits))
@@ -226,4 +227,6 @@ class Runner:
             delayed(self.task.evaluate)(params, split, own)
             for (params, split), own in zip(tasks, contexts, strict=True)
         )
-        return [outcomes[i * n_splits : (i + 1) * n_splits] for i in range(len(settings))]
+        return [
+            Evaluated(outcomes[i * n_splits : (i + 1) * n_splits]) for i in range(len(settings))
+        ]

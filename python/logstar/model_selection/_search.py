@@ -136,14 +136,11 @@ class MOBOSearchCV(FittedSearch):
         file of the same problem goes on from it, to the same result as if it had never been
         interrupted, given that the estimator gives the same each time.
     sweep : sequence of str, default=()
-        Names in `search_spaces` that the estimator evaluates exactly. For each setting of the
-        others its method ``sweep(X, y, *, ranges, scorers)`` returns the front over these, as pairs
-        of a setting and its scores, all of which become rows of `cv_results_`; or as dicts of
-        columns: settings, scores, and perhaps details. An estimator that knows more of its
-        parameters than that they are numbers, so finds more in less time than any search from
-        outside. With a method ``sweeps(X, y, *, settings, ranges, scorers)`` as well, which yields
-        the fronts of a batch of settings in order, it may share work between them and go ahead.
-        Needs ``cv=None``; intervals only.
+        Names in `search_spaces`, each with an interval as its domain, over which the estimator
+        finds the front by itself, exactly and at once, for each setting of the other parameters.
+        It does so in its method `sweep`; see `logstar.model_selection.protocols`. Every setting on
+        such a front becomes a row of `cv_results_`, what the estimator tells of it beside the
+        scores a column ``detail_NAME``. Needs ``cv=None`` and takes no parameters of `fit`.
     callback : callable or list of callables, default=None
         Called after each evaluation with a `SearchProgress`; if one returns True, the search
         ends there.
@@ -357,7 +354,9 @@ class MOBOSearchCV(FittedSearch):
         if scorer.names is not None:
             check_refit(self._own_name(self.refit), scorer.names)
         initial_points = check_initial_points(self, space)
-        if self.cv is None and y is not None and is_supervised(self.estimator):
+        # A sweep has no other choice than all data.
+        is_unsplit = self.cv is None and not swept
+        if is_unsplit and y is not None and is_supervised(self.estimator):
             warnings.warn(
                 f"cv=None scores each setting of {type(self.estimator).__name__} on its own "
                 "training data, where the most flexible one looks best. Give the number of folds, "
@@ -383,6 +382,7 @@ class MOBOSearchCV(FittedSearch):
             caller=None,
             swept=swept,
         )
+        task.check_sweep()
         with ExitStack() as stack:
             journal = open_history(self, space, task, splits, stack)
             self._search(space, task, splits, journal, initial_points)
@@ -508,7 +508,6 @@ class MOBOSearchCV(FittedSearch):
         found = summarise(
             record,
             journal.batches,
-            n_splits=self.n_splits_,
             n_initial=n_initial,
             noisy=self.noisy,
             error_score=fill,

@@ -1,0 +1,58 @@
+"""From images to tables of candidates, the first steps of detecting and of sweeping."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logstar._validation import FloatArray, Image
+
+from ._parameters import mask_of
+from ._scale_space import find_candidates_of_parts
+from ._scaling import scale_intensities
+
+if TYPE_CHECKING:
+    from ._detector import LoGStarDetector
+
+#: First index into a ladder, and the one after the last.
+Part: TypeAlias = tuple[int, int]
+#: Which candidates of a table may be atoms, given the index of their image.
+CandidateTest: TypeAlias = Callable[[FloatArray, int], NDArray[np.bool_]]
+
+
+def scaled_images(
+    images: Sequence[Image], scaling: tuple[str, tuple[float, float] | None]
+) -> list[Image]:
+    """Scale the intensities of each image, by polarity and range of percentiles."""
+    return [scale_intensities(image, *scaling, index) for index, image in enumerate(images)]
+
+
+def candidate_tables(
+    detector: LoGStarDetector,
+    scaled: Image,
+    ladder: FloatArray,
+    parts: Sequence[Part],
+    threshold: float,
+    n_threads: int,
+) -> list[FloatArray]:
+    """Find, for each part of a ladder, row, column, sigma and response, the strongest first.
+
+    Of the detector's parameters its border and its mask hold.
+    """
+    found = find_candidates_of_parts(
+        scaled,
+        np.column_stack([ladder, ladder]),
+        parts,
+        threshold=threshold,
+        border=(int(detector.exclude_border),) * 2,
+        n_threads=n_threads,
+    )
+    mask = mask_of(detector)
+    tables = []
+    for (first, _), (places, responses) in zip(parts, found, strict=True):
+        table = np.column_stack([places[:, :2], ladder[first + places[:, 2]], responses])
+        tables.append(table if mask is None else table[mask[places[:, 0], places[:, 1]]])
+    return tables
