@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
 from logstar._validation import as_image, as_image_list, as_positions, check_integer, check_real
 from logstar.detection import LoGStarDetector
+from logstar.io import Micrograph
 from tests.conftest import atoms_image
 
 
@@ -57,6 +60,62 @@ def test_stacks_may_be_arrays_or_lists_of_different_sizes():
 def test_bad_images_are_refused(X, error, message):
     with pytest.raises(error, match=message):
         as_image_list(X)
+
+
+@pytest.mark.parametrize("path", ["film.dm4", Path("film.dm4"), b"film.dm4"])
+def test_paths_are_refused_by_name(path):
+    message = r"must be an image, got the path b?'film.dm4'; read it with logstar.io.read_image"
+    with pytest.raises(TypeError, match=message):
+        as_image(path)
+    for X in (path, [path], [np.ones((9, 9)), path]):
+        with pytest.raises(TypeError, match=message):
+            as_image_list(X)
+
+
+@pytest.mark.parametrize("take", [as_image, as_image_list])
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((40, 50, 1), r"\(40, 50, 1\) has a last axis of one entry; take \w+\[..., 0\]"),
+        ((40, 50, 3), r"looks like colours \(rows, columns, 3 channels\); take one channel"),
+        ((40, 50, 4), r"looks like colours \(rows, columns, 4 channels\).*channel='luminance'"),
+    ],
+)
+def test_channels_last_are_named_as_such(take, shape, message):
+    with pytest.raises(ValueError, match=message):
+        take(np.ones(shape))
+    # Small images may be so narrow.
+    images, _ = as_image_list(np.ones((40, 8, shape[2])))
+    assert len(images) == 40
+
+
+def test_micrographs_are_images():
+    micrograph = Micrograph(np.ones((9, 12), dtype=np.uint16))
+    assert_array_equal(as_image(micrograph), np.ones((9, 12)))
+    images, is_stack = as_image_list([micrograph, micrograph])
+    assert (len(images), is_stack) == (2, True)
+    images, is_stack = as_image_list(micrograph)
+    assert (len(images), is_stack) == (1, False)
+
+
+class MaskedData:
+    """What astropy's CCDData has of an array: pixels, and a mask beside them."""
+
+    def __init__(self, mask):
+        self.data = np.ones((9, 9))
+        self.mask = mask
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.data, dtype=dtype)
+
+
+def test_masks_beside_the_pixels_are_not_dropped():
+    mask = np.zeros((9, 9), dtype=bool)
+    for harmless in (None, mask):
+        assert as_image(MaskedData(harmless)).shape == (9, 9)
+    mask[2, 3] = True
+    with pytest.raises(ValueError, match="image has 1 masked pixels, which would be taken as they"):
+        as_image(MaskedData(mask))
 
 
 def test_the_first_bad_pixel_is_named():

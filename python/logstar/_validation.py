@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import os
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -18,6 +19,10 @@ Image: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 
 #: Integers up to this many bytes are exact in float32, which has 24 bits of mantissa.
 _FLOAT32_EXACT_BYTES = 2
+#: Lengths of a last axis that mean channels: one, red green blue, these with alpha.
+_CHANNELS = (1, 3, 4)
+#: Pixels both ways up to which such an array may be a stack after all, of very small images.
+_TOO_NARROW = 8
 
 
 def computation_dtype(dtype: np.dtype[Any]) -> type[np.floating[Any]]:
@@ -35,8 +40,8 @@ def as_image(image: ArrayLike, *, name: str = "image") -> Image:
     Parameters
     ----------
     image : array-like of shape (n_rows, n_cols)
-        Booleans, integers or real floats; whatever NumPy can make an array of, so also a HyperSpy
-        Signal2D, an xarray DataArray or a dask array, which is computed.
+        Booleans, integers or real floats; whatever NumPy can make an array of, so also a
+        `Micrograph`, a HyperSpy Signal2D, an xarray DataArray or a dask array, which is computed.
     name : str, default="image"
         What the caller calls it; stands in the error.
 
@@ -48,15 +53,16 @@ def as_image(image: ArrayLike, *, name: str = "image") -> Image:
     Raises
     ------
     TypeError
-        For complex, object or text arrays.
+        For complex, object or text arrays, and for the path of a file.
     ValueError
-        If it is not two-dimensional, is empty, or holds NaN or infinite pixels.
+        If it is not two-dimensional, is empty, or holds masked, NaN or infinite pixels.
     """
     array = as_array(image, name)
     if array.dtype.kind not in "buif":
         raise TypeError(
             f"{name} must hold real numbers (bool, integer or float), got dtype {array.dtype}."
         )
+    _refuse_channels(array, name)
     if array.ndim != 2:
         raise ValueError(
             f"{name} must be a 2-D array (rows, columns), got {array.ndim}-D with shape "
@@ -82,6 +88,7 @@ def as_image(image: ArrayLike, *, name: str = "image") -> Image:
 
 def as_array(image: Any, name: str) -> NDArray[Any]:
     """Make an array of what may be another library's object."""
+    _refuse_path(image, name)
     # HyperSpy's signals know whether an image or a spectrum is at each place.
     axes = getattr(image, "axes_manager", None)
     if axes is not None and getattr(axes, "signal_dimension", 2) != 2:
@@ -97,7 +104,38 @@ def as_array(image: Any, name: str) -> NDArray[Any]:
             f"{name} has {int(np.ma.getmaskarray(image).sum())} masked pixels, which would be "
             "taken as they are; fill them first, by filled()."
         )
+    # CCDData of astropy and its like keep their mask beside the pixels.
+    mask = None if isinstance(image, np.ndarray) else getattr(image, "mask", None)
+    if isinstance(mask, np.ndarray) and mask.dtype == bool and mask.any():
+        raise ValueError(
+            f"{name} has {int(mask.sum())} masked pixels, which would be taken as they are; fill "
+            "or crop them first, and give its array."
+        )
     return np.asarray(image)
+
+
+def _refuse_path(image: Any, name: str) -> None:
+    if isinstance(image, (str, bytes, os.PathLike)):
+        raise TypeError(
+            f"{name} must be an image, got the path {os.fspath(image)!r}; read it with "
+            "logstar.io.read_image, or give it to logstar.find_atoms."
+        )
+
+
+def _refuse_channels(array: NDArray[Any], name: str) -> None:
+    """Refuse colours by name: as a stack they would be many images of a few pixels' width."""
+    if array.ndim != 3 or array.shape[-1] not in _CHANNELS or min(array.shape[:2]) <= _TOO_NARROW:
+        return
+    shape, n_channels = array.shape, array.shape[-1]
+    if n_channels == 1:
+        raise ValueError(
+            f"{name} of shape {shape} has a last axis of one entry; take {name}[..., 0]."
+        )
+    raise ValueError(
+        f"{name} of shape {shape} looks like colours (rows, columns, {n_channels} channels); take "
+        f"one channel, such as {name}[..., 0], or read the file with "
+        "logstar.io.read_image(path, channel='luminance')."
+    )
 
 
 def as_image_list(
@@ -127,6 +165,8 @@ def as_image_list(
     if isinstance(X, (list, tuple)):
         if not X:
             raise ValueError(f"{name} is an empty stack; at least one image is needed.")
+        for i, image in enumerate(X):
+            _refuse_path(image, f"{name}[{i}]")
         dimensions = {np.ndim(image) for image in X}
         if dimensions == {2}:
             return [as_image(image, name=f"{name}[{i}]") for i, image in enumerate(X)], True
@@ -136,6 +176,7 @@ def as_image_list(
                 f"{sorted(dimensions)} dimensions."
             )
     array = as_array(X, name)
+    _refuse_channels(array, name)
     if array.ndim == 3:
         if len(array) == 0:
             raise ValueError(f"{name} is an empty stack; at least one image is needed.")

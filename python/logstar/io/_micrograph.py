@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -77,7 +77,15 @@ class Micrograph:
 
     @classmethod
     def from_signal(
-        cls, signal: Any, *, dataset: int | None = None, average: bool = False
+        cls,
+        signal: Any,
+        *,
+        dataset: int | None = None,
+        average: bool = False,
+        channel: Channel = None,
+        resample: bool = False,
+        binning: int = 1,
+        pixel_size: PixelSize | str | float | None = None,
     ) -> Micrograph:
         """Take image and calibration of another library's object.
 
@@ -91,6 +99,8 @@ class Micrograph:
             Which image of a stack, from 0.
         average : bool, default=False
             Take the mean of the stack.
+        channel, resample, binning, pixel_size : optional
+            As of `read_image`.
 
         Returns
         -------
@@ -100,9 +110,11 @@ class Micrograph:
         ------
         TypeError
             If it is none of these.
-        ChoiceNeededError, ValueError
-            If it holds several images and none is chosen, colours, no image, or pixels that are
-            not square; the objects of those libraries can be sliced and resampled first.
+        ChoiceNeededError
+            If it holds several images, colours, or pixels that are not square, and the parameter
+            that says what to do is not given.
+        ValueError
+            If it holds no image, or a parameter does not fit.
 
         Examples
         --------
@@ -114,8 +126,15 @@ class Micrograph:
         Micrograph(8 x 8 px, 0.2 A/px)
         """
         name = type(signal).__name__
-        choice = _Choice(dataset=dataset, average=average)
-        return choice.micrograph(answer(signals_of(signal), dataset=dataset, average=average), name)
+        chosen = _Choice.of(
+            dataset=dataset,
+            average=average,
+            channel=channel,
+            resample=resample,
+            binning=binning,
+            pixel_size=pixel_size,
+        )
+        return chosen.micrograph(answer(signals_of(signal), dataset=dataset, average=average), name)
 
 
 def read_image(
@@ -169,10 +188,11 @@ def read_image(
     OSError
         If the file is broken, cut off, or not what its extension says; also if its reader took
         longer than 30 s and 1 s for each 5 MB, or than ``LOGSTAR_READ_SECONDS``.
+    ChoiceNeededError
+        For a file with several images where `dataset` does not choose, colours without `channel`,
+        pixels that are not square without `resample`. It is a ValueError.
     ValueError
-        For an unknown extension, a file without a 2-D image (spectra), one with several where
-        `dataset` does not choose, colours without `channel`, pixels that are not square without
-        `resample`.
+        For an unknown extension, and a file without a 2-D image (spectra).
 
     Examples
     --------
@@ -188,16 +208,16 @@ def read_image(
     ((64, 64), None)
     """
     path = Path(path)
-    choice = _Choice(
+    chosen = _Choice.of(
         dataset=dataset,
         average=average,
         channel=channel,
         resample=resample,
-        binning=check_integer(binning, name="binning", low=1),
-        pixel_size=None if pixel_size is None else PixelSize.of(pixel_size),
+        binning=binning,
+        pixel_size=pixel_size,
     )
     found = read_file(path, dataset=dataset, average=average)
-    return dataclasses.replace(choice.micrograph(found, str(path)), path=path)
+    return dataclasses.replace(chosen.micrograph(found, str(path)), path=path)
 
 
 @dataclass(frozen=True)
@@ -210,6 +230,12 @@ class _Choice:
     resample: bool = False
     binning: int = 1
     pixel_size: PixelSize | None = None
+
+    @classmethod
+    def of(cls, *, binning: int, pixel_size: PixelSize | str | float | None, **others: Any) -> Self:
+        """Check what can be checked before anything is read."""
+        size = None if pixel_size is None else PixelSize.of(pixel_size)
+        return cls(binning=check_integer(binning, name="binning", low=1), pixel_size=size, **others)
 
     def micrograph(self, found: Mapping[str, Any], source: str) -> Micrograph:
         """Make a micrograph of an answer about `source`."""
