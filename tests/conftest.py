@@ -33,6 +33,14 @@ def shared_data() -> Path:
     return SHARED_DATA
 
 
+@pytest.fixture
+def shared_cases() -> Path:
+    folder = SHARED_DATA.parent / "cases"
+    if not folder.is_dir():
+        pytest.skip(f"no small inputs that once failed: {folder.name} is not beside the project")
+    return folder
+
+
 def atoms_image(
     shape: tuple[int, int],
     pitch: float,

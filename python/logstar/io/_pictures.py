@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageMode
 
 from ._signal import Frames, Signal, check_image_bytes
 
@@ -34,7 +34,9 @@ def open_picture(path: Path) -> Iterator[list[Signal]]:
     with path.open("rb") as file, Image.open(file) as image:
         info = {str(key): value for key, value in image.info.items() if key != "icc_profile"}
         n_frames = int(getattr(image, "n_frames", 1)) if image.format in _ANIMATED else 1
-        check_image_bytes((image.height, image.width, len(image.getbands())), 4, size)
+        mode = ImageMode.getmode("RGB" if image.mode in {"P", "PA"} else image.mode)
+        shape = (image.height, image.width, len(mode.bands))
+        check_image_bytes(shape, np.dtype(mode.typestr).itemsize, size)
         first = _pixels(image)
 
         def load(index: int) -> NDArray[Any]:
