@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import os
 import socket
-import sys
+import stat
 import threading
+import time
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
 from PIL import Image
 
+from logstar._validation import as_image
 from logstar.datasets import (
     _fetched,
+    _fetching,
     fetch_gold_grain_boundary,
     fetch_mos2,
     fetch_pt_on_carbon,
 )
 from logstar.datasets._fetching import data_folder
+from logstar.units import PixelSize
 
 FILES = ("_PT_IMAGE", "_PT_LABELS", "_MOS2", "_GOLD")
 FETCHERS = (fetch_pt_on_carbon, fetch_mos2, fetch_gold_grain_boundary)
@@ -29,7 +35,6 @@ FETCHERS = (fetch_pt_on_carbon, fetch_mos2, fetch_gold_grain_boundary)
 @pytest.fixture
 def published(tmp_path, monkeypatch):
     """Small files in the place of the published ones, on a server that counts what it gives."""
-    pytest.importorskip("pooch", reason="needs the extra fetch")
     folder = tmp_path / "server"
     folder.mkdir()
     pixels = np.arange(48, dtype=np.uint8).reshape(6, 8)
@@ -92,7 +97,7 @@ def test_other_content_is_refused_and_broken_files_are_fetched_again(published, 
     assert fetch_mos2(data_home=tmp_path / "home").image.shape == (6, 8)
     (folder / _fetched._MOS2.name).write_bytes(b"a wolf")
     micrograph.path.unlink()
-    with pytest.raises(OSError, match=r"cannot be downloaded \(ValueError: SHA256 hash"):
+    with pytest.raises(OSError, match=r"cannot be downloaded \(ValueError: its SHA-256 is"):
         fetch_mos2(data_home=tmp_path / "home")
     assert not micrograph.path.exists()
 
@@ -115,10 +120,48 @@ def test_without_a_network_the_error_says_what_to_do(published, tmp_path, monkey
     assert fetch_mos2().path == folder / _fetched._MOS2.name
 
 
-def test_without_pooch_the_error_names_the_extra(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "pooch", None)
-    with pytest.raises(ImportError, match=r'pip install "logstar\[fetch\]"\. Save https://raw'):
-        fetch_gold_grain_boundary(data_home=tmp_path)
+def test_a_file_that_is_too_large_is_not_taken(published, tmp_path, monkeypatch):
+    folder, _ = published
+    (folder / _fetched._MOS2.name).write_bytes(b"x" * 2000)
+    monkeypatch.setattr(_fetching, "_MOST_BYTES", 1999)
+    with pytest.raises(OSError, match="gives more than 0 MB"):
+        fetch_mos2(data_home=tmp_path / "home")
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions are of POSIX")
+@pytest.mark.usefixtures("published")
+def test_files_can_be_read_by_those_whom_the_folder_is_for(tmp_path):
+    before = os.umask(0o022)
+    try:
+        path = fetch_mos2(data_home=tmp_path / "home").path
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+
+
+@pytest.mark.usefixtures("published")
+def test_nothing_is_left_over(tmp_path, monkeypatch):
+    home = tmp_path / "home"
+    home.mkdir()
+    old = home / f".{_fetched._MOS2.name}.1.part"
+    new = home / f".{_fetched._MOS2.name}.2.part"
+    for part in (old, new):
+        part.write_bytes(b"half a fi")
+    # Somebody was killed an hour ago; somebody else is still at it.
+    os.utime(old, (time.time() - 3600,) * 2)
+    fetch_mos2(data_home=home)
+    assert sorted(home.iterdir()) == sorted([new, home / _fetched._MOS2.name])
+    new.unlink()
+    (home / _fetched._MOS2.name).unlink()
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        fetch_mos2(data_home=home)
+    assert list(home.iterdir()) == []
 
 
 def test_the_folder(monkeypatch, tmp_path):
@@ -155,6 +198,8 @@ def test_the_copies_beside_the_project_are_the_published_files(shared_data, tmp_
         (tmp_path / getattr(_fetched, name).name).write_bytes(content)
     options = {"data_home": tmp_path, "download_if_missing": False}
     assert fetch_mos2(**options).image.shape == (512, 512)
+    # As in its tags: 15 nm across 512 pixels.
+    expected_size = PixelSize(15 / 512, "nm")
     assert fetch_gold_grain_boundary(**options).image.shape == (512, 512)
     # Labels: the same clicks in the layout of the publisher, who ends lines as Windows does.
     text = (shared_data / "real" / "hpai_066_PtNC_15nm.truth.csv").read_text(encoding="utf-8")
@@ -164,4 +209,7 @@ def test_the_copies_beside_the_project_are_the_published_files(shared_data, tmp_
     (tmp_path / _fetched._PT_LABELS.name).write_bytes(labels)
     micrograph = fetch_pt_on_carbon(**options)
     assert micrograph.positions.shape == (101, 2)
+    assert micrograph.pixel_size.unit == expected_size.unit
+    assert micrograph.pixel_size.value == pytest.approx(expected_size.value, rel=1e-6)
+    assert as_image(micrograph).shape == (512, 512)
     np.testing.assert_array_equal(micrograph.positions[0], [120, 81])

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import csv
 import os
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from logstar._validation import FloatArray
+from logstar.io import Micrograph, read_image
+from logstar.units import PixelSize
 
 from ._fetching import RemoteFile, fetch
 
@@ -45,50 +45,48 @@ _GOLD = RemoteFile(
 )
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class RealMicrograph:
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class RealMicrograph(Micrograph):
     """A real micrograph and what its publisher says about it.
 
     Parameters
     ----------
-    image : ndarray of shape (n_rows, n_cols)
-        In the number type of the file.
-    pixel_size : float or None
-        Side of a pixel in `unit`; None if nobody says.
-    unit : str or None
-        Unit of `pixel_size`.
+    image, pixel_size, notes, metadata, path, origin : optional
+        As of `logstar.io.Micrograph`.
     description : str
         What it shows.
     license : str
         Under which licence it was published.
     source : str
         The address.
-    path : Path
-        The file.
-    positions : ndarray of shape (n, 2), float64, or None
+    positions : ndarray of shape (n, 2), float64, or None, default=None
         Row and column of each atom that an expert saw, in whole pixels.
-
-    Examples
-    --------
-    >>> from logstar.datasets import fetch_mos2
-    >>> micrograph = fetch_mos2()  # doctest: +SKIP
-    >>> micrograph.license  # doctest: +SKIP
-    'MIT'
     """
 
-    image: NDArray[Any]
-    pixel_size: float | None
-    unit: str | None
     description: str
     license: str
     source: str
-    path: Path
     positions: FloatArray | None = None
 
+    @classmethod
+    def of(cls, micrograph: Micrograph, **about: Any) -> Self:
+        """Add to a micrograph what its publisher says.
+
+        Parameters
+        ----------
+        micrograph : Micrograph
+            As it was read.
+        **about : object
+            What this class has besides, and what replaces fields of the micrograph.
+
+        Returns
+        -------
+        micrograph : RealMicrograph
+        """
+        return cls(**{**{f.name: getattr(micrograph, f.name) for f in fields(micrograph)}, **about})
+
     def __repr__(self) -> str:
-        n_rows, n_cols = self.image.shape
-        size = "" if self.pixel_size is None else f", {self.pixel_size:.5g} {self.unit}/px"
-        return f"RealMicrograph({n_rows} x {n_cols} px{size}: {self.description})"
+        return f"{super().__repr__().removesuffix(')')}, {self.description})"
 
 
 def fetch_pt_on_carbon(
@@ -118,8 +116,6 @@ def fetch_pt_on_carbon(
 
     Raises
     ------
-    ImportError
-        If it must be downloaded without the extra ``fetch``.
     OSError
         If it cannot be downloaded; the message says what to save where.
 
@@ -130,21 +126,15 @@ def fetch_pt_on_carbon(
     >>> micrograph.image.shape, len(micrograph.positions)  # doctest: +SKIP
     ((512, 512), 101)
     """
-    import tifffile  # noqa: PLC0415 - heavy; most data sets need none of it
-
     path = fetch(_PT_IMAGE, data_home, download_if_missing=download_if_missing)
     labels = fetch(_PT_LABELS, data_home, download_if_missing=download_if_missing)
     with labels.open(newline="", encoding="utf-8") as file:
         clicks = [(float(row["Y"]), float(row["X"])) for row in csv.DictReader(file)]
-    return RealMicrograph(
-        image=tifffile.imread(path),
-        # As in its tags: 15 nm across 512 pixels.
-        pixel_size=15 / 512,
-        unit="nm",
+    return RealMicrograph.of(
+        read_image(path),
         description="single Pt atoms on N-doped carbon, HAADF-STEM",
         license="MIT, Copyright (c) 2022 HPAI-BSC",
         source=_PT_IMAGE.url,
-        path=path,
         positions=np.array(clicks),
     )
 
@@ -174,8 +164,6 @@ def fetch_mos2(
 
     Raises
     ------
-    ImportError
-        If it must be downloaded without the extra ``fetch``.
     OSError
         If it cannot be downloaded; the message says what to save where.
 
@@ -186,15 +174,13 @@ def fetch_mos2(
     (512, 512)
     """
     path = fetch(_MOS2, data_home, download_if_missing=download_if_missing)
-    return RealMicrograph(
-        image=np.load(path),
-        # Its description gives a field of 9 nm.
-        pixel_size=9 / 512,
-        unit="nm",
+    return RealMicrograph.of(
+        read_image(path),
+        # A npy holds none. Its description gives a field of 9 nm.
+        pixel_size=PixelSize(9 / 512, "nm"),
         description="MoS2 monolayer with 1 % V, HAADF-STEM at 60 kV",
         license="MIT, SciLink Team",
         source=_MOS2.url,
-        path=path,
     )
 
 
@@ -224,8 +210,6 @@ def fetch_gold_grain_boundary(
 
     Raises
     ------
-    ImportError
-        If it must be downloaded without the extra ``fetch``.
     OSError
         If it cannot be downloaded; the message says what to save where.
 
@@ -235,17 +219,10 @@ def fetch_gold_grain_boundary(
     >>> fetch_gold_grain_boundary().pixel_size is None  # doctest: +SKIP
     True
     """
-    from PIL import Image  # noqa: PLC0415 - heavy; most data sets need none of it
-
     path = fetch(_GOLD, data_home, download_if_missing=download_if_missing)
-    with path.open("rb") as file, Image.open(file) as picture:
-        image = np.asarray(picture.convert("L"))
-    return RealMicrograph(
-        image=image,
-        pixel_size=None,
-        unit=None,
+    return RealMicrograph.of(
+        read_image(path),
         description="grain boundary in gold, STEM",
         license="MIT, Copyright (c) 2019 xinhuolin",
         source=_GOLD.url,
-        path=path,
     )

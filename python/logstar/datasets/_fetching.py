@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 #: Environment variable that names the folder.
 FOLDER_VARIABLE = "LOGSTAR_DATA"
+#: The largest of the files has 1 MB.
+_MOST_BYTES = 2**24
+#: Seconds without a byte after which a server is given up.
+_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -49,8 +54,6 @@ def fetch(
 
     Raises
     ------
-    ImportError
-        If it must be downloaded and pooch is not there.
     OSError
         If it cannot be had; the message says what to put where.
     """
@@ -63,9 +66,10 @@ def fetch(
     cure = f"Save {file.url} as {path} by hand, or set {FOLDER_VARIABLE} to the folder it is in"
     if not download_if_missing:
         raise OSError(f"{path} {state} and download_if_missing is False. {cure}.")
-    pooch = _pooch(f"{path} {state}", cure)
     try:
-        pooch.retrieve(file.url, f"sha256:{file.sha256}", fname=file.name, path=folder)
+        content = _download(file)
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(path, content)
     except Exception as error:
         # Whatever went wrong between here and there.
         raise OSError(
@@ -75,16 +79,30 @@ def fetch(
     return path
 
 
-def _pooch(state: str, cure: str) -> Any:
+def _download(file: RemoteFile) -> bytes:
+    """Give the content of a file, which is small enough to be held."""
+    with urllib.request.urlopen(file.url, timeout=_SECONDS) as response:
+        content: bytes = response.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise ValueError(f"{file.url} gives more than {_MOST_BYTES / 1e6:.0f} MB")
+    found = hashlib.sha256(content).hexdigest()
+    if found != file.sha256:
+        raise ValueError(f"its SHA-256 is {found} instead of {file.sha256}")
+    return content
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all, with the permissions that the user's files have."""
+    for leftover in path.parent.glob(f".{path.name}.*.part"):
+        # Writing takes milliseconds: whoever wrote it was killed.
+        if time.time() - leftover.stat().st_mtime > _SECONDS:
+            leftover.unlink(missing_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        import pooch  # noqa: PLC0415 - an extra; what is there already needs none
-    except ImportError as error:
-        raise ImportError(
-            f'{state}; downloading needs pooch: pip install "logstar[fetch]". {cure}.'
-        ) from error
-    # It tells of each download on stderr.
-    pooch.get_logger().setLevel("WARNING")
-    return pooch
+        part.write_bytes(content)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _sha256(path: Path) -> str:
