@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from logstar.lattice import Count, Lattice
+from logstar.lattice import Column, Count, Lattice
+from logstar.lattice._counting import count_columns
+from logstar.lattice._field_of_view import area_of_field, in_field
 
 LATTICE = Lattice.perovskite(4.0, 0.2)
 
@@ -45,6 +47,66 @@ def test_masks():
     assert half.expected_count(shape, border=10).n == pytest.approx(187 * 40 / 200)
     assert 0 < half.expected_count(shape).edges < LATTICE.expected_count(shape).edges
     assert half.with_mask(None) == LATTICE
+
+
+def test_only_the_pixels_of_a_mask_count():
+    # One pixel, off the diagonal of an image that is not square.
+    mask = np.zeros((7, 20), dtype=bool)
+    mask[2, 15] = True
+    points = np.array([[2, 15], [2.4, 14.6], [2.6, 15], [15, 2], [5, 12], [2, 16]])
+    expected = [True, True, False, False, False, False]
+    assert in_field(points, (7, 20), mask=mask).tolist() == expected
+    assert area_of_field((7, 20), mask=mask) == 1
+    assert area_of_field((7, 20), border=2.4, mask=mask) == 1
+    assert area_of_field((7, 20), border=2.6, mask=mask) == 0
+
+
+def test_the_field_ends_half_a_pixel_beyond_the_outermost_centres():
+    points = np.array([[-0.5, 0], [-0.51, 0], [4.49, 9.49], [4.5, 0], [0, 9.5], [0, -0.5]])
+    assert in_field(points, (5, 10)).tolist() == [True, False, True, False, False, True]
+    framed = in_field(points + 1.0, (7, 12), border=1.0)
+    assert framed.tolist() == [True, False, True, False, False, True]
+    assert area_of_field((5, 10), border=1.5) == 2 * 7
+
+
+def test_fields_and_points_agree_on_the_mean(rng):
+    mask = rng.random((30, 40)) < 0.3
+    points = rng.uniform((-5, -5), (35, 45), (200_000, 2))
+    share = in_field(points, (30, 40), 3.0, mask).mean()
+    assert share * 40 * 50 == pytest.approx(area_of_field((30, 40), 3.0, mask), rel=0.03)
+
+
+def test_a_border_may_leave_a_narrow_field():
+    # Of 100 x 300 px the shorter side decides.
+    assert LATTICE.expected_count((100, 300), border=49).n == pytest.approx(2 * 202 / 200)
+    with pytest.raises(ValueError, match="border=50 leaves nothing of 100 x 300 px"):
+        LATTICE.expected_count((100, 300), border=50)
+
+
+def test_absurd_densities_are_bounded():
+    # One column per four pixels is the most, half a column the least.
+    one = (Column("X", "Au", 0, 0),)
+    assert Lattice(2, 2, columns=one, pixel_size=None).n_expected((10, 10)) == 25
+    with pytest.raises(ValueError, match="cannot be told apart"):
+        Lattice(2, 1.99, columns=one, pixel_size=None).n_expected((10, 10))
+    assert Lattice(10, 20, columns=one, pixel_size=None).n_expected((10, 10)) == 0.5
+    with pytest.raises(ValueError, match=r"expects 0\.498 atoms in 100 px"):
+        Lattice(10, 20.1, columns=one, pixel_size=None).n_expected((10, 10))
+
+
+def test_the_spread_of_counts_is_that_of_even_origins():
+    # Rows 10 px apart in a field of 25 px: two or three rows, half and half.
+    count = count_columns(np.diag([10.0, 1000.0]), np.zeros((1, 2)), (25, 1000))
+    assert count.n == pytest.approx(2.5)
+    assert count.edges == pytest.approx(0.5, abs=0.02)
+
+
+def test_of_a_kind_with_unequal_surroundings_the_smallest_sum_is_given():
+    columns = [Column("A", "Au", u, 0) for u in (0, 0.2, 0.5)]
+    lattice = Lattice(100, 1000, columns=columns, pixel_size=None)
+    # Along the row the columns are 20, 30 and 50 px apart.
+    assert lattice.distance_sums(2) == {"A": pytest.approx(20 + 30)}
+    assert lattice.distance_sums(1) == {"A": pytest.approx(20)}
 
 
 @pytest.mark.parametrize(

@@ -65,9 +65,19 @@ def test_spacing_scales_with_the_pixel(pixel_size):
     assert min(abs(found - 1), abs(found - np.sqrt(2))) < 0.08
 
 
-def test_spacing_of_what_does_not_repeat_is_a_guess(rng):
-    assert 2 <= image_spacing(rng.normal(size=(64, 64))) <= 32
+def test_spacing_of_an_image_without_contrast_is_a_guess():
     assert image_spacing(np.zeros((64, 64))) == pytest.approx(0.08 * 64)
+    assert image_spacing(np.zeros((300, 100))) == pytest.approx(0.08 * 100)
+    # It is at least two pixels.
+    assert image_spacing(np.zeros((8, 8))) == 2
+
+
+@pytest.mark.parametrize("period", [5, 12, 30])
+def test_spacing_of_a_grid(period):
+    rows, cols = np.indices((160, 200))
+    image = np.cos(2 * np.pi * rows / period) + np.cos(2 * np.pi * cols / period)
+    # Its highest places are a period apart along rows and columns.
+    assert image_spacing(image) == pytest.approx(period, abs=0.5)
 
 
 def test_learnt_on_one_image_used_on_another():
@@ -84,15 +94,79 @@ def test_one_component_more_never_fits_worse():
     assert errors == sorted(errors, reverse=True)
 
 
-def test_blocks_cover_everything_once(rng):
+def test_blocks_overlap_by_half_and_share_without_a_step(rng):
     image = rng.normal(size=(70, 45)) + 100
     blocks = list(PatchPCADenoiser(block_size=32)._blocks(image.shape))
     total = np.zeros(image.shape)
     for block in blocks:
         total[block.rows, block.cols] += block.weights
+        # Where another block goes on, this one fades out.
+        if block.rows.start > 0:
+            assert block.weights[0].max() < 0.01
+        if block.rows.stop < 70:
+            assert block.weights[-1].max() < 0.01
     assert_allclose(total, 1)
+    starts = sorted({block.rows.start for block in blocks})
+    assert starts[0] == 0
+    assert starts[-1] == 70 - 32
+    assert max(np.diff(starts)) <= 16
+    assert {block.rows.stop - block.rows.start for block in blocks} == {32}
     denoised = PatchPCADenoiser(8, block_size=32).fit_transform(image)
     assert abs(denoised.mean() - 100) < 0.2
+
+
+class TestStacks:
+    def test_the_order_of_images_is_of_no_matter(self):
+        small, large = scene(0.3, 0, (64, 80)).image, scene(0.3, 1, (160, 130)).image
+        one, other = (PatchPCADenoiser(16).fit(X) for X in ([small, large], [large, small]))
+        assert_allclose(one.eigenvalues_, other.eigenvalues_, rtol=1e-9)
+        assert one.noise_ == pytest.approx(other.noise_, rel=1e-9)
+        assert_allclose(one.transform(large), other.transform(large), atol=1e-5)
+        # Nor is the larger one cropped: it tells nearly all.
+        alone = PatchPCADenoiser(16, one.n_components_).fit(large)
+        assert_allclose(one.eigenvalues_[:4], alone.eigenvalues_[:4], rtol=0.1)
+
+    def test_images_count_by_their_pixels(self):
+        quiet, loud = scene(0.2, 0, (96, 96)).image, scene(0.8, 1, (96, 288)).image
+        fitted = PatchPCADenoiser(16, 8).fit([quiet, loud])
+        assert fitted.noise_ == pytest.approx(np.sqrt((0.2**2 + 3 * 0.8**2) / 4), rel=0.03)
+        twice = PatchPCADenoiser(16, 8).fit([quiet, quiet])
+        once = PatchPCADenoiser(16, 8).fit(quiet)
+        assert_allclose(twice.eigenvalues_, once.eigenvalues_, rtol=1e-6)
+
+    def test_the_spacing_is_the_median(self):
+        images = [
+            make_scene(Lattice.perovskite(3.905, size), (160, 160), random_state=0).image
+            for size in (0.3, 0.2, 0.1)
+        ]
+        spacings = [image_spacing(image) for image in images]
+        assert spacings[0] < spacings[1] < spacings[2]
+        assert PatchPCADenoiser(16).fit(images).spacing_ == spacings[1]
+
+    def test_of_blocks_the_one_with_most_components_is_told(self):
+        noise = 0.3 * np.random.default_rng(0).normal(size=(128, 64))
+        image = np.hstack([scene(0.3).image, noise])
+        fitted = PatchPCADenoiser(16, block_size=64).fit(image)
+        counts = [len(values) for values in fitted.eigenvalues_]
+        assert fitted.n_components_ == max(counts) > 2 * min(counts)
+
+
+@pytest.mark.parametrize(("cycles", "low", "high"), [(3, 0.9, 1.1), (5, -0.1, 0.1)])
+def test_nothing_finer_than_atoms_is_kept(cycles, low, high):
+    # Fringes of 3 cycles per spacing might be atoms; 5 cannot.
+    image = scene(0.05, shape=(256, 256)).image
+    spacing = PatchPCADenoiser().fit(image).spacing_
+    fringes = np.cos(2 * np.pi * cycles * np.arange(256) / spacing)
+    added = PatchPCADenoiser().fit_transform(image + 0.15 * fringes)
+    left = added - PatchPCADenoiser().fit_transform(image)
+    assert low < 2 * np.mean(left * fringes) / 0.15 < high
+
+
+def test_windows_are_at_most_half_of_the_image():
+    narrow = scene(0.3, shape=(40, 200)).image
+    fitted = PatchPCADenoiser().fit(narrow)
+    assert 2.5 * fitted.spacing_ > 20
+    assert fitted.window_size_ == 20
 
 
 def test_in_blocks_one_grain_does_not_dream_in_another():

@@ -21,7 +21,6 @@ from ._window_pca import WindowPCA, autocovariance, fit_windows
 #: an atom into a vacancy: at noise 0.3 on YBa2Cu3O7, a tenth of it with 1.25 spacings, a third with
 #: 2.5, 0.45 with 3.4.
 _WINDOW_SPACINGS = 2.5
-_LEAST_WINDOW = 4
 #: Atoms hold nothing above so many cycles per spacing: a Gaussian of 0.12 spacings, the smallest
 #: that `Lattice.sigma_range` knows, has 1.2 % of its amplitude there.
 _MOST_CYCLES = 4
@@ -135,18 +134,25 @@ class PatchPCADenoiser(ImageTransformer):
                 raise ValueError(
                     f"block_size={self.block_size!r} needs images of one shape, got {shapes}."
                 )
-        self._shape = images[0].shape
+            self._shape = images[0].shape
         n_components = self._n_components()
         most_modes = math.ceil(2 * _MOST_CYCLES * self.window_size_ / self.spacing_)
         workers = threads_of(self.n_jobs)
         found = []
-        for block in self._blocks(images[0].shape):
-            parts = [image[block.rows, block.cols] for image in images]
+        for parts in self._parts(images):
             sizes = np.array([part.size for part in parts], dtype=np.float64)
             covariances = [autocovariance(part, self.window_size_, workers) for part in parts]
             mean: FloatArray = np.average(covariances, axis=0, weights=sizes)
             found.append(fit_windows(mean, int(sizes.sum()), most_modes, n_components))
         self._store(found)
+
+    def _parts(self, images: list[Image]) -> Iterator[list[Image]]:
+        """What components are found in: all images whole, or block by block."""
+        if self.block_size is None:
+            yield images
+            return
+        for block in self._blocks(images[0].shape):
+            yield [image[block.rows, block.cols] for image in images]
 
     def _store(self, found: list[WindowPCA]) -> None:
         self._kernels = [pca.kernel() for pca in found]
@@ -177,7 +183,7 @@ class PatchPCADenoiser(ImageTransformer):
         if self.block_size is not None:
             shortest = min(shortest, int(self.block_size))
         if self.window_size == "auto":
-            chosen = max(_LEAST_WINDOW, round(_WINDOW_SPACINGS * self.spacing_))
+            chosen = round(_WINDOW_SPACINGS * self.spacing_)
             return min(chosen, max(1, shortest // 2))
         window_size = int(self.window_size)
         if 2 * window_size > shortest and self.block_size is not None:
@@ -205,16 +211,16 @@ class PatchPCADenoiser(ImageTransformer):
 
     def _blocks(self, shape: tuple[int, ...]) -> Iterator[_Block]:
         """Overlapping blocks with weights that sum to 1 in every pixel."""
-        size = None if self.block_size is None else int(self.block_size)
+        size = max(shape) if self.block_size is None else int(self.block_size)
         axes = [_intervals(n, size) for n in shape]
         for rows, row_weights in axes[0]:
             for cols, col_weights in axes[1]:
                 yield _Block(rows, cols, np.outer(row_weights, col_weights))
 
 
-def _intervals(n: int, size: int | None) -> list[tuple[slice, FloatArray]]:
+def _intervals(n: int, size: int) -> list[tuple[slice, FloatArray]]:
     """Intervals of `size` that overlap by about half, with weights of sum 1 in every place."""
-    if size is None or size >= n:
+    if size >= n:
         return [(slice(0, n), np.ones(n))]
     n_blocks = int(np.ceil((n - size) / (size / 2))) + 1
     starts = np.rint(np.linspace(0, n - size, n_blocks)).astype(int)

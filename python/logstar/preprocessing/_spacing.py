@@ -37,8 +37,8 @@ def image_spacing(image: Image) -> float:
     Returns
     -------
     spacing : float
-        In pixels, from 2 to half the shorter side or 128; for an image in which nothing repeats
-        0.08 of the shorter side.
+        In pixels, from 2 to half the shorter side or 128. For an image without contrast it is 0.08
+        of the shorter side; in noise alone it is a matter of chance.
     """
     shortest = min(image.shape)
     image = image[_middle(image.shape[0]), _middle(image.shape[1])]
