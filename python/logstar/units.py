@@ -123,7 +123,7 @@ def unit_name(unit: object) -> str | None:
 
 
 def normalize_unit(unit: str) -> str:
-    """Give the one spelling of a unit of length that is used here.
+    """Give the spelling that is used here for a unit of a pixel size.
 
     Parameters
     ----------

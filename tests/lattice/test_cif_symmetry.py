@@ -360,6 +360,20 @@ class TestListsOfOperations:
             _, atoms = read_cif(write(cif_of("P m -3 m", CUBIC, more=more)))
         assert len(atoms) == len(read_cif(write(cif_of("P m -3 m", CUBIC)))[1])
 
+    def test_a_shortened_list_beside_a_number(self, write):
+        more = listed("x,y,z") + "_symmetry_Int_Tables_number 221\n"
+        with pytest.warns(UserWarning, match="lists 1 of the 48 operations"):
+            _, atoms = read_cif(write(cif_of("", CUBIC, more=more)))
+        assert len(atoms) == len(read_cif(write(cif_of("P m -3 m", CUBIC)))[1])
+
+    def test_operations_as_mineralogists_write_them(self, write):
+        operations = ["x,y,z", "x,+y,-z", " -x , y , z", "-X,Y,-Z", "x,-y,z", "x,-y,-z", "-x,-y,z"]
+        more = listed(*operations, "-x,-y,-z")
+        _, atoms = read_cif(write(cif_of("P m m m", ORTHORHOMBIC, more=more)))
+        assert_same_places(
+            places_of(atoms, "O1"), images_of(group_of("-x,y,z; x,-y,z; x,y,-z"), SITES[2][2])
+        )
+
     def test_a_full_cell_beside_the_name_of_its_group(self, write):
         full = [
             ("Ba1", "Ba", (0, 0, 0), 1),
@@ -372,7 +386,7 @@ class TestListsOfOperations:
         assert len(atoms) == 5
 
     def test_another_group_than_is_named(self, write):
-        with pytest.warns(UserWarning, match="names .* P m -3 m, which has 48 .* lists 2 others"):
+        with pytest.warns(UserWarning, match="states .* P m -3 m, which has 48 .* lists 2 others"):
             read_cif(write(cif_of("P m -3 m", CUBIC, more=listed("x,y,z", "1/2+x,-y,z"))))
 
     def test_operations_that_do_not_fit(self, write):

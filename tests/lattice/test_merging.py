@@ -77,3 +77,9 @@ def test_order_and_mirroring_change_nothing(rng):
         assert len(first) == len(again)
         for _, members in first:
             assert any(members == other for other in back)
+
+
+def test_rounded_coordinates_leave_an_atom_in_the_middle():
+    # As of places with five digits: nearer to one column by a thousandth of a percent.
+    ((_, first), (_, second)) = merged([(1, 1), (1.8, 1), (1.40001, 1)], [82, 82, 8])
+    assert (first, second) == ({0: 1.0, 2: 0.5}, {1: 1.0, 2: 0.5})

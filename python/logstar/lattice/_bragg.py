@@ -15,30 +15,36 @@ from logstar._validation import FloatArray, Image
 
 from ._periodic import reduced_cell
 
-#: Degree of the polynomial, each way, that stands for the uneven background.
+#: Degree of the polynomial along rows and along columns that is fitted to an uneven background.
 _BACKGROUND_DEGREE = 3
-#: So far beyond the percentiles of 0.1 and 99.9, in their distance, pixels are cut off.
+#: Intensities are clipped to the range between the percentiles 0.1 and 99.9, widened by this share
+#: of itself at both ends: single hot pixels would put power at all frequencies.
 _OUTLIERS = 0.5
-#: The greatest of the exponential powers of noise, of as many as there are, stays below this.
+#: The power of white noise at a frequency is exponentially distributed. The largest of N powers
+#: exceeds its mean (ln N + 6) times in one of 400 images, so a peak has to exceed that.
 _ABOVE_NOISE = 6.0
-#: Peaks below this share of the strongest one's power tell nothing that the stronger do not.
-_LEAST_POWER = 1.5e-3
-_MOST_PEAKS = 48
-#: Frequencies, in bins of the shorter side, and cycles per pixel, between which peaks are sought.
+#: Peaks with less than this share of the strongest one's power, and those beyond the 48 strongest,
+#: are left out: the stronger ones tell the lattice already, and weak ones are often artefacts.
+_LEAST_POWER, _MOST_PEAKS = 1.5e-3, 48
+#: Peaks are sought from 3 periods along the shorter side of the image, below which lies the uneven
+#: background, to 0.45 cycles per pixel, above which aliases lie.
 _LOWEST_BIN, _HIGHEST = 3.0, 0.45
-#: Beside a peak at most so many bins away, one below this share of its power is its foot: the
-#: window's side lobe, or a slow distortion of the scan.
-_FOOT_BINS, _FOOT_POWER, _PEAK_BINS = 6, 0.03, 3
-#: How far from its place a peak may be: in bins, and as a share of its frequency.
+#: Two maxima less than 3 bins apart are one peak. Within 6 bins of a peak, a maximum with less than
+#: 3 % of its power is no peak of its own: it is a side lobe of the window, or comes from a slow
+#: distortion of the scan.
+_PEAK_BINS, _FOOT_BINS, _FOOT_POWER = 3, 6, 0.03
+#: A peak fits a lattice if it is less than 0.45 bins, and 0.4 % of its frequency, from its place.
 _OFF_BINS, _OFF_SHARE = 0.45, 0.004
-#: Peaks whose differences and sums, and vectors of which pairs, are tried as a basis.
+#: The differences and sums of the 24 strongest peaks are candidates for edges of the reciprocal
+#: cell, and so are the peaks; all pairs of the 60 shortest candidates are tried.
 _MOST_COMBINED, _MOST_VECTORS = 24, 60
-#: The power of the explained share that a basis' worth goes with. YBa2Cu3O7 with noise of 0.3 shows
-#: its threefold cell in 15 % of the power.
+#: A lattice is preferred by its significance times this power of the share of the peaks' power that
+#: it explains: leaving a tenth unexplained more than halves the preference. YBa2Cu3O7 with noise of
+#: 0.3 shows its threefold cell in 15 % of the power, which a third of the cell leaves unexplained.
 _SHARE_POWER = 8
-#: How many of the best pairs of vectors are fitted to the peaks, by either measure.
+#: By significance and by preference, the 60 best pairs of edges are fitted to the peaks.
 _N_FITTED = 60
-#: An angle with a smaller sine makes no cell.
+#: Edges at an angle with a smaller sine are not tried: every lattice has a pair with 0.86 or more.
 _LEAST_SINE = 0.3
 
 
@@ -52,7 +58,7 @@ class Peaks(NamedTuple):
     powers : ndarray of shape (n,)
         Squared magnitudes.
     heights : ndarray of shape (n,)
-        Powers by the mean power of their surroundings.
+        Powers, relative to the mean power of noise at their frequency.
     """
 
     frequencies: FloatArray
@@ -68,17 +74,17 @@ class BraggLattice(NamedTuple):
     vectors : ndarray of shape (2, 2)
         Edges of the real cell as rows (row, col), in pixels, reduced.
     indices : ndarray of shape (n, 2), int
-        Of the peaks that belong to it.
+        Indices of the peaks that fit it.
     powers : ndarray of shape (n,)
-        Of these.
+        Powers of the same peaks.
     share : float
-        Their power by that of all peaks.
+        Sum of these powers over that of all peaks.
     worth : float
-        By which it is to be preferred to others.
+        Of several lattices the one with the greatest worth is chosen.
     odds : float
-        Natural logarithm of how improbable it is that peaks anywhere fit as well.
+        Minus the natural logarithm of the probability that peaks at random places fit as well.
     error : float
-        Relative standard deviation of the vectors.
+        Relative standard deviation of the vectors; NaN where too few peaks tell.
     """
 
     vectors: FloatArray
@@ -91,7 +97,7 @@ class BraggLattice(NamedTuple):
 
 
 def flatten(image: Image, mask: NDArray[np.bool_] | None = None) -> FloatArray:
-    """Take away outliers and the uneven background; outside of the mask the result is 0."""
+    """Clip outliers and subtract the uneven background; outside of the mask the result is 0."""
     pixels = np.asarray(image, dtype=np.float64)
     low, high = np.percentile(pixels if mask is None else pixels[mask], [0.1, 99.9])
     margin = _OUTLIERS * (high - low)
@@ -104,13 +110,13 @@ def flatten(image: Image, mask: NDArray[np.bool_] | None = None) -> FloatArray:
     )
     flat = pixels - across @ (across.T @ pixels @ along) @ along.T
     if mask is not None:
-        # A soft edge has no streaks in its transform.
+        # A sharp edge of the mask would make streaks in the spectrum.
         flat = (flat - flat[mask].mean()) * ndimage.gaussian_filter(mask.astype(float), 2.0) * mask
     return np.asarray(flat)
 
 
 def find_peaks(flat: FloatArray) -> Peaks:
-    """Find what stands out of the power spectrum of a flattened image."""
+    """Find the maxima that stand out of the power spectrum of a flattened image."""
     n_rows, n_cols = flat.shape
     shorter = min(flat.shape)
     window = np.outer(*(np.hanning(size + 2)[1:-1] for size in flat.shape))
@@ -119,7 +125,8 @@ def find_peaks(flat: FloatArray) -> Peaks:
     rows, cols = fft.fftfreq(n_rows)[:, None], fft.rfftfreq(n_cols)[None, :]
     radius = np.hypot(rows, cols)
     height = power / _mean_of_ring(power, (radius * shorter / 2).astype(int))
-    # Each local maximum once: the axis without column frequency holds both halves.
+    # The transform of a real image holds one half plane, but of the axis without column frequency
+    # both halves: one of them is dropped.
     found = ndimage.maximum_filter(power, 5, mode=("wrap", "mirror")) == power
     found &= (radius * shorter > _LOWEST_BIN) & (radius < _HIGHEST)
     found &= height > math.log(power.size) + _ABOVE_NOISE
@@ -134,7 +141,7 @@ def find_peaks(flat: FloatArray) -> Peaks:
 
 
 def _mean_of_ring(power: FloatArray, ring: NDArray[np.int_]) -> FloatArray:
-    """Mean power of noise at each pixel's frequency: peaks do not shift a median."""
+    """Mean power of noise at each frequency, by the median of a ring: peaks hardly shift it."""
     order = np.argsort(ring, axis=None, kind="stable")
     sorted_power = power.ravel()[order]
     edges = np.searchsorted(ring.ravel()[order], np.arange(ring.max() + 2))
@@ -150,7 +157,7 @@ def _mean_of_ring(power: FloatArray, ring: NDArray[np.int_]) -> FloatArray:
 
 
 def _without_feet(bins: FloatArray, powers: FloatArray) -> NDArray[np.int_]:
-    """Indices of peaks that are not the foot of a stronger one, of a few at most."""
+    """Indices of maxima that are peaks of their own, the strongest first."""
     kept: list[int] = []
     for index, power in enumerate(powers):
         if power < _LEAST_POWER * powers[0] or len(kept) == _MOST_PEAKS:
@@ -188,10 +195,11 @@ def _refine(windowed: FloatArray, frequencies: FloatArray) -> FloatArray:
 def find_basis(peaks: Peaks, shape: tuple[int, ...]) -> BraggLattice | None:
     """Find the lattice that explains the peaks best, or None if there is no two-dimensional one.
 
-    Each peak that a basis indexes within the tolerance counts with the logarithm of its height
-    times that of how improbable this is, which is less for a finer reciprocal lattice: so weak
-    peaks between the strong ones halve the basis only if they are too many for chance. The power
-    that a basis leaves unexplained counts against it.
+    A lattice gains by each peak that fits it: the logarithm of the peak's height, times minus the
+    logarithm of the probability that a peak at a random place fits. The finer the reciprocal
+    lattice, the more probable that is, and the less is gained. So a few weak peaks between the
+    strong ones do not double the cell, but more of them than chance explains do. The power that a
+    lattice leaves unexplained counts against it.
     """
     shorter = min(shape)
     frequencies, weights = peaks.frequencies, np.log(peaks.heights)
@@ -205,7 +213,8 @@ def find_basis(peaks: Peaks, shape: tuple[int, ...]) -> BraggLattice | None:
     fits = off < tolerance
     worth = (weights * _surprise(tolerance, areas) * fits).sum(axis=1)
     shares = fits @ peaks.powers / peaks.powers.sum()
-    # A short vector that is a little off misses peaks of high indices until it is fitted.
+    # The edges of a pair are a little off, so peaks with high indices fit only after the edges are
+    # fitted to those with low ones. That is done for the most promising pairs.
     promising = {*np.argsort(-worth)[:_N_FITTED], *np.argsort(-worth * shares)[:_N_FITTED]}
     fitted = [
         lattice
@@ -218,7 +227,7 @@ def find_basis(peaks: Peaks, shape: tuple[int, ...]) -> BraggLattice | None:
 def index_peaks(
     peaks: Peaks, vectors: FloatArray, shape: tuple[int, ...], n_tried: int = 1
 ) -> BraggLattice | None:
-    """Index peaks by a lattice that is known about, and fit it to them.
+    """Index peaks by a lattice that is known roughly, and fit it to them.
 
     Parameters
     ----------
@@ -229,7 +238,8 @@ def index_peaks(
     shape : tuple of two int
         Rows and columns of the image.
     n_tried : int, default=1
-        Of how many lattices this is the best.
+        How many lattices were tried, of which this is the best; the more, the likelier one fits
+        by chance.
 
     Returns
     -------
@@ -249,7 +259,7 @@ def index_peaks(
         root = np.sqrt(weights * fit)[:, None]
         basis = np.linalg.lstsq(indices * root, frequencies * root, rcond=None)[0]
     surprise = _surprise(tolerance, abs(float(np.linalg.det(basis))) * shorter**2)
-    # Two peaks fit any basis made of them; how many bases were tried counts as well.
+    # Two peaks fit any lattice that is made of them, so they tell nothing.
     odds = float(np.sort(surprise[fit])[2:].sum() - math.log(n_tried))
     share = float(peaks.powers[fit].sum() / peaks.powers.sum())
     reduced = _facing_right(reduced_cell(np.linalg.inv(basis).T))
@@ -265,17 +275,21 @@ def index_peaks(
 
 
 def _tolerance(frequencies: FloatArray, shorter: int) -> FloatArray:
-    """How many bins each peak may be off its place."""
+    """How far each peak may be from its place, in bins."""
     return np.asarray(_OFF_BINS + _OFF_SHARE * np.linalg.norm(frequencies, axis=1) * shorter)
 
 
 def _surprise(tolerance: FloatArray, area: FloatArray | float) -> FloatArray:
-    """Minus the logarithm of how probable it is that a peak anywhere fits, for cells in bins^2."""
+    """Minus the logarithm of the probability that a peak at a random place fits.
+
+    That is the area within the tolerance of a point, over the `area` of the reciprocal cell in
+    square bins.
+    """
     return np.asarray(-np.log(np.minimum(np.pi * tolerance**2 / area, 1.0)))
 
 
 def _pairs_of_vectors(frequencies: FloatArray, shorter: int) -> FloatArray:
-    """Pairs (n, 2, 2) of short vectors between peaks."""
+    """Pairs (n, 2, 2) of candidates for the edges of the reciprocal cell."""
     first, second = np.triu_indices(min(len(frequencies), _MOST_COMBINED), 1)
     vectors = np.concatenate(
         [
@@ -314,7 +328,7 @@ def _error(
 
 
 def _facing_right(vectors: FloatArray) -> FloatArray:
-    """The same cell with its first edge towards greater columns; of equal edges the flatter."""
+    """The same cell, its first edge pointing right; of two equal edges the flatter is first."""
     first, second = vectors
     lengths = np.linalg.norm(vectors, axis=1)
     if abs(second[1]) > abs(first[1]) and lengths[1] < 1.02 * lengths[0]:

@@ -14,7 +14,7 @@ from ._bragg import find_peaks, flatten, index_peaks
 from ._image_lattice import ImageLattice
 from ._phases import local_phases
 
-#: A region whose contrast is below this share of the crystal's is even.
+#: A region with less than this share of the crystal's contrast is vacuum or a hole.
 _EVEN = 0.5
 
 
@@ -35,20 +35,19 @@ def estimate_field(
     lattice : ImageLattice
         Its lattice.
     level : float, default=0.5
-        Least amplitude of the Bragg peaks there, by its 90th percentile over the image; at a
-        straight edge of the crystal it is half of that inside.
+        Least amplitude of the Bragg peaks, relative to its 90th percentile in the image. At a
+        straight edge of the crystal the amplitude is half of that inside.
     polarity : {"bright", "dark"}, default="bright"
-        As of `ImageLattice.from_image`.
-
+        Whether columns are brighter or darker than their surroundings.
     keep_disorder : bool, default=False
-        Whether to keep what shows no lattice but has contrast: amorphous regions, whose atoms are
-        seen all the same. Then only what is even is left out: vacuum and holes.
+        Whether to keep regions that show no lattice but have contrast: amorphous ones, whose atoms
+        are seen as well. Then only regions without contrast are left out: vacuum and holes.
 
     Returns
     -------
     field : ndarray of shape (n_rows, n_cols), bool
-        True where there is crystal; give it as `mask`. Its edge is accurate to about half the
-        longer edge of the cell, and a hole of less than a cell does not show.
+        True where there is crystal; `Lattice.with_mask` takes it. Its edge is accurate to about
+        half the longer edge of the cell, and a hole smaller than a cell is not found.
 
     Raises
     ------

@@ -13,13 +13,13 @@ from logstar._validation import FloatArray
 
 from ._periodic import neighbor_distances
 
-#: An atom within this share of the nearest distance of a lattice point belongs to it.
+#: An atom belongs to a lattice point if it is nearer than this share of the nearest distance.
 _REACH = 0.35
 #: With fewer atoms nothing is fitted.
 _LEAST_ATOMS = 6
 #: How often atoms are assigned to lattice points and the lattice is fitted to them.
 _N_ROUNDS = 4
-#: So many nearest atoms tell, by their median displacement, how the scan drifted at a place.
+#: How the scan drifted at an atom is told by the median displacement of its 12 nearest neighbours.
 _N_AROUND = 12
 
 

@@ -1,4 +1,4 @@
-"""All cells of an image laid on one another, and the columns of that mean cell."""
+"""The mean of all cells of an image, and the columns in it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ from logstar._validation import FloatArray
 
 from ._phases import Distortion
 
-#: Least bins of the mean cell along an edge.
+#: The mean cell has a bin for each pixel along an edge, but at least 16.
 _LEAST_BINS = 16
-#: A column rises above the saddle to a higher one by this share of the range, and this many
-#: standard errors of the mean cell.
+#: A maximum of the mean cell is a column if it rises above the saddle to the next higher maximum by
+#: 5 % of the mean cell's range, and by 6 standard errors of a bin.
 _LEAST_RISE, _LEAST_ERRORS = 0.05, 6.0
-#: Smoothing of the mean cell, in bins, and what it leaves of the variance of noise (with that of
-#: sharing a pixel among four bins).
-_CELL_SMOOTHING, _VARIANCE_LEFT = 0.8, 0.1
+#: Standard deviation, in bins, of the Gaussian that smooths the mean cell.
+_CELL_SMOOTHING = 0.8
+#: Share of the variance of noise that is left in a bin after that, and after each pixel was shared
+#: among four bins.
+_VARIANCE_LEFT = 0.1
 
 
 class MeanCell(NamedTuple):
@@ -45,18 +47,18 @@ def mean_cell(
     distortion: Distortion,
     mask: NDArray[np.bool_] | None = None,
 ) -> MeanCell:
-    """Lay all cells on one another along the lattice that the phases follow.
+    """Average all cells of an image, following its distortion, and find the columns.
 
     Parameters
     ----------
     flat : ndarray of shape (n_rows, n_cols)
         The flattened image, columns bright.
     vectors : ndarray of shape (2, 2)
-        Edges of the cell that `distortion` is relative to.
+        Edges of the cell before the distortion, as rows (row, col) in pixels.
     distortion : Distortion
         From `local_phases`.
     mask : ndarray of shape (n_rows, n_cols), bool, default=None
-        The pixels to take.
+        The pixels that are averaged; None takes all.
 
     Returns
     -------
@@ -90,7 +92,7 @@ def mean_cell(
 def _fold(
     flat: FloatArray, use: FloatArray, bins: list[FloatArray], n_bins: list[int]
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Sums of pixels, weights and squares over the cell; a pixel is shared by four bins."""
+    """Sums of pixels, weights and squares in each bin; a pixel is shared by the four around it."""
     lower = [np.floor(axis).astype(np.intp) for axis in bins]
     upper_share = [axis - low for axis, low in zip(bins, lower, strict=True)]
     size = n_bins[0] * n_bins[1]
@@ -109,7 +111,10 @@ def _fold(
 
 
 def _rises(values: FloatArray) -> list[tuple[tuple[int, int], float]]:
-    """Local maxima of a periodic map, and how far each rises above the saddle to a higher one."""
+    """Local maxima of a periodic map, with how far each rises above the saddle to a higher one.
+
+    The highest one of all rises above the lowest place.
+    """
     n_rows, n_cols = values.shape
     order = np.argsort(-values, axis=None, kind="stable")
     parent = np.full(values.size, -1)
@@ -127,7 +132,8 @@ def _rises(values: FloatArray) -> list[tuple[tuple[int, int], float]]:
         row, col = divmod(int(index), n_cols)
         return row, col
 
-    # From the highest bin down, islands grow and meet at saddles, where the lower one ends.
+    # As a falling sea level lets islands grow: bins are added from the highest to the lowest. Where
+    # two islands meet is the saddle between their maxima, and the lower island joins the higher.
     for index in map(int, order):
         row, col = divmod(index, n_cols)
         around = {

@@ -36,7 +36,7 @@ def neighbor_distances(cell: FloatArray, places: FloatArray, n_neighbors: int) -
     first_cell = places % 1.0
     reach = math.sqrt((n_neighbors + 1) * area / len(places))
     while True:
-        # Every point within `reach` of the first cell is in one of these cells.
+        # All points within `reach` of the first cell are in cells from -n to n.
         n_u, n_v = (math.ceil(reach / height) + 1 for height in heights)
         cells = _cells(np.array([-n_u, -n_v]), np.array([n_u, n_v]))
         others = (cells[:, None, :] + first_cell).reshape(-1, 2)
@@ -109,7 +109,7 @@ def reduced_cell(cell: FloatArray) -> FloatArray:
         if short @ short > long @ long * (1 + 1e-9):
             short, long = long, short
         steps = np.round(short @ long / (short @ short))
-        # Half a step either way gives edges of one length: stay.
+        # At half a step, subtracting gives an edge of the same length: stop, or it never ends.
         if steps == 0 or abs(short @ long / (short @ short)) <= 0.5 + 1e-9:
             break
         long = long - steps * short

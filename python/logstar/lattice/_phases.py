@@ -12,24 +12,26 @@ from logstar._validation import FloatArray
 
 from ._bragg import BraggLattice
 
-#: Width, as a share of the cell's longer edge, of the Gaussian that phases are averaged with: it
-#: leaves 2e-5 of the neighbouring peak.
+#: Standard deviation, as a share of the cell's longer edge, of the Gaussian that averages phases:
+#: of the amplitude of the neighbouring Bragg peak 2e-5 gets through.
 _SMOOTHING = 0.75
 #: Phases are computed on blocks, this many along the cell's shorter edge.
 _BLOCKS_PER_EDGE = 4
 
 
 class Distortion(NamedTuple):
-    """Where the lattice is and how it is displaced, on a coarse grid of blocks.
+    """How strong the lattice is and how it is displaced, on a coarse grid of blocks of pixels.
 
     Attributes
     ----------
     fractions : ndarray of shape (2, n_block_rows, n_block_cols)
-        What is to be added to a place's fractional coordinates.
+        What must be added to the fractional coordinates of a block's centre, so that the lattice
+        is even.
     amplitude : ndarray of shape (n_block_rows, n_block_cols)
-        How strong the lattice is, by its 90th percentile; 0 where there is none.
+        Amplitude of the weaker of the two Bragg peaks, over its 90th percentile in the image; near
+        0 where there is no lattice.
     trust : ndarray of shape (n_block_rows, n_block_cols)
-        1 well inside, 0 at the edges, where other peaks do not average out.
+        1 well inside the image, 0 at its edges, where other Bragg peaks disturb the phases.
     block : int
         Side of a block in pixels.
     """
@@ -91,7 +93,7 @@ def local_phases(flat: FloatArray, bragg: BraggLattice) -> Distortion:
 
 
 def _two_peaks(bragg: BraggLattice) -> NDArray[np.int_]:
-    """Indices of the two strongest peaks that span the plane; the finer ones if alike."""
+    """Indices of two strong peaks that span the plane; of alike ones, those of a small cell."""
     indices = bragg.indices
     first, second = np.triu_indices(len(indices), 1)
     areas = np.abs(np.linalg.det(np.stack([indices[first], indices[second]], axis=1))).round()
@@ -102,12 +104,12 @@ def _two_peaks(bragg: BraggLattice) -> NDArray[np.int_]:
 
 
 def straighten(vectors: FloatArray, distortion: Distortion) -> tuple[FloatArray, FloatArray]:
-    """Take the even part of a distortion into the lattice.
+    """Add the part of a distortion that is the same everywhere to the lattice's vectors.
 
     Returns
     -------
     vectors : ndarray of shape (2, 2)
-        Edges of the cell with the mean strain that is left in the phases.
+        Edges of the cell, corrected by the mean strain of the image.
     corner : ndarray of shape (2,)
         Fractional coordinates of the pixel (0, 0).
     """

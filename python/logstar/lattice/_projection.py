@@ -19,13 +19,13 @@ from ._merging import Crowd, merge
 from ._periodic import reduced_cell, same_place
 from ._zone_axis import ZoneAxis
 
-#: Columns that scatter less than this share of the strongest one are not seen in HAADF; the weakest
-#: seen are Ti in PbTiO3, 0.107 along [110]. Of columns of light elements alone, up to Ne, more is
-#: asked for: O has 0.13 in SrTiO3 along [110], 0.36 in TiO2 and is not seen; B in BN has 0.56.
+#: Columns that scatter less than 0.1 of the strongest one are not seen in HAADF. The weakest that
+#: are seen, Ti in PbTiO3 along [110], have 0.107. Columns of elements up to Ne alone are seen from
+#: 0.5 on: O has 0.13 in SrTiO3 along [110] and 0.36 in TiO2 and is not seen, B in BN has 0.56.
 _VISIBLE_SHARE, _LIGHT_SHARE, _HEAVIEST_LIGHT = 0.1, 0.5, 10
-#: Labels of atoms that scatter less than this share of their column are left out of its name.
+#: The name of a column leaves out atoms that contribute less than this share of its intensity.
 _NAMED_SHARE = 0.2
-#: Columns whose weights agree to this share are alike.
+#: Columns of one element whose weights differ by less than this share are alike.
 _SAME_WEIGHT = 1e-3
 
 

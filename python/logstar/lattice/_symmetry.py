@@ -13,14 +13,15 @@ from logstar._validation import FloatArray
 
 from ._expansion import Operations
 
-#: Lengths and angles that an operation must keep, to this share; cells are refined by their
-#: symmetry, so only rounding may differ.
+#: An operation must keep lengths and angles to this share. Cells are refined with their symmetry,
+#: so only rounding may disturb it.
 _ISOMETRY = 0.01
 #: No group has more operations, centring translations included.
 _MOST_OPERATIONS = 192
-#: gemmi counts translations in these parts of an edge.
+#: gemmi counts translations in 24ths of an edge.
 _PARTS = 24
-#: What follows the name of a group in the database of inorganic crystals, and means an origin.
+#: Letters after the name of a group, in files of the database of inorganic crystals, and the origin
+#: that they mean.
 _ORIGINS = {"S": "1", "Z": "2"}
 
 
@@ -30,11 +31,11 @@ class StatedSymmetry(NamedTuple):
     Attributes
     ----------
     operations : sequence of str
-        Such as "x,1/2+y,-z"; empty if it lists none.
+        The listed operations, such as "x,1/2+y,-z"; empty if there is no list.
     name, hall : str
         Hermann-Mauguin and Hall symbol; "" if it states none.
     number : int or None
-        Of the International Tables.
+        Number of the space group in the International Tables.
     code : str
         Which origin, axes or unique axis are used, such as "1" or "H"; "" if it does not say.
     """
@@ -110,8 +111,8 @@ def possible_settings(stated: StatedSymmetry, cell: FloatArray) -> Settings:
     Returns
     -------
     settings : Settings
-        Where operations are listed, the named settings are those that have these and more: the
-        list may be shortened. Without either the file states no symmetry.
+        Where operations are listed, only those named settings are given that have all of them and
+        more, since the list may be shortened. With neither, the file states no symmetry.
 
     Raises
     ------
@@ -131,7 +132,7 @@ def possible_settings(stated: StatedSymmetry, cell: FloatArray) -> Settings:
     wholes = [setting for setting in named if own <= _keys(setting.operations)]
     if named and not wholes and _order(named[0]) != _order(listed):
         notes.append(
-            f"names the space group {named[0].name}, which has {_order(named[0])} operations, but "
+            f"states the space group {named[0].name}, which has {_order(named[0])} operations, but "
             f"lists {_order(listed)} others; those that are listed are used."
         )
     longer = [s for s in wholes if _order(s) > _order(listed) and fits(s.operations, cell)]
@@ -227,7 +228,7 @@ def _as_arrays(operations: Iterable[Any]) -> Operations:
 
 
 def _named_settings(stated: StatedSymmetry, notes: list[str]) -> tuple[list[Setting], bool]:
-    """Settings that the symbols or the number mean, and whether only the number told.
+    """Settings that the symbols or the number mean, and whether the number had to tell.
 
     Those of a number begin with the standard one.
     """
@@ -246,13 +247,13 @@ def _named_settings(stated: StatedSymmetry, notes: list[str]) -> tuple[list[Sett
                 f"names the space group {stated.name}, No. {groups[0].number}, but states No. "
                 f"{stated.number}; the name is used."
             )
-    by_number = not groups and stated.number is not None and not stated.operations
+    by_number = not groups and stated.number is not None
     if by_number:
         groups = [group for group in table if group.number == stated.number]
-        if not groups:
+        if not groups and not stated.operations:
             raise ValueError(f"there is no space group No. {stated.number}")
         groups.sort(key=lambda group: not group.is_reference_setting())
-        if stated.name:
+        if stated.name and not stated.operations:
             notes.append(
                 f"names the unknown space group {stated.name!r}; its No. {stated.number} is used."
             )

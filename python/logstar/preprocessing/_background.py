@@ -14,7 +14,7 @@ from ._base import ImageTransformer, in_precision_of
 from ._spacing import image_spacing
 
 _METHODS = ("gaussian", "rolling_ball", "morphological", "polynomial")
-#: The size of what counts as background, by the distance at which the image repeats itself.
+#: What is larger than this many spacings of the image counts as background.
 _SIZE_SPACINGS = 2.0
 
 
@@ -76,7 +76,7 @@ class BackgroundSubtractor(ImageTransformer):
         elif self.method == "rolling_ball":
             from skimage.restoration import rolling_ball  # noqa: PLC0415 - slow to import
 
-            # The ball is as high as it is wide: intensities are brought to its scale.
+            # The ball is as high as it is wide, so intensities are scaled to its size.
             low, spread = float(pixels.min()), float(np.ptp(pixels)) or 1.0
             ball = rolling_ball((pixels - low) * (size / spread), radius=size)
             background = ball * (spread / size) + low
@@ -91,7 +91,8 @@ def _polynomial(image: FloatArray, degree: int) -> FloatArray:
     powers = [(i, j) for i in range(degree + 1) for j in range(degree + 1 - i)]
     by_row = polynomial.polyvander(rows, degree)
     by_col = polynomial.polyvander(cols, degree)
-    # Products of sums along the axes: no matrix with a row for each pixel.
+    # The normal equations are made of products along both axes. A matrix with a row for each pixel
+    # would not fit into memory.
     moments = by_row.T @ image @ by_col
     gram_rows, gram_cols = by_row.T @ by_row, by_col.T @ by_col
     gram = np.array([[gram_rows[i, k] * gram_cols[j, m] for k, m in powers] for i, j in powers])

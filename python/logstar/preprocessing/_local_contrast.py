@@ -12,10 +12,10 @@ from logstar._validation import Image, check_real
 from ._base import ImageTransformer
 from ._spacing import image_spacing
 
-#: The size of the surroundings, by the distance at which the image repeats itself.
+#: Size of the surroundings, in spacings of the image.
 _SIZE_SPACINGS = 2.0
-#: Local contrast below this share of the image's own is taken as this share: where there is no
-#: crystal, noise is not blown up.
+#: The image is divided by at least this share of its overall contrast, so that noise is not
+#: amplified where there is no crystal.
 _FLOOR = 0.3
 
 
@@ -32,8 +32,8 @@ class LocalContrast(ImageTransformer):
 
     Notes
     -----
-    Contrast is the standard deviation over the surroundings, at least 0.3 of its rms over the
-    image. The result has no unit. Noise adds to the contrast: denoise before.
+    Contrast is the standard deviation over the surroundings, but at least 0.3 of its root mean
+    square over the image. The result has no unit. Noise adds to the contrast: denoise before.
 
     Examples
     --------

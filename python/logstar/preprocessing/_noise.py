@@ -7,8 +7,8 @@ from scipy import ndimage
 
 from logstar._validation import Image
 
-#: Second differences along rows and columns: nothing is left of a plane, little of an atom. Its
-#: squares sum to 36.
+#: Second differences along rows and columns: of a plane nothing is left, of an atom little. The
+#: squares of its entries sum to 36, so white noise is amplified six times.
 _DIFFERENCES = np.array([[1.0, -2.0, 1.0], [-2.0, 4.0, -2.0], [1.0, -2.0, 1.0]])
 
 

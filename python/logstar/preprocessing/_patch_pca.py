@@ -17,20 +17,20 @@ from ._base import ImageTransformer, in_precision_of
 from ._spacing import image_spacing
 from ._window_pca import WindowPCA, autocovariance, fit_windows
 
-#: Side of a window by the spacing of atoms. Larger ones average over more cells, and paint more of
-#: an atom into a vacancy: at noise 0.3 on YBa2Cu3O7, a tenth of it with 1.25 spacings, a third with
-#: 2.5, 0.45 with 3.4.
+#: Side of a window, in spacings of atoms. Larger windows average over more cells, but paint more of
+#: an atom into a vacancy: on YBa2Cu3O7 with noise of 0.3, a tenth of an atom with 1.25 spacings, a
+#: third with 2.5, 0.45 with 3.4.
 _WINDOW_SPACINGS = 2.5
-#: Atoms hold nothing above so many cycles per spacing: a Gaussian of 0.12 spacings, the smallest
-#: that `Lattice.sigma_range` knows, has 1.2 % of its amplitude there.
+#: Atoms have no details finer than 4 cycles per spacing: a Gaussian with a sigma of 0.12 spacings,
+#: the smallest of `Lattice.sigma_range`, has 1.2 % of its amplitude there.
 _MOST_CYCLES = 4
-#: How often the image is continued beyond its edges by what the filter makes of it: errors near
-#: the edges on YBa2Cu3O7 are 0.086 to 0.044 (by noise) without, no smaller after four.
+#: How often the filter is repeated to continue the image beyond its edges by the result. A fourth
+#: time makes errors near the edges no smaller.
 _CONTINUATIONS = 3
 
 
 class _Block(NamedTuple):
-    """A part of an image: where it is, and where it counts alone or shares with its neighbours."""
+    """A part of an image, with its weight at each pixel beside the blocks that overlap it."""
 
     rows: slice
     cols: slice
@@ -41,21 +41,21 @@ class PatchPCADenoiser(ImageTransformer):
     """Project every window of the image on its leading principal components, and average back.
 
     The components are found from the image itself: in a crystal all windows look alike but for
-    their place in the cell, so that a few components hold all of the signal and as good as none of
-    the noise. Every window counts, those beyond the edges too; see Notes.
+    their place in the cell, so that a few components hold all of the signal and hardly any noise.
+    Windows that reach beyond the edges count as well; see Notes.
 
     Parameters
     ----------
     window_size : int or "auto", default="auto"
-        Side of the windows in pixels. "auto" is 2.5 of the distance at which the image repeats
-        itself.
+        Side of the windows in pixels. "auto" is 2.5 times the distance at which the image repeats
+        itself, and at most half of the shorter side.
     n_components : int or "auto", default="auto"
-        How many components to keep. "auto" keeps those whose variance exceeds what noise of the
-        image's level can give (at the 1 % level).
+        How many components to keep. "auto" keeps those whose variance is larger than noise alone
+        gives in 99 of 100 images.
     block_size : int or None, default=None
-        Find components in square blocks of so many pixels that overlap by half, and blend what
-        they give: grains then do not see one another. None finds them in the whole image. A block
-        holds two windows at least.
+        Side in pixels of square blocks, which overlap by half. Components are found in each block,
+        so that grains do not see one another, and the results are blended. None finds components
+        in the whole image. A block must be at least twice as wide as a window.
     n_jobs : int, default=None
         Threads: None is one, -1 is all.
 
@@ -68,7 +68,7 @@ class PatchPCADenoiser(ImageTransformer):
     n_components_ : int
         Number of components; with blocks the greatest of them.
     components_ : ndarray of shape (n_components, window_size, window_size), or list of such
-        Orthonormal, the greatest variance first; an entry a block where there are blocks.
+        Orthonormal, the greatest variance first; with blocks, a list with an array for each.
     eigenvalues_ : ndarray of shape (n_components,), or list of such
         Variance of the windows along each.
     noise_ : float
@@ -81,15 +81,15 @@ class PatchPCADenoiser(ImageTransformer):
 
     Notes
     -----
-    Averages over overlapping windows fill vacancies in part, and the more the larger the windows
+    Averages over overlapping windows fill vacancies in part, the more so the larger the windows
     are: do not count vacancies in a denoised image without a test against the raw one.
 
-    The covariance of all windows of an image is that of its pixels at each distance, and
-    projecting and averaging is one convolution; see Deledalle, Salmon, Dalalyan, Image denoising
-    with patch based PCA, BMVC 2011, for the method by windows. A component weighs ``1 - noise /
-    variance``, as in Wiener's filter. Beyond its edges the image is continued by its denoised
-    self, three times over. For the edge of noise see Marchenko and Pastur (1967), whose law is
-    here replaced by that of overlapping windows.
+    The method is that of Deledalle, Salmon, Dalalyan, Image denoising with patch based PCA, BMVC
+    2011. Here no window is cut out: the covariance of all windows follows from the image's
+    autocovariance, and projecting and averaging is one convolution. A component counts with the
+    weight ``1 - noise / variance``, as in Wiener's filter. Beyond its edges the image is continued
+    by its denoised self, three times over. The largest variance that noise alone gives is that of
+    overlapping windows, not that of independent ones (Marchenko and Pastur, 1967).
 
     Examples
     --------
@@ -219,7 +219,7 @@ class PatchPCADenoiser(ImageTransformer):
 
 
 def _intervals(n: int, size: int) -> list[tuple[slice, FloatArray]]:
-    """Intervals of `size` that overlap by about half, with weights of sum 1 in every place."""
+    """Intervals of `size` that overlap by about half, with weights that sum to 1 at each place."""
     if size >= n:
         return [(slice(0, n), np.ones(n))]
     n_blocks = int(np.ceil((n - size) / (size / 2))) + 1
@@ -235,7 +235,7 @@ def _intervals(n: int, size: int) -> list[tuple[slice, FloatArray]]:
 
 
 def _filter(image: Image, kernel: FloatArray, workers: int) -> NDArray[Any]:
-    """Convolve, the image continued beyond its edges by what comes out."""
+    """Convolve, while the image is continued beyond its edges by the result."""
     half = len(kernel) // 2
     n_rows, n_cols = image.shape
     shape = tuple(sf.next_fast_len(n + half, real=True) for n in image.shape)

@@ -26,14 +26,15 @@ class ScanLineCorrector(ImageTransformer):
     max_shift : float, default=3.0
         Largest shift that is corrected, in pixels.
     sigma : float, default=2.0
-        Standard deviation in rows of the weights of the neighbours; about an atom's.
+        Standard deviation in rows of the weights of the neighbours; about that of an atom.
     n_iter : int, default=3
         How often rows are compared.
 
     Notes
     -----
-    Shifts slower than about three times `sigma` rows, drift among them, are not seen. Noise is
-    seen as shifts: where an atom's rows are noisier than its height, this makes matters worse. See
+    Shifts that change over more than about three times `sigma` rows, such as drift, are not found.
+    Noise is taken for shifts: where it is larger than the height of atoms, the result is worse than
+    the input. See
     L. Jones, P. D. Nellist, Identifying and correcting scan noise and drift in the STEM, Microsc.
     Microanal. 19, 1050 (2013).
 
@@ -83,10 +84,10 @@ class ScanLineCorrector(ImageTransformer):
         return in_precision_of(image, _shift_rows(image, -self.shifts(image)))
 
     def _compare(self, pixels: FloatArray) -> FloatArray:
-        """Lag of each row's best agreement with the mean of its neighbours."""
+        """How far each row is to the right of its neighbours' mean, by cross-correlation."""
         mean = ndimage.gaussian_filter1d(pixels, float(self.sigma), axis=0)
         own = ndimage.gaussian_filter1d(np.eye(1, 8 * len(pixels) + 1, 4 * len(pixels)), self.sigma)
-        # The row itself would pull the mean towards where it is.
+        # The row's own part in the mean is taken off: it would hide the shift.
         others = mean - own.max() * pixels
         n_cols = pixels.shape[1]
         reach = min(int(np.ceil(self.max_shift)) + 1, n_cols // 2)
@@ -101,9 +102,9 @@ class ScanLineCorrector(ImageTransformer):
 
 
 def _shift_rows(image: Image, shifts: FloatArray) -> FloatArray:
-    """Shift rows to the right, by cubic splines; beyond the ends their last pixel goes on."""
+    """Shift rows to the right, by cubic splines; beyond the ends the last pixel is repeated."""
     rows, cols = np.indices(image.shape, dtype=np.float64)
-    # Splines along the row only: rows must not mix.
+    # Splines run along rows only, since rows must not mix.
     coefficients = ndimage.spline_filter1d(
         np.asarray(image, dtype=np.float64), 3, axis=1, mode="nearest"
     )

@@ -8,26 +8,28 @@ from scipy import ndimage
 
 from logstar._validation import FloatArray, Image
 
-#: A maximum of the autocorrelation counts from this share of the highest one beyond the centre.
+#: Of the maxima of the autocorrelation beside the central one, those count that have at least this
+#: share of the highest one.
 _SHARE = 0.5
-#: Slow changes of intensity are cut off at this share of the shorter side, in pixels.
+#: Changes of intensity that are slower than this share of the shorter side are filtered out.
 _SLOW_SHARE = 0.1
-#: White noise is correlated with itself only; so much smoothing, in pixels, takes the rest of it.
+#: Standard deviation in pixels of the Gaussian that the autocorrelation is smoothed with, against
+#: noise.
 _SMOOTHING = 1.5
-#: So much of the image, in pixels from its middle, shows what repeats.
+#: A square of this side in the middle of the image, in pixels, shows what repeats.
 _MOST_PIXELS = 512
-#: Lags to look at, in pixels.
+#: Largest distance that is looked at, in pixels.
 _MOST_REACH = 128
-#: What stands for the spacing, as a share of the shorter side, where nothing repeats.
+#: The spacing where nothing repeats, as a share of the shorter side.
 _FALLBACK_SHARE = 0.08
 
 
 def image_spacing(image: Image) -> float:
     """Find the distance in pixels at which an image repeats itself.
 
-    It is the least distance from the centre of the autocorrelation to a maximum at least half as
-    high as the highest one: in a crystal the shortest vector from an atom to one like it, or
-    nearly so.
+    It is the distance from the centre of the autocorrelation to the nearest maximum that is at
+    least half as high as the highest one. In a crystal that is the shortest vector from an atom to
+    an alike one, or to one that is nearly alike.
 
     Parameters
     ----------
@@ -50,7 +52,7 @@ def image_spacing(image: Image) -> float:
     peaks = correlation == ndimage.maximum_filter(correlation, size=3)
     offsets = np.argwhere(peaks & (correlation > 0)) - reach
     distances = np.hypot(*offsets.T)
-    # The central peak ends where the profile first falls to zero, or first turns up.
+    # The central peak ends where its radial profile first falls to zero, or first rises again.
     inside = (distances > _central_radius(correlation, reach)) & (distances <= reach - 1)
     if not inside.any():
         return fallback
@@ -65,7 +67,7 @@ def _middle(n: int) -> slice:
 
 
 def _autocorrelation(image: Image, reach: int) -> FloatArray | None:
-    """Autocorrelation up to lags of `reach`, by the number of pixels that each lag compares."""
+    """Autocorrelation up to lags of `reach`, over the number of pairs of pixels at each lag."""
     pixels = image - image.dtype.type(image.mean(dtype=np.float64))
     if not pixels.any():
         return None

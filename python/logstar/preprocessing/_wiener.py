@@ -10,19 +10,18 @@ from logstar._validation import Image
 
 from ._base import ImageTransformer, in_precision_of
 
-#: From this frequency on, in cycles per pixel, there is noise only.
+#: Above this frequency, in cycles per pixel, there is noise only.
 _NOISE_FREQUENCY = 0.45
-#: Rings of the spectrum, by the shorter side.
+#: Number of rings of the spectrum, as a share of the pixels along the shorter side.
 _RINGS_SHARE = 0.5
 
 
 class WienerDenoiser(ImageTransformer):
-    """Pass each spatial frequency in the share of signal that it has on average over directions.
+    """Multiply each spatial frequency by the share of signal in it, the same in all directions.
 
-    Wiener's filter, ``1 - noise / power``, where the power is that of a ring of the spectrum. A
-    ring's mean knows no Bragg spots, so the filter is the same in all directions and falls
-    smoothly: it can blur, but it carries nothing from one cell of a crystal to the next, and
-    paints no atom into a vacancy.
+    Wiener's filter, ``1 - noise / power``, where the power is the mean of a ring of the spectrum.
+    Bragg spots do not show in the mean of a ring, so the filter falls smoothly: it can blur, but
+    it carries nothing from one cell of a crystal to the next, and paints no atom into a vacancy.
 
     Parameters
     ----------
@@ -66,7 +65,7 @@ class WienerDenoiser(ImageTransformer):
         ring = np.minimum((frequency * 2 * n_rings).astype(int), int(np.sqrt(2) * n_rings) + 1)
         counts = np.bincount(ring.ravel())
         means = np.bincount(ring.ravel(), power.ravel()) / np.maximum(counts, 1)
-        # Between the middles of the rings the mean is interpolated, so that no ring shows.
+        # The mean is interpolated between the middles of the rings, or their edges would show.
         filled = np.flatnonzero(counts)
         middles = (filled + 0.5) / (2 * n_rings)
         smooth = np.interp(frequency.ravel(), middles, means[filled]).reshape(image.shape)

@@ -34,14 +34,14 @@ from scipy.special import gammainccinv
 
 from logstar._validation import FloatArray, Image
 
-#: Noise alone exceeds the edge in one of so many images.
+#: Share of images of noise alone in which a component is taken for signal.
 _FALSE_ALARM = 0.01
-#: Modes from this share of the highest frequency on, in both directions, hold noise only.
+#: Modes above this share of the highest frequency, along both axes, hold noise only.
 _NOISE_SHARE = 0.75
-#: Modes and components below this share of the strongest one change nothing that can be seen; an
-#: image that was filtered before has no noise to measure.
+#: Modes and components with less than this share of the strongest one's variance are left out. An
+#: image that was filtered before has no noise to compare with, and this bounds them.
 _LEAST_SHARE = 1e-4
-#: Modes kept beyond the last one above the edge, since components mix neighbouring ones.
+#: Modes kept beyond the last one that stands out of noise, since components mix neighbouring modes.
 _SPARE_MODES = 2
 
 
@@ -129,10 +129,11 @@ def fit_windows(
     n_pixels : int
         How many pixels it was averaged over.
     most_modes : int
-        Cosine modes along an axis that can hold signal. It bounds the time: noise that is not
-        white, as along scan lines, would have modes up to the highest frequency kept.
+        How many cosine modes along an axis can hold signal. It bounds the time: noise that is not
+        white, such as that of scan lines, stands out at all frequencies.
     n_components : int, default=None
-        How many to keep; None keeps those above what noise alone can give, at least one.
+        How many to keep; None keeps those with a larger variance than noise alone gives, and at
+        least one.
 
     Returns
     -------
@@ -168,11 +169,12 @@ def mode_powers(covariance: FloatArray) -> FloatArray:
 def noise_edge(n_pixels: int, window_size: int) -> float:
     """Largest variance along any direction that white noise of variance 1 gives, at the 1 % level.
 
-    An image holds ``n_pixels / w**2`` windows that share no pixel. Of white noise, the power of a
-    mode averaged over so many has a gamma distribution (as of an averaged periodogram), and w**2
-    of them can be the largest. Marchenko and Pastur's edge does not apply, since the windows
-    overlap: it would be ``(1 + w**2 / sqrt(n_pixels))**2``, 116 for windows of 50 px in an image
-    of 256 px, where this is 2.1 and the largest eigenvalue of noise is 1.6 to 1.7.
+    An image holds ``n_pixels / w**2`` windows that share no pixel. The power of a mode of white
+    noise, averaged over these windows, has a gamma distribution, like an averaged periodogram. The
+    largest of w**2 modes is at the 1 % level where each of them is at 1 % over w**2. Marchenko and
+    Pastur's edge does not apply, since the windows overlap: it would be
+    ``(1 + w**2 / sqrt(n_pixels))**2``, 116 for windows of 50 px in an image of 256 px, where this
+    edge is 2.1 and the largest eigenvalue of noise is 1.6 to 1.7.
     """
     n_windows = n_pixels / window_size**2
     return float(gammainccinv(n_windows, _FALSE_ALARM / window_size**2) / n_windows)
