@@ -10,7 +10,7 @@ import pytest
 
 from logstar.datasets import make_scene
 from logstar.exceptions import NotOneLatticeError
-from logstar.io import read_image
+from logstar.io import Micrograph, read_image
 from logstar.lattice import Column, ImageLattice, Lattice, estimate_field
 from logstar.units import PixelSize
 
@@ -77,14 +77,8 @@ def test_dark_columns_and_pixel_sizes():
     np.testing.assert_allclose(sized.vectors, bare.vectors)
 
 
-class Calibrated(np.ndarray):
-    """An image that carries its pixel size, as those of other libraries do."""
-
-    pixel_size = PixelSize(0.02, "nm")
-
-
 def test_the_calibration_of_the_image_is_kept():
-    image = make_scene(CUBIC, (160, 160), random_state=0).image.view(Calibrated)
+    image = Micrograph(make_scene(CUBIC, (160, 160), random_state=0).image, PixelSize(0.02, "nm"))
     found = ImageLattice.from_image(image)
     assert found.pixel_size == PixelSize(0.02, "nm")
     assert found.a == pytest.approx(0.3905, rel=1e-3)

@@ -242,8 +242,11 @@ class TestExpectedCount:
             Lattice.ybco(f"{pixel_size} {unit}").n_expected((512, 512))
 
     def test_absurd_lattice_is_not_laid_out(self):
-        with pytest.raises(ValueError, match="per pixel"):
-            Lattice.ybco(100).positions((512, 512))
+        # Its 10^15 columns would not fit into memory.
+        absurd = Lattice.ybco("100000 nm")
+        for lay_out in (absurd.positions, absurd.n_expected, absurd.expected_count):
+            with pytest.raises(ValueError, match="per pixel"):
+                lay_out((512, 512))
 
     def test_nothing_in_the_mask(self):
         lattice = Lattice.ybco(0.2, mask=np.zeros((9, 9), dtype=bool))

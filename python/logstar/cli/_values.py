@@ -25,7 +25,6 @@ _PIXEL_SIZES = (1e-4, 1e3)
 _EDGES = (1.0, 100.0)
 #: Digits beyond which a number is a slip, whatever it is for.
 _MOST_DIGITS = 18
-_LENGTH = re.compile(r"([0-9.]+(?:[eE][-+]?[0-9]+)?)\s*(\S*)")
 _RANGE = re.compile(r"\s*([0-9]*)\s*:\s*([0-9]*)\s*")
 _ELEMENT = re.compile(r"[A-Z][a-z]?[0-9]*")
 
@@ -149,28 +148,14 @@ def parse_tolerance(text: str) -> float | PixelSize:
 
 
 def _length(text: str, example: str) -> PixelSize:
-    from logstar.units import PixelSize, normalize_unit  # noqa: PLC0415 - --help needs no NumPy
+    from logstar.units import PixelSize  # noqa: PLC0415 - --help needs no NumPy
 
-    match = _LENGTH.fullmatch(text.strip())
-    if match is None:
-        raise argparse.ArgumentTypeError(
-            f"must be a number with a unit like {example}, got {text[:40]!r}"
-        )
-    number, unit = match.groups()
-    if not unit:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} has no unit; write {text}A, {text}nm or {text}pm"
-        )
     try:
-        name = normalize_unit(unit)
+        return PixelSize.of(text)
     except ValueError:
         raise argparse.ArgumentTypeError(
-            f"unit of {text[:40]!r} must be A, nm or pm, got {unit[:40]!r}"
+            f"must be a number above 0 with its unit, such as {example}, got {text[:40]!r}"
         ) from None
-    try:
-        return PixelSize(float(number), name)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be a number above 0, got {text[:40]!r}") from None
 
 
 def _check_range(value: float, text: str, bounds: tuple[float, float], unit: str) -> None:

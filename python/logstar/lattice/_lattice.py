@@ -483,7 +483,9 @@ class Lattice:
         107.6 +- 6.1
         """
         size = as_shape(shape)
-        count = count_columns(
+        # An absurd number is refused before as many columns are laid out.
+        self.n_expected(size)
+        return count_columns(
             self._cell(),
             self._places(),
             size,
@@ -491,8 +493,6 @@ class Lattice:
             calibration=calibration,
             mask=self.mask,
         )
-        self.n_expected(size)
-        return count
 
     def distance_sums(self, n_neighbors: int = 4) -> dict[str, float]:
         """Sum of the distances to the nearest neighbours, for each kind of column.
