@@ -12,6 +12,9 @@ from PIL import Image
 
 from logstar import AtomFinder, find_atoms
 from logstar.cli import main
+from logstar.cli._arguments import build_parser
+from logstar.cli._detect import request_of
+from logstar.cli._inputs import Input
 from logstar.detection import LoGStarDetector
 from logstar.io import read_positions, write_mask
 from logstar.io._calibration import Calibration
@@ -173,7 +176,7 @@ def test_a_part_of_the_image(film, atoms):
 
 def test_parts_that_are_none(film, capsys):
     assert detect(film, *NUMBERS, "--roi", "0:5000,0:10") == 2
-    assert_one_line_error(capsys, "--roi ((0, 5000), (0, 10)) has no rows within the image")
+    assert_one_line_error(capsys, "--roi 0:5000,0:10 has no rows within the image")
     assert detect(film, *NUMBERS, "--mask", "missing.png") == 2
     assert_one_line_error(capsys, "missing.png: no such file")
     write_mask("mask.png", np.ones((5, 5), dtype=bool))
@@ -324,6 +327,18 @@ def test_warnings_are_one_line(film, capsys, monkeypatch):
     assert detect(film, *NUMBERS, *QUICK) == 0
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("logstar: warning: 1 of ")
+
+
+def test_a_request_knows_the_files_that_a_reader_reads_as_well(film):
+    args = build_parser("0").parse_args(["detect", "a[1].emi", *NUMBERS])
+    for name in ("a[1].emi", "a[1]_1.ser", "a1_1.ser"):
+        Path(name).write_bytes(film.read_bytes())
+    before = request_of(args, Input(Path("a[1].emi")))
+    assert [source["name"] for source in before["companions"]] == ["a[1]_1.ser"]
+    Path("a1_1.ser").write_bytes(b"of another")
+    assert request_of(args, Input(Path("a[1].emi"))) == before
+    Path("a[1]_1.ser").write_bytes(b"changed")
+    assert request_of(args, Input(Path("a[1].emi"))) != before
 
 
 def test_positions_in_other_formats(film, capsys):

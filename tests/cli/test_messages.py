@@ -16,7 +16,8 @@ from logstar.cli._messages import in_options, message_of
         ("channel='luminance'; resample=True does", "--channel luminance; --resample does"),
         ("force=True goes on all the same.", "--force goes on all the same."),
         ("Check pixel_size=0.1 nm/px against", "Check --pixel-size 0.1 nm/px against"),
-        ("roi=((0, 9), (5, 2)) has no columns", "--roi ((0, 9), (5, 2)) has no columns"),
+        ("roi=((0, 9), (5, 2)) has no columns", "--roi 0:9,5:2 has no columns"),
+        ("roi=((None, 9), (5, None)) is", "--roi :9,5: is"),
         ("zone_axis must be three integers", "--zone must be three integers"),
         ("got distance_sum=None.", "got no --distance-sum."),
         # What is no parameter stays as it is.

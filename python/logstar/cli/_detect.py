@@ -7,6 +7,7 @@ import time
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,8 @@ _OPTIONS = (
     *("average", "channel", "resample", "binning", "roi", "n_iter", "random_state", "denoise"),
     *("formats", "zone", "plots"),
 )
+#: Files beside one that its reader reads as well, by extension: what follows the stem.
+_COMPANIONS = {".emi": "_*.ser", ".mib": ".hdr", ".rpl": ".raw", ".xml": "*.raw"}
 
 
 class NothingFoundError(Exception):
@@ -112,6 +115,8 @@ def request_of(args: argparse.Namespace, one: Input) -> dict[str, Any]:
     from logstar.io import provenance  # noqa: PLC0415 - heavy; --help needs none of it
 
     files = {name: getattr(args, name) for name in ("cif", "mask")}
+    pattern = _COMPANIONS.get(one.path.suffix.lower())
+    companions = [] if pattern is None else one.path.parent.glob(escape(one.path.stem) + pattern)
     options = {name: getattr(args, name) for name in _OPTIONS}
     return {
         "version": __version__,
@@ -119,6 +124,7 @@ def request_of(args: argparse.Namespace, one: Input) -> dict[str, Any]:
         "place": str(one.place),
         "dataset": one.dataset,
         "source": provenance(one.path)["source"],
+        "companions": [provenance(path)["source"] for path in sorted(companions)],
         "crystal": args.crystal and args.crystal.name,
         "pixel_size": args.pixel_size and str(args.pixel_size),
         "amorphous_above": getattr(args, "threshold", None),

@@ -33,8 +33,11 @@ _OPTIONS = {
 _NAMES = "|".join(_OPTIONS)
 #: A parameter with its value, as Python writes it: ``dataset=0``, ``channel="luminance"``.
 _GIVEN = re.compile(
-    rf"(?<![\w.-])({_NAMES})=(True|None|'[^']*'|\"[^\"]*\"|[-+\w.]*\w|\(.*?\)|\[.*?\])"
+    rf"(?<![\w.-])({_NAMES})=(True|None|'[^']*'|\"[^\"]*\"|[-+\w.]*\w|\((?:[^()]|\([^()]*\))*\)|"
+    r"\[.*?\])"
 )
+#: The first and the last of the rows, or of the columns, of a part of an image.
+_PAIR = re.compile(r"\((\w+), (\w+)\)")
 #: A parameter as the subject of a sentence.
 _SUBJECT = re.compile(rf"(?<![\w.-])({_NAMES})(?= (must|needs|is|has|cannot|leaves|takes)\b)")
 #: Parameters that are words of other sentences as well: they are meant where one begins with
@@ -75,6 +78,9 @@ def in_options(text: str) -> str:
         option, value = _OPTIONS[found[1]], found[2].strip("'\"")
         if value == "None":
             return f"no {option}"
+        if found[1] == "roi":
+            value = ",".join(f"{first}:{last}" for first, last in _PAIR.findall(value))
+            value = value.replace("None", "")
         return option if value == "True" else f"{option} {value}"
 
     def subject(found: re.Match[str]) -> str:
