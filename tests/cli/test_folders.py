@@ -21,6 +21,9 @@ def test_the_shortest_names_that_tell_apart():
     assert names("x/a.dm3", "x/b.dm3") == ["a", "b"]
     assert names("x/a.dm3", "x/a.tif", "b.tif") == ["a.dm3", "a.tif", "b"]
     assert names("/x/a.dm3", "/y/a.dm3") == ["x-a.dm3", "y-a.dm3"]
+    assert names("/p/x/a.dm3", "/q/x/a.dm3", "/q/y/a.dm3") == [
+        "p-x-a.dm3", "q-x-a.dm3", "y-a.dm3",
+    ]  # fmt: skip
 
 
 def test_a_dash_in_a_folder_is_no_slash():

@@ -46,9 +46,11 @@ def test_which_file_and_what_is_being_done(films, monkeypatch, columns):
     stream = terminal(monkeypatch, columns=columns)
     assert main(["detect", *films, *OPTIONS, "--json"]) == 0
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", stream.getvalue())
-    for part in ("file 2 of 3: b.npy", "reading", "writing"):
+    for part in ("file 2 of 3, reading: b.npy", "file 2 of 3, writing: b.npy"):
         assert part in plain
+    # In one line, which is written over and over.
     assert max(map(len, re.split(r"[\r\n]", plain))) <= columns
+    assert plain.count("\n") == len(films)
 
 
 def test_a_terminal_that_overwrites_nothing_gets_lines(films, monkeypatch):

@@ -45,19 +45,19 @@ def output_folders(
         Different also where upper and lower case, or a letter and its accent, are one.
     """
     parent, prefix = (Path(), PREFIX) if out is None else (out, "")
-    ways: tuple[Callable[[Input], str], ...] = (
-        lambda one: one.path.stem,
-        lambda one: one.path.name,
-        lambda one: "-".join(one.place.parts[1:]),
-    )
-    names = [_name(prefix, ways[0](one), one) for one in inputs]
-    for way in ways[1:]:
-        counts = Counter(map(_as_one, names))
+    names = [_name(prefix, one.path.stem, one) for one in inputs]
+    counts = Counter(map(_as_one, names))
+    # With the extension, then with the folder before it, and so on.
+    for n_parts in range(1, max(len(one.place.parts) for one in inputs)):
+        if max(counts.values()) == 1:
+            break
         names = [
-            _name(prefix, way(one), one) if counts[_as_one(name)] > 1 else name
+            _name(prefix, "-".join(one.place.parts[1:][-n_parts:]), one)
+            if counts[_as_one(name)] > 1
+            else name
             for name, one in zip(names, inputs, strict=True)
         ]
-    counts = Counter(map(_as_one, names))
+        counts = Counter(map(_as_one, names))
     # Names that are nobody else's go first, so that no number after another's name makes them.
     taken = {_as_one(SUMMARY), _as_one(f"{PREFIX}{SUMMARY}"), _as_one(RESULT)}
     order = sorted(range(len(names)), key=lambda i: counts[_as_one(names[i])] > 1)

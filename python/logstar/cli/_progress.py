@@ -47,10 +47,10 @@ class _Lines:
 
 
 class _Bar:
-    def __init__(self, progress: Any, name: str) -> None:
+    def __init__(self, progress: Any, number: str, file: str) -> None:
         self._progress = progress
-        self._name = name
-        self._task = progress.add_task(name, total=None, state="")
+        self._number, self._file = number, file
+        self._task = progress.add_task(number, total=None, state="")
 
     def begin(self, stage: str) -> None:
         # Shown at once: what is done next may keep the interpreter.
@@ -59,7 +59,8 @@ class _Bar:
         )
 
     def _at(self, stage: str) -> str:
-        return f"{self._name}  {stage}" if self._name else stage
+        # Of a long name the end is cut off, and not what is being done.
+        return f"{self._number}, {stage}: {self._file}" if self._number else stage
 
     def evaluated(self, state: SearchProgress) -> None:
         self._progress.update(
@@ -88,21 +89,22 @@ def stages(file: str, number: int = 1, n_files: int = 1) -> Iterator[Stages]:
     stages : Stages
         Shows nothing where standard error is no terminal.
     """
-    name = f"file {number} of {n_files}: {shown(file)}" if n_files > 1 else ""
+    which = f"file {number} of {n_files}" if n_files > 1 else ""
     if sys.stderr is None or not is_terminal(sys.stderr):
         yield _Silent()
         return
     if os.environ.get("TERM", "dumb") in {"dumb", "unknown"}:
-        yield _Lines(name)
+        yield _Lines(f"{which}: {shown(file)}" if which else "")
         return
     from rich.console import Console  # noqa: PLC0415 - only a terminal pays for it
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
     from rich.table import Column  # noqa: PLC0415
 
     columns = (
-        # Of a long name the end of the line, which says what is being done, is kept.
         TextColumn(
-            "{task.description}", markup=False, table_column=Column(overflow="ellipsis", ratio=3)
+            "{task.description}",
+            markup=False,
+            table_column=Column(overflow="ellipsis", no_wrap=True, ratio=3),
         ),
         BarColumn(bar_width=None, table_column=Column(ratio=1, max_width=40)),
         TextColumn("{task.fields[state]}", markup=False, table_column=Column(no_wrap=True)),
@@ -110,7 +112,7 @@ def stages(file: str, number: int = 1, n_files: int = 1) -> Iterator[Stages]:
     )
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, expand=True) as progress:
-        yield _Bar(progress, name)
+        yield _Bar(progress, which, shown(file))
 
 
 def describe(state: SearchProgress) -> str:
