@@ -122,6 +122,14 @@ pub(crate) fn points(array: &PyReadonlyArray2<'_, f64>) -> PyResult<Vec<[f64; 2]
     table(array, "points", |point| point)
 }
 
+/// A table of four columns.
+pub(crate) fn rows_of_four(
+    array: &PyReadonlyArray2<'_, f64>,
+    name: &str,
+) -> PyResult<Vec<[f64; 4]>> {
+    table(array, name, |row| row)
+}
+
 /// Pairs of indices. An index that 32 bits do not hold, or that is none, becomes the largest that
 /// they hold, which no list of blobs reaches.
 pub(crate) fn pairs(array: &PyReadonlyArray2<'_, i64>) -> PyResult<Vec<[u32; 2]>> {

@@ -34,6 +34,7 @@ mod convert;
 mod errors;
 mod patches;
 mod shared;
+mod refine;
 mod signals;
 mod sweep;
 
@@ -252,6 +253,8 @@ fn distance_sums<'py>(
 mod _core {
     #[pymodule_export]
     use super::patches::extract_patches;
+    #[pymodule_export]
+    use super::refine::fit_peaks;
     #[pymodule_export]
     use super::sweep::CandidateSet;
     use super::{Bound, PyModule, PyModuleMethods, PyResult};

@@ -119,6 +119,26 @@ pub enum Error {
         /// Values that the output holds.
         len: usize,
     },
+    /// An atom whose fit has nowhere to begin.
+    #[error("atom {index} is at ({row}, {col}) with sigma {sigma}; all must be finite, sigma above 0")]
+    Start {
+        /// Index of the first such atom.
+        index: usize,
+        /// Its row.
+        row: f64,
+        /// Its column.
+        col: f64,
+        /// Its sigma.
+        sigma: f64,
+    },
+    /// A mask of another shape than the image.
+    #[error("a mask of {len} pixels does not fit an image of {pixels}")]
+    MaskShape {
+        /// Pixels of the mask.
+        len: usize,
+        /// Pixels of the image.
+        pixels: usize,
+    },
     /// A pair that names a blob that is not there.
     #[error("pair ({first}, {second}) names a blob beyond the {len} given")]
     PairOutOfRange {

@@ -11,6 +11,7 @@
 //! | [`sweep`] | holds candidates that answer at any threshold and overlap, and finds the best settings |
 //! | [`order`] | finds the intensities at given ranks |
 //! | [`patches`] | cuts windows that are centred on atoms |
+//! | [`refine`] | fits Gaussian peaks to an image, all together |
 //! | [`interrupt`] | gives up work on request |
 //! | [`guard`] | makes a panic an error |
 //! | [`memory`] | asks for memory whose size a parameter decides |
@@ -29,6 +30,7 @@ pub mod neighbors;
 pub mod order;
 pub mod patches;
 pub mod prune;
+pub mod refine;
 pub mod scale_space;
 pub mod simd;
 pub mod sweep;
