@@ -20,6 +20,7 @@ CALLERS_OF_THE_CORE = {
     "detection/_skimage/_blob_log.py",
     "detection/_skimage/_pair_order.py",
     "neighbors.py",
+    "refinement/_refiner.py",
     "segmentation/_patches.py",
 }
 

@@ -25,6 +25,7 @@ PUBLIC_MODULES = [
     "logstar.neighbors",
     "logstar.pareto",
     "logstar.preprocessing",
+    "logstar.refinement",
     "logstar.rewards",
     "logstar.segmentation",
     "logstar.tuning",

@@ -10,6 +10,7 @@ from . import (
     neighbors as neighbors,
     pareto as pareto,
     preprocessing as preprocessing,
+    refinement as refinement,
     rewards as rewards,
     segmentation as segmentation,
     tuning as tuning,

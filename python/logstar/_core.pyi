@@ -112,3 +112,29 @@ class CandidateSet:
         n_expected: float,
         n_threads: int,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]: ...
+
+def fit_peaks(
+    image: NDArray[np.float32] | NDArray[np.float64],
+    mask: NDArray[np.bool_] | None,
+    starts: NDArray[np.float64],
+    kinds: NDArray[np.uint32],
+    ghosts: NDArray[np.bool_],
+    elliptical: bool,
+    poisson: bool,
+    reach: float,
+    background_step: float,
+    share_shape: bool,
+    edge: float | None,
+    window: float | None,
+    max_iter: int,
+    tolerance: float,
+    n_threads: int,
+    instruction_set: str | None,
+) -> tuple[
+    NDArray[np.float64],
+    NDArray[np.float64],
+    NDArray[np.float64],
+    NDArray[np.uint8],
+    int,
+    float,
+]: ...

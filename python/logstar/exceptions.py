@@ -82,3 +82,11 @@ class CalibrationError(ValueError):
     def __init__(self, message: str, factor: float | None = None) -> None:
         super().__init__(message)
         self.factor = factor
+
+
+class CorrelatedNoiseWarning(UserWarning):
+    """What a fit leaves is correlated from pixel to pixel: errors that it gives are too small."""
+
+
+class UndersampledWarning(UserWarning):
+    """Atoms are smaller than pixels resolve."""

@@ -3,9 +3,7 @@
 use std::num::NonZeroUsize;
 
 use logstar_core::refine::{self, Fitted, Likelihood, Options, Shape, Start};
-use numpy::{
-    PyArray1, PyArray2, PyArray3, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2,
-};
+use numpy::{PyArray1, PyArray2, PyArray3, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 

@@ -120,7 +120,9 @@ pub enum Error {
         len: usize,
     },
     /// An atom whose fit has nowhere to begin.
-    #[error("atom {index} is at ({row}, {col}) with sigma {sigma}; all must be finite, sigma above 0")]
+    #[error(
+        "atom {index} is at ({row}, {col}) with sigma {sigma}; all must be finite, sigma above 0"
+    )]
     Start {
         /// Index of the first such atom.
         index: usize,

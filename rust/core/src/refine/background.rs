@@ -85,11 +85,7 @@ impl Background {
     }
 
     /// For each node the sum of `y` times its weight, to the power `POWER`, over the image.
-    pub(super) fn project<const POWER: i32>(
-        &self,
-        canvas: &Canvas<'_>,
-        y: Padded<'_>,
-    ) -> Vec<f64> {
+    pub(super) fn project<const POWER: i32>(&self, canvas: &Canvas<'_>, y: Padded<'_>) -> Vec<f64> {
         let rows: Vec<usize> = (0..canvas.rows).collect();
         let rows: Vec<&[usize]> = rows.chunks(64).collect();
         // What each stretch of rows gives to the nodes of its own: few, since it is narrow.

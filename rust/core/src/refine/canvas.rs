@@ -68,12 +68,14 @@ impl<'a> Canvas<'a> {
             .enumerate()
             .map(|(index, out)| Strip { index, out, sum: 0.0 })
             .collect();
-        parallel::for_each_with(&mut strips, self.effort.threads, Vec::new, |buffer, strip| {
+        let own = || (Vec::new(), Vec::new());
+        parallel::for_each_with(&mut strips, self.effort.threads, own, |own, strip| {
             if (self.effort.interrupted)() {
                 return;
             }
+            let (buffer, mixed) = own;
             let painting =
-                Painting { canvas: self, profiles, members, ground, picture, strip, buffer };
+                Painting { canvas: self, profiles, members, ground, picture, strip, buffer, mixed };
             self.instruction_set.run(painting);
         });
         self.effort.check()?;
@@ -137,6 +139,7 @@ struct Painting<'a, 'c, 's, 'o, X> {
     picture: &'a X,
     strip: &'s mut Strip<'o>,
     buffer: &'s mut Vec<f64>,
+    mixed: &'s mut Vec<f64>,
 }
 
 impl<X: Picture> Kernel for Painting<'_, '_, '_, '_, X> {
@@ -145,7 +148,7 @@ impl<X: Picture> Kernel for Painting<'_, '_, '_, '_, X> {
     #[inline(always)]
     #[allow(unsafe_code, reason = "the trait's; nothing in here is unsafe")]
     unsafe fn run<V: Lanes, const OUTPUTS: usize>(self) {
-        let Self { canvas, profiles, members, ground, picture, strip, buffer } = self;
+        let Self { canvas, profiles, members, ground, picture, strip, buffer, mixed } = self;
         let row = strip.index * STRIP_ROWS;
         let rows = STRIP_ROWS.min(canvas.rows - row);
         buffer.resize(STRIP_ROWS * TILE_COLS, 0.0);
@@ -153,17 +156,18 @@ impl<X: Picture> Kernel for Painting<'_, '_, '_, '_, X> {
         for col in (0..canvas.cols).step_by(TILE_COLS) {
             let cols = TILE_COLS.min(canvas.cols - col);
             let out = &mut buffer[..rows * cols];
-            let mut tile = Tile { row, rows, col, cols, out };
+            let mut tile = Tile { row, rows, col, cols, out, mixed };
             match picture.background() {
                 Some(nodes) => ground.fill(nodes, &mut tile),
                 None => tile.out.fill(0.0),
             }
             for &atom in atoms {
                 let window = profiles.windows[atom as usize];
-                if window.col < col + cols && window.col + window.cols > col {
-                    if let Some(polynomial) = picture.polynomial(atom as usize) {
-                        profiles.of(atom as usize).add(&polynomial, &mut tile);
-                    }
+                if window.col < col + cols
+                    && window.col + window.cols > col
+                    && let Some(polynomial) = picture.polynomial(atom as usize)
+                {
+                    profiles.of(atom as usize).add(&polynomial, &mut tile);
                 }
             }
             for (line, painted) in buffer[..rows * cols].chunks_exact(cols).enumerate() {

@@ -6,7 +6,7 @@ use crate::{Result, parallel};
 
 use super::canvas::Canvas;
 use super::model::{AMPLITUDE, COL, Model, POWERS, ROW, TERMS};
-use super::profile::{MOMENTS, Padded, Profile, Profiles, Scratch, product_sum};
+use super::profile::{MOMENTS, Profile, Profiles, Scratch};
 use super::solve::inverse;
 use super::system::block;
 use super::{Fit, Status};
@@ -19,6 +19,8 @@ const MOST_NEAR: usize = 8;
 const SIGNIFICANT: f64 = 3.0;
 /// Share of the squared profile that must lie on pixels with weight.
 const LEAST_SEEN: f64 = 0.25;
+/// An amplitude below this share of the brightest one is what rounding leaves.
+const LEAST_AMPLITUDE: f64 = 1e-9;
 /// Atoms per task.
 const CHUNK: usize = 32;
 
@@ -30,6 +32,8 @@ pub(super) struct Residuals<'a> {
     pub weights: &'a [f32],
     /// Variance of a pixel of weight 1.
     pub dispersion: f64,
+    /// The largest magnitude of a pixel.
+    pub brightest: f64,
 }
 
 impl Residuals<'_> {
@@ -129,8 +133,7 @@ impl<const P: usize, M: Model<P>> Description<'_, P, M> {
         };
         // The sum of the squared profile over all pixels, were they all there with this weight.
         let whole = std::f64::consts::PI / (a * c - b * b).max(f64::MIN_POSITIVE).sqrt();
-        let highest = self.highest_weight(&profile, weights);
-        if !(moments[0] > LEAST_SEEN * whole * highest && highest > 0.0) {
+        if !(profile.seen(weights) > LEAST_SEEN * whole) {
             fit.status = Status::TooFewPixels;
             return fit;
         }
@@ -139,8 +142,8 @@ impl<const P: usize, M: Model<P>> Description<'_, P, M> {
             fit.status = Status::TooFewPixels;
             return fit;
         };
-        let (scores, squares, pixels) = self.scores(&profile, atom, &covariance);
-        fit.residual = (squares / pixels.max(1.0)).sqrt();
+        let rows = self.rows(&profile, atom, &covariance);
+        fit.residual = (rows.squares / rows.pixels.max(1.0)).sqrt();
         let by = M::sigma_gradient(parameters);
         let report = |matrix: &[[f64; P]; P]| {
             let mut rows = [[0.0; P]; 4];
@@ -152,9 +155,7 @@ impl<const P: usize, M: Model<P>> Description<'_, P, M> {
             for (i, left) in rows.iter().enumerate() {
                 for (j, right) in rows.iter().enumerate() {
                     result[i][j] = (0..P)
-                        .map(|p| {
-                            left[p] * (0..P).map(|q| matrix[p][q] * right[q]).sum::<f64>()
-                        })
+                        .map(|p| left[p] * (0..P).map(|q| matrix[p][q] * right[q]).sum::<f64>())
                         .sum();
                 }
             }
@@ -164,22 +165,19 @@ impl<const P: usize, M: Model<P>> Description<'_, P, M> {
         for (to, from) in fit.covariance.iter_mut().flatten().zip(naive.iter().flatten()) {
             *to = from * self.residuals.dispersion;
         }
-        let robust = report(&sandwich(&covariance, &scores));
+        let (seen, expected) = (
+            report(&sandwich(&covariance, &rows.seen)),
+            report(&sandwich(&covariance, &rows.white)),
+        );
         for (i, to) in fit.robust.iter_mut().enumerate() {
-            *to = robust[i][i];
+            let ratio = seen[i][i] / expected[i][i];
+            *to = if expected[i][i] > 0.0 { naive[i][i] * ratio } else { f64::NAN };
         }
-        if !(fit.amplitude > SIGNIFICANT * fit.covariance[3][3].sqrt()) {
+        let least = LEAST_AMPLITUDE * self.residuals.brightest;
+        if !(fit.amplitude > (SIGNIFICANT * fit.covariance[3][3].sqrt()).max(least)) {
             fit.status = Status::NotSignificant;
         }
         fit
-    }
-
-    fn highest_weight(&self, profile: &Profile<'_>, weights: Padded<'_>) -> f64 {
-        let window = profile.window;
-        (window.row..window.row + window.rows)
-            .flat_map(|row| weights.row(row)[window.col..window.col + window.cols].iter())
-            .fold(0.0_f32, |a, &b| a.max(b))
-            .into()
     }
 
     /// The atom's block of H less what its neighbours could explain as well.
@@ -201,8 +199,8 @@ impl<const P: usize, M: Model<P>> Description<'_, P, M> {
         if near.is_empty() {
             return own;
         }
-        // Pixels of weight 1 everywhere stand for the weights, by how much of the atom they see.
-        let seen = moments[0] / whole;
+        // The mean weight on the atom stands for those on the pixels that it shares.
+        let mean = moments[0] / whole;
         let ones: Vec<usize> = near.iter().map(|&(_, other)| other).collect();
         let size = ones.len() * P;
         let mut among = vec![0.0; size * size];
@@ -211,15 +209,15 @@ impl<const P: usize, M: Model<P>> Description<'_, P, M> {
             let pair = self.pair(first, atom);
             for p in 0..P {
                 for q in 0..P {
-                    cross[(i * P + p) * P + q] = seen * pair[p][q];
+                    cross[(i * P + p) * P + q] = mean * pair[p][q];
                 }
             }
             for (j, &second) in ones.iter().enumerate().take(i + 1) {
                 let pair = self.pair(first, second);
                 for p in 0..P {
                     for q in 0..P {
-                        among[(i * P + p) * size + j * P + q] = seen * pair[p][q];
-                        among[(j * P + q) * size + i * P + p] = seen * pair[p][q];
+                        among[(i * P + p) * size + j * P + q] = mean * pair[p][q];
+                        among[(j * P + q) * size + i * P + p] = mean * pair[p][q];
                     }
                 }
             }
@@ -248,43 +246,45 @@ impl<const P: usize, M: Model<P>> Description<'_, P, M> {
         block
     }
 
-    /// The sum over rows of the outer products of their scores, each row's by what of it is left by
-    /// the fit; the sum of squared residuals, and the number of pixels.
+    /// What the rows of an atom's window say about its parameters.
     #[inline(always)]
-    fn scores(
-        &self,
-        profile: &Profile<'_>,
-        atom: usize,
-        covariance: &[[f64; P]; P],
-    ) -> ([[f64; P]; P], f64, f64) {
+    fn rows(&self, profile: &Profile<'_>, atom: usize, covariance: &[[f64; P]; P]) -> Rows<P> {
         let canvas = self.residuals.canvas;
         let residual = canvas.padded(self.residuals.residual);
         let weights = canvas.padded(self.residuals.weights);
         let jacobian = &self.jacobians[atom];
-        let mut total = [[0.0; P]; P];
-        let (mut squares, mut pixels) = (0.0, 0.0);
+        let mut rows =
+            Rows { seen: [[0.0; P]; P], white: [[0.0; P]; P], squares: 0.0, pixels: 0.0 };
         for line in 0..profile.window.rows {
             let sums = profile.line(line, residual, weights);
-            squares += sums.squares;
-            pixels += sums.pixels;
-            let mut score = [0.0; P];
-            let mut leverage = 0.0;
-            for p in 0..P {
-                score[p] = jacobian[p].iter().zip(sums.first).map(|(k, m)| k * m).sum();
-                for q in 0..P {
-                    leverage += covariance[p][q]
-                        * product_sum(&jacobian[p], &jacobian[q], &sums.second);
-                }
-            }
-            let left = (1.0 - leverage).max(0.1);
+            rows.squares += sums.squares;
+            rows.pixels += sums.pixels;
+            let score: [f64; P] = std::array::from_fn(|p| {
+                jacobian[p].iter().zip(sums.first).map(|(k, m)| k * m).sum()
+            });
+            let own = block(jacobian, &sums.second);
+            let explained = sandwich(&own, covariance);
             for p in 0..P {
                 for q in 0..P {
-                    total[p][q] += score[p] * score[q] / left;
+                    rows.seen[p][q] += score[p] * score[q];
+                    rows.white[p][q] += own[p][q] - explained[p][q];
                 }
             }
         }
-        (total, squares, pixels)
+        rows
     }
+}
+
+/// Sums over the rows of a window, the scan lines.
+struct Rows<const P: usize> {
+    /// Outer products of the rows' scores.
+    seen: [[f64; P]; P],
+    /// What these are expected to be in white noise of variance 1. Of a row's own block B of H a
+    /// fit of covariance C leaves B - B C B.
+    white: [[f64; P]; P],
+    /// Squared residuals by the weight, and the number of pixels with weight.
+    squares: f64,
+    pixels: f64,
 }
 
 /// Describes an atom that was fitted alone.
@@ -313,13 +313,11 @@ pub(super) fn describe_alone<const P: usize, M: Model<P>>(
 }
 
 /// C S C.
-fn sandwich<const P: usize>(covariance: &[[f64; P]; P], scores: &[[f64; P]; P]) -> [[f64; P]; P] {
+fn sandwich<const P: usize>(outer: &[[f64; P]; P], inner: &[[f64; P]; P]) -> [[f64; P]; P] {
     let times = |a: &[[f64; P]; P], b: &[[f64; P]; P]| -> [[f64; P]; P] {
-        std::array::from_fn(|i| {
-            std::array::from_fn(|j| (0..P).map(|k| a[i][k] * b[k][j]).sum())
-        })
+        std::array::from_fn(|i| std::array::from_fn(|j| (0..P).map(|k| a[i][k] * b[k][j]).sum()))
     };
-    times(&times(covariance, scores), covariance)
+    times(&times(outer, inner), outer)
 }
 
 /// Subtracts crossᵀ among⁻¹ cross, by a Cholesky factor; nothing if there is none.
@@ -358,4 +356,3 @@ fn subtract_explained<const P: usize>(
         *own = rest;
     }
 }
-

@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
+use crate::Result;
 use crate::cells::{Cells, squared_distance};
 use crate::image::{Image, Pixel};
 use crate::interrupt::Effort;
 use crate::simd::InstructionSet;
-use crate::Result;
 
 use super::background::Background;
 use super::canvas::{Canvas, Members, Picture};
@@ -39,6 +39,12 @@ const MOST_TRIES: usize = 8;
 const STEP_TOLERANCE: f64 = 1e-2;
 const HEIGHT_TOLERANCE: f64 = 1e-3;
 const MOST_CONJUGATE_STEPS: usize = 60;
+/// Height and sigma of all atoms and the background are nearly degenerate together and settle last,
+/// while centres have long been where they stay: sigmas may change by this many tolerances.
+const SIGMA_TOLERANCE: f64 = 10.0;
+/// Where one atom in so many is left, the others stay as they are, and it has so many steps more.
+const FEW: usize = 20;
+const LAST_STEPS: usize = 8;
 
 /// What is to be fitted to what.
 pub(super) struct Task<'a, T: Pixel> {
@@ -184,9 +190,9 @@ struct Joint<'a, T: Pixel, const P: usize> {
     movable: Vec<[bool; P]>,
 }
 
-pub(super) fn fit<const P: usize, M: Model<P>, T: Pixel>(task: Task<'_, T>) -> Result<Fitted> {
-    let (kept, refused) = admit(&task);
-    let mut joint = Joint::<T, P>::new::<M>(&task, &kept);
+pub(super) fn fit<const P: usize, M: Model<P>, T: Pixel>(task: &Task<'_, T>) -> Result<Fitted> {
+    let (kept, refused) = admit(task);
+    let mut joint = Joint::<T, P>::new::<M>(task, &kept);
     let (iterations, settled) = joint.run::<M>()?;
     let fits = joint.describe::<M>(&settled, iterations)?;
     let mut atoms: Vec<Fit> = task
@@ -276,7 +282,7 @@ impl<'a, T: Pixel, const P: usize> Joint<'a, T, P> {
         }
         self.find_heights::<M>()?;
         let mut free: Vec<bool> = self.starts.iter().map(|start| !start.is_ghost).collect();
-        let mut steps = 0;
+        let (mut steps, mut last) = (0, None);
         while steps < self.task.options.max_iter {
             steps += 1;
             let before = self.state.clone();
@@ -296,11 +302,9 @@ impl<'a, T: Pixel, const P: usize> Joint<'a, T, P> {
                     continue;
                 }
                 let (now, was) = (&self.state.atoms[atom], &before.atoms[atom]);
-                let moved = (now[ROW] - was[ROW])
-                    .abs()
-                    .max((now[COL] - was[COL]).abs())
-                    .max((M::sigma(now) - M::sigma(was)).abs());
-                if moved < self.task.options.tolerance {
+                let moved = (now[ROW] - was[ROW]).abs().max((now[COL] - was[COL]).abs());
+                let grown = (M::sigma(now) - M::sigma(was)).abs() / SIGMA_TOLERANCE;
+                if moved.max(grown) < self.task.options.tolerance {
                     settled[atom].get_or_insert(steps as u32);
                 } else {
                     settled[atom] = None;
@@ -311,9 +315,12 @@ impl<'a, T: Pixel, const P: usize> Joint<'a, T, P> {
                 break;
             }
             // Few atoms that wander are not to hold up the others, which stay for the while.
-            let n_left = (0..n).filter(|&i| free[i] && settled[i].is_none()).count();
-            if self.task.options.share_shape || steps < 8 || n_left * 20 > n {
+            let left = (0..n).filter(|&i| free[i] && settled[i].is_none()).count();
+            if self.task.options.share_shape || left * FEW > n {
                 continue;
+            }
+            if steps >= *last.get_or_insert(steps + LAST_STEPS) {
+                break;
             }
             for atom in 0..n {
                 free[atom] = !self.starts[atom].is_ghost && settled[atom].is_none();
@@ -330,7 +337,7 @@ impl<'a, T: Pixel, const P: usize> Joint<'a, T, P> {
         let movable = vec![height; self.starts.len()];
         let free: Vec<bool> = self.starts.iter().map(|start| !start.is_ghost).collect();
         let heights = Solve { free: &free, movable: &movable, tolerance: HEIGHT_TOLERANCE };
-        let (step, _) = self.solve::<M>(&profiles, &members, heights, None)?;
+        let (step, _) = self.solve::<M>(&profiles, &members, &heights, None)?;
         for (atom, step) in self.state.atoms.iter_mut().zip(step.chunks_exact(P)) {
             atom[AMPLITUDE] += step[AMPLITUDE];
         }
@@ -358,11 +365,11 @@ impl<'a, T: Pixel, const P: usize> Joint<'a, T, P> {
             }
         }
         for (start, atom) in self.starts.iter().zip(&mut self.state.atoms) {
-            if start.is_ghost {
-                if let Some((sum, count)) = means.get(&start.kind) {
-                    for p in AMPLITUDE..P {
-                        atom[p] = sum[p] / count;
-                    }
+            if start.is_ghost
+                && let Some((sum, count)) = means.get(&start.kind)
+            {
+                for p in AMPLITUDE..P {
+                    atom[p] = sum[p] / count;
                 }
             }
         }
@@ -374,7 +381,7 @@ impl<'a, T: Pixel, const P: usize> Joint<'a, T, P> {
         &mut self,
         profiles: &Profiles,
         members: &Members,
-        what: Solve<'_, P>,
+        what: &Solve<'_, P>,
         damping: Option<&[f64]>,
     ) -> Result<(Vec<f64>, f64)> {
         let mut residual = std::mem::take(&mut self.residual);
@@ -419,7 +426,7 @@ impl<'a, T: Pixel, const P: usize> Joint<'a, T, P> {
         for _ in 0..MOST_TRIES {
             let (movable, damping) = (self.movable.clone(), self.damping.clone());
             let what = Solve { free, movable: &movable, tolerance: STEP_TOLERANCE };
-            let (step, cost) = self.solve::<M>(&profiles, &members, what, Some(&damping))?;
+            let (step, cost) = self.solve::<M>(&profiles, &members, &what, Some(&damping))?;
             let mut tried = self.moved::<M>(&step, free);
             if self.is_better::<M>(&tried, cost)? {
                 self.accept::<M>(tried, free);
@@ -558,9 +565,9 @@ impl<'a, T: Pixel, const P: usize> Joint<'a, T, P> {
             residual: &residual,
             weights: &self.weights,
             dispersion: cost / left as f64,
+            brightest: brightest(self.task.image),
         };
-        let mut fits =
-            covariance::describe::<P, M>(&residuals, &profiles, &self.state.atoms)?;
+        let mut fits = covariance::describe::<P, M>(&residuals, &profiles, &self.state.atoms)?;
         let autocorrelation = residuals.autocorrelation();
         let centres: Vec<[f64; 2]> = fits.iter().map(|fit| fit.centre).collect();
         for (atom, fit) in fits.iter_mut().enumerate() {
@@ -570,8 +577,7 @@ impl<'a, T: Pixel, const P: usize> Joint<'a, T, P> {
             let pixel = |x: f64, len: usize| x.round().clamp(0.0, len as f64 - 1.0) as usize;
             let (rows, cols) = (self.canvas.rows, self.canvas.cols);
             let [row, col] = fit.centre;
-            fit.background =
-                self.ground.at(&self.state.ground, pixel(row, rows), pixel(col, cols));
+            fit.background = self.ground.at(&self.state.ground, pixel(row, rows), pixel(col, cols));
             fit.iterations = settled[atom].unwrap_or(steps as u32);
             let bound = self.starts[self.owner[atom] as usize].sigma;
             if fit.status == Status::Ok {
@@ -591,6 +597,11 @@ impl<'a, T: Pixel, const P: usize> Joint<'a, T, P> {
         mark_merged(&mut fits, &centres);
         Ok((fits, autocorrelation))
     }
+}
+
+/// The largest magnitude of a pixel; NaN is none.
+pub(super) fn brightest<T: Pixel>(image: &Image<'_, T>) -> f64 {
+    image.pixels().iter().fold(0.0, |most: f64, pixel| most.max(pixel.to_f64().abs()))
 }
 
 /// Whether an atom is as far from its start as it may be.
@@ -627,8 +638,7 @@ pub(super) fn mark_merged(fits: &mut [Fit], centres: &[[f64; 2]]) {
             cells.around(centres[index], MERGED * widest).spans().flatten().any(|number| {
                 let other = order[number] as usize;
                 let limit = MERGED * fits[index].sigma.min(fits[other].sigma);
-                other != index
-                    && squared_distance(centres[index], centres[other]) < limit * limit
+                other != index && squared_distance(centres[index], centres[other]) < limit * limit
             })
         })
         .collect();

@@ -27,6 +27,9 @@
 //! of its own, which are added in a fixed order. No fused multiply-add is used, so that all
 //! instruction sets give the same bits.
 
+#![allow(clippy::needless_range_loop, reason = "matrices read best by their indices")]
+#![allow(clippy::neg_cmp_op_on_partial_ord, reason = "what is NaN is to fail the test")]
+
 mod background;
 mod canvas;
 mod covariance;
@@ -190,7 +193,7 @@ pub fn fit<T: Pixel>(
             return Err(Error::MaskShape { len: mask.len(), pixels: len });
         }
     }
-    let task = joint::Task { image, mask, starts, options, effort, instruction_set };
+    let task = &joint::Task { image, mask, starts, options, effort, instruction_set };
     match (options.window, options.shape) {
         (None, Shape::Isotropic) => joint::fit::<4, model::Isotropic, T>(task),
         (None, Shape::Elliptical) => joint::fit::<6, model::Elliptical, T>(task),

@@ -160,7 +160,7 @@ impl Model<6> for Elliptical {
     }
 
     fn reshape(atom: &mut [f64; 6], change: &[f64; 6], start: f64) {
-        let size = (atom[SHAPE] + atom[SHAPE + 2]) / 2.0;
+        let size = f64::midpoint(atom[SHAPE], atom[SHAPE + 2]);
         let most = (SHAPE..6).map(|p| change[p].abs()).fold(0.0, f64::max);
         // A precision changes by twice the share that its sigma changes by.
         let mut share = (2.0 * MOST_CHANGE * size / most).min(1.0);

@@ -260,6 +260,17 @@ impl Profile<'_> {
         }
         let profile = &self.cols[first_col - col..last_col - col];
         let left = self.window.y + (first_col - col) as f64;
+        if let Some((first, factors)) = self.cross {
+            // exp(-b x y) on the first row of the tile; each further row has a factor more.
+            let steps = (first_row - row) as i32;
+            tile.mixed.clear();
+            tile.mixed.extend(
+                first[first_col - col..last_col - col]
+                    .iter()
+                    .zip(&factors[first_col - col..last_col - col])
+                    .map(|(first, factor)| first * factor.powi(steps)),
+            );
+        }
         for line in first_row..last_row {
             let x = self.window.x + (line - row) as f64;
             let at = (line - tile.row) * tile.cols;
@@ -281,14 +292,18 @@ impl Profile<'_> {
                         *out += profile * value;
                     }
                 }
-                Some((first, factors)) => {
-                    let (first, factors) =
-                        (&first[first_col - col..], &factors[first_col - col..]);
-                    let steps = (line - row) as i32;
-                    for (k, (out, profile)) in out.iter_mut().zip(profile).enumerate() {
+                Some((_, factors)) => {
+                    let factors = &factors[first_col - col..last_col - col];
+                    for (k, ((out, profile), (mixed, factor))) in out
+                        .iter_mut()
+                        .zip(profile)
+                        .zip(tile.mixed.iter_mut().zip(factors))
+                        .enumerate()
+                    {
                         let y = left + k as f64;
                         let value = coefficients[0] + y * (coefficients[1] + y * coefficients[2]);
-                        *out += profile * (first[k] * factors[k].powi(steps)) * value;
+                        *out += (profile * *mixed) * value;
+                        *mixed *= factor;
                     }
                 }
             }
@@ -317,12 +332,7 @@ pub(super) struct Overlap {
 impl Profile<'_> {
     /// Sums over one row of the window.
     #[inline(always)]
-    pub(super) fn line(
-        &self,
-        line: usize,
-        residual: Padded<'_>,
-        weights: Padded<'_>,
-    ) -> LineSums {
+    pub(super) fn line(&self, line: usize, residual: Padded<'_>, weights: Padded<'_>) -> LineSums {
         let Window { row, col, cols, .. } = self.window;
         let x = self.window.x + line as f64;
         let (residual, weights) =
@@ -352,8 +362,7 @@ impl Profile<'_> {
                 pixels += 1.0;
             }
         }
-        let mut sums =
-            LineSums { first: [0.0; TERMS], second: [0.0; MOMENTS], squares, pixels };
+        let mut sums = LineSums { first: [0.0; TERMS], second: [0.0; MOMENTS], squares, pixels };
         for (sum, (i, j)) in sums.first.iter_mut().zip(POWERS) {
             *sum = x.powi(i as i32) * along[j];
         }
@@ -363,6 +372,27 @@ impl Profile<'_> {
             }
         }
         sums
+    }
+
+    /// The sum of the squared profile, x and y not mixed, over pixels with weight.
+    #[inline(always)]
+    pub(super) fn seen(&self, weights: Padded<'_>) -> f64 {
+        let Window { row, rows, col, cols, .. } = self.window;
+        let mut sum = 0.0;
+        for i in 0..rows {
+            let weights = &weights.row(row + i)[col..col + cols];
+            let mut lanes = [0.0; LANES];
+            let ((profiles, _), (weights, _)) =
+                (self.cols.as_chunks::<LANES>(), weights.as_chunks::<LANES>());
+            for (profile, weight) in profiles.iter().zip(weights) {
+                for lane in 0..LANES {
+                    let seen = if weight[lane] > 0.0 { 1.0 } else { 0.0 };
+                    lanes[lane] += seen * profile[lane] * profile[lane];
+                }
+            }
+            sum += self.rows[i] * self.rows[i] * lanes.iter().sum::<f64>();
+        }
+        sum
     }
 
     /// Products with another profile, where both are.
@@ -434,6 +464,8 @@ pub(super) struct Tile<'a> {
     pub col: usize,
     pub cols: usize,
     pub out: &'a mut [f64],
+    /// Working memory: what mixes x and y on the row that is painted.
+    pub mixed: &'a mut Vec<f64>,
 }
 
 #[cfg(test)]
@@ -470,7 +502,14 @@ mod tests {
         let mut expected = ([0.0; TERMS], [0.0; MOMENTS]);
         let polynomial = [0.3, -0.2, 0.1, 0.5, -0.4, 0.2];
         let mut out = vec![0.0; SHAPE[0] * STRIDE];
-        let mut tile = Tile { row: 0, rows: SHAPE[0], col: 0, cols: STRIDE, out: &mut out };
+        let mut tile = Tile {
+            row: 0,
+            rows: SHAPE[0],
+            col: 0,
+            cols: STRIDE,
+            out: &mut out,
+            mixed: &mut Vec::new(),
+        };
         profile.add(&polynomial, &mut tile);
         for row in 0..SHAPE[0] {
             for col in 0..SHAPE[1] {

@@ -202,8 +202,7 @@ impl<const P: usize> Operator for System<'_, P> {
     fn apply(&mut self, x: &[f64], out: &mut [f64]) -> Result<()> {
         let buffer = std::mem::take(&mut self.canvas_buffer);
         let change = Change { system: self, v: x };
-        let painted =
-            self.canvas.paint(self.profiles, self.members, self.ground, &change, buffer);
+        let painted = self.canvas.paint(self.profiles, self.members, self.ground, &change, buffer);
         let projected = painted.and_then(|_| self.project(buffer, out));
         self.canvas_buffer = buffer;
         projected?;
@@ -224,8 +223,7 @@ impl<const P: usize> Operator for System<'_, P> {
         let n = self.factors.len();
         let (atoms, ground) = x.split_at(n * P);
         let (out_atoms, out_ground) = out.split_at_mut(n * P);
-        for (atom, (x, out)) in
-            atoms.chunks_exact(P).zip(out_atoms.chunks_exact_mut(P)).enumerate()
+        for (atom, (x, out)) in atoms.chunks_exact(P).zip(out_atoms.chunks_exact_mut(P)).enumerate()
         {
             if self.free[atom] {
                 let right: [f64; P] = std::array::from_fn(|p| x[p]);
@@ -279,8 +277,7 @@ impl<const P: usize> Kernel for Blocks<'_, P> {
         let mut scratch = Scratch::default();
         (self.first..self.last)
             .map(|atom| {
-                let moments =
-                    self.profiles.of(atom).squared_moments(self.weights, &mut scratch);
+                let moments = self.profiles.of(atom).squared_moments(self.weights, &mut scratch);
                 block(&self.jacobians[atom], &moments)
             })
             .collect()

@@ -24,16 +24,16 @@ const DAMPING: f64 = 1e-3;
 const MOST_TRIES: usize = 6;
 
 pub(super) fn fit<const P: usize, M: Model<P>, T: Pixel>(
-    task: Task<'_, T>,
+    task: &Task<'_, T>,
     half: f64,
 ) -> Result<Fitted> {
-    let (kept, refused) = admit(&task);
+    let (kept, refused) = admit(task);
     let kept: Vec<usize> = kept.into_iter().filter(|&i| !task.starts[i].is_ghost).collect();
     let chunks: Vec<&[usize]> = kept.chunks(CHUNK).collect();
     let parts = parallel::map(&chunks, task.effort.threads, |chunk| {
         task.effort.check()?;
         Ok(task.instruction_set.run(Chunk::<'_, P, M, T> {
-            task: &task,
+            task,
             indices: chunk,
             half,
             model: std::marker::PhantomData,
@@ -94,12 +94,22 @@ struct Patch {
     weights: Vec<f32>,
     residual: Vec<f32>,
     painted: Vec<f64>,
+    mixed: Vec<f64>,
 }
 
 /// Sums of a patch at some parameters.
 struct Cost {
     cost: f64,
     ground_gradient: f64,
+}
+
+/// Where the fit of one atom ended.
+struct End<const P: usize> {
+    atom: [f64; P],
+    ground: f64,
+    cost: f64,
+    settled: bool,
+    steps: usize,
 }
 
 impl Patch {
@@ -147,6 +157,7 @@ impl Patch {
             col: 0,
             cols: self.stride,
             out: &mut self.painted[..self.shape[0] * self.stride],
+            mixed: &mut self.mixed,
         };
         profiles.of(0).add(&polynomial, &mut tile);
         let (mut cost, mut sum) = (0.0, 0.0);
@@ -169,9 +180,8 @@ impl Patch {
         scratch: &mut Scratch,
     ) -> Fit {
         let n_pixels = self.weights.iter().filter(|&&weight| weight > 0.0).count();
-        let mut fit = Fit::refused(start, Status::TooFewPixels);
         if n_pixels < P + 2 {
-            return fit;
+            return Fit::refused(start, Status::TooFewPixels);
         }
         let local = [start.row - self.corner[0] as f64, start.col - self.corner[1] as f64];
         let (low, high) = self
@@ -248,6 +258,24 @@ impl Patch {
                 settled = true;
             }
         }
+        let end = End { atom, ground, cost: cost.cost, settled, steps };
+        self.describe::<P, M, T>(task, start, &profiles, &end, scratch)
+    }
+
+    /// Describes the atom that was found.
+    #[inline(always)]
+    fn describe<const P: usize, M: Model<P>, T: Pixel>(
+        &self,
+        task: &Task<'_, T>,
+        start: &Start,
+        profiles: &Profiles,
+        end: &End<P>,
+        scratch: &mut Scratch,
+    ) -> Fit {
+        let End { atom, ground, cost, settled, steps } = end;
+        let brightest = self.pixels.iter().fold(0.0, |most: f64, pixel| most.max(pixel.abs()));
+        let n_pixels = self.weights.iter().filter(|&&weight| weight > 0.0).count();
+        let local = [start.row - self.corner[0] as f64, start.col - self.corner[1] as f64];
         let left = n_pixels.saturating_sub(P + 1).max(1);
         let canvas = Canvas {
             rows: self.shape[0],
@@ -260,13 +288,13 @@ impl Patch {
             canvas: &canvas,
             residual: &self.residual,
             weights: &self.weights,
-            dispersion: cost.cost / left as f64,
+            dispersion: cost / left as f64,
+            brightest,
         };
-        fit = covariance::describe_alone::<P, M>(&residuals, &profiles, &atom, scratch);
-        fit.centre =
-            [atom[ROW] + self.corner[0] as f64, atom[COL] + self.corner[1] as f64];
-        fit.background = ground;
-        fit.iterations = steps as u32;
+        let mut fit = covariance::describe_alone::<P, M>(&residuals, profiles, atom, scratch);
+        fit.centre = [atom[ROW] + self.corner[0] as f64, atom[COL] + self.corner[1] as f64];
+        fit.background = *ground;
+        fit.iterations = *steps as u32;
         let [rows, cols] = task.shape();
         let inside = |x: f64, len: usize| (-0.5..=len as f64 - 0.5).contains(&x);
         let at_limit = |x: f64, from: f64| (x - from).abs() >= start.limit * (1.0 - 1e-9);
@@ -275,9 +303,9 @@ impl Patch {
                 Status::OutsideFrame
             } else if at_limit(atom[ROW], local[0]) || at_limit(atom[COL], local[1]) {
                 Status::MovedTooFar
-            } else if M::is_at_bound(&atom, start.sigma) {
+            } else if M::is_at_bound(atom, start.sigma) {
                 Status::SigmaAtBound
-            } else if settled {
+            } else if *settled {
                 Status::Ok
             } else {
                 Status::NotConverged

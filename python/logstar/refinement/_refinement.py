@@ -1,0 +1,127 @@
+"""What a refinement finds."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logstar._validation import FloatArray
+from logstar.io import AtomTable
+from logstar.units import PixelSize
+
+#: How the fit of an atom may end, by the core's numbers.
+STATUSES = (
+    "ok",
+    "not converged",
+    "moved too far",
+    "too few pixels",
+    "amplitude not significant",
+    "sigma at its bound",
+    "outside the frame",
+    "merged with a neighbour",
+)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Refinement:
+    """Refined atoms, in the order in which they were given.
+
+    Of an atom whose `status` is not "ok" the position is the one that was given, and errors are
+    NaN.
+
+    Attributes
+    ----------
+    atoms : ndarray of shape (n_atoms, 3)
+        Row, column and sigma in pixels. Of elliptical peaks sigma is that of the round peak with
+        as large an area.
+    errors : ndarray of shape (n_atoms, 3)
+        Standard deviations of these.
+    covariances : ndarray of shape (n_atoms, 2, 2)
+        Covariance of row and column, in square pixels.
+    amplitudes, amplitude_errors : ndarray of shape (n_atoms,)
+        Height above the background in units of the image, and its standard deviation.
+    precisions : ndarray of shape (n_atoms, 2, 2)
+        Inverse of the peak's own covariance matrix, in inverse square pixels: ``1 / sigma**2`` on
+        the diagonal for round peaks.
+    background : ndarray of shape (n_atoms,)
+        Background at each atom, in units of the image.
+    residual : ndarray of shape (n_atoms,)
+        Root mean square of what the fit leaves on the atom's window, in units of the image.
+    status : ndarray of shape (n_atoms,), str
+        "ok", "not converged", "moved too far", "too few pixels", "amplitude not significant",
+        "sigma at its bound", "outside the frame" or "merged with a neighbour".
+    n_iter : int
+        Steps of the fit.
+    autocorrelation : float
+        Correlation of residuals of neighbouring columns: near 0 for white noise, NaN for window
+        fits. Far above 0, errors are too small.
+    pixel_size : PixelSize or None
+        Of the image.
+    """
+
+    atoms: FloatArray
+    errors: FloatArray
+    covariances: FloatArray
+    amplitudes: FloatArray
+    amplitude_errors: FloatArray
+    precisions: FloatArray
+    background: FloatArray
+    residual: FloatArray
+    status: NDArray[np.str_]
+    n_iter: int
+    autocorrelation: float
+    pixel_size: PixelSize | None = None
+
+    def __repr__(self) -> str:
+        n = int(self.converged.sum())
+        return f"Refinement({len(self.atoms)} atoms, {n} ok, {self.n_iter} steps)"
+
+    @property
+    def converged(self) -> NDArray[np.bool_]:  # numpydoc ignore=RT01
+        """Which atoms are "ok"."""
+        return np.asarray(self.status == "ok")
+
+    @property
+    def intensities(self) -> FloatArray:  # numpydoc ignore=RT01
+        """Integral of each peak, ``2 pi sigma**2 amplitude``, background removed."""
+        return np.asarray(2 * math.pi * self.atoms[:, 2] ** 2 * self.amplitudes)
+
+    @property
+    def intensity_errors(self) -> FloatArray:  # numpydoc ignore=RT01
+        """Standard deviations of the intensities, sigma and amplitude taken for independent."""
+        relative = np.hypot(
+            2 * self.errors[:, 2] / self.atoms[:, 2], self.amplitude_errors / self.amplitudes
+        )
+        return np.asarray(np.abs(self.intensities) * relative)
+
+    def to_table(self) -> AtomTable:
+        """Give everything as a table.
+
+        Returns
+        -------
+        table : AtomTable
+            Columns row, col, sigma, their errors (``row_error``, ``col_error``, ``sigma_error``),
+            amplitude, amplitude_error, intensity, intensity_error, background and status.
+        """
+        row, col, sigma = self.atoms.T
+        row_error, col_error, sigma_error = self.errors.T
+        return AtomTable(
+            {
+                "row": row,
+                "col": col,
+                "sigma": sigma,
+                "row_error": row_error,
+                "col_error": col_error,
+                "sigma_error": sigma_error,
+                "amplitude": self.amplitudes,
+                "amplitude_error": self.amplitude_errors,
+                "intensity": self.intensities,
+                "intensity_error": self.intensity_errors,
+                "background": self.background,
+                "status": self.status,
+            },
+            pixel_size=self.pixel_size,
+        )
