@@ -70,9 +70,9 @@ def cramer_rao_bound(
     --------
     >>> from logstar.refinement import cramer_rao_bound
     >>> cramer_rao_bound([[20.3, 20.8]], 2.5, noise=0.1).round(4)
-    array([[0.0798, 0.0798, 0.057 ]])
+    array([[0.0798, 0.0798, 0.0582]])
     >>> cramer_rao_bound([[20, 20]], 2.5, dose=100, known_background=True).round(4)
-    array([[0.0399, 0.0399, 0.0282]])
+    array([[0.0399, 0.0399, 0.0199]])
     """
     atoms = as_positions(positions)
     if len(atoms) > _MOST_ATOMS:

@@ -132,7 +132,7 @@ class GaussianRefiner(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
     >>> from logstar.refinement import GaussianRefiner
     >>> lattice = Lattice.perovskite(3.905, pixel_size=0.2)
     >>> scene = make_scene(lattice, shape=(128, 128), noise=0.02, random_state=0)
-    >>> inside = ((scene.positions > 8) & (scene.positions < 119)).all(axis=1)
+    >>> inside = ((scene.positions > 2) & (scene.positions < 125)).all(axis=1)
     >>> found = GaussianRefiner().refine(scene.image, scene.positions[inside].round())
     >>> bool(found.converged.all())
     True
