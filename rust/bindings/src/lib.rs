@@ -33,8 +33,8 @@
 mod convert;
 mod errors;
 mod patches;
-mod shared;
 mod refine;
+mod shared;
 mod signals;
 mod sweep;
 

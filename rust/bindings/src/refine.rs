@@ -7,7 +7,9 @@ use numpy::{PyArray1, PyArray2, PyArray3, PyArrayMethods, PyReadonlyArray1, PyRe
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use crate::convert::{self, Floats};
+use crate::convert::{self, Floats, in_its_precision};
+use crate::errors::guarded;
+use crate::shared::SharedPixels;
 use crate::signals::detached;
 
 /// Row, column, sigma, amplitude, a, b, c, background, residual and steps of each atom; covariances
@@ -44,52 +46,51 @@ pub(crate) fn fit_peaks<'py>(
     n_threads: NonZeroUsize,
     instruction_set: Option<&str>,
 ) -> PyResult<Peaks<'py>> {
-    let rows = convert::rows_of_four(&starts, "starts")?;
-    let (kinds, ghosts) = (kinds.as_array().to_vec(), ghosts.as_array().to_vec());
-    if kinds.len() != rows.len() || ghosts.len() != rows.len() {
-        return Err(PyValueError::new_err("starts, kinds and ghosts must be equally many"));
-    }
-    let starts: Vec<Start> = rows
-        .into_iter()
-        .zip(kinds)
-        .zip(ghosts)
-        .map(|(([row, col, sigma, limit], kind), is_ghost)| Start {
-            row,
-            col,
-            sigma,
-            kind,
-            limit,
-            is_ghost,
-        })
-        .collect();
-    let mask: Option<Vec<bool>> = mask.map(|mask| mask.as_array().iter().copied().collect());
-    let options = Options {
-        shape: if elliptical { Shape::Elliptical } else { Shape::Isotropic },
-        likelihood: if poisson { Likelihood::Poisson } else { Likelihood::Gaussian },
-        reach,
-        background_step,
-        share_shape,
-        edge,
-        window,
-        max_iter,
-        tolerance,
-    };
-    let set = convert::instruction_set(instruction_set)?;
-    let fitted = match image {
-        Floats::Double(image) => {
-            let image = convert::image(&image)?;
+    guarded(|| {
+        let rows = convert::rows_of_four(&starts, "starts")?;
+        let (kinds, ghosts) =
+            (convert::vector(&kinds, "kinds")?, convert::vector(&ghosts, "ghosts")?);
+        if kinds.len() != rows.len() || ghosts.len() != rows.len() {
+            let message = "starts, kinds and ghosts must be equally many";
+            return Err(PyValueError::new_err(message));
+        }
+        let starts: Vec<Start> = rows
+            .into_iter()
+            .zip(kinds)
+            .zip(ghosts)
+            .map(|(([row, col, sigma, limit], kind), is_ghost)| Start {
+                row,
+                col,
+                sigma,
+                kind,
+                limit,
+                is_ghost,
+            })
+            .collect();
+        let mask: Option<Vec<bool>> = mask
+            .map(|mask| convert::elements(&mask, "mask").map(|mask| mask.iter().copied().collect()))
+            .transpose()?;
+        let options = Options {
+            shape: if elliptical { Shape::Elliptical } else { Shape::Isotropic },
+            likelihood: if poisson { Likelihood::Poisson } else { Likelihood::Gaussian },
+            reach,
+            background_step,
+            share_shape,
+            edge,
+            window,
+            max_iter,
+            tolerance,
+        };
+        let set = convert::instruction_set(instruction_set)?;
+        let fitted = in_its_precision!(image, image => {
+            let pixels = SharedPixels::of(&image)?;
             detached(py, n_threads, |effort| {
+                let image = pixels.copied(effort)?;
                 refine::fit(&image, mask.as_deref(), &starts, options, effort, set)
             })
-        }
-        Floats::Single(image) => {
-            let image = convert::image(&image)?;
-            detached(py, n_threads, |effort| {
-                refine::fit(&image, mask.as_deref(), &starts, options, effort, set)
-            })
-        }
-    }?;
-    peaks(py, &fitted)
+        })?;
+        peaks(py, &fitted)
+    })
 }
 
 fn peaks<'py>(py: Python<'py>, fitted: &Fitted) -> PyResult<Peaks<'py>> {

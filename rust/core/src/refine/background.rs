@@ -135,7 +135,7 @@ mod tests {
             let effort = Effort::of(NonZeroUsize::new(2).unwrap());
             let canvas = Canvas::new(shape[0], shape[1], effort, InstructionSet::Baseline);
             let nodes: Vec<f64> = (0..ground.len()).map(|i| 1.0 + (i * 7 % 5) as f64).collect();
-            let mut y = canvas.blank();
+            let mut y = canvas.blank().unwrap();
             let mut sum = 0.0;
             for row in 0..shape[0] {
                 for col in 0..shape[1] {

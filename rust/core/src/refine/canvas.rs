@@ -1,8 +1,8 @@
 //! Images that are sums of peaks and a background, painted strip by strip on all threads.
 
 use crate::interrupt::Effort;
-use crate::simd::{InstructionSet, Kernel, Lanes};
-use crate::{Result, parallel};
+use crate::simd::{Available, InstructionSet, Kernel, Lanes};
+use crate::{Result, memory, parallel};
 
 use super::background::Background;
 use super::model::TERMS;
@@ -44,8 +44,8 @@ impl<'a> Canvas<'a> {
     }
 
     /// An image of zeros, padded.
-    pub(super) fn blank(&self) -> Vec<f32> {
-        vec![0.0; self.rows * self.stride]
+    pub(super) fn blank(&self) -> Result<Vec<f32>> {
+        memory::filled(0.0, self.rows * self.stride, "the image that is fitted")
     }
 
     /// The image as its readers want it.
@@ -146,8 +146,7 @@ impl<X: Picture> Kernel for Painting<'_, '_, '_, '_, X> {
     type Output = ();
 
     #[inline(always)]
-    #[allow(unsafe_code, reason = "the trait's; nothing in here is unsafe")]
-    unsafe fn run<V: Lanes, const OUTPUTS: usize>(self) {
+    fn run<V: Lanes, const OUTPUTS: usize>(self, _: Available<V>) {
         let Self { canvas, profiles, members, ground, picture, strip, buffer, mixed } = self;
         let row = strip.index * STRIP_ROWS;
         let rows = STRIP_ROWS.min(canvas.rows - row);

@@ -1,7 +1,7 @@
 //! How uncertain the parameters of each atom are.
 
 use crate::cells::{Cells, squared_distance};
-use crate::simd::{Kernel, Lanes};
+use crate::simd::{Available, Kernel, Lanes};
 use crate::{Result, parallel};
 
 use super::canvas::Canvas;
@@ -102,8 +102,7 @@ impl<const P: usize, M: Model<P>> Kernel for Description<'_, P, M> {
     type Output = Vec<Fit>;
 
     #[inline(always)]
-    #[allow(unsafe_code, reason = "the trait's; nothing in here is unsafe")]
-    unsafe fn run<V: Lanes, const OUTPUTS: usize>(self) -> Vec<Fit> {
+    fn run<V: Lanes, const OUTPUTS: usize>(self, _: Available<V>) -> Vec<Fit> {
         let mut scratch = Scratch::default();
         (self.first..self.last).map(|atom| self.of(atom, &mut scratch)).collect()
     }

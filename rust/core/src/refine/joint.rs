@@ -48,7 +48,7 @@ const LAST_STEPS: usize = 8;
 
 /// What is to be fitted to what.
 pub(super) struct Task<'a, T: Pixel> {
-    pub image: &'a Image<'a, T>,
+    pub image: &'a Image<T>,
     pub mask: Option<&'a [bool]>,
     pub starts: &'a [Start],
     pub options: Options,
@@ -107,7 +107,7 @@ struct State<const P: usize> {
 
 /// The residual at some parameters.
 struct Residual<'a, T: Pixel, const P: usize> {
-    image: &'a Image<'a, T>,
+    image: &'a Image<T>,
     weights: &'a [f32],
     stride: usize,
     state: &'a State<P>,
@@ -192,7 +192,7 @@ struct Joint<'a, T: Pixel, const P: usize> {
 
 pub(super) fn fit<const P: usize, M: Model<P>, T: Pixel>(task: &Task<'_, T>) -> Result<Fitted> {
     let (kept, refused) = admit(task);
-    let mut joint = Joint::<T, P>::new::<M>(task, &kept);
+    let mut joint = Joint::<T, P>::new::<M>(task, &kept)?;
     let (iterations, settled) = joint.run::<M>()?;
     let fits = joint.describe::<M>(&settled, iterations)?;
     let mut atoms: Vec<Fit> = task
@@ -209,11 +209,11 @@ pub(super) fn fit<const P: usize, M: Model<P>, T: Pixel>(task: &Task<'_, T>) -> 
 }
 
 impl<'a, T: Pixel, const P: usize> Joint<'a, T, P> {
-    fn new<M: Model<P>>(task: &'a Task<'a, T>, kept: &[usize]) -> Self {
+    fn new<M: Model<P>>(task: &'a Task<'a, T>, kept: &[usize]) -> Result<Self> {
         let starts: Vec<Start> = kept.iter().map(|&index| task.starts[index]).collect();
         let [rows, cols] = task.shape();
         let canvas = Canvas::new(rows, cols, task.effort, task.instruction_set);
-        let admitted = mask::weights(&canvas, task.mask, &starts, task.options);
+        let admitted = mask::weights(&canvas, task.mask, &starts, task.options)?;
         let ground = Background::new([rows, cols], task.options.background_step);
         let mut first = std::collections::BTreeMap::new();
         let owner = (0..starts.len() as u32)
@@ -228,11 +228,12 @@ impl<'a, T: Pixel, const P: usize> Joint<'a, T, P> {
             .collect();
         let atoms = starts.iter().map(|s| M::start(s.row, s.col, 0.0, s.sigma)).collect();
         let state = State { atoms, ground: vec![0.0; ground.len()] };
-        let weights = admitted.clone();
-        let (residual, buffer) = (canvas.blank(), canvas.blank());
+        let mut weights = canvas.blank()?;
+        weights.copy_from_slice(&admitted);
+        let (residual, buffer) = (canvas.blank()?, canvas.blank()?);
         let damping = vec![DAMPING; starts.len()];
         let movable = vec![[true; P]; starts.len()];
-        Self {
+        Ok(Self {
             task,
             starts,
             owner,
@@ -245,7 +246,7 @@ impl<'a, T: Pixel, const P: usize> Joint<'a, T, P> {
             state,
             damping,
             movable,
-        }
+        })
     }
 
     fn profiles<M: Model<P>>(&self, state: &State<P>) -> (Profiles, Members) {
@@ -600,7 +601,7 @@ impl<'a, T: Pixel, const P: usize> Joint<'a, T, P> {
 }
 
 /// The largest magnitude of a pixel; NaN is none.
-pub(super) fn brightest<T: Pixel>(image: &Image<'_, T>) -> f64 {
+pub(super) fn brightest<T: Pixel>(image: &Image<T>) -> f64 {
     image.pixels().iter().fold(0.0, |most: f64, pixel| most.max(pixel.to_f64().abs()))
 }
 

@@ -1,5 +1,7 @@
 //! Which pixels are fitted.
 
+use crate::Result;
+
 use super::canvas::Canvas;
 use super::{Options, Start};
 
@@ -12,8 +14,8 @@ pub(super) fn weights(
     mask: Option<&[bool]>,
     starts: &[Start],
     options: Options,
-) -> Vec<f32> {
-    let mut weights = canvas.blank();
+) -> Result<Vec<f32>> {
+    let mut weights = canvas.blank()?;
     let (rows, cols, stride) = (canvas.rows, canvas.cols, canvas.stride);
     let widest = median_sigma(starts);
     let frame = if options.edge.is_some() { (FRAME * widest).ceil() as usize } else { 0 };
@@ -54,7 +56,7 @@ pub(super) fn weights(
             }
         }
     }
-    weights
+    Ok(weights)
 }
 
 fn median_sigma(starts: &[Start]) -> f64 {

@@ -1,6 +1,6 @@
 //! The normal equations of a step, which are applied and never stored.
 
-use crate::simd::{Kernel, Lanes};
+use crate::simd::{Available, Kernel, Lanes};
 use crate::{Error, Result, parallel};
 
 use super::background::Background;
@@ -138,8 +138,7 @@ impl<const P: usize> Kernel for Projection<'_, P> {
     type Output = Vec<f64>;
 
     #[inline(always)]
-    #[allow(unsafe_code, reason = "the trait's; nothing in here is unsafe")]
-    unsafe fn run<V: Lanes, const OUTPUTS: usize>(self) -> Vec<f64> {
+    fn run<V: Lanes, const OUTPUTS: usize>(self, _: Available<V>) -> Vec<f64> {
         let Self { system, y, first, last } = self;
         let mut scratch = Scratch::default();
         let mut sums = vec![0.0; (last - first) * P];
@@ -272,8 +271,7 @@ impl<const P: usize> Kernel for Blocks<'_, P> {
     type Output = Vec<[[f64; P]; P]>;
 
     #[inline(always)]
-    #[allow(unsafe_code, reason = "the trait's; nothing in here is unsafe")]
-    unsafe fn run<V: Lanes, const OUTPUTS: usize>(self) -> Self::Output {
+    fn run<V: Lanes, const OUTPUTS: usize>(self, _: Available<V>) -> Self::Output {
         let mut scratch = Scratch::default();
         (self.first..self.last)
             .map(|atom| {

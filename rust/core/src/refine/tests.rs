@@ -21,7 +21,7 @@ const OPTIONS: Options = Options {
 
 /// Peaks near the nodes of a grid without noise, true centres, and starts that are off by up to
 /// 1.5 pixels along each axis.
-fn scene() -> (Image<'static, f64>, Vec<[f64; 2]>, Vec<Start>) {
+fn scene() -> (Image<f64>, Vec<[f64; 2]>, Vec<Start>) {
     let mut state = 1_u64;
     let mut random = || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);

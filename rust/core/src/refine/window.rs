@@ -2,7 +2,7 @@
 
 use crate::image::Pixel;
 use crate::interrupt::Effort;
-use crate::simd::{Kernel, Lanes};
+use crate::simd::{Available, Kernel, Lanes};
 use crate::{Result, parallel};
 
 use super::canvas::Canvas;
@@ -69,8 +69,7 @@ impl<const P: usize, M: Model<P>, T: Pixel> Kernel for Chunk<'_, P, M, T> {
     type Output = Vec<Fit>;
 
     #[inline(always)]
-    #[allow(unsafe_code, reason = "the trait's; nothing in here is unsafe")]
-    unsafe fn run<V: Lanes, const OUTPUTS: usize>(self) -> Vec<Fit> {
+    fn run<V: Lanes, const OUTPUTS: usize>(self, _: Available<V>) -> Vec<Fit> {
         let mut patch = Patch::default();
         let mut scratch = Scratch::default();
         self.indices
