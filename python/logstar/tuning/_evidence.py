@@ -32,7 +32,7 @@ _MANY, _CLEAR = 0.1, 3.5
 class Evidence(NamedTuple):
     """How far detections stand out.
 
-    Attributes
+    Parameters
     ----------
     other_polarity : float
         Median response of the strongest maxima of the other polarity, as many as there are atoms,
@@ -40,13 +40,32 @@ class Evidence(NamedTuple):
     clearance : float
         Median response of the atoms by the root mean square of that of the other candidates;
         infinite where there are hardly any.
+
+    Examples
+    --------
+    >>> from logstar.tuning import Evidence
+    >>> Evidence(other_polarity=0.6, clearance=20.0).concerns("bright")
+    []
+    >>> Evidence(other_polarity=1.9, clearance=20.0).concerns("bright")
+    ['dark maxima are as many and 1.9 times as strong: are atoms dark?']
     """
 
     other_polarity: float
     clearance: float
 
     def concerns(self, polarity: str) -> list[str]:
-        """Say in words what gives reason to doubt, atoms being of this polarity."""
+        """Say in words what gives reason to doubt.
+
+        Parameters
+        ----------
+        polarity : {"bright", "dark"}
+            What the atoms are taken to be.
+
+        Returns
+        -------
+        words : list of str
+            Empty where there is nothing to doubt.
+        """
         words = []
         if self.other_polarity > _STRONGER:
             other = "dark" if polarity == "bright" else "bright"

@@ -81,9 +81,9 @@ class Expectation:
     >>> scene = make_scene(crystal, shape=(200, 200), rotation=11, random_state=0)
     >>> expected = Expectation.from_image(scene.image, crystal)
     >>> print(expected.count)
-    184.0 +- 4.6
+    188.0 +- 6.0
     >>> expected.calibration
-    'calibration is right within 0.4%: 0.2 A/px'
+    'calibration is right within 0.3%: 0.2 A/px'
     """
 
     count: Count
