@@ -2,6 +2,7 @@
 
 import pickle
 import sys
+import warnings
 from subprocess import run
 
 import numpy as np
@@ -386,3 +387,57 @@ def test_constructor_parameters_are_left_alone(make_search, image):
 def test_skopt_is_not_imported_before_a_search():
     code = "import sys, logstar.model_selection; sys.exit('skopt' in sys.modules)"
     assert run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+class TestEstimatorAt:
+    """Any row of the results as a fitted estimator."""
+
+    def test_of_an_ordinary_search(self, make_search, image):
+        search = make_search(refit=False).fit(image)
+        for row in (0, 3, search.n_evaluations_ - 1):
+            estimator = search.estimator_at(row)
+            assert estimator.get_params()["a"] == search.cv_results_["params"][row]["a"]
+            assert estimator.fitted_on_ is image
+            assert estimator.predict(image)[0] == search.cv_results_["objective_left"][row]
+        other = image + 1
+        assert search.estimator_at(0, other).fitted_on_ is other
+
+    def test_best_is_as_it_was(self, make_search, image):
+        search = make_search().fit(image)
+        best = search.best_estimator_
+        again = search.estimator_at(search.best_index_)
+        assert again is not best
+        assert again.get_params() == best.get_params()
+        assert search.best_estimator_ is best
+
+    def test_targets_and_parameters_of_fit_are_those_of_the_search(self):
+        X, y = make_regression(n_samples=40, n_features=3, noise=5, random_state=0)
+        weights = np.linspace(0.1, 3, 40)
+        search = MOBOSearchCV(
+            Ridge(), {"alpha": (0.1, 100.0)}, scoring="r2", n_iter=3, n_initial_points=3, cv=3,
+            random_state=0,
+        )  # fmt: skip
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*does not support sample_weight")
+            search.fit(X, y, sample_weight=weights)
+        alpha = search.cv_results_["params"][1]["alpha"]
+        expected = Ridge(alpha=alpha).fit(X, y, sample_weight=weights)
+        np.testing.assert_array_equal(search.estimator_at(1).coef_, expected.coef_)
+        np.testing.assert_array_equal(
+            search.estimator_at(1, X, y).coef_, Ridge(alpha=alpha).fit(X, y).coef_
+        )
+
+    def test_a_pickled_search_needs_the_data(self, make_search, image):
+        search = make_search().fit(image)
+        again = pickle.loads(pickle.dumps(search))
+        with pytest.raises(ValueError, match="no longer holds what it was fitted to; give X"):
+            again.estimator_at(0)
+        assert again.estimator_at(0, image).a == search.estimator_at(0).a
+
+    @pytest.mark.parametrize("row", [-1, 9])
+    def test_rows_that_are_not_there(self, make_search, image, row):
+        search = make_search().fit(image)
+        with pytest.raises(IndexError, match=f"no row {row} of cv_results_; there are rows 0 to 8"):
+            search.estimator_at(row)
+        with pytest.raises(ValueError, match="go with X"):
+            search.estimator_at(0, y=image)

@@ -309,3 +309,12 @@ def test_a_supervised_sweep_is_not_told_to_split(losses, image):
     search(losses, estimator=Supervised()).fit(image, y)
     with pytest.warns(UserWarning, match="cv=None scores each setting of Supervised"):
         search(losses, estimator=Supervised(), sweep=[]).fit(image, y)
+
+
+def test_any_row_of_a_sweep_becomes_a_fitted_estimator(losses, image):
+    found = search(losses).fit(image)
+    for row in range(found.n_evaluations_):
+        estimator = found.estimator_at(row)
+        assert estimator.fitted_on_ is image
+        assert {"a": estimator.a, "b": estimator.b} == found.cv_results_["params"][row]
+        assert losses["left"](estimator, image) == found.cv_results_["mean_test_left"][row]

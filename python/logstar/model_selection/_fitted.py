@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from sklearn import get_config
+from sklearn.base import clone
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from ._compromise import RULES, Objective, pick_compromise
+from ._evaluation import fit, unshared
 from ._scoring import SINGLE, RewardScorer
 from ._search_surrogate import SearchSurrogate
 from ._sklearn_private import BaseSearchCV
@@ -77,6 +79,56 @@ class FittedSearch(BaseSearchCV):  # type: ignore[misc] # scikit-learn ships no 
     def _own_name(self, rule: Rule) -> Rule:
         """Turn what `scoring` calls the only scorer into what the results call it."""
         return SINGLE if isinstance(self.scoring, str) and rule == self.scoring else rule
+
+    def estimator_at(self, index: int, X: Any = None, y: Any = None, **params: Any) -> Any:
+        """Fit the estimator with the setting of any row of `cv_results_`.
+
+        Parameters
+        ----------
+        index : int
+            Row of `cv_results_`: one of `pareto_indices_`, or what `select` returns.
+        X : array-like, image or stack of images, default=None
+            What to fit to. None takes the data of the last `fit` with its parameters; a search
+            that was pickled does not hold them any more.
+        y : array-like or None, default=None
+            Target or reference for `X`.
+        **params : dict
+            Passed to the estimator's `fit` along with `X`.
+
+        Returns
+        -------
+        estimator : estimator object
+            A clone with the setting, fitted; `best_estimator_` stays as it is.
+
+        Raises
+        ------
+        IndexError
+            If there is no such row.
+        ValueError
+            If `X` is needed, or there are `y` or `params` without it.
+        """
+        check_is_fitted(self, "cv_results_")
+        row = operator.index(index)
+        if not 0 <= row < self.n_evaluations_:
+            raise IndexError(
+                f"There is no row {index} of cv_results_; there are rows 0 to "
+                f"{self.n_evaluations_ - 1}."
+            )
+        if X is None:
+            if y is not None or params:
+                raise ValueError("y and parameters of fit go with X, but X is None.")
+            if not hasattr(self, "_fitted_to"):
+                raise ValueError(
+                    "This search was pickled and no longer holds what it was fitted to; give X."
+                )
+            X, y, params = self._fitted_to
+        estimator = clone(self.estimator).set_params(**unshared(self.cv_results_["params"][row]))
+        fit(estimator, X, y, params)
+        return estimator
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Data do not belong into the file of a model.
+        return {name: v for name, v in super().__getstate__().items() if name != "_fitted_to"}
 
     def scores(self, X: Any, y: Any = None, **params: Any) -> dict[str, float]:
         """Score the best estimator by every scorer.

@@ -444,6 +444,7 @@ class MOBOSearchCV(FittedSearch):
         self.optimizer_time_ = runner.optimizer_time
         self._store_results(record, journal, n_initial)
         self._space = space
+        self._fitted_to = task.X, task.y, task.fit_params
         self.scorer_ = task.scorer.scorers["score"] if task.scorer.single else task.scorer.scorers
         self._reward_scorer = task.scorer
         self._choose()
