@@ -15,7 +15,7 @@ use logstar_core::interrupt::{Effort, never};
 use logstar_core::scale_space::{Query, Resources, Scale, find_candidates};
 use logstar_core::simd::InstructionSet;
 use logstar_core::sweep::{CandidateSet, Crowding, ThresholdRange};
-use logstar_core::{neighbors, order, prune};
+use logstar_core::{neighbors, order, prune, skimage};
 
 const PITCH: f64 = 12.0;
 
@@ -132,7 +132,7 @@ fn pruning(criterion: &mut Criterion) {
             bencher.iter(|| prune::by_scale(&blobs, &responses, 0.5, effort));
         });
         group.bench_function(BenchmarkId::new("compatible", name), |bencher| {
-            bencher.iter(|| prune::compatible(&blobs, 0.5, effort));
+            bencher.iter(|| skimage::compatible(&blobs, 0.5, effort));
         });
     }
     group.finish();
@@ -186,10 +186,10 @@ fn sweep(criterion: &mut Criterion) {
         let (blobs, responses) = found(size);
         let id = |name: &str| BenchmarkId::new(name, format!("{} candidates", blobs.len()));
         group.bench_function(id("set-up"), |bencher| {
-            bencher.iter(|| CandidateSet::new(&blobs, &responses, 0.0, effort));
+            bencher.iter(|| CandidateSet::new(&blobs, &responses, effort));
         });
         let (Ok(set), Ok(rule), Ok(range)) = (
-            CandidateSet::new(&blobs, &responses, 0.0, effort),
+            CandidateSet::new(&blobs, &responses, effort),
             Crowding::new(4, 3.5 * PITCH),
             ThresholdRange::new(0.005, 0.5),
         ) else {

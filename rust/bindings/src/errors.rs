@@ -5,11 +5,15 @@
 //! what the variant holds.
 
 use logstar_core::guard::{Panicked, caught};
+use logstar_core::memory::check_room;
 use logstar_core::sweep::SweepError;
 use logstar_core::{Error, error::Numbers};
 use pyo3::exceptions::{PyMemoryError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+
+/// What must be free when a call begins, for arguments and results that are small.
+const ROOM_TO_CONVERT: usize = 1 << 20;
 
 /// An error of the core, which knows its numbers.
 pub(crate) trait CoreError: std::error::Error + Send {
@@ -62,6 +66,7 @@ pub(crate) fn to_python(error: impl CoreError) -> PyErr {
 /// The one way from Python into the module: every function and method does its work in here, so
 /// that a panic of the core, or of a conversion, ends as an exception that scripts can handle.
 pub(crate) fn guarded<R>(work: impl FnOnce() -> PyResult<R>) -> PyResult<R> {
+    check_room::<u8>(ROOM_TO_CONVERT, "the arguments of a call").map_err(to_python)?;
     caught(work).unwrap_or_else(|panic| Err(of_panic(&panic)))
 }
 

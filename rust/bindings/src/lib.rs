@@ -4,21 +4,21 @@
 //!
 //! | Python | Rust |
 //! |---|---|
-//! | 2-D array of float32 or float64, any strides | [`SharedPixels`], copied to an `Image` while detached |
+//! | 2-D array of float32 or float64, any strides | `SharedPixels`, copied to an `Image` while detached |
 //! | `(n, 4)` array: row, column, sigma of rows, sigma of columns | `Vec<Blob>`, copied while attached |
 //! | `(n, 2)` array of float64 | `Vec<[f64; 2]>`, copied while attached |
 //! | 1-D array | `Vec`, copied while attached |
-//! | `logstar_core::Error` | `ValueError`, `MemoryError`; see [`errors`] |
-//! | a panic | `RuntimeError`; see [`errors::guarded`] |
+//! | `logstar_core::Error` | `ValueError`, `MemoryError`; see `errors` |
+//! | a panic | `RuntimeError`; see `errors::guarded` |
 //!
-//! Arrays whose elements are not aligned are refused ([`convert::elements`]); `logstar._validation`
+//! Arrays whose elements are not aligned are refused (`convert::elements`); `logstar._validation`
 //! copies them before they come here.
 //!
 //! # The interpreter's lock
 //!
 //! Every computation that takes more than some ten microseconds runs detached from the
-//! interpreter ([`signals::detached`]), so that other threads of Python run meanwhile. What
-//! crosses into detached code is owned, or, of images, copied there first; see [`shared`] for why
+//! interpreter (`signals::detached`), so that other threads of Python run meanwhile. What
+//! crosses into detached code is owned, or, of images, copied there first; see `shared` for why
 //! and how. Ctrl-C ends what takes long: the calling thread asks for signals every 50 ms.
 //!
 //! The module states `gil_used`: a free-threaded interpreter turns its lock on when it is
@@ -43,10 +43,9 @@ use std::ops::Range;
 
 use logstar_core::image::Pixel;
 use logstar_core::memory::check_room;
-use logstar_core::prune::Precision;
 use logstar_core::scale_space::{Query, Resources};
 use logstar_core::simd::InstructionSet;
-use logstar_core::{Result, neighbors, order, prune, scale_space};
+use logstar_core::{Precision, Result, neighbors, order, prune, scale_space, skimage};
 use numpy::{PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 
@@ -141,7 +140,7 @@ fn prune_compatible<'py>(
         let verdict = in_its_precision!(blobs, blobs => {
             let blobs = convert::blobs(&blobs)?;
             detached(py, n_threads, |effort| {
-                prune::compatible(&blobs, Precision::from_f64(max_overlap), effort)
+                skimage::compatible(&blobs, Precision::from_f64(max_overlap), effort)
             })
         })?;
         let (survives, replayed) = (verdict.survives, verdict.replayed);
@@ -163,7 +162,7 @@ fn prune_in_order<'py>(
         let kept = in_its_precision!(blobs, blobs => {
             let blobs = convert::blobs(&blobs)?;
             detached(py, ALONE, |effort| {
-                prune::in_order(&blobs, pairs, Precision::from_f64(max_overlap), effort.interrupted)
+                skimage::in_order(&blobs, pairs, Precision::from_f64(max_overlap), effort.interrupted)
             })
         })?;
         Ok(PyArray1::from_vec(py, kept))
@@ -183,16 +182,15 @@ fn prune_largest_first<'py>(
         let kept = in_its_precision!(blobs, blobs => {
             let blobs = convert::blobs(&blobs)?;
             detached(py, n_threads, |effort| {
-                prune::largest_first(&blobs, Precision::from_f64(max_overlap), effort)
+                skimage::largest_first(&blobs, Precision::from_f64(max_overlap), effort)
             })
         })?;
         Ok(PyArray1::from_vec(py, kept))
     })
 }
 
-/// Pairs in the order in which a set yields them that they were added to in the given order.
-///
-/// Only pairs between two of the marked numbers, if numbers are marked.
+/// Pairs in the order in which a set of CPython yields them, to which they were added in the given
+/// order; only those between two marked numbers, if numbers are marked.
 #[pyfunction]
 #[pyo3(signature = (pairs, marked=None))]
 fn set_order<'py>(
@@ -204,11 +202,11 @@ fn set_order<'py>(
         let pairs = convert::pairs(&pairs)?;
         let marked = marked.map(|marked| convert::vector(&marked, "marked")).transpose()?;
         let ordered = detached(py, ALONE, |effort| match marked {
-            None => prune::set_order(&pairs, |_| true, effort.interrupted),
+            None => skimage::set_order(&pairs, |_| true, effort.interrupted),
             Some(marked) => {
                 let is_marked = |index: u32| marked.get(index as usize).copied().unwrap_or(false);
                 let both = |[first, second]: [u32; 2]| is_marked(first) && is_marked(second);
-                prune::set_order(&pairs, both, effort.interrupted)
+                skimage::set_order(&pairs, both, effort.interrupted)
             }
         })?;
         convert::pair_table(py, &ordered)

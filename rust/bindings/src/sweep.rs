@@ -48,7 +48,7 @@ impl CandidateSet {
             let blobs = convert::blobs(&blobs)?;
             let responses = convert::vector(&responses, "responses")?;
             let inner = detached(py, n_threads, |effort| {
-                sweep::CandidateSet::new(&blobs, &responses, 0.0, effort)
+                sweep::CandidateSet::new(&blobs, &responses, effort)
             })?;
             Ok(Self { inner })
         })

@@ -1,11 +1,13 @@
 //! Algorithms of logstar: Laplacian-of-Gaussian scale space, blob pruning, neighbour distances.
 //!
-//! Pure computation on plain types: no Python, no input or output. The modules do not call one
-//! another except through the types of [`image`] and [`blob`]:
+//! Pure computation on plain types: no Python, no input or output. Beside the types of [`image`]
+//! and [`blob`], and the geometry of blobs that pruning and the sweep share, a module uses another
+//! in one place: [`sweep`] takes the order of claims from [`prune`].
 //!
 //! | module | what it does |
 //! |---|---|
 //! | [`scale_space`] | filters an image at every scale and finds the maxima over (row, column, scale) |
+//! | [`skimage`] | removes them as scikit-image does, to the bit |
 //! | [`prune`] | removes blobs that overlap a stronger claim to the same place |
 //! | [`neighbors`] | sums the distances of each point to its nearest neighbours |
 //! | [`sweep`] | holds candidates that answer at any threshold and overlap, and finds the best settings |
@@ -33,9 +35,11 @@ pub mod prune;
 pub mod refine;
 pub mod scale_space;
 pub mod simd;
+pub mod skimage;
 pub mod sweep;
 
-mod cells;
+mod geometry;
 mod parallel;
 
 pub use error::{Error, Result};
+pub use geometry::{Precision, overlap_fraction};

@@ -1,7 +1,7 @@
 //! Vectors of `f32`, and which instruction set they use: chosen at run time, in one place.
 //!
-//! A kernel is written once over [`Lanes`] and compiled for each instruction set;
-//! [`InstructionSet::run`] is the only way in. Results may differ in rounding between instruction
+//! A kernel is written once over `Lanes` and compiled for each instruction set;
+//! `InstructionSet::run` is the only way in. Results may differ in rounding between instruction
 //! sets, as some have a fused multiply-add: kernels bound their error and leave what it could
 //! decide to exact arithmetic.
 #![allow(unsafe_code, reason = "vector intrinsics and their loads are unsafe")]

@@ -25,9 +25,9 @@ MAX_PAIRS = 40_000_000
 #: Cells along an axis when pairs are counted from above.
 _MOST_CELLS = 1024
 
-#: Sets up to the first size are compared with the replay before the first is relied on, sets up
-#: to any size once one beyond the first is: CPython's sets grow by a factor of 4 up to 50,000
-#: entries and by 2 beyond, which the growth after the 78,643rd shows.
+#: How many pairs the two sets have that the replay is compared with. Pairs up to the first number
+#: need the first comparison alone, more need both: CPython's sets grow by a factor of 4 up to
+#: 50,000 entries and by 2 beyond, which shows in the order from the 78,643rd entry on.
 _CHECKED_SIZES = (5_000, 100_000)
 
 

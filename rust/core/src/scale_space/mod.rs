@@ -2,10 +2,10 @@
 //!
 //! Two ways lead to the same bits:
 //!
-//! * [`screen`] filters tiles in `f32` on vectors, with a bound on its error, and names the voxels
-//!   that may be maxima; [`exact`] computes the few responses that decide. [`search`] puts both
+//! * `screen` filters tiles in `f32` on vectors, with a bound on its error, and names the voxels
+//!   that may be maxima; `exact` computes the few responses that decide. `search` puts both
 //!   together.
-//! * [`plain`] filters whole planes in the image's precision and compares every voxel. It is the
+//! * `plain` filters whole planes in the image's precision and compares every voxel. It is the
 //!   definition that the other way is tested against, and what is left for images whose plateaus
 //!   leave nothing to screen out.
 

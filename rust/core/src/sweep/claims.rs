@@ -1,20 +1,21 @@
-//! Who may remove whom, and at which overlap.
+//! Who may remove whom, and at which overlap: the rule of [`crate::prune::by_scale`] as a table.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering as Memory};
 
 use super::SweepError;
 use crate::blob::{Blob, falling};
-use crate::cells::Cells;
+use crate::geometry::cells::Cells;
+use crate::geometry::overlap_fraction;
+use crate::geometry::rivals::Rivals;
 use crate::interrupt::Effort;
 use crate::parallel;
-use crate::prune::{Rivals, overlap_fraction};
 
 /// The most overlapping pairs that are held: 12 bytes each, so 400 MB. Pairs that touch count.
 pub(super) const MAX_PAIRS: usize = 1 << 25;
 
 /// Candidates between two questions whether to stop.
-const BETWEEN_QUESTIONS: usize = 16;
+const CLAIMS_BETWEEN_QUESTIONS: usize = 16;
 
 /// Candidates per task.
 const PER_TASK: usize = 512;
@@ -37,25 +38,24 @@ pub(super) struct Claims {
 /// Candidates as they are numbered within the set.
 pub(super) struct Numbered<'a> {
     pub blobs: &'a [Blob<f64>],
-    pub responses: &'a [f64],
-    /// Their indices in the order in which they were given.
-    pub indices: &'a [u32],
     pub points: &'a [[f64; 2]],
+    /// Their numbers in the order in which they claim their places.
+    pub order: Vec<u32>,
 }
 
 impl Claims {
     pub(super) fn new(
-        candidates: &Numbered<'_>,
+        candidates: Numbered<'_>,
         cells: &Cells,
-        least: f64,
         max_pairs: usize,
         effort: Effort<'_>,
     ) -> Result<Self, SweepError> {
-        let order = claim_order(candidates);
-        let rivals = Rivals::new(candidates.blobs, candidates.points, cells, &order, least);
+        let Numbered { blobs, points, order } = candidates;
+        let rivals = Rivals::new(blobs, points, cells, &order, 0.0);
         let tasks: Vec<usize> = (0..order.len()).step_by(PER_TASK).collect();
         let ids = |&start: &usize| start..(start + PER_TASK).min(order.len());
-        let asks = |id: usize| id.is_multiple_of(BETWEEN_QUESTIONS) && (effort.interrupted)();
+        let asks =
+            |id: usize| id.is_multiple_of(CLAIMS_BETWEEN_QUESTIONS) && (effort.interrupted)();
         // To count takes a fiftieth of what the overlaps do, and nothing is held.
         let n_pairs = AtomicUsize::new(0);
         parallel::map(&tasks, effort.threads, |start| {
@@ -78,7 +78,7 @@ impl Claims {
                     break;
                 }
                 let before = found.pairs.len();
-                victims_of(id, candidates.blobs, &rivals, least, &mut found.pairs);
+                victims_of(id, blobs, &rivals, &mut found.pairs);
                 found.counts.push((found.pairs.len() - before) as u32);
             }
             found
@@ -135,31 +135,14 @@ fn victims_of(
     id: usize,
     blobs: &[Blob<f64>],
     rivals: &Rivals<'_, f64>,
-    least: f64,
     pairs: &mut Vec<(f64, u32)>,
 ) {
     let start = pairs.len();
     for other in rivals.of(id) {
         let overlap = overlap_fraction(&blobs[id], &blobs[other]);
-        if overlap > least {
+        if overlap > 0.0 {
             pairs.push((overlap, other as u32));
         }
     }
     pairs[start..].sort_unstable_by(|a, b| falling(a.0, b.0).then(a.1.cmp(&b.1)));
-}
-
-/// The order of `prune::by_scale`.
-fn claim_order(candidates: &Numbered<'_>) -> Vec<u32> {
-    let Numbered { blobs, responses, indices, .. } = *candidates;
-    let mut order: Vec<u32> = (0..blobs.len() as u32).collect();
-    order.sort_unstable_by(|&i, &j| {
-        let (i, j) = (i as usize, j as usize);
-        let (a, b) = (&blobs[i], &blobs[j]);
-        falling(a.sigma_col, b.sigma_col)
-            .then_with(|| falling(responses[i], responses[j]))
-            .then_with(|| falling(b.row, a.row))
-            .then_with(|| falling(b.col, a.col))
-            .then_with(|| indices[i].cmp(&indices[j]))
-    });
-    order
 }

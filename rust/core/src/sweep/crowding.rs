@@ -1,9 +1,9 @@
 //! Whether a kept candidate is closer to its neighbours than is allowed.
 
 use super::SweepError;
-use super::nearest::{FARTHEST, Nearest, farther};
+use super::lists::{FARTHEST, NeighborLists, farther};
 use crate::Error;
-use crate::cells::{Cells, squared_distance};
+use crate::geometry::cells::{Cells, squared_distance};
 
 /// When a candidate is crowded: its distances to its `n_neighbors` nearest kept others, summed
 /// from the nearest outwards, come to less than `distance_sum`. Where there are fewer others,
@@ -58,7 +58,7 @@ impl Question {
     /// Decisions after which to ask whether to stop: where many neighbours count, each is a search
     /// among all candidates.
     pub(super) fn decisions_between_questions(&self) -> usize {
-        if self.needed > super::nearest::LONG { 16 } else { 1 << 15 }
+        if self.needed > super::lists::LONG { 16 } else { 1 << 15 }
     }
 }
 
@@ -86,7 +86,7 @@ pub(super) enum Evidence {
 pub(super) struct Places<'a> {
     pub points: &'a [[f64; 2]],
     pub cells: &'a Cells,
-    pub nearest: &'a Nearest,
+    pub nearest: &'a NeighborLists,
 }
 
 impl Places<'_> {

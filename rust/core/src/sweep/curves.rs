@@ -16,7 +16,7 @@ impl CandidateSet {
     /// It is [`CandidateSet::grid`] without the crowded ones, for a small part of its time.
     ///
     /// # Errors
-    /// [`SweepError::Overlap`] for an overlap below the least that is stored;
+    /// [`SweepError::Overlap`] for an overlap below 0 or NaN;
     /// [`crate::Error::Memory`]; [`crate::Error::Interrupted`] on request.
     pub fn kept_counts(
         &self,
@@ -24,7 +24,7 @@ impl CandidateSet {
         overlaps: &[f64],
         effort: Effort<'_>,
     ) -> Result<Vec<usize>, SweepError> {
-        self.check_overlaps(overlaps)?;
+        super::check_overlaps(overlaps)?;
         let n_settings = thresholds.len().saturating_mul(overlaps.len());
         let mut counts = memory::room(n_settings, SETTINGS)?;
         let (alike, class_of) = self.alike(overlaps);

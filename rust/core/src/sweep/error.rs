@@ -43,17 +43,9 @@ pub enum SweepError {
         /// The most pairs that are held.
         limit: usize,
     },
-    /// An overlap about which nothing is stored.
-    #[error("overlap must be at least {least}, got {overlap}")]
-    Overlap {
-        /// The overlap.
-        overlap: f64,
-        /// The least overlap that is stored.
-        least: f64,
-    },
-    /// A least overlap that no two discs have.
-    #[error("the least overlap must be from 0 to 1, got {0}")]
-    LeastOverlap(f64),
+    /// An overlap that no setting has.
+    #[error("overlap must be at least 0, got {0}")]
+    Overlap(f64),
     /// A distance sum that is no number.
     #[error("distance_sum must be a number, got {0}")]
     DistanceSum(f64),
@@ -93,10 +85,7 @@ impl SweepError {
             Self::TooManyPairs { candidates, limit } => {
                 ("TooManyPairs", vec![("candidates", candidates as f64), ("limit", limit as f64)])
             }
-            Self::Overlap { overlap, least } => {
-                ("Overlap", vec![("overlap", overlap), ("least", least)])
-            }
-            Self::LeastOverlap(least) => ("LeastOverlap", vec![("least", least)]),
+            Self::Overlap(overlap) => ("Overlap", vec![("overlap", overlap)]),
             Self::DistanceSum(sum) => ("DistanceSum", vec![("distance_sum", sum)]),
             Self::ExpectedCount(count) => ("ExpectedCount", vec![("n_expected", count)]),
             Self::Range { low, high, least, .. } => {

@@ -70,16 +70,15 @@ impl CandidateSet {
     /// many equal parts.
     ///
     /// # Errors
-    /// [`SweepError::Range`] if the range does not rise or goes below what is stored.
+    /// [`SweepError::Range`] if the range does not rise or goes below 0.
     pub fn overlaps_within(
         &self,
         low: f64,
         high: f64,
         at_most: Option<NonZeroUsize>,
     ) -> Result<Vec<f64>, SweepError> {
-        let least = self.least_overlap;
-        if !(least <= low && low <= high && high < f64::INFINITY) {
-            return Err(SweepError::Range { name: "overlap range", low, high, least });
+        if !(0.0 <= low && low <= high && high < f64::INFINITY) {
+            return Err(SweepError::Range { name: "overlap range", low, high, least: 0.0 });
         }
         let mut ends = vec![low];
         let mut last = low;
@@ -111,7 +110,7 @@ impl CandidateSet {
     /// higher threshold. The result does not depend on the number of threads.
     ///
     /// # Errors
-    /// [`SweepError::Overlap`] for an overlap below the least that is stored,
+    /// [`SweepError::Overlap`] for an overlap below 0 or NaN,
     /// [`SweepError::ExpectedCount`], [`crate::Error::Interrupted`].
     pub fn front(
         &self,
@@ -121,7 +120,7 @@ impl CandidateSet {
         n_expected: f64,
         effort: Effort<'_>,
     ) -> Result<Vec<Setting>, SweepError> {
-        self.check_overlaps(overlaps)?;
+        super::check_overlaps(overlaps)?;
         if !(n_expected > 0.0 && n_expected < f64::INFINITY) {
             return Err(SweepError::ExpectedCount(n_expected));
         }

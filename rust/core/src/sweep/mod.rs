@@ -21,7 +21,7 @@ mod crowding;
 mod curves;
 mod error;
 mod front;
-mod nearest;
+mod lists;
 mod pass;
 #[cfg(test)]
 mod tests;
@@ -31,12 +31,13 @@ pub use error::SweepError;
 pub use front::{Setting, ThresholdRange};
 
 use crate::blob::{Blob, check_blobs};
-use crate::cells::Cells;
+use crate::geometry::cells::Cells;
 use crate::interrupt::{Effort, Interrupted};
+use crate::prune::claim_order;
 use crate::{memory, parallel};
 use claims::{Claims, Numbered};
 use crowding::Places;
-use nearest::{MAX_CANDIDATES, Nearest};
+use lists::{MAX_CANDIDATES, NeighborLists};
 use pass::Pass;
 
 /// What memory is for.
@@ -60,7 +61,6 @@ pub struct Counts {
 /// candidates take less than half a megabyte.
 #[derive(Debug, Clone)]
 pub struct CandidateSet {
-    least_overlap: f64,
     /// Falling.
     responses: Vec<f64>,
     /// The number of each candidate, by index.
@@ -70,36 +70,32 @@ pub struct CandidateSet {
     points: Vec<[f64; 2]>,
     cells: Cells,
     claims: Claims,
-    nearest: Nearest,
+    nearest: NeighborLists,
 }
 
 impl CandidateSet {
     /// A set of the given candidates, the strongest response first.
     ///
-    /// Overlaps up to `least_overlap`, from 0 to 1, are not stored: settings must not go below it.
-    ///
     /// # Errors
     /// [`crate::Error::Blob`] for a blob that is not finite, [`SweepError::ResponseCount`],
-    /// [`SweepError::Response`] for responses that rise, [`SweepError::LeastOverlap`], and
-    /// [`SweepError::TooManyCandidates`] and [`SweepError::TooManyPairs`] where memory would not
-    /// be bounded, [`crate::Error::Interrupted`].
+    /// [`SweepError::Response`] for responses that rise, [`SweepError::TooManyCandidates`] and
+    /// [`SweepError::TooManyPairs`] where memory would not be bounded,
+    /// [`crate::Error::Interrupted`].
     pub fn new(
         blobs: &[Blob<f64>],
         responses: &[f64],
-        least_overlap: f64,
         effort: Effort<'_>,
     ) -> Result<Self, SweepError> {
-        Self::bounded(blobs, responses, least_overlap, claims::MAX_PAIRS, effort)
+        Self::bounded(blobs, responses, claims::MAX_PAIRS, effort)
     }
 
     fn bounded(
         blobs: &[Blob<f64>],
         responses: &[f64],
-        least_overlap: f64,
         max_pairs: usize,
         effort: Effort<'_>,
     ) -> Result<Self, SweepError> {
-        check(blobs, responses, least_overlap)?;
+        check(blobs, responses)?;
         let points: Vec<[f64; 2]> = blobs.iter().map(|blob| [blob.row, blob.col]).collect();
         let (cells, indices) = Cells::new(&points);
         let mut numbers = vec![0; indices.len()];
@@ -110,16 +106,15 @@ impl CandidateSet {
         let points: Vec<[f64; 2]> = indices.iter().map(|i| points[by_number(i)]).collect();
         let candidates = Numbered {
             blobs: &indices.iter().map(|i| blobs[by_number(i)]).collect::<Vec<_>>(),
-            responses: &indices.iter().map(|i| responses[by_number(i)]).collect::<Vec<_>>(),
-            indices: &indices,
             points: &points,
+            order: claim_order(blobs, responses).iter().map(|i| numbers[by_number(i)]).collect(),
         };
-        let claims = Claims::new(&candidates, &cells, least_overlap, max_pairs, effort)?;
+        let claims = Claims::new(candidates, &cells, max_pairs, effort)?;
         let several_per_atom = claims.overlaps().len() > points.len() / 4;
-        let length = if several_per_atom { nearest::LONG } else { nearest::SHORT };
-        let nearest = Nearest::new(&points, &cells, length, effort)?;
+        let length = if several_per_atom { lists::LONG } else { lists::SHORT };
+        let nearest = NeighborLists::new(&points, &cells, length, effort)?;
         let responses = responses.to_vec();
-        Ok(Self { least_overlap, responses, numbers, indices, points, cells, claims, nearest })
+        Ok(Self { responses, numbers, indices, points, cells, claims, nearest })
     }
 
     /// Number of candidates.
@@ -137,9 +132,9 @@ impl CandidateSet {
     /// Indices, rising, of the candidates above the threshold that pruning keeps.
     ///
     /// # Errors
-    /// [`SweepError::Overlap`] for an overlap below the least that is stored.
+    /// [`SweepError::Overlap`] for an overlap below 0 or NaN.
     pub fn kept(&self, threshold: f64, overlap: f64) -> Result<Vec<usize>, SweepError> {
-        self.check_overlaps(&[overlap])?;
+        check_overlaps(&[overlap])?;
         let above = self.n_above(threshold);
         let kept = self.kept_of(above, overlap);
         Ok((0..above).filter(|&index| kept[self.numbers[index] as usize]).collect())
@@ -148,7 +143,7 @@ impl CandidateSet {
     /// How many candidates are kept at a setting, and how many of these are crowded.
     ///
     /// # Errors
-    /// [`SweepError::Overlap`] for an overlap below the least that is stored,
+    /// [`SweepError::Overlap`] for an overlap below 0 or NaN,
     /// [`crate::Error::Interrupted`].
     pub fn evaluate(
         &self,
@@ -157,7 +152,7 @@ impl CandidateSet {
         rule: &Crowding,
         interrupted: Interrupted<'_>,
     ) -> Result<Counts, SweepError> {
-        self.check_overlaps(&[overlap])?;
+        check_overlaps(&[overlap])?;
         Ok(self.counts_of(self.n_above(threshold), overlap, rule, interrupted)?)
     }
 
@@ -186,7 +181,7 @@ impl CandidateSet {
     /// threshold, then those of the second, and so on.
     ///
     /// # Errors
-    /// [`SweepError::Overlap`] for an overlap below the least that is stored,
+    /// [`SweepError::Overlap`] for an overlap below 0 or NaN,
     /// [`crate::Error::Memory`], [`crate::Error::Interrupted`].
     pub fn grid(
         &self,
@@ -195,7 +190,7 @@ impl CandidateSet {
         rule: &Crowding,
         effort: Effort<'_>,
     ) -> Result<Vec<Counts>, SweepError> {
-        self.check_overlaps(overlaps)?;
+        check_overlaps(overlaps)?;
         let n_settings = thresholds.len().saturating_mul(overlaps.len());
         let mut counts = memory::room(n_settings, SETTINGS)?;
         let (alike, class_of) = self.alike(overlaps);
@@ -223,14 +218,6 @@ impl CandidateSet {
             counts.extend(class_of.iter().map(|&class| columns[class][row]));
         }
         Ok(counts)
-    }
-
-    /// The responses, each once, falling: the thresholds at which what is kept can change.
-    #[must_use]
-    pub fn response_breakpoints(&self) -> Vec<f64> {
-        let mut responses = self.responses.clone();
-        responses.dedup();
-        responses
     }
 
     /// The overlaps of the pairs, each once, rising: the overlaps at which what is kept can change.
@@ -284,13 +271,12 @@ impl CandidateSet {
     fn places(&self) -> Places<'_> {
         Places { points: &self.points, cells: &self.cells, nearest: &self.nearest }
     }
+}
 
-    fn check_overlaps(&self, overlaps: &[f64]) -> Result<(), SweepError> {
-        let least = self.least_overlap;
-        match overlaps.iter().find(|&&overlap| overlap.is_nan() || overlap < least) {
-            Some(&overlap) => Err(SweepError::Overlap { overlap, least }),
-            None => Ok(()),
-        }
+fn check_overlaps(overlaps: &[f64]) -> Result<(), SweepError> {
+    match overlaps.iter().find(|&&overlap| overlap.is_nan() || overlap < 0.0) {
+        Some(&overlap) => Err(SweepError::Overlap(overlap)),
+        None => Ok(()),
     }
 }
 
@@ -306,7 +292,7 @@ fn ids_of(kept: &[bool]) -> Vec<u32> {
     ids
 }
 
-fn check(blobs: &[Blob<f64>], responses: &[f64], least_overlap: f64) -> Result<(), SweepError> {
+fn check(blobs: &[Blob<f64>], responses: &[f64]) -> Result<(), SweepError> {
     check_blobs(blobs)?;
     if responses.len() != blobs.len() {
         let (blobs, responses) = (blobs.len(), responses.len());
@@ -322,9 +308,6 @@ fn check(blobs: &[Blob<f64>], responses: &[f64], least_overlap: f64) -> Result<(
     if blobs.len() > MAX_CANDIDATES {
         let (candidates, limit) = (blobs.len(), MAX_CANDIDATES);
         return Err(SweepError::TooManyCandidates { candidates, limit });
-    }
-    if !(0.0..=1.0).contains(&least_overlap) {
-        return Err(SweepError::LeastOverlap(least_overlap));
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use std::collections::BinaryHeap;
 
 use super::crowding::{Crowding, Evidence};
 use super::{CandidateSet, Counts, ids_of};
-use crate::cells::squared_distance;
+use crate::geometry::cells::squared_distance;
 use crate::interrupt::Interrupted;
 use crate::{Error, Result};
 

@@ -47,7 +47,7 @@ fn overlaps() -> impl Strategy<Value = Vec<f64>> {
 }
 
 fn set_of((blobs, responses): &Candidates) -> CandidateSet {
-    CandidateSet::new(blobs, responses, 0.0, on(2)).unwrap()
+    CandidateSet::new(blobs, responses, on(2)).unwrap()
 }
 
 fn on(threads: usize) -> Effort<'static> {
@@ -269,7 +269,7 @@ fn many_candidates_per_atom_exhaust_the_lists() {
     candidates.sort_by(|a, b| b.1.total_cmp(&a.1));
     let candidates: Candidates = candidates.into_iter().unzip();
     let set = set_of(&candidates);
-    let thresholds: Vec<f64> = set.response_breakpoints().into_iter().step_by(397).collect();
+    let thresholds: Vec<f64> = set.responses.iter().copied().step_by(397).collect();
     let overlaps = [0.0, 0.1, 0.5, 0.9];
     for rule in [(4, 110.0), (4, 1e4), (2, 40.0), (40, 3000.0), (90, 1e9)] {
         let crowding = Crowding::new(rule.0, rule.1).unwrap();
@@ -305,33 +305,32 @@ fn nothing_and_a_single_candidate() {
 #[test]
 fn what_cannot_be_is_refused() {
     let blob = Blob { row: 0.0, col: 0.0, sigma_row: 1.0, sigma_col: 1.0 };
-    let new = |blobs: &[Blob<f64>], responses: &[f64], least| {
-        CandidateSet::new(blobs, responses, least, on(1)).map(|set| set.len())
+    let new = |blobs: &[Blob<f64>], responses: &[f64]| {
+        CandidateSet::new(blobs, responses, on(1)).map(|set| set.len())
     };
     let bad = Blob { row: f64::NAN, ..blob };
-    assert_eq!(new(&[bad], &[1.0], 0.0), Err(Error::Blob { index: 0 }.into()));
+    assert_eq!(new(&[bad], &[1.0]), Err(Error::Blob { index: 0 }.into()));
     let counts = SweepError::ResponseCount { blobs: 1, responses: 0 };
-    assert_eq!(new(&[blob], &[], 0.0), Err(counts));
+    assert_eq!(new(&[blob], &[]), Err(counts));
     let rising = SweepError::Response { index: 1, value: 2.0 };
-    assert_eq!(new(&[blob, blob], &[1.0, 2.0], 0.0), Err(rising));
-    assert!(new(&[blob], &[f64::NAN], 0.0).is_err());
-    assert_eq!(new(&[blob], &[1.0], 1.5), Err(SweepError::LeastOverlap(1.5)));
-    let pairs = CandidateSet::bounded(&[blob; 20], &[1.0; 20], 0.0, 100, on(2)).map(|s| s.len());
+    assert_eq!(new(&[blob, blob], &[1.0, 2.0]), Err(rising));
+    assert!(new(&[blob], &[f64::NAN]).is_err());
+    let pairs = CandidateSet::bounded(&[blob; 20], &[1.0; 20], 100, on(2)).map(|s| s.len());
     assert_eq!(pairs, Err(SweepError::TooManyPairs { candidates: 20, limit: 100 }));
 
-    let set = CandidateSet::new(&[blob], &[1.0], 0.2, on(1)).unwrap();
+    let set = CandidateSet::new(&[blob], &[1.0], on(1)).unwrap();
     let rule = Crowding::new(4, 1.0).unwrap();
-    let overlap = SweepError::Overlap { overlap: 0.1, least: 0.2 };
-    assert_eq!(set.kept(0.0, 0.1), Err(overlap.clone()));
-    assert_eq!(set.evaluate(0.0, 0.1, &rule, &never), Err(overlap.clone()));
-    assert_eq!(set.grid(&[0.0], &[0.5, 0.1], &rule, on(1)), Err(overlap.clone()));
-    assert_eq!(set.kept_counts(&[0.0], &[0.5, 0.1], on(1)), Err(overlap.clone()));
+    let overlap = SweepError::Overlap(-0.1);
+    assert_eq!(set.kept(0.0, -0.1), Err(overlap.clone()));
+    assert_eq!(set.evaluate(0.0, -0.1, &rule, &never), Err(overlap.clone()));
+    assert_eq!(set.grid(&[0.0], &[0.5, -0.1], &rule, on(1)), Err(overlap.clone()));
+    assert_eq!(set.kept_counts(&[0.0], &[0.5, -0.1], on(1)), Err(overlap.clone()));
     assert!(set.kept(0.0, f64::NAN).is_err());
     let range = ThresholdRange::new(0.1, 1.0).unwrap();
-    assert_eq!(set.front(&[0.1], range, &rule, 1.0, on(1)), Err(overlap));
+    assert_eq!(set.front(&[-0.1], range, &rule, 1.0, on(1)), Err(overlap));
     let count = SweepError::ExpectedCount(0.0);
     assert_eq!(set.front(&[0.5], range, &rule, 0.0, on(1)), Err(count));
-    assert!(set.overlaps_within(0.1, 1.0, None).is_err());
+    assert!(set.overlaps_within(-0.1, 1.0, None).is_err());
     assert!(set.overlaps_within(0.9, 0.8, None).is_err());
     assert!(ThresholdRange::new(0.0, 1.0).is_err());
     assert!(ThresholdRange::new(0.1, f64::INFINITY).is_err());

@@ -38,7 +38,7 @@ pub(super) fn inset(max_overlap: f64, ratio: f64, roundoff: f64) -> f64 {
 mod tests {
     use super::*;
     use crate::blob::Blob;
-    use crate::prune::{Precision, overlap_fraction};
+    use crate::geometry::{Precision, overlap_fraction};
     use proptest::prelude::*;
 
     fn share<T: Precision>(distance: f64, small: f64) -> f64 {

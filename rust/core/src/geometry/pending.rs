@@ -4,25 +4,25 @@ use std::ops::Range;
 
 /// The numbers below some length that are left; those struck out are skipped, however many lie
 /// side by side.
-pub(super) struct Pending {
+pub(crate) struct Pending {
     /// For each number one that is not below it, with none left between the two: itself if it is
     /// left.
     next: Vec<u32>,
 }
 
 impl Pending {
-    pub(super) fn new(len: usize) -> Self {
+    pub(crate) fn new(len: usize) -> Self {
         Self { next: (0..=len as u32).collect() }
     }
 
-    pub(super) fn strike(&mut self, number: usize) {
+    pub(crate) fn strike(&mut self, number: usize) {
         if self.next[number] as usize == number {
             self.next[number] += 1;
         }
     }
 
     /// The first number left from this one on, or the length.
-    pub(super) fn first_from(&mut self, mut number: usize) -> usize {
+    pub(crate) fn first_from(&mut self, mut number: usize) -> usize {
         loop {
             let next = self.next[number] as usize;
             if next == number {
@@ -37,22 +37,22 @@ impl Pending {
 }
 
 /// Numbers below some length that were marked; 64 that are not are passed at a time.
-pub(super) struct Marked {
+pub(crate) struct Marked {
     words: Vec<u64>,
 }
 
 impl Marked {
-    pub(super) fn new(marks: &[bool]) -> Self {
+    pub(crate) fn new(marks: &[bool]) -> Self {
         let word = |marks: &[bool]| marks.iter().rev().fold(0, |word, &m| word << 1 | u64::from(m));
         Self { words: marks.chunks(64).map(word).collect() }
     }
 
-    pub(super) fn mark(&mut self, number: usize) {
+    pub(crate) fn mark(&mut self, number: usize) {
         self.words[number / 64] |= 1 << (number % 64);
     }
 
     /// Those within a range, rising.
-    pub(super) fn within(&self, range: Range<usize>) -> impl Iterator<Item = usize> + '_ {
+    pub(crate) fn within(&self, range: Range<usize>) -> impl Iterator<Item = usize> + '_ {
         (range.start / 64..range.end.div_ceil(64)).flat_map(move |index| {
             let (first, last) = (64 * index, 64 * index + 63);
             let mut left = self.words[index];

@@ -1,6 +1,6 @@
 //! The nearest candidates of each candidate, and whose nearest it is.
 
-use crate::cells::{Cells, squared_distance};
+use crate::geometry::cells::{Cells, squared_distance};
 use crate::interrupt::Effort;
 use crate::{Result, parallel};
 
@@ -41,14 +41,14 @@ pub(super) fn farther(at_least: f64) -> f64 {
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Nearest {
+pub(super) struct NeighborLists {
     length: usize,
     neighbors: Vec<Neighbor>,
     reverse_starts: Vec<u32>,
     reverse: Vec<u32>,
 }
 
-impl Nearest {
+impl NeighborLists {
     /// Lists of the given length, at most [`LONG`].
     pub(super) fn new(
         points: &[[f64; 2]],
@@ -194,7 +194,7 @@ mod tests {
             let (cells, order) = Cells::new(&points);
             let points: Vec<[f64; 2]> = order.iter().map(|&i| points[i as usize]).collect();
             let effort = Effort::of(NonZeroUsize::new(threads).unwrap());
-            let nearest = Nearest::new(&points, &cells, length, effort).unwrap();
+            let nearest = NeighborLists::new(&points, &cells, length, effort).unwrap();
             let mut reverse = vec![Vec::new(); points.len()];
             for id in 0..points.len() {
                 let mut expected: Vec<(f64, u32)> = (0..points.len())

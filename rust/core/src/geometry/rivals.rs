@@ -1,10 +1,10 @@
 //! Who is near enough to be removed by whom.
 
+use super::cells::{Cells, squared_distance};
 use super::inset::inset;
 use super::overlap::Precision;
 use super::pending::{Marked, Pending};
 use crate::blob::Blob;
-use crate::cells::{Cells, squared_distance};
 
 /// Blobs numbered by place, in the order in which they claim their places.
 ///
@@ -58,7 +58,7 @@ impl<'a, T: Precision> Rivals<'a, T> {
     }
 
     /// Lets `settles` decide on those of them that are pending; what it settles no longer is.
-    pub(super) fn settle(
+    pub(crate) fn settle(
         &self,
         id: usize,
         pending: &mut Pending,
@@ -77,7 +77,7 @@ impl<'a, T: Precision> Rivals<'a, T> {
     }
 
     /// Those of them that are marked.
-    pub(super) fn marked(&self, id: usize, marked: &Marked) -> impl Iterator<Item = usize> {
+    pub(crate) fn marked(&self, id: usize, marked: &Marked) -> impl Iterator<Item = usize> {
         let is_rival = self.test(id);
         self.spans(id).flat_map(|span| marked.within(span)).filter(move |&other| is_rival(other))
     }

@@ -12,7 +12,7 @@ use crate::interrupt::Interrupted;
 use crate::{Error, Result, memory};
 
 /// Pairs that are inserted before the next question whether to stop.
-const BETWEEN_QUESTIONS: usize = 1 << 16;
+const PAIRS_BETWEEN_QUESTIONS: usize = 1 << 16;
 
 /// Places that are tried after the first one before jumping.
 const LINEAR_PROBES: usize = 9;
@@ -50,7 +50,8 @@ pub fn set_order(
         let held = taken.places().map(|place| table[place]);
         let sequence = held.chain(pairs[inserted..end].iter().copied().map(pack));
         let mut next_taken = Taken::new(size)?;
-        let gives_up = |n_met: usize| n_met.is_multiple_of(BETWEEN_QUESTIONS) && interrupted();
+        let gives_up =
+            |n_met: usize| n_met.is_multiple_of(PAIRS_BETWEEN_QUESTIONS) && interrupted();
         if end < full {
             let n_wanted = pairs.iter().filter(|&&pair| wanted(pair)).count();
             let mut found: Vec<(usize, [u32; 2])> = memory::room(n_wanted, PAIRS)?;
