@@ -260,6 +260,7 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
             raise ValueError(f"the image is constant: every pixel is {pixels.flat[0]:g}.")
         self.image_ = pixels
         self._dataset = dataset
+        self._origin = micrograph.origin
         self.source_ = None if micrograph.path is None else str(micrograph.path)
         self.file_pixel_size_ = micrograph.pixel_size
         self.seconds_: dict[str, float] = {}
@@ -568,6 +569,7 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
                 parameters=self.params_,
                 rewards={QC: self.qc_, ER: self.er_},
             ),
+            origin=self._origin,
         ).with_columns(flagged=flag_errors(detections, expected.distance_sum, N_NEIGHBORS))
         self._look_around()
         detected = time.perf_counter()
