@@ -150,3 +150,35 @@ def test_nothing_is_imported_that_the_format_does_not_need():
         print(sorted(heavy & set(sys.modules)))
     """
     assert run(code).stdout.split("\n")[:2] == ["[]", "[]"]
+
+
+def test_dask_is_imported_for_large_files_alone(tmp_path):
+    stack = np.arange(5 * 48.0).reshape(5, 6, 8)
+    path = write_hspy(
+        tmp_path / "a.hspy", stack, (1, 0.1, 0.1), "nm", navigate=[True, False, False]
+    )
+    np.save(tmp_path / "expected.npy", stack[3])
+    done = run(
+        """
+        import sys
+        from pathlib import Path
+        import numpy as np
+        from logstar.io import _rsciio
+
+        def read():
+            with _rsciio.open_with_rsciio("hspy", Path(sys.argv[1])) as (signal,):
+                return signal.frames[3]
+
+        expected = np.load(sys.argv[2])
+        assert (read() == expected).all()
+        assert "dask.base" not in sys.modules
+        # As if the file were large: it is not loaded as a whole.
+        _rsciio._LAZY_FROM = 0
+        assert (read() == expected).all()
+        assert "dask.base" in sys.modules
+        import dask.array
+        assert dask.array.ones(3).sum().compute() == 3
+        """,
+        *(path, tmp_path / "expected.npy"),
+    )
+    assert done.returncode == 0, done.stderr

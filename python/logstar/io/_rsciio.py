@@ -7,9 +7,11 @@ anything, never end, or take the process down.
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,7 @@ _OPTIONS = {"bruker": {"select_type": "image"}}
 #: longer to begin with.
 _LAZY_FROM = 2**27
 _COLOURS = ("R", "G", "B")
+_PUT_OFF = ("dask", "dask.array")
 
 
 @contextmanager
@@ -37,12 +40,33 @@ def open_with_rsciio(name: str, path: Path) -> Iterator[list[Signal]]:
     """
     if path.is_file():
         check_hdf5(path)
+    _put_off_dask()
     module = importlib.import_module(f"rsciio.{name}")
     options: dict[str, Any] = dict(_OPTIONS.get(name, {}))
     if path.is_file() and path.stat().st_size >= _LAZY_FROM:
         options["lazy"] = True
     found = module.file_reader(str(path), **options)
     yield [signal for entry in found for signal in signal_of_dictionary(entry)]
+
+
+class _Later(ModuleType):
+    """Stands for a module until something of it is wanted."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name in {"__spec__", "__file__"}:
+            raise AttributeError(name)
+        for other in _PUT_OFF:
+            if isinstance(sys.modules.get(other), _Later):
+                del sys.modules[other]
+        return getattr(importlib.import_module(self.__name__), name)
+
+
+def _put_off_dask() -> None:
+    """Import dask when it is used: half a second, which readers spend for lazy arrays alone."""
+    if not any(name in sys.modules for name in _PUT_OFF):
+        package, array = (_Later(name) for name in _PUT_OFF)
+        vars(package)["array"] = array
+        sys.modules |= {module.__name__: module for module in (package, array)}
 
 
 def signal_of_dictionary(found: Mapping[str, Any]) -> Iterator[Signal]:
