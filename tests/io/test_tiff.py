@@ -265,3 +265,13 @@ def test_a_page_that_claims_too_much_is_refused(tmp_path):
     path.write_bytes(content)
     with pytest.raises(OSError, match=r"a\.tif cannot be read"):
         read_image(path)
+
+
+def test_the_shared_cases(shared_cases):
+    for name in ("tif_ome_0.02nm.ome.tif", "tif_fei_tag34682_2e-11m.tif"):
+        assert read_image(shared_cases / name).pixel_size == PixelSize(0.02, "nm")
+    for name in ("tif_lzw.tif", "tif_miniswhite.tif"):
+        micrograph = read_image(shared_cases / name)
+        with Image.open(shared_cases / name) as image:
+            np.testing.assert_array_equal(micrograph.image, np.asarray(image))
+        assert (micrograph.image.shape, micrograph.image.dtype) == ((40, 50), np.uint8)

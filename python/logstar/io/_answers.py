@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._signal import Signal
+from ._signal import Signal, check_image_bytes
 
 #: Channels without alpha, of which there is one after grey and one after three colours.
 WITHOUT_ALPHA = {2: 1, 4: 3}
+_MEAN = np.dtype(np.float64)
 
 
 @dataclass
@@ -68,6 +69,7 @@ def answer(
     dataset: int | None = None,
     average: bool = False,
     statistics: bool = False,
+    file_size: int | None = None,
 ) -> dict[str, Any]:
     """Describe signals and give one image of them.
 
@@ -81,12 +83,22 @@ def answer(
         Take the mean of its stack instead.
     statistics : bool, default=False
         Look at all pixels, and give no image.
+    file_size : int, default=None
+        Bytes of the file, which bound those of an image. None is for what is in memory already.
 
     Returns
     -------
     answer : dict
         "signals", as `Described` takes them, and "image", None if none is chosen.
+
+    Raises
+    ------
+    ValueError
+        For an image that is too large for its file.
     """
+    if file_size is not None:
+        for signal in signals if statistics else ():
+            check_image_bytes(signal.frames.shape[1:], signal.frames.dtype.itemsize, file_size)
     described = [_describe(signal, statistics=statistics) for signal in signals]
     try:
         place = choice([len(signal.frames) for signal in signals], dataset, average=average)
@@ -96,6 +108,9 @@ def answer(
     if place is not None and not statistics:
         number, index = place
         frames = signals[number].frames
+        if file_size is not None:
+            itemsize = _MEAN.itemsize if average else frames.dtype.itemsize
+            check_image_bytes(frames.shape[1:], itemsize, file_size)
         image = _mean(signals[number]) if average else frames[index]
         described[number]["metadata"] = signals[number].metadata
     return {"signals": described, "image": image}
@@ -115,7 +130,7 @@ def _describe(signal: Signal, *, statistics: bool) -> dict[str, Any]:
 
 
 def _mean(signal: Signal) -> NDArray[np.float64]:
-    total = np.zeros(signal.frames.shape[1:])
+    total = np.zeros(signal.frames.shape[1:], dtype=_MEAN)
     for index in range(len(signal.frames)):
         total += signal.frames[index]
     return np.asarray(total / len(signal.frames))

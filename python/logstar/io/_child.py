@@ -116,7 +116,7 @@ def _images(request: dict[str, Any]) -> dict[str, Any]:
     from ._answers import answer  # noqa: PLC0415 - positions need none of it
 
     with open_signals(request["reader"], Path(request["path"])) as signals:
-        return answer(signals, **request["ask"])
+        return answer(signals, **request["ask"], file_size=request["size"])
 
 
 def open_signals(reader: str, path: Path) -> AbstractContextManager[list[Signal]]:

@@ -80,11 +80,11 @@ def read_isolated(task: str, reader: str, path: Path, **ask: Any) -> dict[str, A
         # The process keeps the folder that it was started in; we may have gone elsewhere.
         "path": str(path.absolute()),
         "ask": ask,
+        "size": size,
         "seconds": seconds,
         "memory": _MEMORY + _MEMORY_PER_BYTE * size,
     }
-    # A mean of small integers has 8 bytes for each of theirs.
-    return _process.read(request, seconds, 8 * most_image_bytes(size))
+    return _process.read(request, seconds, most_image_bytes(size))
 
 
 def size_of(path: Path) -> int:
