@@ -19,10 +19,9 @@ from ._expansion import MOST_OCCUPANCY, Operations, Site, crowded, expand
 from ._labels import element_of_label, element_of_symbol
 from ._symmetry import Setting, StatedSymmetry, Verdict, choose_by_atoms, possible_settings
 
-#: Counts of atoms agree with the formula to this share; formulas are rounded.
+#: Numbers of atoms may differ from the formula by this share, since formulas are rounded.
 _SAME_FORMULA = 0.05
-#: Atoms nearer than this share of the sum of their covalent radii are impossible. Bonds have at
-#: least 0.85 of it.
+#: Two atoms nearer than this share of the sum of their covalent radii are impossible.
 _SHORTEST_BOND = 0.7
 _OPERATION_TAGS = (
     "_space_group_symop_operation_xyz",

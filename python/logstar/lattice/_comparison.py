@@ -37,11 +37,11 @@ class LatticeComparison:
     Parameters
     ----------
     agrees : bool
-        Whether the image can show the crystal: a cell of it, stretched and sheared by at most 25 %
-        and at most 25 % larger or smaller, is the image's; and the image shows no more columns
-        than it has, and at least 0.3 of them.
+        Whether the image can show the crystal. For that a cell of the crystal must become the
+        image's cell by at most 25 % of stretch and shear, and 25 % of scale; and the image must
+        show at least 0.3 of the crystal's columns, and not more than all of them.
     pixel_size : PixelSize
-        The crystal's.
+        That of the crystal.
     corrected_pixel_size : PixelSize
         The pixel size at which the crystal has the image's area of the cell.
     pixel_size_error : float
@@ -53,15 +53,15 @@ class LatticeComparison:
         What the scan did to (row, col) vectors beside scaling and turning: symmetric, with
         determinant 1. Its inverse takes the drift out.
     stretch : float
-        By how much rows are further apart than columns, relatively: drift along the slow
-        direction makes it.
+        Relative distance of rows over that of columns of pixels, less 1: drift along the slow
+        direction of the scan causes it.
     shear : float
-        Angle in degrees by which right angles of the rows and columns are off: drift along the
-        fast direction makes it.
+        Angle in degrees by which rows and columns are not at right angles: drift along the fast
+        direction of the scan causes it.
     cell_ratio : float
-        Area of the image's primitive cell by the crystal's.
+        Area of the image's primitive cell over that of the crystal's.
     seen_share : float
-        Columns that the image shows by those that the crystal has.
+        Share of the crystal's columns that the image shows.
 
     Examples
     --------

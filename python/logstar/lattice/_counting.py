@@ -23,16 +23,16 @@ _STEPS = np.array([0.7548776662466927, 0.5698402909980532])
 
 @dataclass(frozen=True)
 class Count:
-    """An expected number of columns with what it is uncertain by.
+    """An expected number of columns with its uncertainty.
 
     Parameters
     ----------
     n : float
         The expected number.
     edges : float
-        Standard deviation by what the edges cut off or let in.
+        Standard deviation due to what the edges cut off or let in.
     calibration : float
-        Standard deviation by the pixel size.
+        Standard deviation due to the pixel size.
 
     Examples
     --------
@@ -50,7 +50,7 @@ class Count:
 
     @property
     def uncertainty(self) -> float:  # numpydoc ignore=RT01
-        """Standard deviation by both."""
+        """Standard deviation due to edges and pixel size together."""
         return math.hypot(self.edges, self.calibration)
 
     def __str__(self) -> str:
@@ -87,7 +87,7 @@ def count_columns(
     Returns
     -------
     count : Count
-        The number is the field's area times the columns per pixel. What it is uncertain by at the
+        The number is the field's area times the columns per pixel. Its uncertainty due to the
         edges is measured: columns are counted with the lattice at 64 places.
 
     Raises

@@ -332,8 +332,9 @@ class ImageLattice(Lattice):
         Returns
         -------
         count : Count
-            For the lattice's own image the number of columns inside. It is uncertain by half of
-            those within `edge_error` of the edge, and by the vectors' error.
+            For the lattice's own image the number of columns inside. Its uncertainty is half the
+            number of columns within `edge_error` of the edge, together with what the error of the
+            vectors makes.
         """
         if as_shape(shape) != self.shape:
             return super().expected_count(shape, border=border, calibration=calibration)
@@ -352,8 +353,8 @@ class ImageLattice(Lattice):
     def on_lattice(self, detections: ArrayLike, reach: float = 0.25) -> NDArray[np.bool_]:
         """Tell which atoms are on lattice points.
 
-        Where the scan drifted, points are displaced by the median of what the twelve nearest
-        other atoms are displaced by.
+        The scan may have drifted: the median displacement of an atom's twelve nearest neighbours
+        is taken off its own.
 
         Parameters
         ----------
@@ -383,8 +384,9 @@ class ImageLattice(Lattice):
         Returns
         -------
         lattice : ImageLattice
-            With edges, origin and columns' places of least squares to the atoms within 0.35 of
-            the nearest distance of a lattice point. Itself, where fewer than six atoms are so near.
+            Edges, origin and columns' places are fitted by least squares to the atoms that are
+            nearer to a lattice point than 0.35 of the nearest distance. With fewer than six such
+            atoms the lattice is returned unchanged.
         """
         cell = PlacedCell(self.vectors, np.array(self.origin), self._places(), self.vector_error)
         fitted = fit_to_atoms(cell, as_positions(detections, name="detections"))

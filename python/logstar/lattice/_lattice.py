@@ -53,14 +53,14 @@ class Lattice:
         Where in the image there is crystal, if it is not everywhere. Only counts regard it; see
         `logstar.lattice.estimate_field`.
     tolerance : float, default=0.85
-        Share of the smallest distance sum below which an atom counts as an error, in (0, 1].
-        Measured on YBa2Cu3O7: true columns rounded to whole pixels keep at least 0.97 of it at
-        0.15 angstrom per pixel (0.94 at 0.3), with a thermal spread of 0.1 angstrom rms per axis
-        0.92, and a pixel size wrong by 8 %, as in some files, takes that to 0.85. An invented
-        atom has at most 0.89, wherever it is, and less than 0.85 in 84 % of all places (in a
-        perovskite in all); what escapes lies between Cu1 and Ba, whose sums are the largest.
-        Missing atoms only raise sums. Where the calibration is good, 0.9 finds every invented
-        atom.
+        An atom counts as an error if its distance sum is less than this share of the lattice's
+        smallest one; in (0, 1]. Measured on YBa2Cu3O7: true columns have at least 0.97 of the
+        smallest sum when rounded to whole pixels at 0.15 angstrom per pixel (0.94 at 0.3), 0.92
+        with a thermal spread of 0.1 angstrom rms per axis besides, and 0.85 if moreover the pixel
+        size is wrong by 8 %, as in some files. An invented atom has less than 0.85 in 84 % of all
+        places, in a perovskite in all. In the other places, between Cu1 and Ba, whose sums are the
+        largest, it has at most 0.89. Missing atoms only raise sums. Where the calibration is good,
+        0.9 finds every invented atom.
 
     Attributes
     ----------
@@ -429,8 +429,8 @@ class Lattice:
         Returns
         -------
         n_expected : float
-            Area over area of the cell, times the columns of a cell. The true count differs from
-            it by those columns that the edges cut off or let in; see `expected_count`.
+            Columns of a cell, times the area of the field over that of the cell. The true count
+            differs from it by what the edges cut off or let in; see `expected_count`.
 
         Raises
         ------
@@ -466,9 +466,10 @@ class Lattice:
         Returns
         -------
         count : Count
-            The expected number; its standard deviation by the edges, measured over 64 places of
-            the lattice with `a` along the rows, where it is largest (whole rows of columns come
-            and go at once); and that by the pixel size.
+            The expected number, with its standard deviation due to the edges and that due to the
+            pixel size. The former is measured: columns are counted with the lattice at 64 places.
+            There `a` lies along the rows, where the deviation is largest, since whole rows of
+            columns come and go at once.
 
         Raises
         ------
@@ -567,13 +568,13 @@ class Lattice:
             In degrees, counter-clockwise as displayed with row 0 at the top. Unrotated, `a` points
             along the columns (to the right) and `b` to greater rows (down).
         margin : float, default=0.0
-            How many pixels beyond the image columns are given; less than 0 leaves out a frame.
+            Columns up to this many pixels beyond the image are given; below 0 a frame is left out.
 
         Returns
         -------
         positions : ndarray of shape (n, 2), float64
             Row and column of every column of the lattice with ``-margin <= row <= n_rows - 1 +
-            margin`` and likewise for its column. The mask has no say in it.
+            margin`` and likewise for its column, whatever the mask.
         kinds : ndarray of shape (n,), str
             The kind of each.
 

@@ -81,16 +81,17 @@ class Settings(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What speaks for and against the atoms that a setting gives.
+    """How plausible the atoms are that a setting gives.
 
     Attributes
     ----------
     is_possible : bool
-        Whether none are too near to one another, and they agree with formula and multiplicities.
+        Whether no two are too near to one another, and they agree with the formula and the
+        multiplicities that the file states.
     bond : float
-        Shortest distance of two atoms by the sum of their radii.
+        Shortest distance of two atoms, over the sum of their covalent radii.
     n_atoms : int
-        How many there are in a cell.
+        How many atoms there are in a cell.
     """
 
     is_possible: bool
