@@ -414,6 +414,30 @@ def test_the_knee_is_a_rule(make_search, image):
     assert search.best_index_ == search.select("knee")
 
 
+def test_volumes_are_measured_only_when_asked_for(make_search, losses, image, monkeypatch):
+    calls = []
+
+    def count(*arguments):
+        calls.append(len(arguments[0]))
+        return hypervolume(*arguments)
+
+    monkeypatch.setattr("logstar.pareto.hypervolume", count)
+    monkeypatch.setattr("logstar.model_selection._volumes.hypervolume", count)
+    four = {f"{name} {i}": scorer for name, scorer in losses.items() for i in range(3)}
+    search = make_search(scoring=four, engine="random").fit(image)
+    assert search.pareto_front_.shape[1] == 6
+    assert calls == []
+    assert search.hypervolume_ == pytest.approx(search.hypervolume_trace_[-1], rel=1e-12)
+    n_calls = len(calls)
+    assert n_calls > 1
+    assert (search.hypervolume_, len(search.hypervolume_trace_)) == (search.hypervolume_, 9)
+    assert len(calls) == n_calls
+    # Another fit is measured anew.
+    assert len(search.set_params(n_iter=7).fit(image).hypervolume_trace_) == 7
+    assert not hasattr(make_search(), "hypervolume_")
+    assert not hasattr(make_search(), "hypervolume_trace_")
+
+
 def test_constant_objectives(make_search, image):
     search = make_search(scoring={"a": lambda *_: 1.0, "b": lambda *_: 0.0}, n_iter=12).fit(image)
     assert len(search.pareto_indices_) == 12

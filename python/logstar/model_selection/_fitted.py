@@ -12,11 +12,14 @@ from sklearn.base import clone
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from logstar._validation import FloatArray
+
 from ._compromise import RULES, Objective, pick_compromise
 from ._evaluation import fit, unshared
 from ._scoring import SINGLE, RewardScorer
 from ._search_surrogate import SearchSurrogate
 from ._sklearn_private import BaseSearchCV
+from ._volumes import Volumes
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -31,6 +34,20 @@ def _estimator_has(name: str) -> Callable[[Any], bool]:
 
 class FittedSearch(BaseSearchCV):  # type: ignore[misc] # scikit-learn ships no types
     """Base of `MOBOSearchCV`: everything that follows from what `fit` has stored."""
+
+    @property
+    def hypervolume_trace_(self) -> FloatArray:
+        """Hypervolume after each row of `cv_results_`; computed when it is first asked for."""
+        check_is_fitted(self, "cv_results_")
+        volumes: Volumes = self._volumes
+        return volumes.trace
+
+    @property
+    def hypervolume_(self) -> float:
+        """What the front dominates up to `ref_point_`; computed when it is first asked for."""
+        check_is_fitted(self, "cv_results_")
+        volumes: Volumes = self._volumes
+        return volumes.last
 
     def select(self, rule: Rule = "euclidean") -> int:
         """Pick a setting by another rule, without a new search or fit.

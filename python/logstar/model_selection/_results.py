@@ -11,11 +11,12 @@ from numpy.ma import MaskedArray
 from numpy.typing import NDArray
 
 from logstar._validation import FloatArray
-from logstar.pareto import hypervolume, hypervolume_trace, pareto_ranks, reference_point
+from logstar.pareto import pareto_ranks, reference_point
 
 from ._journal import Batch
 from ._outcome import Part
 from ._record import Evaluation, Record
+from ._volumes import Volumes
 
 
 @dataclass
@@ -32,15 +33,12 @@ class Outlook:
         0 on the front, 1 on what would be the front without it, and so on; -1 for failures.
     corner : ndarray of shape (n_objectives,)
         Reference point.
-    trace : ndarray of shape (n_rows,)
-        Hypervolume after each row; all rows of a sweep come at once.
     """
 
     losses: FloatArray
     on_front: NDArray[np.bool_]
     ranks: NDArray[np.int64]
     corner: FloatArray
-    trace: FloatArray
 
 
 def summarise(
@@ -88,8 +86,9 @@ def summarise(
         "ref_point_": np.array(
             [o.from_loss(loss) for o, loss in zip(objectives, found.corner, strict=True)]
         ),
-        "hypervolume_trace_": found.trace,
-        "hypervolume_": float(found.trace[-1]),
+        "_volumes": Volumes(
+            found.losses, found.corner, [e.n_rows for e in record.evaluations], record.fronts
+        ),
         "estimator_time_": sum(evaluation.outcome.seconds for evaluation in record.evaluations),
     }
 
@@ -103,24 +102,7 @@ def _look_over(record: Record, n_initial: int, *, noisy: bool) -> Outlook:
         losses, first = _average_repeats(losses, np.repeat(_point_numbers(record), counts))
     ranks = pareto_ranks(losses)
     corner = reference_point(losses, sum(counts[:n_initial]))
-    if record.n_rows == len(record):
-        trace = hypervolume_trace(losses, corner)
-    else:
-        volumes = _volumes(record.fronts, corner)
-        # Rounding must not let the trace fall.
-        trace = np.repeat(np.maximum.accumulate(volumes), counts)
-    return Outlook(losses, (ranks == 0) & first, ranks, corner, trace)
-
-
-def _volumes(fronts: list[FloatArray], corner: FloatArray) -> list[float]:
-    """Hypervolume of each front, most of which are equal to the one before."""
-    volumes: list[float] = []
-    for before, front in zip([None, *fronts], fronts, strict=False):
-        if before is not None and np.array_equal(front, before):
-            volumes.append(volumes[-1])
-        else:
-            volumes.append(hypervolume(front, corner) if front.size else 0.0)
-    return volumes
+    return Outlook(losses, (ranks == 0) & first, ranks, corner)
 
 
 def _point_numbers(record: Record) -> list[int]:

@@ -166,7 +166,7 @@ class MOBOSearchCV(FittedSearch):
         worst finite value in the initial points, or, if all of these failed, in all evaluations.
         Where that range is 0, a tenth of the value, or 0.1.
     hypervolume_ : float
-        What the front dominates up to `ref_point_`.
+        What the front dominates up to `ref_point_`. As the next, computed when first asked for.
     hypervolume_trace_ : ndarray of shape (n_evaluations_,)
         The same after each evaluation, with the final `ref_point_`; all rows of a sweep count as
         found at once.
