@@ -2,8 +2,8 @@
 
 ``python tests/model_selection/kill_search.py --trials 20`` prints how many of the resumed searches
 gave the same results. Each trial kills the process by SIGKILL one to three times. With ``--pairs
-20`` two processes are started at once on one checkpoint: one must be told who the other is, and
-once that is killed in its middle, a third must resume to the same results.
+20`` a second process is started on the checkpoint of one that is at work: it must be told who that
+is, and once that is killed in its middle, a third must resume to the same results.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from logstar.model_selection import MOBOSearchCV
 N_ITER = 24
 #: Seconds that an evaluation takes, so that kills also hit its middle.
 PAUSE = 0.02
+#: As long as this file exists no evaluation ends.
+HOLD = []
 
 
 class Slow(BaseEstimator):
@@ -39,6 +41,8 @@ class Slow(BaseEstimator):
 
     def fit(self, *_):
         time.sleep(PAUSE)
+        while HOLD and HOLD[0].exists():
+            time.sleep(PAUSE)
         if self.a > 0.9:
             raise ValueError("a is too large")
         return self
@@ -81,9 +85,11 @@ def search(checkpoint):
     }
 
 
-def start(checkpoint):
+def start(checkpoint, hold=None):
     command = [sys.executable, __file__, "--worker", str(checkpoint)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    if hold is not None:
+        command += ["--hold", str(hold)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def finish(checkpoint):
@@ -93,23 +99,22 @@ def finish(checkpoint):
 
 
 def rival(checkpoint, draw):
-    """Start two searches on one checkpoint and kill the one that writes; say what was wrong.
+    """Start a second search on the checkpoint of one that is at work, then kill that one.
 
-    Empty if one of them was told of the other, and the next resumes to the results, which are
-    returned as well.
+    Return what was wrong, empty if the second was told of the first, and the results to which a
+    third resumes.
     """
-    command = [sys.executable, __file__, "--worker", str(checkpoint)]
-    pair = [
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
-    while all(process.poll() is None for process in pair):
-        time.sleep(0.002)
-    loser, writer = sorted(pair, key=lambda process: process.poll() is None)
-    message = loser.communicate()[1]
-    time.sleep(draw.uniform(0, N_ITER * PAUSE / 2))
-    writer.kill()
-    writer.communicate()
+    hold = checkpoint.with_suffix(".hold")
+    hold.touch()
+    with start(checkpoint, hold) as writer:
+        while n_lines(checkpoint) == 0 and writer.poll() is None:
+            time.sleep(0.002)
+        with start(checkpoint) as second:
+            message = second.communicate()[1]
+        hold.unlink()
+        time.sleep(draw.uniform(0, N_ITER * PAUSE / 2))
+        writer.kill()
+        writer.communicate()
     told = f"is being written by process {writer.pid} on {socket.gethostname()};"
     return "" if told in message else message or "both searched", finish(checkpoint)
 
@@ -135,8 +140,10 @@ def main():
     parser.add_argument("--pairs", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--worker", type=Path)
+    parser.add_argument("--hold", type=Path)
     arguments = parser.parse_args()
     if arguments.worker is not None:
+        HOLD.extend([arguments.hold] if arguments.hold else [])
         print(json.dumps(search(arguments.worker)))
         return
     draw = random.Random(arguments.seed)
