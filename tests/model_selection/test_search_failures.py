@@ -1,14 +1,18 @@
 """What the search does with failures, interruptions and settings that make no sense."""
 
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import FitFailedWarning, NotFittedError
 from sklearn.linear_model import Ridge
+from sklearn.metrics import make_scorer, mean_absolute_error
 
+from logstar import LoGStarDetector
 from logstar.model_selection import MOBOSearchCV
+from tests.model_selection.conftest import Loss
 
 
 def finite_rows(search):
@@ -225,6 +229,99 @@ def test_settings_that_make_no_sense(make_search, valley, image, changes, words)
 
     with pytest.raises(ValueError, match=words):
         make_search(valley.set_params(fails=evaluated), **changes).fit(image)
+
+
+def of_two(_, __):
+    return 0.0
+
+
+def of_three(_, __, ___):
+    return 0.0
+
+
+def with_default(_, __, ___=None):
+    return 0.0
+
+
+class Reward:
+    def __init__(self, expected):
+        self.expected = expected
+
+    def __call__(self, *_):
+        return 0.0
+
+
+@pytest.mark.parametrize(
+    ("scoring", "target", "error", "words"),
+    [
+        ({"a": Reward}, None, TypeError, r"'a' is the class Reward; give .*: Reward\(\.\.\.\)"),
+        ({"a": lambda _: 0.0}, None, TypeError, r"'a' cannot be called with \(estimator, X\)"),
+        ({"a": of_two}, [1], TypeError, r"with \(estimator, X, y\), as it will be where"),
+        ({"a": of_three}, None, TypeError, "fit is given no y"),
+        (lambda: 0.0, None, TypeError, "'score' cannot be called"),
+        ("r2", None, ValueError, r"compares predictions with a target.*y=None"),
+        (["accuracy"], None, ValueError, "'accuracy' compares predictions"),
+        (make_scorer(mean_absolute_error), None, ValueError, "compares predictions"),
+        ({"knee": Reward(3), "left": Reward(3)}, None, ValueError, r"\['knee'\], which are rules"),
+    ],
+)
+def test_scorers_that_cannot_work_are_refused_before_the_first_evaluation(
+    make_search, valley, image, scoring, target, error, words
+):
+    def evaluated(_):
+        pytest.fail("nothing may be evaluated before the check")
+
+    with pytest.raises(error, match=words):
+        make_search(valley.set_params(fails=evaluated), scoring=scoring).fit(image, target)
+
+
+def test_scorers_of_any_kind_that_can_work_are_taken(make_search, image):
+    scoring = {
+        "object": Reward(3),
+        "partial": partial(of_three, None),
+        "any": lambda *given: float(len(given)),
+        "default": with_default,
+    }
+    search = make_search(scoring=scoring, engine="random").fit(image)
+    assert search.best_score_ == {"object": 0.0, "partial": 0.0, "any": 2.0, "default": 0.0}
+
+
+def test_one_image_is_not_cut_into_rows():
+    image = np.random.default_rng(0).uniform(size=(60, 40))
+    search = MOBOSearchCV(
+        LoGStarDetector(),
+        {"threshold": (0.1, 0.2)},
+        scoring={"n": of_two},
+        n_iter=1,
+        refit=False,
+        cv=3,
+    )
+    with pytest.raises(
+        ValueError, match=r"cv=3 would cut the image of shape \(60, 40\) into bands"
+    ):
+        search.fit(image)
+    assert search.set_params(cv=None).fit(image).n_evaluations_ == 1
+    assert search.set_params(cv=3).fit(np.stack([image] * 3)).n_splits_ == 3
+    assert search.fit([image] * 3).n_splits_ == 3
+
+
+def test_what_is_printed_of_a_search_is_short(make_search, image):
+    told = []
+    search = make_search(
+        initial_points=make_search().fit(image),
+        search_spaces={"a": (0.0, 1.0), "b": [np.zeros(999), *range(500)], "fails": [None]},
+        scoring={f"score {i}": Loss(0) for i in range(30)},
+        callback=told.append,
+        n_iter=8,
+        engine="random",
+    )
+    assert len(repr(search)) < 1500
+    plain = make_search(callback=told.append).fit(image)
+    assert len(repr(plain)) < 1000
+    best = plain.cv_results_["objective_left"][plain.best_index_]
+    assert repr(told[-1]).startswith("SearchProgress(9/9: left=")
+    assert f"compromise: left={best:.4g}, right=" in repr(told[-1])
+    assert repr(plain.surrogate("left")) == "SearchSurrogate(objective='left', of=('a', 'b'))"
 
 
 def test_scoring_none_needs_a_score_method(make_search, image):

@@ -3,11 +3,13 @@
 from . import protocols
 from ._conformance import check_sweep
 from ._progress import SearchProgress
+from ._progress_bar import ProgressBar
 from ._search import MOBOSearchCV
 from ._search_surrogate import SearchSurrogate
 
 __all__ = [
     "MOBOSearchCV",
+    "ProgressBar",
     "SearchProgress",
     "SearchSurrogate",
     "check_sweep",

@@ -132,6 +132,18 @@ def _check_sweep(search: Any) -> dict[str, Dimension]:
     return {name: as_dimension(name, search.search_spaces[name]) for name in names}
 
 
+def check_not_cut(search: Any, X: Any) -> None:
+    """Refuse to split one image into bands of rows."""
+    shape = getattr(X, "shape", ())
+    takes_stacks = get_tags(search.estimator).input_tags.three_d_array
+    if search.cv is not None and takes_stacks and len(shape) == 2:
+        raise ValueError(
+            f"cv={search.cv!r} would cut the image of shape {shape} into bands of rows. One image "
+            "is fitted and scored as a whole by cv=None; a stack of shape (n_images, rows, "
+            "columns), or a list of images, is split into images."
+        )
+
+
 def is_supervised(estimator: Any) -> bool:
     """Tell whether an estimator learns from the target that its `fit` is given."""
     tags = get_tags(estimator)
@@ -139,7 +151,11 @@ def is_supervised(estimator: Any) -> bool:
 
 
 def check_refit(refit: Any, names: Sequence[str]) -> None:
-    """Refuse a rule that is neither one of ours nor a score's name."""
+    """Refuse a rule that is neither one of ours nor a score's name, and names that are both."""
+    if both := [name for name in names if name in RULES]:
+        raise ValueError(
+            f"scoring names scores {both}, which are rules of refit; give them other names."
+        )
     allowed = (*RULES, *names)
     if isinstance(refit, str) and refit not in allowed:
         raise ValueError(

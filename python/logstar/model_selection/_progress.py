@@ -48,6 +48,18 @@ class SearchProgress:
     best_params: Mapping[str, Any] | None
     best_objectives: Mapping[str, float] | None
 
+    def __repr__(self) -> str:
+        best = self.best_objectives
+        return (
+            f"SearchProgress({self.n_done}/{self.n_iter}: {describe(self.objectives)}; "
+            f"compromise: {'none yet' if best is None else describe(best)})"
+        )
+
+
+def describe(objectives: Mapping[str, float]) -> str:
+    """Write objectives on one line."""
+    return ", ".join(f"{name}={value:.4g}" for name, value in objectives.items())
+
 
 @dataclass(frozen=True)
 class Reporter:
@@ -60,7 +72,7 @@ class Reporter:
     rule : str
         How the current compromise is picked.
     callbacks : sequence of callable
-        Called with a `SearchProgress`.
+        Called with a `SearchProgress`; those with a method `close` are closed at the end.
     verbose : bool
         Whether to print a line.
     """
@@ -82,12 +94,18 @@ class Reporter:
         values = name_objectives(losses, record.objectives or ())
         params = last.setting(-1) if last.n_rows else dict(last.params)
         if self.verbose:
-            shown = ", ".join(f"{name}={value:.4g}" for name, value in values.items())
-            print(f"[{n_done}/{self.n_iter}] {params}: {shown or 'failed'}")
+            print(f"[{n_done}/{self.n_iter}] {params}: {describe(values) or 'failed'}")
         progress = self._progress(record, n_done, params, values)
         # All are told, also after one of them has said that it wants to stop.
         answers = [callback(progress) for callback in self.callbacks]
         return any(answer is True for answer in answers)
+
+    def close(self) -> None:
+        """Tell the callbacks that the search has ended, such as want to know."""
+        for callback in self.callbacks:
+            close = getattr(callback, "close", None)
+            if callable(close):
+                close()
 
     def _progress(
         self, record: Record, n_done: int, params: Mapping[str, Any], values: Mapping[str, float]

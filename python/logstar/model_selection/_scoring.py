@@ -104,6 +104,42 @@ class RewardScorer:
         return MetadataRouter(owner=self).add(method_mapping=mapping, **self.scorers)
 
 
+def check_scorers(scorers: Mapping[str, Scorer], *, has_target: bool) -> None:
+    """Refuse scorers that no evaluation could call, before the first one.
+
+    Raises
+    ------
+    TypeError
+        If a scorer is a class, or cannot be called with the estimator and the data.
+    ValueError
+        If it compares predictions with a target and there is none.
+    """
+    for name, scorer in scorers.items():
+        if isinstance(scorer, type):
+            raise TypeError(
+                f"The scorer {name!r} is the class {scorer.__name__}; give an object of it: "
+                f"{scorer.__name__}(...)."
+            )
+        # scikit-learn's scorers by name, or of `make_scorer`.
+        if not has_target and hasattr(scorer, "_score_func"):
+            raise ValueError(
+                f"The scorer {name!r} compares predictions with a target, but fit was given none "
+                "(y=None)."
+            )
+        given = ("estimator", "X", "y") if has_target else ("estimator", "X")
+        try:
+            parameters = signature(scorer)
+        except (TypeError, ValueError):
+            continue  # written in C; the first call tells
+        try:
+            parameters.bind(*given)
+        except TypeError as error:
+            raise TypeError(
+                f"The scorer {name!r} cannot be called with ({', '.join(given)}), as it will be "
+                f"{'where fit is given y' if has_target else 'where fit is given no y'}: {error}."
+            ) from None
+
+
 def accepts_sample_weight(scorer: Any) -> bool:
     """Tell whether a scorer takes `sample_weight`, the only metadata passed on without routing."""
     own_answer = getattr(scorer, "_accept_sample_weight", None)

@@ -19,7 +19,13 @@ from sklearn.exceptions import FitFailedWarning
 from sklearn.model_selection import check_cv
 from sklearn.utils import get_tags, indexable
 
-from ._checks import check_initial_points, check_refit, check_space, is_supervised
+from ._checks import (
+    check_initial_points,
+    check_not_cut,
+    check_refit,
+    check_space,
+    is_supervised,
+)
 from ._engines import make_engine
 from ._evaluation import Split, Task, fit, metadata_of, unshared
 from ._fitted import FittedSearch, Rule
@@ -29,7 +35,7 @@ from ._progress import Reporter
 from ._record import Record
 from ._results import summarise
 from ._runner import Runner
-from ._scoring import SINGLE, RewardScorer, accepts_sample_weight
+from ._scoring import SINGLE, RewardScorer, accepts_sample_weight, check_scorers
 from ._sklearn_private import (
     SEARCH_CONSTRAINTS,
     HasMethods,
@@ -143,7 +149,7 @@ class MOBOSearchCV(FittedSearch):
         scores a column ``detail_NAME``. Needs ``cv=None`` and takes no parameters of `fit`.
     callback : callable or list of callables, default=None
         Called after each evaluation with a `SearchProgress`; if one returns True, the search
-        ends there.
+        ends there. `ProgressBar` draws one in a terminal or a notebook.
 
     Attributes
     ----------
@@ -343,9 +349,9 @@ class MOBOSearchCV(FittedSearch):
 
         Raises
         ------
-        ValueError
-            For parameters that are not allowed, before anything is evaluated, and if every
-            evaluation failed.
+        ValueError, TypeError
+            For parameters that are not allowed, scorers that cannot be called, and one image that
+            `cv` would cut into rows, before anything is evaluated; and if every evaluation failed.
         BlockingIOError
             If another search is writing to the checkpoint.
         """
@@ -353,6 +359,8 @@ class MOBOSearchCV(FittedSearch):
         scorer = self._get_scorers()[0]
         if scorer.names is not None:
             check_refit(self._own_name(self.refit), scorer.names)
+        check_scorers(scorer.scorers, has_target=y is not None)
+        check_not_cut(self, X)
         initial_points = check_initial_points(self, space)
         # A sweep has no other choice than all data.
         is_unsplit = self.cv is None and not swept
@@ -437,7 +445,10 @@ class MOBOSearchCV(FittedSearch):
         context = root.subcontext(
             task_name="search", max_subtasks=self.n_iter * len(splits), sequential_subtasks=False
         ).call_on_fit_task_begin(estimator=self)
-        runner.run(context)
+        try:
+            runner.run(context)
+        finally:
+            runner.reporter.close()
         context.call_on_fit_task_end(estimator=self)
         self.stop_reason_ = runner.reason
         self.interrupted_ = runner.reason == "interrupted"

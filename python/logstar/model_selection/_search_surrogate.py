@@ -77,6 +77,9 @@ class SearchSurrogate:
             )
         self.parameter_names = space.dimension_names
 
+    def __repr__(self) -> str:
+        return f"SearchSurrogate(objective={self._objective.name!r}, of={self.parameter_names})"
+
     @classmethod
     def from_search(cls, search: Any, objective: Objective) -> Self:
         """Learn from the results of a fitted search.
