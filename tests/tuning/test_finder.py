@@ -342,6 +342,7 @@ class TestRefused:
             ({"distance_sum": "wide"}, TypeError, "distance_sum must be"),
             ({"pixel_size": "0.2"}, ValueError, "no unit"),
             ({"lattice": CRYSTAL, "visible": ["Xx"]}, ValueError, "visible must name columns"),
+            ({"visible": ["Sr"]}, ValueError, "visible chooses among the columns of a crystal"),
         ],
     )
     def test_parameters(self, scene, parameters, error, message):

@@ -460,6 +460,13 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
                 "lattice must be 'auto', a Lattice, a callable that makes one of a pixel size "
                 f"(such as Lattice.ybco), or None, got {self.lattice!r}."
             )
+        if self.visible is not None and (
+            self.lattice is None or isinstance(self.lattice, (str, ImageLattice))
+        ):
+            raise ValueError(
+                "visible chooses among the columns of a crystal, and there is none: got "
+                f"visible={self.visible!r} with lattice={self.lattice!r}."
+            )
         for name in ("expected", "distance_sum"):
             value = getattr(self, name)
             if value is not None:

@@ -57,7 +57,7 @@ def check_spacing(n_expected: float, n_pixels: float) -> None:
     most = n_pixels / _CLOSEST**2
     if n_expected > most:
         raise ValueError(
-            f"{n_expected:g} atoms in {n_pixels:g} px cannot be told apart, they would be "
+            f"{n_expected:g} atoms in {n_pixels:.0f} px cannot be told apart, they would be "
             f"{math.sqrt(n_pixels / n_expected):.2g} px from one another; at {_CLOSEST:g} px it "
             f"can be {most:.0f} at most."
         )
