@@ -161,7 +161,7 @@ def measure(name: str, noise: float, seed: int, run: Callable[[Scene, int], Foun
         "f1": scores.f1,
         "rmse_px": scores.rmse,
         "qc": QualityCount(expected).measure(found.positions),
-        "er": ErrorRate(LATTICE, expected).measure(found.positions),
+        "er": ErrorRate(LATTICE, n_expected=expected).measure(found.positions),
         "seconds": seconds,
         **found.params,
     }

@@ -138,7 +138,7 @@ def test_objectives_are_the_measures_of_the_rewards(image, candidates):
             found = detect(image, threshold, overlap)
             expected = (
                 QualityCount(42.5).measure(found),
-                ErrorRate(distance_sum, 42.5, n_neighbors).measure(found),
+                ErrorRate(distance_sum, n_expected=42.5, n_neighbors=n_neighbors).measure(found),
             )
             assert candidates.objectives(threshold, overlap, **rule) == expected
             assert (qc[i, j], er[i, j]) == expected

@@ -151,7 +151,7 @@ def test_nothing_found_is_an_empty_table_and_a_warning(image, detector):
 def test_rewards_do_not_warn_of_nothing_found(image, detector):
     detector.set_params(threshold=10.0).fit(image)
     assert QualityCount(30)(detector, image) == -1
-    assert ErrorRate(30, 30)(detector, image) == 0
+    assert ErrorRate(30, n_expected=30)(detector, image) == 0
 
 
 def test_atoms_beyond_the_edge_are_not_found_at_the_edge():
@@ -332,7 +332,7 @@ def test_grid_search_on_rewards_agrees_with_hand_evaluation(scenes):
     lattice = scenes[0].lattice
     stack = np.stack([scene.image for scene in scenes])
     grid = {"threshold": [0.02, 0.1, 0.3], "max_sigma": [3.0, 5.0]}
-    scoring = {"qc": QualityCount(lattice), "er": ErrorRate(lattice, lattice)}
+    scoring = {"qc": QualityCount(lattice), "er": ErrorRate(lattice)}
     search = GridSearchCV(LoGStarDetector(), grid, scoring=scoring, refit="qc", cv=2).fit(stack)
     for index, parameters in enumerate(search.cv_results_["params"]):
         for split, frames in enumerate([slice(0, 2), slice(2, 4)]):

@@ -38,7 +38,7 @@ def scenes():
 @pytest.fixture
 def scorers(scenes):
     lattice = scenes[0].lattice
-    return {"qc": QualityCount(lattice), "er": ErrorRate(lattice, lattice)}
+    return {"qc": QualityCount(lattice), "er": ErrorRate(lattice)}
 
 
 @pytest.fixture
@@ -108,7 +108,10 @@ def test_counts_may_come_from_y(scenes, detector):
     image, positions = scenes[0].image, scenes[0].positions
     limit = scenes[0].lattice.distance_sum_threshold()
     by_y = {"qc": QualityCount(), "er": ErrorRate(limit)}
-    by_number = {"qc": QualityCount(len(positions)), "er": ErrorRate(limit, len(positions))}
+    by_number = {
+        "qc": QualityCount(len(positions)),
+        "er": ErrorRate(limit, n_expected=len(positions)),
+    }
     front = sweep_once(detector, image, positions, ranges=RANGES, scorers=by_y)
     assert pairs_of(front) == pairs_of(
         sweep_once(detector, image, ranges=RANGES, scorers=by_number)
@@ -155,7 +158,13 @@ def test_the_exact_front_dominates_that_of_two_hundred_evaluations(scenes, score
         ({"scorers": {"qc": QualityCount(9)}}, TypeError, "for one QualityCount, one ErrorRate"),
         ({"scorers": {"f1": len, "qc": QualityCount(9)}}, TypeError, "Leave `sweep` empty"),
         (
-            {"scorers": {"a": QualityCount(9), "b": QualityCount(8), "er": ErrorRate(9, 9)}},
+            {
+                "scorers": {
+                    "a": QualityCount(9),
+                    "b": QualityCount(8),
+                    "er": ErrorRate(9, n_expected=9),
+                }
+            },
             TypeError,
             "for one QualityCount",
         ),
@@ -175,7 +184,7 @@ def test_what_cannot_be_swept_is_refused_before_any_setting(
     [(np.ones((90, 90)), "image 0 is constant"), (np.ones((4, 4)), "smaller than the reach")],
 )
 def test_what_cannot_be_detected_is_refused_at_its_turn(detector, image, message):
-    scorers = {"qc": QualityCount(9), "er": ErrorRate(40, 9)}
+    scorers = {"qc": QualityCount(9), "er": ErrorRate(40, n_expected=9)}
     fronts = detector.sweep(image, settings=[{}], ranges=RANGES, scorers=scorers)
     with pytest.raises(ValueError, match=message):
         next(fronts)
@@ -259,7 +268,7 @@ def test_parts_of_a_ladder_are_swept_as_each_alone(scenes, options, monkeypatch)
     lattice = scenes[0].lattice
     scorers = {
         "qc": QualityCount(lattice, uncertainty),
-        "er": ErrorRate(lattice, lattice),
+        "er": ErrorRate(lattice),
     }
     images = [scene.image.astype(dtype) for scene in scenes[: 1 + is_stack]]
     criteria = Criteria.of(scorers, images, None)
@@ -360,7 +369,7 @@ class TestUncertainCount:
         lattice = scenes[0].lattice
         n_expected = 0.95 * len(scenes[0].positions)
         return {
-            "er": ErrorRate(lattice, n_expected),
+            "er": ErrorRate(lattice, n_expected=n_expected),
             "stability": CountStability((0.005, 0.4)),
             "qc": QualityCount(n_expected, uncertainty=0.08),
         }

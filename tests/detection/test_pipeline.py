@@ -41,7 +41,7 @@ def pipeline(denoiser=None, **options):
 
 def rewards():
     n_expected = LATTICE.n_expected((126, 126))
-    return {"qc": QualityCount(n_expected), "er": ErrorRate(LATTICE, n_expected)}
+    return {"qc": QualityCount(n_expected), "er": ErrorRate(LATTICE, n_expected=n_expected)}
 
 
 def filled(atoms, scene):

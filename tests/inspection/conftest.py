@@ -28,7 +28,10 @@ def detector_search() -> tuple[MOBOSearchCV, np.ndarray]:
     fitted = MOBOSearchCV(
         LoGStarDetector(min_sigma=1.5, max_sigma=3),
         {"threshold": (0.01, 0.5), "overlap": (0.01, 0.9)},
-        scoring={"qc": QualityCount(len(positions)), "er": ErrorRate(40, len(positions))},
+        scoring={
+            "qc": QualityCount(len(positions)),
+            "er": ErrorRate(40, n_expected=len(positions)),
+        },
         n_iter=12,
         random_state=0,
     ).fit(image)

@@ -60,15 +60,40 @@ def test_error_rate_counts_crowded_atoms():
     assert_array_equal(flag_errors(SPURIOUS, 40), np.array(sums) < 40)
     assert reward.measure(SPURIOUS) == 0.5
     assert reward(Finds(SPURIOUS), np.zeros((20, 20))) == -0.5
-    assert ErrorRate(33, 4).measure(SPURIOUS) == 0.25
+    assert ErrorRate(33, n_expected=4).measure(SPURIOUS) == 0.25
     assert reward.measure(np.empty((0, 3))) == 0
+
+
+@pytest.mark.parametrize("name", ["ybco", b"ybco"])
+def test_a_crystals_name_is_no_count(name):
+    for reward in (QualityCount(name), ErrorRate(30, n_expected=name)):
+        with pytest.raises(TypeError, match=r"got b?'ybco'.*name is no count.*Lattice\.ybco"):
+            reward.measure(SQUARE, np.zeros((20, 20)))
+        with pytest.raises(TypeError, match="name is no count"):
+            reward.criterion([np.zeros((20, 20))])
+
+
+def test_what_an_error_rate_is_divided_by_is_named():
+    with pytest.raises(TypeError, match="positional argument"):
+        ErrorRate(30, 4)
+
+
+def test_a_given_count_beats_the_lattice():
+    lattice = Lattice.perovskite(2.0, pixel_size=0.2)
+    crowded = [[0, 0], [0, 1], [1, 0], [1, 1], [0, 2]]
+    image = np.zeros((20, 20))
+    # Positions as y, then their number, then the lattice.
+    assert ErrorRate(lattice).measure(crowded, image, SQUARE) == 5 / 4
+    assert ErrorRate(lattice).measure(crowded, image, 10) == 5 / 10
+    assert ErrorRate(lattice).measure(crowded, image) == 5 / lattice.n_expected((20, 20))
+    assert ErrorRate(lattice, n_expected=20).measure(crowded, image, SQUARE) == 5 / 20
 
 
 def test_the_right_count_at_wrong_places_is_an_error():
     """The hole of QC that ER closes."""
     wrong = [[0, 0], [0, 10], [10, 0], [1, 0]]
     assert QualityCount(4).measure(wrong) == 0
-    assert ErrorRate(30, 4).measure(wrong) > 0
+    assert ErrorRate(30, n_expected=4).measure(wrong) > 0
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 8), st.floats(0.1, 50))
@@ -76,7 +101,9 @@ def test_error_rate_is_the_definition(seed, n_neighbors, limit):
     points = np.random.default_rng(seed).uniform(0, 30, (40, 2))
     distances, _ = cKDTree(points).query(points, k=n_neighbors + 1)
     expected = np.count_nonzero(distances.sum(axis=1) < limit) / 33
-    assert ErrorRate(limit, 33, n_neighbors).measure(points) == pytest.approx(expected)
+    assert ErrorRate(limit, n_expected=33, n_neighbors=n_neighbors).measure(
+        points
+    ) == pytest.approx(expected)
 
 
 def test_expected_counts_per_image_and_from_y():
@@ -96,7 +123,7 @@ def test_an_oracle_supplies_the_count():
     stack = np.zeros((2, 20, 20))
     oracle = Finds(SQUARE)
     assert QualityCount(oracle).measure([SQUARE, SPURIOUS], stack).tolist() == [0, 0.25]
-    assert ErrorRate(40, oracle)(Finds(SPURIOUS), stack[0]) == -0.5
+    assert ErrorRate(40, n_expected=oracle)(Finds(SPURIOUS), stack[0]) == -0.5
 
 
 def test_a_lattice_supplies_count_and_distance_sum():
@@ -104,7 +131,7 @@ def test_a_lattice_supplies_count_and_distance_sum():
     image = np.zeros((200, 200))
     positions, _ = lattice.positions(image.shape, origin=(5, 5))
     assert abs(QualityCount(lattice).measure(positions, image)) < 0.03
-    for reward in (ErrorRate(lattice), ErrorRate(lattice, lattice)):
+    for reward in (ErrorRate(lattice), ErrorRate(lattice, n_expected=lattice)):
         assert reward.measure(positions, image) == 0
         inner = positions[(abs(positions - 100) < 30).all(axis=1)][:5]
         crowded = np.vstack([positions, inner + 2])
@@ -112,7 +139,7 @@ def test_a_lattice_supplies_count_and_distance_sum():
 
 
 def test_rewards_declare_what_a_search_needs():
-    for reward in (QualityCount(4), ErrorRate(30, 4)):
+    for reward in (QualityCount(4), ErrorRate(30, n_expected=4)):
         assert (reward.greater_is_better, reward.ideal, reward.scale) == (False, 0.0, 1.0)
         copy = pickle.loads(pickle.dumps(reward))
         assert repr(copy) == repr(reward)
@@ -127,8 +154,14 @@ def test_rewards_declare_what_a_search_needs():
         (lambda: QualityCount(np.nan).measure(SQUARE), "must be finite"),
         (lambda: QualityCount([1, 2]).measure([SQUARE]), "give it as y.*2 entries for 1 images"),
         (lambda: QualityCount(Finds(SQUARE)).measure(SQUARE), "an oracle, which needs the images"),
-        (lambda: ErrorRate(-1, 4).measure(SQUARE), "distance_sum must be finite and > 0, got -1"),
-        (lambda: ErrorRate(30, 4, 0).measure(SQUARE), "n_neighbors must be at least 1"),
+        (
+            lambda: ErrorRate(-1, n_expected=4).measure(SQUARE),
+            "distance_sum must be finite and > 0, got -1",
+        ),
+        (
+            lambda: ErrorRate(30, n_expected=4, n_neighbors=0).measure(SQUARE),
+            "n_neighbors must be at least 1",
+        ),
         (lambda: QualityCount(4).measure([[np.nan, 0]]), "not finite"),
     ],
 )

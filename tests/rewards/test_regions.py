@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -56,6 +57,64 @@ def test_masks_near_a_full_one_are_not_compact():
     nearly = FULL.copy()
     nearly[40, 50] = False
     assert Compactness().measure(nearly) < 1e-4
+
+
+def test_a_few_pixels_are_as_compact_as_a_disc_at_most():
+    """The perimeter's formula is too short for them, and they would be more than a disc."""
+    one, two = EMPTY.copy(), EMPTY.copy()
+    one[3, 70] = two[3, 70] = two[3, 71] = True
+    for mask in (one, two, ~one):
+        assert 0 < Compactness().measure(mask) <= 1 / (4 * math.pi)
+    assert Compactness().measure(one) == 1 / (4 * math.pi)
+
+
+@pytest.mark.parametrize(
+    ("reward", "greater_is_better", "ideal", "scale"),
+    [
+        (Compactness(), True, 1 / (4 * math.pi), 1 / (4 * math.pi)),
+        (Perimeter(), False, 0.0, 1.0),
+        (AmorphousArea(0.3), False, 0.0, 1.0),
+        (DisorderSeparation(), True, 1.0, 1.0),
+    ],
+)
+def test_declared_values(reward, greater_is_better, ideal, scale):
+    assert reward.greater_is_better is greater_is_better
+    assert reward.ideal == ideal
+    assert reward.scale == scale
+
+
+def test_less_area_than_expected_is_negative():
+    tenth = COL < 10
+    assert AmorphousArea(expected=0.25).measure(tenth) == pytest.approx(-0.15)
+    assert AmorphousArea(expected=0.25)(Fixed(tenth), None) == pytest.approx(-0.15)
+
+
+class Segmenter(Fixed):
+    """With a known residual on every other row and column, and contrast 2."""
+
+    def residual(self, _):
+        values = np.full((4, 4), 0.2)
+        values[1, 2], values[1, 3] = -3.0, 1.0
+        return SimpleNamespace(values=values, contrast=2.0, step=2)
+
+
+def test_separation_of_a_known_residual():
+    mask = np.zeros((8, 8), dtype=bool)
+    mask[2:4, 4:] = True
+    # In units of the contrast, limited to 1.2, squared: 1.44 and 0.25 inside, 0.01 outside.
+    inside, outside = np.array([1.44, 0.25]), np.full(14, 0.01)
+    everything = np.concatenate([inside, outside])
+    between = (
+        2 * (inside.mean() - everything.mean()) ** 2
+        + 14 * (outside.mean() - everything.mean()) ** 2
+    )
+    expected = between / ((everything - everything.mean()) ** 2).sum()
+    assert expected == pytest.approx(0.633, abs=1e-3)
+    assert DisorderSeparation()(Segmenter(mask), None) == pytest.approx(expected)
+    # The transposed mask is elsewhere.
+    assert DisorderSeparation()(Segmenter(mask.T), None) < 0.1
+    search = SimpleNamespace(predict=Segmenter(mask).predict, best_estimator_=Segmenter(mask))
+    assert DisorderSeparation()(search, None) == pytest.approx(expected)
 
 
 def test_area_against_what_is_expected():

@@ -207,7 +207,7 @@ def test_over_scenes_the_chosen_row_is_on_the_front(noise, error):
         },
         scoring={
             "qc": QualityCount(n_expected, uncertainty=0.06),
-            "er": ErrorRate(CRYSTAL, n_expected),
+            "er": ErrorRate(CRYSTAL, n_expected=n_expected),
             "stability": CountStability(),
         },
         sweep=["threshold", "overlap"],

@@ -50,7 +50,7 @@ class CrowdingCriterion:
     --------
     >>> import numpy as np
     >>> from logstar.rewards import ErrorRate
-    >>> ErrorRate(40.0, 120.0).criterion([np.eye(64)])
+    >>> ErrorRate(40.0, n_expected=120.0).criterion([np.eye(64)])
     CrowdingCriterion(expected=[120.0], distance_sum=40.0, n_neighbors=4)
     """
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import warnings
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from logstar._validation import FloatArray, as_positions, check_integer, check_real
 from logstar.detection import CountCriterion, CrowdingCriterion
-from logstar.exceptions import NoAtomsWarning
 from logstar.lattice import Lattice
 from logstar.neighbors import distance_sums
+
+from ._base import DetectionReward
 
 
 @runtime_checkable
@@ -64,56 +64,10 @@ def flag_errors(
     return distance_sums(detections, n_neighbors) < limit
 
 
-class _DetectionReward(ABC):
-    """A loss of detections against an expected count, averaged over images."""
-
-    greater_is_better: ClassVar[bool] = False
-    ideal: ClassVar[float] = 0.0
-    scale: ClassVar[float] = 1.0
+class _CountReward(DetectionReward):
+    """A reward of detections that compares with an expected number of atoms."""
 
     n_expected: ExpectedCount
-
-    def __call__(self, estimator: Any, X: Any, y: Any = None) -> float:
-        """Score a fitted estimator: minus the loss, averaged over images."""
-        with warnings.catch_warnings():
-            # While parameters are tried, finding nothing is a result like any other.
-            warnings.simplefilter("ignore", NoAtomsWarning)
-            detections = estimator.predict(X)
-        return 0.0 - float(np.mean(self._loss(self.measure(detections, X, y))))
-
-    def measure(self, detections: Any, X: Any = None, y: Any = None) -> float | FloatArray:
-        """Measure the detections of one image or a stack, in the quantity's own sign.
-
-        Parameters
-        ----------
-        detections : array-like of shape (n_atoms, >=2), or list of such for a stack
-            Row and column in pixels; further columns are ignored.
-        X : image or stack, default=None
-            The images; needed where the expected count comes from a lattice (for their shape) or
-            an oracle.
-        y : positions, counts, or sequences of such for a stack; default=None
-            Reference positions (row, col), or their number; needed where `n_expected` is None.
-
-        Returns
-        -------
-        measure : float, or ndarray of shape (n_images,) for a stack
-
-        Raises
-        ------
-        TypeError, ValueError
-            If there is no expected count for each image, or one that is not above 0.
-        """
-        is_stack = isinstance(detections, (list, tuple)) and (
-            len(detections) == 0 or np.ndim(detections[0]) == 2
-        )
-        tables = list(detections) if is_stack else [detections]
-        if not is_stack:
-            X, y = (None if value is None else [value] for value in (X, y))
-        counts = self.expected_counts(len(tables), X, y)
-        measures = np.array(
-            [self._measure(table, count) for table, count in zip(tables, counts, strict=True)]
-        )
-        return measures if is_stack else float(measures[0])
 
     def expected_counts(self, n_images: int, X: Any = None, y: Any = None) -> list[float]:
         """Find the expected number of atoms of each image.
@@ -142,16 +96,16 @@ class _DetectionReward(ABC):
     def _expected_source(self, y: Any) -> ExpectedCount:  # noqa: ARG002 - for who overrides it
         return self.n_expected
 
+    def _measure_each(self, tables: list[ArrayLike], X: Any, y: Any) -> list[float]:
+        counts = self.expected_counts(len(tables), X, y)
+        return [self._measure(table, n) for table, n in zip(tables, counts, strict=True)]
+
     @abstractmethod
     def _measure(self, detections: ArrayLike, n_expected: float) -> float:
         """Measure one image."""
 
-    def _loss(self, measure: float | FloatArray) -> float | FloatArray:
-        """How far measures are from the ideal."""
-        return np.abs(measure)
 
-
-class QualityCount(_DetectionReward):
+class QualityCount(_CountReward):
     """How far the number of atoms is from what physics expects, QC (eq. 1).
 
     ``QC = (N_found - N_expected) / N_expected``: 0 is ideal, -1 is nothing found. The measure is
@@ -184,10 +138,6 @@ class QualityCount(_DetectionReward):
         self.n_expected = n_expected
         self.uncertainty = uncertainty
 
-    def __repr__(self) -> str:
-        uncertainty = f", uncertainty={self.uncertainty!r}" if self.uncertainty else ""
-        return f"QualityCount(n_expected={self.n_expected!r}{uncertainty})"
-
     def criterion(self, images: Sequence[Any], y: Sequence[Any] | None = None) -> CountCriterion:
         """Say what is compared with, for an exact sweep.
 
@@ -218,11 +168,11 @@ class QualityCount(_DetectionReward):
         n_found = len(as_positions(detections, name="detections"))
         return (n_found - n_expected) / n_expected
 
-    def _loss(self, measure: float | FloatArray) -> float | FloatArray:
-        return np.maximum(np.abs(measure) - self._checked_uncertainty(), 0.0)
+    def _scores(self, measures: float | FloatArray) -> float | FloatArray:
+        return -np.maximum(np.abs(measures) - self._checked_uncertainty(), 0.0)
 
 
-class ErrorRate(_DetectionReward):
+class ErrorRate(_CountReward):
     """Share of atoms closer to their neighbours than physics allows, ER (eq. 2).
 
     ``ER = #{atoms whose distance sum < DS} / N_expected``: 0 is ideal. Together with `QualityCount`
@@ -235,8 +185,9 @@ class ErrorRate(_DetectionReward):
         DS, in pixels: the least sum of distances to the `n_neighbors` nearest neighbours. Of a
         lattice, its `distance_sum_threshold`.
     n_expected : float, sequence of float, Lattice, oracle or None, default=None
-        As in `QualityCount`; None takes `y` where that is given, else `distance_sum` if that is a
-        lattice.
+        What the number of errors is divided by, as in `QualityCount`. None takes `y` where that is
+        given, else `distance_sum` if that is a lattice: ``ErrorRate(lattice)`` takes both numbers
+        from one crystal.
     n_neighbors : int, default=4
         How many neighbours are summed over.
 
@@ -251,6 +202,7 @@ class ErrorRate(_DetectionReward):
     def __init__(
         self,
         distance_sum: float | Lattice,
+        *,
         n_expected: ExpectedCount = None,
         n_neighbors: int = 4,
     ) -> None:
@@ -282,12 +234,6 @@ class ErrorRate(_DetectionReward):
         expected = self.expected_counts(len(images), images, y)
         return CrowdingCriterion(expected, limit, int(self.n_neighbors))
 
-    def __repr__(self) -> str:
-        return (
-            f"ErrorRate(distance_sum={self.distance_sum!r}, n_expected={self.n_expected!r}, "
-            f"n_neighbors={self.n_neighbors!r})"
-        )
-
     def _expected_source(self, y: Any) -> ExpectedCount:
         if self.n_expected is None and y is None and isinstance(self.distance_sum, Lattice):
             return self.distance_sum
@@ -313,6 +259,12 @@ def _expected_counts(n_expected: ExpectedCount, n_images: int, X: Any, y: Any) -
             reference if np.ndim(reference) == 0 else len(as_positions(reference, name="y"))
             for reference in y
         ]
+    elif isinstance(n_expected, (str, bytes)):
+        raise TypeError(
+            f"n_expected must be a number, a sequence of numbers, a Lattice or an oracle, got "
+            f"{n_expected!r}. A crystal's name is no count: make its Lattice, as by "
+            "Lattice.ybco(pixel_size)."
+        )
     elif isinstance(n_expected, Lattice):
         _check_length(X, n_images, "n_expected is a lattice, which needs the images X")
         counts = [n_expected.n_expected(np.shape(image)) for image in X]

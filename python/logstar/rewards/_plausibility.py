@@ -1,10 +1,9 @@
-"""Scorers of detections that need no expected count."""
+"""Rewards of detections that need no expected count."""
 
 from __future__ import annotations
 
-import warnings
-from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from abc import abstractmethod
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,8 +12,9 @@ from scipy.spatial import KDTree
 
 from logstar._numerics import MAD_TO_SIGMA
 from logstar._validation import FloatArray, as_positions, check_real
-from logstar.exceptions import NoAtomsWarning
 from logstar.lattice import ImageLattice, Lattice
+
+from ._base import DetectionReward
 
 #: Share of a lattice's nearest distance below which two columns cannot be: rounding to whole pixels
 #: takes away 1 px (0.11 of it in BaTiO3 at 0.3 angstrom per pixel), thermal spread and drift 0.1.
@@ -24,64 +24,25 @@ SHORTEST = 0.7
 _GAP = 1.25
 
 
-class _Diagnostic(ABC):
-    """A quantity of detections, averaged over images to a score."""
+class _PlausibilityReward(DetectionReward):
+    """A reward of detections that needs no expected number of atoms."""
 
-    greater_is_better: ClassVar[bool] = False
-    ideal: ClassVar[float] = 0.0
-    scale: ClassVar[float] = 1.0
-
-    def __call__(self, estimator: Any, X: Any, y: Any = None) -> float:
-        """Score a fitted estimator: the measure with the sign that makes greater better."""
-        with warnings.catch_warnings():
-            # While parameters are tried, finding nothing is a result like any other.
-            warnings.simplefilter("ignore", NoAtomsWarning)
-            detections = estimator.predict(X)
-        sign = 1.0 if self.greater_is_better else -1.0
-        return 0.0 + sign * float(np.mean(self.measure(detections, X, y)))
-
-    def measure(self, detections: Any, X: Any = None, y: Any = None) -> float | FloatArray:  # noqa: ARG002 - scorers' signature
-        """Measure the detections of one image or a stack.
-
-        Parameters
-        ----------
-        detections : array-like of shape (n_atoms, >=2), or list of such for a stack
-            Row and column in pixels; further columns are ignored.
-        X : image or stack, default=None
-            The images; needed by those that look at the field.
-        y : object, default=None
-            Ignored: no reference is needed.
-
-        Returns
-        -------
-        measure : float, or ndarray of shape (n_images,) for a stack
-
-        Raises
-        ------
-        TypeError, ValueError
-            For tables that hold no positions, or parameters that cannot be.
-        """
-        is_stack = isinstance(detections, (list, tuple)) and (
-            len(detections) == 0 or np.ndim(detections[0]) == 2
-        )
-        if not is_stack:
-            return self._measure(as_positions(detections, name="detections"), X)
-        images = [None] * len(detections) if X is None else X
-        if len(images) != len(detections):
-            raise ValueError(f"{len(detections)} tables of atoms for {len(images)} images.")
-        return np.array(
-            [
-                self._measure(as_positions(table, name=f"detections[{i}]"), image)
-                for i, (table, image) in enumerate(zip(detections, images, strict=True))
-            ]
-        )
+    def _measure_each(self, tables: list[ArrayLike], X: Any, y: Any) -> list[float]:  # noqa: ARG002
+        images = [None] * len(tables) if X is None else X
+        if len(images) != len(tables):
+            raise ValueError(f"{len(tables)} tables of atoms for {len(images)} images.")
+        name = "detections" if len(tables) == 1 else "detections[{}]"
+        return [
+            self._measure(as_positions(table, name=name.format(i)), image)
+            for i, (table, image) in enumerate(zip(tables, images, strict=True))
+        ]
 
     @abstractmethod
     def _measure(self, atoms: FloatArray, image: Any) -> float:
         """Measure one image."""
 
 
-class ShortPairs(_Diagnostic):
+class ShortPairs(_PlausibilityReward):
     """Pairs of atoms that are closer than physically possible, by the number of atoms.
 
     0 is ideal. Sees atoms invented beside true ones. Does not see missing atoms, nor atoms invented
@@ -101,9 +62,6 @@ class ShortPairs(_Diagnostic):
 
     def __init__(self, min_distance: float | Lattice) -> None:
         self.min_distance = min_distance
-
-    def __repr__(self) -> str:
-        return f"ShortPairs({self.min_distance!r})"
 
     def limit(self) -> float:
         """Give the shortest possible distance.
@@ -141,7 +99,7 @@ class ShortPairs(_Diagnostic):
         return len(self.pairs(atoms)) / max(len(atoms), 1)
 
 
-class GapShare(_Diagnostic):
+class GapShare(_PlausibilityReward):
     """Share of the field without an atom within reach.
 
     0 is ideal, 1 is nothing found. Sees missing atoms, alone and in crowds. Does not see atoms too
@@ -170,9 +128,6 @@ class GapShare(_Diagnostic):
     def __init__(self, reach: float | Lattice, mask: ArrayLike | None = None) -> None:
         self.reach = reach
         self.mask = mask
-
-    def __repr__(self) -> str:
-        return f"GapShare({self.reach!r})"
 
     def limit(self) -> float:
         """Give how far a place may be from an atom.
@@ -233,7 +188,7 @@ class GapShare(_Diagnostic):
         return float((distances > self.limit()).sum() / max(field.sum(), 1))
 
 
-class SpacingSpread(_Diagnostic):
+class SpacingSpread(_PlausibilityReward):
     """Relative spread of the distances to the nearest atom.
 
     The standard deviation, by the median absolute deviation, over the median. 0 is a perfect
@@ -258,9 +213,6 @@ class SpacingSpread(_Diagnostic):
     def __init__(self, lattice: Lattice | None = None) -> None:
         self.lattice = lattice
 
-    def __repr__(self) -> str:
-        return f"SpacingSpread({'' if self.lattice is None else repr(self.lattice)})"
-
     def _measure(self, atoms: FloatArray, image: Any) -> float:  # noqa: ARG002
         if len(atoms) < 2:
             return 1.0
@@ -279,7 +231,7 @@ class SpacingSpread(_Diagnostic):
         return float(MAD_TO_SIGMA * np.median(np.abs(nearest - middle)) / middle)
 
 
-class OnLattice(_Diagnostic):
+class OnLattice(_PlausibilityReward):
     """Share of the atoms that are on the image's lattice.
 
     1 is ideal; nothing found counts as 0. Sees atoms invented anywhere but on lattice points. Does
@@ -304,15 +256,12 @@ class OnLattice(_Diagnostic):
     1.0
     """
 
-    greater_is_better: ClassVar[bool] = True
-    ideal: ClassVar[float] = 1.0
+    greater_is_better = True
+    ideal = 1.0
 
     def __init__(self, lattice: ImageLattice, reach: float = 0.25) -> None:
         self.lattice = lattice
         self.reach = reach
-
-    def __repr__(self) -> str:
-        return f"OnLattice({self.lattice!r}, reach={self.reach!r})"
 
     def _measure(self, atoms: FloatArray, image: Any) -> float:  # noqa: ARG002
         if not isinstance(self.lattice, ImageLattice):

@@ -225,7 +225,7 @@ def quality_report(
         n_inside=n_inside,
         expected=expected,
         qc=(n_inside - expected.n) / expected.n,
-        er=float(ErrorRate(limit, expected.n).measure(atoms)),
+        er=float(ErrorRate(limit, n_expected=expected.n).measure(atoms)),
         short_pairs=float(ShortPairs(lattice).measure(atoms)),
         gaps=float(GapShare(lattice).measure(atoms, pixels)),
         spread=float(SpacingSpread(lattice).measure(atoms)),

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from abc import abstractmethod
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from logstar._validation import FloatArray, check_real
 from logstar.segmentation._regions import boundary_length
+
+from ._base import Reward
 
 #: Residuals count up to so many times the contrast of the crystal, which is how large they are
 #: where atoms are elsewhere. Of 60 random settings on each of nine simulated scenes, the best by
@@ -33,20 +35,12 @@ def _is_degenerate(mask: NDArray[np.bool_]) -> bool:
     return bool(mask.all() or not mask.any())
 
 
-class _MaskReward(ABC):
+class _MaskReward(Reward):
     """A quantity of the mask that an estimator predicts."""
 
-    greater_is_better: ClassVar[bool]
-    ideal: ClassVar[float]
-    scale: ClassVar[float]
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
-
     def __call__(self, estimator: Any, X: Any, y: Any = None) -> float:  # noqa: ARG002 - a scorer
-        """Score a fitted estimator: the measure of its mask, negative if it is to be small."""
-        value = self.measure(estimator.predict(X))
-        return value if self.greater_is_better else 0.0 - value
+        """Score a fitted estimator; greater is better."""
+        return self._score(self.measure(estimator.predict(X)))
 
     @abstractmethod
     def measure(self, mask: ArrayLike) -> float:
@@ -126,10 +120,6 @@ class Perimeter(_MaskReward):
     1.0
     """
 
-    greater_is_better = False
-    ideal = 0.0
-    scale = 1.0
-
     def measure(self, mask: ArrayLike) -> float:
         """Measure a mask.
 
@@ -178,19 +168,8 @@ class AmorphousArea(_MaskReward):
     0.1
     """
 
-    greater_is_better = False
-    ideal = 0.0
-    scale = 1.0
-
     def __init__(self, expected: float) -> None:
         self.expected = expected
-
-    def __repr__(self) -> str:
-        return f"AmorphousArea(expected={self.expected!r})"
-
-    def __call__(self, estimator: Any, X: Any, y: Any = None) -> float:  # noqa: ARG002 - a scorer
-        """Score a fitted estimator: minus the magnitude of the measure."""
-        return 0.0 - abs(self.measure(estimator.predict(X)))
 
     def measure(self, mask: ArrayLike) -> float:
         """Measure a mask.
@@ -218,7 +197,7 @@ class AmorphousArea(_MaskReward):
         return 1.0 if _is_degenerate(array) else float(array.mean()) - expected
 
 
-class DisorderSeparation:
+class DisorderSeparation(Reward):
     """How well a mask parts what is like the crystal from what is not, to be high.
 
     The share of the variance of the disorder that lies between the two sides of the mask, as in
@@ -237,12 +216,8 @@ class DisorderSeparation:
     1.0
     """
 
-    greater_is_better: ClassVar[bool] = True
-    ideal: ClassVar[float] = 1.0
-    scale: ClassVar[float] = 1.0
-
-    def __repr__(self) -> str:
-        return "DisorderSeparation()"
+    greater_is_better = True
+    ideal = 1.0
 
     def __call__(self, estimator: Any, X: Any, y: Any = None) -> float:  # noqa: ARG002 - a scorer
         """Score a fitted segmenter, or a search over one."""
@@ -250,7 +225,7 @@ class DisorderSeparation:
         residual = getattr(estimator, "best_estimator_", estimator).residual(X)
         disorder = np.minimum(np.abs(residual.values) / residual.contrast, _CLIP) ** 2
         step = residual.step
-        return self.measure(mask[::step, ::step], disorder)
+        return self._score(self.measure(mask[::step, ::step], disorder))
 
     def measure(self, mask: ArrayLike, disorder: ArrayLike) -> float:
         """Measure a mask.

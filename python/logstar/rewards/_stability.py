@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,6 +13,8 @@ from numpy.typing import ArrayLike
 from logstar._validation import FloatArray, as_image_list, check_real
 from logstar.detection import ScaleSpaceCandidates, StabilityCriterion
 from logstar.detection._plateaus import SAME_COUNT, CountCurves, CountPlateaus
+
+from ._base import Reward
 
 
 class HasCandidates(Protocol):
@@ -25,7 +27,7 @@ class HasCandidates(Protocol):
         """Find the candidates of one image down to a threshold."""
 
 
-class CountStability:
+class CountStability(Reward):
     """How wide the range of thresholds is over which the number of atoms stays the same.
 
     The measure is ``log(high / low)``, the natural logarithm, where the count stays within 0.2 %
@@ -67,17 +69,13 @@ class CountStability:
     0.69
     """
 
-    greater_is_better: ClassVar[bool] = True
-    scale: ClassVar[float] = 1.0
+    greater_is_better = True
 
     def __init__(self, threshold_range: tuple[float, float] = (0.005, 0.4)) -> None:
         self.threshold_range = threshold_range
 
-    def __repr__(self) -> str:
-        return f"CountStability(threshold_range={self.threshold_range!r})"
-
     @property
-    def ideal(self) -> float:  # numpydoc ignore=RT01
+    def ideal(self) -> float:  # type: ignore[override] # numpydoc ignore=RT01
         """The logarithm of the whole range."""
         low, high = self._checked_range()
         return math.log(high / low)

@@ -79,7 +79,7 @@ def objectives_of(
     """
     scoring: dict[str, Any] = {
         QC: QualityCount(n_expected, uncertainty),
-        ER: ErrorRate(distance_sum, n_expected, N_NEIGHBORS),
+        ER: ErrorRate(distance_sum, n_expected=n_expected, n_neighbors=N_NEIGHBORS),
     }
     if uncertainty == 0:
         return scoring, "euclidean"

@@ -563,7 +563,9 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         self.plateau_ = Plateau.of(results, row)
         self.params_ = plain_params(search, row)
         count = QualityCount(expected.n_expected)
-        errors = ErrorRate(expected.distance_sum, expected.n_expected, N_NEIGHBORS)
+        errors = ErrorRate(
+            expected.distance_sum, n_expected=expected.n_expected, n_neighbors=N_NEIGHBORS
+        )
         self.qc_ = float(count.measure(detections))
         self.er_ = float(errors.measure(detections))
         self.atoms_ = AtomTable.from_array(
