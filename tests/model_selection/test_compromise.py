@@ -53,6 +53,32 @@ def test_ties_go_to_the_other_rule_then_to_the_earlier():
     assert pick_compromise(losses, three, "chebyshev") == 1
 
 
+@pytest.mark.parametrize("unit", [1.0, 100.0, 0.01])
+def test_the_knee_is_farthest_from_the_line_through_the_extremes(unit):
+    losses = np.array([[0.0, 1.0], [0.3, 0.3], [1.0, 0.0], [0.05, 0.9]]) * (1.0, unit)
+    assert pick_compromise(losses, [QC, ER], "knee") == 1
+    # Nor does it depend on where the front lies.
+    assert pick_compromise(losses + np.array([3.0, -2.0]), [QC, ER], "knee") == 1
+
+
+def test_an_undeclared_ideal_is_the_best_of_the_front():
+    # The second is the nearest to the worst corner.
+    losses = np.array([[0.0, 1.0], [0.9, 0.5], [1.0, 0.0]])
+    assert pick_compromise(losses, [Objective("a"), Objective("b")], "euclidean") == 0
+
+
+def test_ties_by_one_rule_go_to_the_next_in_three_objectives():
+    three = [QC, ER, Objective("third", greater_is_better=False, ideal=0.0, scale=1.0)]
+    extremes = [[20.0, 0.0, 0.0], [0.0, 20.0, 0.0], [0.0, 0.0, 20.0]]
+    # As far by Euclid (64 + 25 + 25 and 64 + 49 + 1) and by Chebyshev; the knee tells.
+    losses = np.array([*extremes, [8.0, 5.0, 5.0], [8.0, 7.0, 1.0]])
+    for rule in ("euclidean", "chebyshev"):
+        assert pick_compromise(losses, three, rule) == 4
+    # As far by the knee; Euclid tells.
+    losses = np.array([*extremes, [12.0, 0.0, 4.0], [8.0, 8.0, 0.0]])
+    assert pick_compromise(losses, three, "knee") == 4
+
+
 def test_a_name_picks_the_best_of_the_front():
     # The first is as good in qc but dominated.
     losses = np.array([[0.0, 0.9], [0.0, 0.5], [0.3, 0.1], [np.nan, np.nan]])
