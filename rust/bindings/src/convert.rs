@@ -125,7 +125,7 @@ pub(crate) fn points(array: &PyReadonlyArray2<'_, f64>) -> PyResult<Vec<[f64; 2]
 /// A table of four columns.
 pub(crate) fn rows_of_four(
     array: &PyReadonlyArray2<'_, f64>,
-    name: &str,
+    name: &'static str,
 ) -> PyResult<Vec<[f64; 4]>> {
     table(array, name, |row| row)
 }

@@ -200,6 +200,13 @@ impl Error {
             Self::PatchesShape { rows, cols, len } => {
                 ("PatchesShape", of(&[("rows", rows), ("cols", cols), ("len", len)]))
             }
+            Self::Start { index, row, col, sigma } => (
+                "Start",
+                vec![("index", index as f64), ("row", row), ("col", col), ("sigma", sigma)],
+            ),
+            Self::MaskShape { len, pixels } => {
+                ("MaskShape", of(&[("len", len), ("pixels", pixels)]))
+            }
             Self::PairOutOfRange { first, second, len } => {
                 ("PairOutOfRange", of(&[("first", first), ("second", second), ("len", len)]))
             }
