@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,16 @@ def test_a_file_that_was_moved_has_its_folder(tmp_path):
         results.write(save)
         results.finish({}, {"place": "/before/a.npy", "dataset": None, "source": source})
     assert is_free(tmp_path / "out", Input(image))
+
+
+def test_what_a_killed_run_left_is_taken_away_a_day_later(tmp_path):
+    for name, age in ((".logstar-old", 90_000), (".logstar-new", 80_000)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.csv").touch()
+        os.utime(tmp_path / name, (0, time.time() - age))
+    finished(tmp_path)
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert left == [".logstar-new", "a.csv", RESULT]
 
 
 def test_a_text_is_the_former_one_or_the_new_one(tmp_path, monkeypatch):

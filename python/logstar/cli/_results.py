@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +19,8 @@ from ._inputs import Input
 
 #: Beginning of the name of the folder in which files stand until they are whole.
 _STAGE = ".logstar-"
+#: Seconds after which such a folder is what a killed run left: no run takes a day for one image.
+_STALE = 86_400
 
 
 class Results:
@@ -49,6 +52,7 @@ class Results:
             for path in reversed(missing):
                 path.mkdir(exist_ok=True)
                 self._made.append(path)
+            _remove_stale(self.folder)
             self._stage = Path(tempfile.mkdtemp(prefix=_STAGE, dir=self.folder))
         except OSError as error:
             self._leave()
@@ -107,6 +111,14 @@ class Results:
         digests = {path.name: _digest(path) for path in self.files.values()}
         whole = {**result, "request": request, "digests": digests}
         write_whole(self.folder / RESULT, json.dumps(whole, indent=1))
+
+
+def _remove_stale(folder: Path) -> None:
+    """Take away what killed runs left."""
+    for path in folder.glob(f"{_STAGE}*"):
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > _STALE:
+                shutil.rmtree(path)
 
 
 def write_whole(path: Path, text: str) -> None:
