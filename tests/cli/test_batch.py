@@ -194,6 +194,7 @@ def test_a_table_that_cannot_be_written_stops_nothing(films, capsys, monkeypatch
         "logstar: error: out/summary.csv cannot be written: No space left on device\n"
     )
     assert "3 images: 3 ok" in output.out
+    assert "summary.csv" not in output.out
     assert len(list(Path("out").rglob("positions.csv"))) == 3
 
 

@@ -236,7 +236,9 @@ class _Command:
             for row in rows:
                 if row.status == _batch.NOT_REACHED and table is not None:
                     table.add(row)
-            self.output.say(f"{_batch.total(rows)}; start {self.start_up:.2f} s\n{shown(summary)}")
+            self.output.say(f"{_batch.total(rows)}; start {self.start_up:.2f} s")
+            if shown(summary) in self.written:
+                self.output.say(shown(summary))
         return status
 
     def _demo(self) -> int:
