@@ -285,6 +285,16 @@ def test_the_table_is_legible_at_any_width(capsys, monkeypatch, width):
         assert part in joined
 
 
+def test_in_a_pipe_each_image_has_a_line(capsys, monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    table = Table(Output(), [row.one for row in ROWS])
+    for row in ROWS:
+        table.add(row)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 1 + len(ROWS)
+    assert lines[3].startswith("c" * 60 + ".npy [1]")
+
+
 def test_an_error_of_one_leaves_the_others():
     inputs = [Input(Path(name)) for name in "abc"]
 

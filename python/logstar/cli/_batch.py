@@ -27,7 +27,8 @@ DONE, KEPT, FAILED, INTERRUPTED, NOT_REACHED = (
 #: Columns of the table as people see it, with their widths; that of files comes before.
 _COLUMNS = {"": 11, "found": 6, "expected": 8, "QC": 7, "ER": 6, "stable": 6, "s": 6}
 _GAP = 2
-#: Widths of the column of files, and of the last one, which tells where results are, or why not.
+#: Least and greatest width of the column of files where a line has a limit, and least width of the
+#: last column, which tells where results are, or why there are none.
 _FILES, _LAST = (12, 40), 24
 
 
@@ -146,10 +147,11 @@ class Table:
     def __init__(self, output: Output, inputs: Sequence[Input]) -> None:
         self._output = output
         least, most = _FILES
-        files = min(max(least, *(len(shown(one)) for one in inputs)), most)
+        files = max(least, *(len(shown(one)) for one in inputs))
+        if output.is_limited:
+            files = min(files, most)
         numbers = [*_COLUMNS.values()]
-        taken = files + sum(numbers) + _GAP * (len(numbers) + 1)
-        last = min(output.width - taken, 60)
+        last = output.width - files - sum(numbers) - _GAP * (len(numbers) + 1)
         self._widths = [files, *numbers, last] if last >= _LAST else None
         if self._widths is not None:
             heads = ["file", *_COLUMNS, "results"]

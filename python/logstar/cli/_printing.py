@@ -66,6 +66,11 @@ class Output:
         )
         self.width = _width(terminal)
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether a line may be no longer than `width`; in a pipe it may."""
+        return self.width < _NO_LIMIT
+
     def say(self, text: str) -> None:
         """Write a text and a line break at once."""
         if self._stream is None:
