@@ -66,6 +66,30 @@ def test_an_earlier_result_is_not_told_of_files_that_are_being_replaced(tmp_path
         assert not (tmp_path / RESULT).exists()
 
 
+@pytest.mark.parametrize(
+    ("command", "text", "left"),
+    [("detect", "1", False), ("detect", "edited", True), ("segment", "1", True)],
+)
+def test_files_of_an_earlier_run_are_taken_away_unless_they_are_anothers(
+    tmp_path, command, text, left
+):
+    def save_two(folder: Path) -> dict[str, Path]:
+        (folder / "quality.png").write_text("1")
+        return {**save(folder), "quality": folder / "quality.png"}
+
+    with Results(tmp_path) as results:
+        results.write(save_two)
+        results.finish({}, {**REQUEST, "command": command})
+    (tmp_path / "quality.png").write_text(text)
+    (tmp_path / "notes.txt").touch()
+    with Results(tmp_path) as results:
+        results.write(save)
+        results.finish({}, {**REQUEST, "command": "detect"})
+    assert (tmp_path / "quality.png").exists() == left
+    assert (tmp_path / "notes.txt").exists()
+    assert (tmp_path / "a.csv").exists()
+
+
 def test_an_earlier_result_is_known_again(tmp_path):
     finished(tmp_path)
     assert earlier_result(tmp_path, REQUEST)["n_found"] == 3
@@ -115,6 +139,8 @@ def test_a_file_that_was_moved_has_its_folder(tmp_path):
         results.write(save)
         results.finish({}, {"place": "/before/a.npy", "dataset": None, "source": source})
     assert is_free(tmp_path / "out", Input(image))
+    # Another image of the same file has not.
+    assert not is_free(tmp_path / "out", Input(image, 1, 3))
 
 
 def test_what_a_killed_run_left_is_taken_away_a_day_later(tmp_path):

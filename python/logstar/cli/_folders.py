@@ -36,7 +36,7 @@ def output_folders(
         All different.
     out : Path or None
         The folder of all; None makes folders beside one another here.
-    is_free : callable, default=lambda
+    is_free : callable, default=every folder is
         Takes a folder and an image, says whether the folder holds no other image's results.
 
     Returns

@@ -129,8 +129,8 @@ def _what_is_missing(args: argparse.Namespace, info: FileInfo) -> tuple[str, str
     if args.dataset is None and n_images > 1 and not (args.average and len(info.images) == 1):
         cure = ["--average"] if stacks and len(info.images) == 1 else ["--dataset", "0"]
         other = (
-            f"Or one of the {n_images} images: --dataset 0 to {n_images - 1}; each of them: logstar "
-            "detect with --dataset all."
+            f"Or one of the {n_images} images: --dataset 0 to {n_images - 1}; each of them: "
+            "logstar detect with --dataset all."
         )
         return _command(info.path, [*cure, *options], "info"), other
     chosen = _chosen(args, info)

@@ -45,6 +45,7 @@ class Results:
         self.files: dict[str, Path] = {}
         self._made: list[Path] = []
         self._stage = folder
+        self._former: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
         missing = [path for path in (self.folder, *self.folder.parents) if not path.exists()]
@@ -88,6 +89,8 @@ class Results:
         """
         files = save(self._stage)
         # What an earlier run says about its files ends with the first that is replaced.
+        with suppress(OSError, ValueError):
+            self._former = _load(self.folder)
         (self.folder / RESULT).unlink(missing_ok=True)
         for kind, path in files.items():
             self.files[kind] = self.folder / path.relative_to(self._stage)
@@ -101,6 +104,9 @@ class Results:
     def finish(self, result: Mapping[str, Any], request: Mapping[str, Any]) -> None:
         """Write what was found, what was asked for, and the digests of all files, as the last.
 
+        Files of an earlier run of the same command that this one has no counterpart of, such as
+        zooms on what there was to doubt, are taken away before, if they are what they were.
+
         Parameters
         ----------
         result : mapping
@@ -109,8 +115,19 @@ class Results:
             As `request_of` makes it.
         """
         digests = {path.name: _digest(path) for path in self.files.values()}
+        with suppress(OSError, KeyError, TypeError, AttributeError):
+            if self._former["request"]["command"] == request["command"]:
+                _remove_unchanged(self.folder, self._former["digests"], keep=digests)
         whole = {**result, "request": request, "digests": digests}
         write_whole(self.folder / RESULT, json.dumps(whole, indent=1))
+
+
+def _remove_unchanged(folder: Path, digests: Mapping[str, str], *, keep: Mapping[str, str]) -> None:
+    for name, digest in digests.items():
+        path = folder / name
+        # A name with folders in it is none that was written here.
+        if name not in keep and path.name == name and path.is_file() and _digest(path) == digest:
+            path.unlink()
 
 
 def _remove_stale(folder: Path) -> None:
@@ -183,7 +200,8 @@ def is_free(folder: Path, one: Input) -> bool:
             return bool(before["dataset"] == one.dataset)
         from logstar.io import provenance  # noqa: PLC0415 - heavy; --help needs none of it
 
-        return bool(before["source"]["sha256"] == provenance(one.path)["source"]["sha256"])
+        same = before["source"]["sha256"] == provenance(one.path)["source"]["sha256"]
+        return bool(same and before["dataset"] == one.dataset)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return True
 
