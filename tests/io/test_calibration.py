@@ -102,5 +102,5 @@ def test_units_that_are_not_reciprocal(unit):
 
 
 def test_blank_units():
-    assert all(map(is_blank, (None, "", " ", "None", "<undefined>", "px", "Pixel", "pixels")))
+    assert all(map(is_blank, (None, "", " ", "None", "<undefined>", "px", "Pixel", "pixels", "\0")))
     assert not any(map(is_blank, ("nm", "p", "1/nm")))

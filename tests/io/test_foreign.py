@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from logstar.exceptions import ChoiceNeededError
 from logstar.io import Micrograph, read_image
 from logstar.units import PixelSize
 
@@ -126,3 +127,27 @@ def test_xarray_itself(chunked):
     found = Micrograph.from_signal(array, dataset=2)
     np.testing.assert_array_equal(found.image, PIXELS[2])
     assert (found.pixel_size.value, found.pixel_size.unit) == (pytest.approx(0.3), "pm")
+
+
+@pytest.mark.parametrize(
+    "thing",
+    [
+        signal(PIXELS, (1, 0.02, 0.02), "nm", navigate=[True, False, False]),
+        signal(PIXELS[0], (0.02, 0.03), "nm"),
+        signal(
+            np.array(
+                [[(i, j, 0) for j in range(8)] for i in range(6)],
+                dtype=[("R", "u1"), ("G", "u1"), ("B", "u1")],
+            ),
+            (0.02, 0.02),
+            "nm",
+        ),
+    ],
+    ids=["a stack", "pixels that are not square", "colours"],
+)
+def test_what_is_advised_can_be_given(thing):
+    with pytest.raises(ChoiceNeededError) as caught:
+        Micrograph.from_signal(thing)
+    for name, value in caught.value.choices.items():
+        assert f"{name}={value!r}" in str(caught.value)
+        assert Micrograph.from_signal(thing, **{name: value}).image.ndim == 2

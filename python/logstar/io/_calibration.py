@@ -71,12 +71,11 @@ def calibration(sides: tuple[float, float], units: tuple[object, object]) -> Cal
             return Calibration()
         size = _text(sides)
         return Calibration(*sides, None, f"the file gives {size} per pixel without a unit.")
-    # One unit may stand for both.
-    if len([unit for unit in units if not is_blank(unit)]) == 1:
-        named = [
-            next(name for name, unit in zip(named, units, strict=True) if not is_blank(unit))
-        ] * 2
-    given = f"{_text(sides)} {next(str(unit) for unit in units if not is_blank(unit)).strip()}"
+    written = [i for i, unit in enumerate(units) if not is_blank(unit)]
+    if len(written) == 1:
+        # One unit stands for both.
+        named = [named[written[0]]] * 2
+    given = f"{_text(sides)} {str(units[written[0]]).strip()}"
     if None in named:
         if any(is_reciprocal(str(unit)) for unit in units):
             why = "is reciprocal, as of a diffraction pattern or a Fourier transform"
@@ -114,4 +113,4 @@ def is_blank(unit: object) -> bool:
     """Tell whether a text for a unit says that there is none."""
     # "<undefined>" is HyperSpy's word for it.
     names = {"", "none", "<undefined>", "px", "pixel", "pixels"}
-    return unit is None or str(unit).strip().lower() in names
+    return unit is None or str(unit).partition("\0")[0].strip().lower() in names

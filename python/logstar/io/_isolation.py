@@ -167,6 +167,9 @@ class _ReaderProcess:
             raise
         finally:
             timer.cancel()
+        if late.is_set():
+            # The answer came as its time was up: there is no process any more.
+            self.stop()
         return answer
 
     def _started(self) -> subprocess.Popen[bytes]:
