@@ -7,8 +7,8 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`scale_space`] | filters an image at every scale and finds the maxima over (row, column, scale) |
-//! | [`skimage`] | removes them as scikit-image does, to the bit |
 //! | [`prune`] | removes blobs that overlap a stronger claim to the same place |
+//! | [`skimage`] | removes them as scikit-image does, to the bit |
 //! | [`neighbors`] | sums the distances of each point to its nearest neighbours |
 //! | [`sweep`] | holds candidates that answer at any threshold and overlap, and finds the best settings |
 //! | [`order`] | finds the intensities at given ranks |

@@ -15,7 +15,10 @@ pub enum InstructionSet {
     Avx512,
     /// 256-bit vectors of x86-64, with fused multiply-add.
     Avx2,
-    /// What every machine of the target has: SSE2 on x86-64, NEON on aarch64.
+    /// 128-bit vectors of aarch64, which every machine of it has, with fused multiply-add.
+    Neon,
+    /// Vectors without instructions of their own, of which the compiler makes what every machine
+    /// of the target has: SSE2 on x86-64.
     Baseline,
 }
 
@@ -23,7 +26,7 @@ impl InstructionSet {
     /// All that this machine has, the widest first.
     #[must_use]
     pub fn available() -> Vec<Self> {
-        [Self::Avx512, Self::Avx2, Self::Baseline]
+        [Self::Avx512, Self::Avx2, Self::Neon, Self::Baseline]
             .into_iter()
             .filter(|set| set.is_available())
             .collect()
@@ -41,6 +44,7 @@ impl InstructionSet {
         match self {
             Self::Avx512 => "avx512",
             Self::Avx2 => "avx2",
+            Self::Neon => "neon",
             Self::Baseline => "baseline",
         }
     }
@@ -56,8 +60,11 @@ impl InstructionSet {
                 std::arch::is_x86_feature_detected!("avx2")
                     && std::arch::is_x86_feature_detected!("fma")
             }
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => std::arch::is_aarch64_feature_detected!("neon"),
             Self::Baseline => true,
-            #[cfg(not(target_arch = "x86_64"))]
+            // Those of other machines.
+            #[allow(unreachable_patterns, reason = "each machine lacks others' sets")]
             _ => false,
         }
     }
@@ -72,6 +79,9 @@ impl InstructionSet {
             // SAFETY: the machine has AVX2 and FMA, just asked for.
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => unsafe { run_avx2(kernel) },
+            // SAFETY: the machine has NEON, just asked for.
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => unsafe { run_neon(kernel) },
             // The baseline's vectors are plain arrays, which any machine computes with.
             _ => kernel.run::<[f32; 4], 2>(Available(PhantomData)),
         }
@@ -115,6 +125,13 @@ fn run_avx512<K: Kernel>(kernel: K) -> K::Output {
 fn run_avx2<K: Kernel>(kernel: K) -> K::Output {
     // The caller's machine has this function's own target features.
     kernel.run::<x86::F32x8, 2>(Available(PhantomData))
+}
+
+#[cfg(target_arch = "aarch64")]
+#[target_feature(enable = "neon")]
+fn run_neon<K: Kernel>(kernel: K) -> K::Output {
+    // Of the 32 registers, sums and windows of 4 results take 16.
+    kernel.run::<arm::F32x4, 4>(Available(PhantomData))
 }
 
 /// A vector of `f32`.
@@ -183,12 +200,8 @@ impl Lanes for [f32; 4] {
     }
     #[inline(always)]
     unsafe fn add_product(self, a: Self, b: Self) -> Self {
-        // Where the target has no fused instruction, `mul_add` would call a function.
-        if cfg!(target_arch = "aarch64") {
-            std::array::from_fn(|i| a[i].mul_add(b[i], self[i]))
-        } else {
-            std::array::from_fn(|i| self[i] + a[i] * b[i])
-        }
+        // Rounded twice: where the target has no fused instruction, `mul_add` calls a function.
+        std::array::from_fn(|i| self[i] + a[i] * b[i])
     }
     #[inline(always)]
     unsafe fn min(self, other: Self) -> Self {
@@ -374,6 +387,81 @@ mod x86 {
                     store(8 + p, _mm512_shuffle_f32x4::<0xDD>(low01, low23));
                     store(12 + p, _mm512_shuffle_f32x4::<0xDD>(high01, high23));
                 }
+            }
+        }
+    }
+}
+
+#[cfg(target_arch = "aarch64")]
+mod arm {
+    #[allow(
+        clippy::wildcard_imports,
+        reason = "a dozen intrinsics with prefixes of their own"
+    )]
+    use std::arch::aarch64::*;
+
+    use super::Lanes;
+
+    /// Four lanes of NEON.
+    #[derive(Clone, Copy)]
+    pub(super) struct F32x4(float32x4_t);
+
+    // SAFETY of all bodies: what the trait asks of the caller.
+    impl Lanes for F32x4 {
+        const COUNT: usize = 4;
+
+        #[inline(always)]
+        unsafe fn splat(value: f32) -> Self {
+            Self(unsafe { vdupq_n_f32(value) })
+        }
+        #[inline(always)]
+        unsafe fn load(from: *const f32) -> Self {
+            Self(unsafe { vld1q_f32(from) })
+        }
+        #[inline(always)]
+        unsafe fn store(self, to: *mut f32) {
+            unsafe { vst1q_f32(to, self.0) }
+        }
+        #[inline(always)]
+        unsafe fn add(self, other: Self) -> Self {
+            Self(unsafe { vaddq_f32(self.0, other.0) })
+        }
+        #[inline(always)]
+        unsafe fn mul(self, other: Self) -> Self {
+            Self(unsafe { vmulq_f32(self.0, other.0) })
+        }
+        #[inline(always)]
+        unsafe fn add_product(self, a: Self, b: Self) -> Self {
+            Self(unsafe { vfmaq_f32(self.0, a.0, b.0) })
+        }
+        #[inline(always)]
+        unsafe fn min(self, other: Self) -> Self {
+            Self(unsafe { vminq_f32(self.0, other.0) })
+        }
+        #[inline(always)]
+        unsafe fn max(self, other: Self) -> Self {
+            Self(unsafe { vmaxq_f32(self.0, other.0) })
+        }
+        #[inline(always)]
+        unsafe fn prefetch(_at: *const u8) {
+            // No stable intrinsic; these machines follow rows by themselves.
+        }
+        #[inline(always)]
+        unsafe fn above(self, other: Self) -> u32 {
+            const BITS: [u32; 4] = [1, 2, 4, 8];
+            unsafe { vaddvq_u32(vandq_u32(vcgtq_f32(self.0, other.0), vld1q_u32(BITS.as_ptr()))) }
+        }
+        #[inline(always)]
+        unsafe fn transpose(from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize) {
+            unsafe {
+                let row = |i: usize| vld1q_f32(from.add(i * from_stride));
+                let (even, odd) = (vtrnq_f32(row(0), row(1)), vtrnq_f32(row(2), row(3)));
+                let low = |a, b| vcombine_f32(vget_low_f32(a), vget_low_f32(b));
+                let high = |a, b| vcombine_f32(vget_high_f32(a), vget_high_f32(b));
+                vst1q_f32(to, low(even.0, odd.0));
+                vst1q_f32(to.add(to_stride), low(even.1, odd.1));
+                vst1q_f32(to.add(2 * to_stride), high(even.0, odd.0));
+                vst1q_f32(to.add(3 * to_stride), high(even.1, odd.1));
             }
         }
     }

@@ -1,6 +1,6 @@
 //! How uncertain the parameters of each atom are.
 
-use crate::cells::{Cells, squared_distance};
+use crate::geometry::cells::{Cells, squared_distance};
 use crate::simd::{Available, Kernel, Lanes};
 use crate::{Result, parallel};
 

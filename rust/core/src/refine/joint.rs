@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::Result;
-use crate::cells::{Cells, squared_distance};
+use crate::geometry::cells::{Cells, squared_distance};
 use crate::image::{Image, Pixel};
 use crate::interrupt::Effort;
 use crate::simd::InstructionSet;

@@ -346,6 +346,16 @@ mod tests {
     }
 
     #[test]
+    fn small_tiles_are_screened_within_their_buffers() {
+        // Small enough for Miri; the second kernel is wide enough for half the columns.
+        let image = lattice(9, 21, 0.3);
+        let ladder = [Scale::isotropic(0.8).unwrap(), Scale::isotropic(3.5).unwrap()];
+        let plain = plain::find_candidates(&image, &ladder, above(0.05), alone()).unwrap();
+        assert!(!plain.is_empty());
+        assert_eq!(find_candidates(&image, &ladder, above(0.05), alone()).unwrap(), plain);
+    }
+
+    #[test]
     fn large_sigmas_reach_over_the_whole_image() {
         let image = lattice(60, 80, 0.3);
         let ladder = [Scale::isotropic(20.0).unwrap(), Scale::isotropic(50.0).unwrap()];

@@ -26,7 +26,7 @@ const MOST_BYTES: usize = 256 << 20;
 
 /// Suspects that are tried between two questions whether to stop: with the widest kernels that
 /// the buffers hold, one takes milliseconds.
-const BETWEEN_QUESTIONS: usize = 16;
+const SUSPECTS_BETWEEN_QUESTIONS: usize = 16;
 
 /// How the search by screening ended.
 #[derive(Debug, PartialEq)]
@@ -151,7 +151,7 @@ impl<T: Pixel> Kernel for Trial<'_, T> {
         let rival_ends = suspects.voxels.iter().skip(1).map(|next| next.rivals as usize);
         let rival_ends = rival_ends.chain([suspects.rivals.len()]);
         for (index, (suspect, rivals_end)) in suspects.voxels.iter().zip(rival_ends).enumerate() {
-            if index % BETWEEN_QUESTIONS == BETWEEN_QUESTIONS - 1 {
+            if index % SUSPECTS_BETWEEN_QUESTIONS == SUSPECTS_BETWEEN_QUESTIONS - 1 {
                 effort.check()?;
             }
             let &Suspect { row, col, scale, may_stand, .. } = suspect;

@@ -53,7 +53,7 @@ pub(super) struct Pass<'a> {
 }
 
 /// Candidates that are gone through between two such questions.
-const BETWEEN_QUESTIONS: usize = 1 << 15;
+const CANDIDATES_BETWEEN_QUESTIONS: usize = 1 << 15;
 
 impl<'a> Pass<'a> {
     pub(super) fn new(
@@ -95,7 +95,7 @@ impl<'a> Pass<'a> {
             self.until_question -= step;
             return Ok(());
         }
-        self.until_question = BETWEEN_QUESTIONS;
+        self.until_question = CANDIDATES_BETWEEN_QUESTIONS;
         if (self.interrupted)() { Err(Error::Interrupted) } else { Ok(()) }
     }
 
@@ -181,7 +181,7 @@ impl<'a> Pass<'a> {
             self.stale.extend(kept.map(|id| id as u32));
         }
         let places = self.set.places();
-        let cost = BETWEEN_QUESTIONS / question.decisions_between_questions();
+        let cost = CANDIDATES_BETWEEN_QUESTIONS / question.decisions_between_questions();
         while let Some(id) = self.stale.pop() {
             let id = id as usize;
             if !self.kept[id] {
