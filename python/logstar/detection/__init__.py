@@ -7,11 +7,13 @@ from ._candidates import ParetoFront, ScaleSpaceCandidates
 from ._criteria import CountCriterion, CrowdingCriterion, HasCriterion, StabilityCriterion
 from ._detector import LoGStarDetector
 from ._pipeline import DetectionPipeline
+from ._plateaus import CountPlateaus
 from ._skimage import blob_log
 from ._support import Support, atom_support
 
 __all__ = [
     "CountCriterion",
+    "CountPlateaus",
     "CrowdingCriterion",
     "DetectionPipeline",
     "HasCriterion",

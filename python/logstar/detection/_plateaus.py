@@ -25,12 +25,23 @@ SAME_COUNT = 0.002
 class CountPlateaus(NamedTuple):
     """Ranges of thresholds over which the number of atoms is the same within 0.2 %, as columns.
 
-    Attributes
+    Parameters
     ----------
     low, high : ndarray of shape (n_settings,)
         Least and greatest threshold; both are the setting's own where the number differs at once.
     stability : ndarray of shape (n_settings,)
         Natural logarithm of `high` by `low`.
+
+    Examples
+    --------
+    >>> from logstar import Lattice, LoGStarDetector
+    >>> from logstar.datasets import make_scene
+    >>> from logstar.rewards import CountStability
+    >>> crystal = Lattice.perovskite(4.0, pixel_size=0.2)
+    >>> scene = make_scene(crystal, shape=(96, 96), noise=0.1, random_state=0)
+    >>> plateau = CountStability().plateau(LoGStarDetector(2, 5, threshold=0.1), scene.image)
+    >>> plateau.low.round(3), plateau.high.round(3)
+    (array([0.012]), array([0.124]))
     """
 
     low: FloatArray

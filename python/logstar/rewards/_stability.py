@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from logstar._validation import FloatArray, as_image_list, check_real
-from logstar.detection import ScaleSpaceCandidates, StabilityCriterion
-from logstar.detection._plateaus import SAME_COUNT, CountCurves, CountPlateaus
+from logstar.detection import CountPlateaus, ScaleSpaceCandidates, StabilityCriterion
+from logstar.detection._plateaus import SAME_COUNT, CountCurves
 
 from ._base import Reward
 
