@@ -240,7 +240,7 @@ def test_a_pixel_size_without_unit_is_not_guessed(film, capsys, monkeypatch):
         (np.where(np.eye(64) > 0, np.nan, 0), "NaN or infinite, the first at (row, col) = (0, 0)"),
         (np.ones(64), "holds no 2-D image"),
         # A slope has no maximum inside.
-        (np.add.outer(np.arange(112.0), np.arange(112.0)), "no atom was found"),
+        (np.add.outer(np.arange(112.0), np.arange(112.0)), "error: no atom was found"),
     ],
 )
 def test_images_that_hold_no_atoms(film, capsys, image, message):

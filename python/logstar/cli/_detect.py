@@ -33,7 +33,7 @@ _OPTIONS = (
 _COMPANIONS = {".emi": "_*.ser", ".mib": ".hdr", ".rpl": ".raw", ".xml": "*.raw"}
 
 
-class NothingFoundError(Exception):
+class NothingFoundError(RuntimeError):
     """No atom was found, said as a sentence."""
 
 
