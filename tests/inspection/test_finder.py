@@ -10,9 +10,11 @@ import pytest
 from PIL import Image
 from sklearn.base import BaseEstimator
 
+from logstar.datasets import make_scene
 from logstar.inspection import AtomFinderDisplay, CountCurveDisplay, QualityReportDisplay
 from logstar.lattice import Lattice
 from logstar.rewards import quality_report
+from logstar.tuning import AtomFinder
 from logstar.units import PixelSize
 from tests.conftest import atoms_image
 
@@ -74,7 +76,7 @@ def texts(figure):
 
 def test_the_panel_beside_the_atoms_shows_what_decided():
     fitted = finder()
-    display = AtomFinderDisplay.from_estimator(fitted, source="film.ser", crystal="SrTiO3")
+    display = AtomFinderDisplay.from_estimator(fitted, source="data/film.ser", crystal="SrTiO3")
     on_image, on_counts = display.axes_
     assert display.counts.ax_ is on_counts
     assert display.counts.chosen == (0.08, len(fitted.atoms_))
@@ -83,7 +85,7 @@ def test_the_panel_beside_the_atoms_shows_what_decided():
     assert on_counts.get_xscale() == "log"
     assert len(display.detections.flagged_atoms_.get_xydata()) == 1
     assert len(on_image.artists) == 1  # the scale bar
-    assert texts(display.figure_) == ["film.ser   SrTiO3", "ok"]
+    assert texts(display.figure_) == ["film.ser | SrTiO3", "ok"]
 
 
 def test_the_front_is_drawn_where_there_is_a_choice():
@@ -108,7 +110,7 @@ def test_objectives_that_all_settings_meet_are_left_out():
     display = AtomFinderDisplay.from_estimator(three)
     assert display.front.objective_names == ["qc", "er"]
     labels = [text.get_text() for text in display.axes_[2].get_legend().get_texts()]
-    assert "Pareto front, stability 0.5 (dark) to 3" in labels
+    assert "front, stability 0.5 (dark) to 3" in labels
     # A front of three objectives is no line.
     assert display.front.front_.get_linewidth() == 0
 
@@ -117,8 +119,9 @@ def test_the_verdict_and_its_reasons_are_told():
     reasons = ("the count hangs on the threshold", "polarity is probably wrong")
     display = AtomFinderDisplay.from_estimator(finder(status="check", reasons=reasons))
     assert texts(display.figure_)[1:] == ["check", "; ".join(reasons)]
-    long = AtomFinderDisplay.from_estimator(finder(status="failed", reasons=["because " * 40]))
-    assert texts(long.figure_)[2].endswith("…")
+    long = AtomFinderDisplay.from_estimator(finder(status="failed", reasons=["because " * 200]))
+    assert len(texts(long.figure_)) == 6
+    assert texts(long.figure_)[-1].endswith("because …")
 
 
 @pytest.mark.parametrize(
@@ -176,3 +179,16 @@ def test_its_quality():
     fitted.quality_ = None
     with pytest.raises(ValueError, match="quality_ is None"):
         QualityReportDisplay.from_estimator(fitted)
+
+
+def test_of_a_real_finder(tmp_path):
+    scene = make_scene(CRYSTAL, shape=(128, 128), noise=0.05, random_state=0)
+    found = AtomFinder(CRYSTAL, pixel_size="0.2 A").fit(scene.image)
+    display = AtomFinderDisplay.of(found)
+    assert display.counts.chosen == (found.params_["threshold"], len(found.atoms_))
+    low, high = display.counts.plateau
+    assert low <= found.params_["threshold"] <= high
+    drawn = np.interp(*display.counts.chosen[:1], display.counts.thresholds, display.counts.counts)
+    assert drawn == pytest.approx(len(found.atoms_), rel=0.01)
+    assert display.detections.pixel_size.to("A").value == pytest.approx(0.2, rel=0.02)
+    assert display.save(tmp_path / "atoms.png").stat().st_size > 10_000

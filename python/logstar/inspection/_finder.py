@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias
 
 import numpy as np
@@ -26,7 +27,7 @@ _VERDICTS = {"ok": "#009e73", "check": "#d55e00", "failed": "#cc0000"}
 _LABELS = {
     "qc": "QC: share of atoms too many or too few",
     "er": "ER: share of atoms too close",
-    "stability": "stability: how narrow the plateau is",
+    "stability": "stability: logarithm of the plateau's width",
 }
 #: All lengths are in inches. The image has this width, unless that makes it higher than allowed.
 _IMAGE, _HIGHEST = 6.8, 9.0
@@ -38,10 +39,12 @@ _PANEL_WIDTH, _PANEL_HEIGHT = 4.2, 2.6
 _BETWEEN = 1.15
 #: Room above for title and legend, and around the panels for their labels.
 _ABOVE, _BELOW, _LEFT, _RIGHT, _EDGE = 0.85, 0.5, 0.75, 0.15, 0.1
-#: Middle of the title's line below the upper edge, and from there to the line of the reasons.
-_TITLE, _LINE = 0.18, 0.2
-#: Letters that a line of the title holds.
-_LETTERS = 130
+#: Middle of the title's line below the upper edge, and from there to each line of the reasons.
+_TITLE, _LINE = 0.18, 0.18
+#: Letters that a line of the title holds, by the figure's width in inches; the small ones of the
+#: reasons, of which there are a few lines at most.
+_TITLE_LETTERS, _REASON_LETTERS = 9, 15
+_MOST_LINES = 4
 
 _Place: TypeAlias = tuple[float, float, float, float]
 
@@ -69,7 +72,7 @@ class AtomFinderDisplay:
     front : ParetoFrontDisplay, default=None
         The front that the setting was chosen from; None draws none.
     source, crystal : str, default=""
-        The file and the crystal, for the title.
+        The file, of which the title tells the name, and the crystal.
     verdict : {"ok", "check", "failed"}, default=None
         The verdict, for the title; None writes none.
     reasons : sequence of str, default=()
@@ -246,7 +249,8 @@ class AtomFinderDisplay:
         column = max(width, _NARROWEST)
         body = max(height, n_panels * _PANEL_HEIGHT + (n_panels - 1) * _BETWEEN)
         total_width = _EDGE + column + _LEFT + _PANEL_WIDTH + _RIGHT
-        total_height = _ABOVE + (_LINE if self.reasons else 0) + body + _BELOW
+        reasons = self._wrapped(total_width)
+        total_height = _ABOVE + _LINE * len(reasons) + body + _BELOW
 
         def place(left: float, top: float, wide: float, high: float) -> _Place:
             """From inches below the upper left corner of the body to shares of the figure."""
@@ -276,24 +280,30 @@ class AtomFinderDisplay:
     def _write_title(self, figure: Figure | SubFigure, layout: _Layout) -> None:
         left, right = _EDGE / layout.width, 1 - _RIGHT / layout.width
         line = 1 - _TITLE / layout.height
-        title = "   ".join(filter(None, (self.source, self.crystal)))
-        # A file's name may hold dollar signs, which are no formula.
-        figure.text(
-            left, line, _shortened(title, _LETTERS), va="center", weight="bold", parse_math=False
+        names = (PurePath(self.source).name, self.crystal)
+        title = textwrap.shorten(
+            " | ".join(filter(None, names)),
+            round(_TITLE_LETTERS * layout.width),
+            placeholder=" …",
         )
+        # A file's name may hold dollar signs, which are no formula.
+        figure.text(left, line, title, va="center", weight="bold", parse_math=False)
         if self.verdict is None:
             return
         color = _VERDICTS.get(self.verdict, "black")
-        text: dict[str, Any] = {"ha": "right", "va": "center", "color": color}
-        figure.text(right, line, self.verdict, weight="bold", **text)
-        if self.reasons:
-            below = 1 - (_TITLE + _LINE) / layout.height
-            reasons = _shortened("; ".join(self.reasons), _LETTERS)
-            figure.text(right, below, reasons, size="small", **text)
+        figure.text(right, line, self.verdict, ha="right", va="center", color=color, weight="bold")
+        for i, text in enumerate(self._wrapped(layout.width), start=1):
+            below = 1 - (_TITLE + i * _LINE) / layout.height
+            figure.text(left, below, text, va="center", color=color, size="small")
 
-
-def _shortened(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+    def _wrapped(self, width: float) -> list[str]:
+        """Lines of the reasons."""
+        return textwrap.wrap(
+            "; ".join(self.reasons),
+            round(_REASON_LETTERS * width),
+            max_lines=_MOST_LINES,
+            placeholder=" …",
+        )
 
 
 def _crystal_of(lattice: object) -> str:

@@ -277,7 +277,7 @@ class ParetoFrontDisplay:
             (self.front_,) = ax.plot(*front.T, lw=1.4, label="Pareto front", **line)
             return
         shades = np.asarray(self.shade, dtype=np.float64)[rows]
-        text = f"Pareto front, {self.shade_name} {shades.min():.2g} (dark) to {shades.max():.2g}"
+        text = f"front, {self.shade_name} {shades.min():.2g} (dark) to {shades.max():.2g}"
         (self.front_,) = ax.plot(*front.T, lw=0, label=text, **line)
         ax.scatter(front[:, 0], front[:, 1], c=shades, cmap="viridis", s=36, lw=0, zorder=3.2)
 
