@@ -27,9 +27,10 @@ _REJECTED = "#9fd8ff"
 #: Inches: width of a panel; room at its right for a colour bar, and left of the plane for its
 #: label; above each panel for its title, above all for the legend, below, and around.
 _PANEL, _BAR, _LEFT, _ABOVE, _LEGEND, _BELOW, _EDGE = 4.6, 0.75, 0.35, 0.35, 0.3, 0.55, 0.1
-#: Height of a panel by its width, whatever the image's shape.
+#: Least and greatest height of a panel by its width; images beyond are drawn with room beside them.
 _LOWEST, _HIGHEST = 0.5, 2.0
-#: Share of the points of the scatter that its view shows: a few are far out.
+#: Share of the atoms that the view of the plane holds at least: a few are so far out that a view of
+#: all would squeeze the rest.
 _IN_VIEW = 0.995
 
 
@@ -339,7 +340,7 @@ class AmorphousMapDisplay:
             ylabel=self._label(1),
             title="each dot an atom; tight: crystal, dispersed: amorphous",
         )
-        # Residuals of unscaled images are long numbers.
+        # Few ticks, since the residual of an image of counts has numbers of many digits.
         ax.locator_params(nbins=5)
         ax.spines[["top", "right"]].set_visible(False)
         return scatter

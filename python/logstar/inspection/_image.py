@@ -77,14 +77,14 @@ def draw_picture(ax: Axes, image: Image, longest: int) -> Any:
 
     low, high = contrast_limits(image)
     span = (high - low) or 1.0
-    # First over blocks: means of means are means, and fewer pixels are scaled.
+    # Averaged over blocks of whole pixels first, so that there are fewer grey values to make.
     shown, (left, right, bottom, top) = _reduced(image, max(image.shape) // longest)
     gray = np.clip((shown - low) * (255.0 / span), 0, 255).astype(np.uint8)
     if max(gray.shape) > longest:
         scale = longest / max(gray.shape)
         size = [max(1, round(n * scale)) for n in gray.shape[::-1]]
         gray = np.asarray(pillow.fromarray(gray).resize(size, pillow.Resampling.BOX))
-    # As colours: matplotlib computes one colour map less.
+    # As colours of four channels, for which matplotlib looks up no colour map.
     opaque = np.full_like(gray, 255)
     drawn = ax.imshow(
         np.dstack([gray, gray, gray, opaque]),

@@ -22,7 +22,7 @@ _BEYOND_FRONT = 0.5
 _SHARE_IN_VIEW = 0.4
 _PAD = 0.05
 _REACH_OF_NOTHING = 0.05
-#: Steps between labels of the axis below: more run into each other where numbers are long.
+#: Most steps between the labels of the lower axis; labels of more would run into each other.
 _MOST_TICKS = 5
 
 
@@ -297,7 +297,7 @@ def _view(points: FloatArray, marked: FloatArray) -> tuple[FloatArray, FloatArra
     for axis in np.flatnonzero(reach == 0):
         positive = beyond[beyond[:, axis] > 0, axis]
         reach[axis] = np.median(positive) if len(positive) else _REACH_OF_NOTHING
-    # To the good side there is nothing, so no room is kept there.
+    # Beyond the front on its good side there are no points, so no room is kept there.
     has_below, has_above = (points < low).any(axis=0), (points > high).any(axis=0)
     below = np.where(has_below, reach, 0)
     above = np.where(has_above | ((low == high) & ~has_below), reach, 0)

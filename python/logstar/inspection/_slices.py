@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
-#: Longer names of categories are slanted.
+#: Names of categories with more letters than this are written aslant, so that they do not meet.
 _SHORT = 6
 
 
@@ -134,7 +134,7 @@ class SurrogateSliceDisplay:
             surrogate = search.surrogate(objective)
             names = parameters
             if names is None:
-                # Of a parameter with several domains there are several dimensions.
+                # A parameter that has several domains has as many dimensions of one name.
                 known = dict.fromkeys(surrogate.parameter_names)
                 names = [name for name in known if name in setting and name != "branch"]
             rows.append([_slice(surrogate, name, objective, setting) for name in names])
@@ -161,7 +161,8 @@ class SurrogateSliceDisplay:
         for i, row in enumerate(self.slices):
             for ax, one in zip(self.axes_[i], row, strict=True):
                 _draw(ax, one)
-            # The least sure ends would squeeze what is known.
+            # The view is that of the medians: the bounds reach so far where nothing is known that
+            # they would squeeze the curve.
             medians = np.concatenate([np.asarray(one.median) for one in row])
             low, high = float(medians.min()), float(medians.max())
             room = 0.25 * ((high - low) or 1.0)

@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
-# Red against cyan differs in lightness and along the axis of blue and yellow, which all common
-# kinds of colour blindness keep.
+# Red and cyan differ in lightness, and along the axis from blue to yellow, which people with the
+# common kinds of colour blindness see.
 ATOM = "#19c8ff"
 FLAGGED = "#ff2a1f"
 # Of the palette of Okabe and Ito.
 FRONT = "#0072b2"
 CHOSEN = "#d55e00"
 EVALUATED = "#9a9a9a"
-#: Objectives beside one another.
+#: Colours of objectives that are drawn beside one another.
 SERIES = (FRONT, "#e69f00", "#009e73", "#cc79a7", "#56b4e9")
 #: Values are drawn on a logarithmic axis if the largest exceeds this multiple of the least.
 _WIDE = 30.0

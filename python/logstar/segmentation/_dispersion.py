@@ -8,16 +8,16 @@ from sklearn.mixture import GaussianMixture
 
 from logstar._validation import FloatArray
 
-#: Added to variances, by the mean variance.
+#: Added to the variances of the mixture so that none vanishes, as a share of the points' mean one.
 _REGULARIZATION = 1e-6
-#: Share of the points that the crystal is begun with.
+#: Share of the points, those nearest to 0, that the crystal's component starts from.
 _BULK = 0.9
 
 
 def fit_mixture(
     points: FloatArray, n_components: int, covariance_type: str, random_state: object
 ) -> tuple[GaussianMixture, NDArray[np.bool_]]:
-    """Fit a Gaussian mixture that begins with a tight and with more dispersed components.
+    """Fit a Gaussian mixture that starts from one tight and some more dispersed components.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def fit_mixture(
     covariance_type : {"full", "tied", "diag", "spherical"}
         As in `sklearn.mixture.GaussianMixture`.
     random_state : int, RandomState or None
-        For the interface: the start is made from the points, not drawn.
+        Handed to scikit-learn's mixture. It changes nothing, as the start is not drawn at random.
 
     Returns
     -------

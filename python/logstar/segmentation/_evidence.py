@@ -16,8 +16,9 @@ from ._patches import extract_patches
 from ._regions import label_regions
 from ._residual import Residual
 
-#: Sigma of the mean that votes are combined by, by the spacing. On YBa2Cu3O7 with noise 0.05, 0.1
-#: and 0.2, means over 9 and 12 px overlap best with the truth by up to 0.02 more than over 8 px.
+#: Votes of neighbouring points are averaged under a Gaussian of this sigma, in units of the spacing
+#: of atoms. On simulated YBa2Cu3O7 (spacing 12.9 px; noise 0.05, 0.1 and 0.2) the best overlap with
+#: the true regions is the same for sigmas of 9 and 12 px, and up to 0.02 less for 8 px.
 _COMBINING = 0.93
 _MAX_ITERATIONS = 50
 

@@ -11,8 +11,9 @@ from sklearn.utils.validation import check_array
 
 Windows = NDArray[np.float32] | NDArray[np.float64]
 
-#: Width of the weight that a type's brightness is taken with, by the window. Atoms of one element
-#: are equally bright in their middles: a little of their surroundings gives them an order.
+#: Sigma of the Gaussian weight under which the brightness of a window is measured, as a share of
+#: the window's width. Atoms of one element are equally bright in their middles; the weight lets in
+#: a little of their surroundings, which puts types of one element in an order.
 _BRIGHTNESS_SHARE = 1 / 8
 
 

@@ -16,16 +16,18 @@ from sklearn.mixture import GaussianMixture
 
 from ._features import Windows, odd_moment, odd_part
 
-#: Fewer atoms than this are not asked for orientations.
+#: Of a type with fewer atoms than this, one orientation is assumed.
 _MIN_ATOMS = 10
-#: Two Gaussians of one deviation have two maxima if they are farther apart than two of them.
+#: Two equal Gaussians have two maxima if their means are more than two standard deviations apart.
 _MIN_SEPARATION = 2.0
-#: Outliers, such as displaced atoms, are no orientation: each must have this share of the atoms.
+#: Least share of the atoms in each orientation, since a few displaced atoms are none.
 _MIN_SHARE = 0.1
-#: Principal components that are looked at: displaced atoms may make the first.
+#: How many principal components may tell orientations apart. Where atoms are displaced, these make
+#: the first one.
 _N_COMPONENTS = 3
-#: Least variance of a component, by the mean square of a window: without noise, what is left of
-#: windows that are not centred exactly has up to 3e-5 in YBa2Cu3O7, orientations at least 2e-3.
+#: Least variance of a component that may tell orientations apart, as a share of the mean square of
+#: the windows. In simulated YBa2Cu3O7 without noise, orientations have 2e-3 at least; components
+#: that come of windows not centred exactly have 3e-5 at most.
 _MIN_CONTRAST = 2.5e-4
 
 

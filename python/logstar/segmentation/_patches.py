@@ -32,11 +32,12 @@ Images: TypeAlias = ArrayLike | Sequence[ArrayLike]
 Border: TypeAlias = Literal["drop", "reflect"]
 Normalization: TypeAlias = Literal["mean", "zscore"] | None
 
-#: Choices of the parameters of the same names.
+#: What the parameters `border` and `normalize` may be.
 BORDERS = ("drop", "reflect")
 NORMALIZATIONS = (None, "mean", "zscore")
 
-#: The window that is chosen by itself, by the median distance of an atom to its nearest.
+#: Side of the window that is chosen where none is given, in units of the median distance of an atom
+#: to its nearest neighbour.
 _WINDOW_SHARE = 2.5
 
 
@@ -392,7 +393,7 @@ class AtomPatches(TransformerMixin, BaseEstimator):  # type: ignore[misc] # no t
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
-        # Windows of images in double precision are cut in single precision as well.
+        # Windows are single precision, whatever the image is.
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
 

@@ -1,10 +1,10 @@
 """Where an image differs from the crystal that most of it is.
 
 Every atom is judged against its own kind: the mean of the windows that look most like its own is
-what its surroundings should be. Each window so has a say on every pixel that it covers, and the
-median of these votes is the residual of the pixel. In a crystal it is noise. Beside a damaged
-region the windows centred on sound atoms are the majority, so that the residual ends where the
-damage does, though windows reach into it; and pixels without any atom are judged too.
+what its surroundings should be. What a window differs by is its vote on every pixel that it covers,
+and the median of a pixel's votes is the residual there. In a crystal the residual is noise. Beside
+a damaged region most windows are centred on sound atoms: so the residual ends where the damage
+does, though windows reach into it. Pixels without any atom near them are judged as well.
 """
 
 from __future__ import annotations
@@ -22,17 +22,20 @@ from logstar._validation import FloatArray, Image
 
 from ._patches import extract_patches
 
-#: Lengths by the median distance to the nearest atom. On YBa2Cu3O7 with noise 0.05 to 0.2,
-#: windows of 2.1, 2.7 and 3.3 distances reach a best overlap with the true regions of 0.73, 0.82
-#: and 0.83; smoothing the image raises that at noise 0.2 from 0.40 to 0.54, whatever comes after.
+#: Side of the windows, and sigma that the image is smoothed with before they are cut, both in units
+#: of the median distance to the nearest atom. On simulated YBa2Cu3O7 with noise 0.05 to 0.2, the
+#: best overlap with the true regions is 0.73, 0.82 and 0.83 for windows of 2.1, 2.7 and 3.3
+#: distances. At noise 0.2, smoothing raises it from 0.40 to 0.54.
 _WINDOW = 3.0
 _SMOOTHING = 0.155
-#: So many pixels of the coarse grid lie between nearest atoms, at least.
+#: The residual is kept on a coarser grid than the image's: as coarse as leaves this many of its
+#: points between nearest atoms.
 _PIXELS_BETWEEN = 6
-#: Windows that are compared with, and principal components that choose them.
+#: How many windows the one of an atom is compared with: those most like it in this many principal
+#: components.
 _N_SIMILAR = 25
 _N_COMPONENTS = 20
-#: Fewer whole windows than this tell nothing.
+#: Least number of windows that lie wholly inside the image; fewer do not show the crystal.
 _MIN_WINDOWS = 8
 
 
@@ -116,7 +119,7 @@ def crystal_residual(
             "image constant?"
         )
     residuals = centred - _own_kind(centred, windows, inside, whole)
-    # A region that covers less than half of the window does not shift the rest of it.
+    # By the median, which a damaged region does not move while it covers less than half a window.
     residuals -= np.nanmedian(np.where(inside, residuals, np.nan), axis=1, keepdims=True)
     values = _vote(residuals[inside], (rows * coarse.shape[1] + cols)[inside], coarse.size)
     return Residual(values.reshape(coarse.shape), step, contrast)
@@ -170,7 +173,7 @@ def _own_kind(
     pca = PCA(n_components, svd_solver="covariance_eigh").fit(centred[whole])
     places = pca.transform(centred[whole])
     neighbors = NearestNeighbors(n_neighbors=n_similar).fit(places)
-    # Without an argument no window is its own neighbour.
+    # Called without windows, scikit-learn leaves out each window as its own neighbour.
     graph = neighbors.kneighbors_graph(mode="connectivity")
     kind = np.zeros_like(centred)
     kind[whole] = (sparse.csr_array(graph) @ centred[whole]) / n_similar

@@ -41,7 +41,8 @@ from ._types import COVARIANCE_TYPES, AtomTypeGMM
 
 AtomType = int | tuple[int, int] | None
 
-#: Side of the window by the spacing, where it is not given. On YBa2Cu3O7 5 px of 12.9.
+#: Side of the windows of the residual where it is not given, in units of the spacing of atoms. In
+#: YBa2Cu3O7 at 0.2 Å/px that is 5 px, at a spacing of 12.9 px.
 _WINDOW_SHARE = 0.4
 
 
@@ -253,8 +254,8 @@ class AmorphousGMMSegmenter(BaseEstimator):  # type: ignore[misc] # scikit-learn
             found = as_positions(positions)
         with threadpool_limits(1):  # sums that are split over threads round differently
             self._fit(image, found, memory)
-        # A copy, since the caller may write into the image afterwards. To compare it with another
-        # is as cheap as to read both.
+        # `predict` recognises this image by comparing pixels, which takes no longer than reading
+        # them. A copy, since the caller may write into the array afterwards.
         self._image = image.copy()
         return self
 
@@ -493,7 +494,7 @@ class AmorphousGMMSegmenter(BaseEstimator):  # type: ignore[misc] # scikit-learn
             check_integer(self.atom_type, name="atom_type", low=0)
 
     def _check_enough(self, n_atoms: int) -> None:
-        # Each component is begun with a share of the atoms, and has a covariance of its own.
+        # Each component starts from a share of the atoms, which must do for its covariance.
         needed = 10 * int(self.n_components)
         if n_atoms < needed:
             raise ValueError(
@@ -505,7 +506,7 @@ class AmorphousGMMSegmenter(BaseEstimator):  # type: ignore[misc] # scikit-learn
 
 def _find_atoms(detector: Any, image: Image) -> tuple[Any, FloatArray]:
     fitted = detector.fit(image, None)  # frozen estimators want to be given a y
-    # Contiguous, as it will be when read back: what is kept goes by an array's layout, too.
+    # Contiguous: `memory` tells arrays apart by their layout, too, and gives back contiguous ones.
     return fitted, np.ascontiguousarray(as_positions(fitted.predict(image)))
 
 

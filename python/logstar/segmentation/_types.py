@@ -28,15 +28,16 @@ if TYPE_CHECKING:
 
 COVARIANCE_TYPES = ("full", "tied", "diag", "spherical")
 
-#: Added to the variances of a mixture, by the mean variance of what it is fitted to: clean images
-#: have types of next to no spread.
+#: Added to the variances of a mixture, as a share of the mean variance of the points: in images
+#: without noise all atoms of a type are at one point.
 _REGULARIZATION = 1e-3
-#: Windows that differ by less than this share of their length are the same.
+#: Windows that differ by less than this share of their norm count as equal.
 _GRAIN = 1e-5
-#: Mixtures are started so often, and the likeliest is taken.
+#: How many starts a mixture has; the likeliest outcome is taken.
 _N_STARTS = 5
 _MAX_AUTO_TYPES = 8
-#: A number of types is enough if its BIC has all but this share of what the best number gains.
+#: For `n_types="auto"` the least number of types is taken that has all but this share of the best
+#: number's gain in BIC over a single type.
 _BIC_SHARE = 0.05
 
 
@@ -329,8 +330,8 @@ class AtomTypeGMM(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignor
         return even_part(prepared) if self.twofold else prepared
 
     def _embed(self, prepared: Windows, random_state: np.random.RandomState) -> None:
-        # Four iterations come to 5e-7 of the exact variances, in less time than scikit-learn's
-        # seven or an eigendecomposition of the covariance.
+        # Four iterations give the variances to 5e-7, in less time than scikit-learn's default of
+        # seven, or than an eigendecomposition of the covariance.
         self.pca_ = PCA(
             self.n_components,
             svd_solver="randomized",
@@ -339,7 +340,7 @@ class AtomTypeGMM(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignor
         )
         features = self._features(prepared)
         self.embedding_ = self.pca_.fit_transform(features).astype(np.float64)
-        # Equal windows may differ by rounding.
+        # On a grid, since windows that are equal may come out different by rounding.
         grain = _GRAIN * float(np.linalg.norm(features, axis=1).mean())
         n_different = len(np.unique(np.rint(self.embedding_ / grain), axis=0))
         needed = 2 if self.n_types == "auto" else int(self.n_types)
@@ -377,7 +378,7 @@ class AtomTypeGMM(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignor
             if name is not None and n_types != "auto":
                 self.clusterer_.set_params(**{name: int(n_types)})
             return np.asarray(self.clusterer_.fit_predict(self.embedding_))
-        # One seed for all numbers of types.
+        # Mixtures of different numbers of types are started from one seed.
         seed = int(random_state.randint(np.iinfo(np.int32).max))
         if n_types == "auto":
             numbers = range(1, min(_MAX_AUTO_TYPES, len(self.embedding_)) + 1)
@@ -403,7 +404,7 @@ class AtomTypeGMM(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignor
             own = np.unique(labels[labels >= 0])
         bright = brightness(windows)
         counts = np.array([np.count_nonzero(labels == label) for label in own])
-        # A component of a mixture may be the most probable one of no atom: it comes last.
+        # A component of a mixture may be the most probable one for no atom at all; it comes last.
         means = np.array(
             [bright[labels == label].mean() if n else -np.inf
              for label, n in zip(own, counts, strict=True)]
