@@ -242,6 +242,22 @@ def test_constant_images_are_refused(detector, value):
         detector.fit_predict(image)
 
 
+@pytest.mark.parametrize("intensity_range", [(0.0, 100.0), None])
+@pytest.mark.parametrize("value", [0.0, 7.0])
+def test_a_constant_frame_does_not_end_the_others(image, detector, value, intensity_range):
+    detector = detector.set_params(intensity_range=intensity_range).fit(image)
+    frames = np.stack([image, np.full_like(image, value), image])
+    with pytest.warns(NoAtomsWarning, match="no atom found in image 1: it is constant") as caught:
+        first, empty, last = detector.detect(frames)
+    assert len(caught) == 1
+    assert empty.shape == (0, 4)
+    np.testing.assert_array_equal(first, detector.detect(image))
+    np.testing.assert_array_equal(last, first)
+    # A stack of one frame is a stack.
+    with pytest.warns(NoAtomsWarning, match="image 0: it is constant"):
+        assert [len(found) for found in detector.detect(frames[1:2])] == [0]
+
+
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [

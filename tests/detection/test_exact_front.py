@@ -190,6 +190,21 @@ def test_what_cannot_be_detected_is_refused_at_its_turn(detector, image, message
         next(fronts)
 
 
+def test_a_constant_frame_is_swept_with_the_others(scenes, detector):
+    image = scenes[0].image
+    frames = np.stack([image, np.zeros_like(image)])
+    expected = len(scenes[0].positions)
+    scorers = {"qc": QualityCount(expected), "er": ErrorRate(40, expected)}
+    with_one, alone = (
+        next(detector.sweep(X, settings=[{}], ranges=RANGES, scorers=scorers))
+        for X in (frames, image)
+    )
+    # Nothing is found in the constant one, so that its share of missing atoms is 1: the mean of
+    # |QC| is at least 1/2, which the other frame alone is far from.
+    assert (-with_one.scores["qc"]).min() >= 0.5
+    assert (-alone.scores["qc"]).min() < 0.1
+
+
 SETTINGS = [
     {"max_sigma": 4.0},
     {"max_sigma": 5.0, "intensity_range": None},

@@ -181,7 +181,8 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         Raises
         ------
         TypeError, ValueError
-            For images that are none, are constant, or are smaller than the largest kernel.
+            For images that are none or are smaller than the largest kernel, and for one that is
+            constant; within a stack that has no atom.
 
         Warns
         -----
@@ -191,7 +192,7 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         check_is_fitted(self)
         images, is_stack = as_image_list(X)
         check_sizes(self, images)
-        scaled = enumerate(scaled_images(images, scaling_of(self)))
+        scaled = enumerate(scaled_images(images, scaling_of(self), is_stack=is_stack))
         found = [self._detect(image, index, keep) for index, image in scaled]
         return found if is_stack else found[0]
 
@@ -347,9 +348,12 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         blobs, overlap = table[:, [0, 1, 2, 2]], float(self.overlap)
         kept = _core.prune_by_scale(blobs, table[:, 3], overlap, threads_of(self.n_jobs))
         if not kept.any():
+            test = "" if keep is None else " and passes the test"
+            why = f"no response exceeds threshold={self.threshold!r}{test}"
+            if scaled.min() == scaled.max():
+                why = "it is constant"
             warnings.warn(
-                f"no atom found in image {index}: no response exceeds threshold="
-                f"{self.threshold!r}{'' if keep is None else ' and passes the test'}.",
+                f"no atom found in image {index}: {why}.",
                 NoAtomsWarning,
                 stacklevel=3,
             )

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from logstar import _core
 from logstar._validation import Image
 
 
 def scale_intensities(
-    image: Image, polarity: str, intensity_range: tuple[float, float] | None, index: int
+    image: Image,
+    polarity: str,
+    intensity_range: tuple[float, float] | None,
+    index: int,
+    *,
+    in_stack: bool = False,
 ) -> Image:
     """Scale intensities; dark atoms become bright ones.
 
@@ -21,11 +28,19 @@ def scale_intensities(
         Percentiles that become 0 and 1; None leaves intensities as they are.
     index : int
         Which image of a stack it is; stands in the error.
+    in_stack : bool, default=False
+        Whether it is one of a stack. A constant one then becomes 0, so that nothing is found in
+        it: maps and series hold frames that were not recorded, which must not end the others.
+
+    Returns
+    -------
+    scaled : ndarray of shape (n_rows, n_cols)
+        In the precision of the image.
 
     Raises
     ------
     ValueError
-        For a constant image.
+        For a constant image that stands alone.
     """
     if intensity_range is None:
         return image if polarity == "bright" else -image
@@ -33,6 +48,8 @@ def scale_intensities(
     if low == high:
         # So few pixels stand out that the percentiles miss them.
         low, high = float(image.min()), float(image.max())
+    if low == high and in_stack:
+        return np.zeros_like(image)
     if low == high:
         raise ValueError(
             f"image {index} is constant: every pixel is {image.flat[0]!r}; there is nothing "

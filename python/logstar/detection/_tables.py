@@ -24,10 +24,17 @@ CandidateTest: TypeAlias = Callable[[FloatArray, int], NDArray[np.bool_]]
 
 
 def scaled_images(
-    images: Sequence[Image], scaling: tuple[str, tuple[float, float] | None]
+    images: Sequence[Image],
+    scaling: tuple[str, tuple[float, float] | None],
+    *,
+    is_stack: bool = False,
 ) -> list[Image]:
     """Scale the intensities of each image, by polarity and range of percentiles."""
-    return [scale_intensities(image, *scaling, index) for index, image in enumerate(images)]
+    in_stack = is_stack or len(images) > 1
+    return [
+        scale_intensities(image, *scaling, index, in_stack=in_stack)
+        for index, image in enumerate(images)
+    ]
 
 
 def candidate_tables(

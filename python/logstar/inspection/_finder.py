@@ -30,11 +30,11 @@ _LABELS = {
     "stability": "stability: logarithm of the plateau's width",
 }
 #: All lengths are in inches. The image has this width, unless that makes it higher than allowed.
-_IMAGE, _HIGHEST = 6.8, 9.0
+_IMAGE, _HIGHEST = 6.5, 9.0
 #: Width of the column of the image at least: its legend needs it.
 _NARROWEST = 4.2
 #: Each panel beside the image has this width, and this height at least, ...
-_PANEL_WIDTH, _PANEL_HEIGHT = 4.2, 2.6
+_PANEL_WIDTH, _PANEL_HEIGHT = 4.2, 2.5
 #: ... and the lower one is this far from the upper one, whose label and its own legend are between.
 _BETWEEN = 1.15
 #: Room above for title and legend, and around the panels for their labels.
