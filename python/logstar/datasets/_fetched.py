@@ -61,6 +61,13 @@ class RealMicrograph(Micrograph):
         The address.
     positions : ndarray of shape (n, 2), float64, or None, default=None
         Row and column of each atom that an expert saw, in whole pixels.
+
+    Examples
+    --------
+    >>> from logstar.datasets import fetch_mos2
+    >>> micrograph = fetch_mos2()  # doctest: +SKIP
+    >>> micrograph.license  # doctest: +SKIP
+    'MIT'
     """
 
     description: str
