@@ -92,7 +92,7 @@ def test_the_front_is_drawn_where_there_is_a_choice():
     fitted = finder(front=[(0.0, 0.2), (0.1, 0.1), (0.1, 0.1), (0.3, 0.0)])
     display = AtomFinderDisplay.from_estimator(fitted)
     assert len(display.axes_) == 3
-    assert display.axes_[2].get_xlabel().startswith("QC")
+    assert display.axes_[2].get_xlabel().startswith("|QC|")
     assert display.axes_[2].get_ylabel().startswith("ER")
     assert display.front.ref_point is None
     # Twice the same point is no choice.

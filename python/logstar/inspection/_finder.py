@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 _VERDICTS = {"ok": "#009e73", "check": "#d55e00", "failed": "#cc0000"}
 #: Labels of the objectives that finders tune on.
 _LABELS = {
-    "qc": "QC: share of atoms too many or too few",
+    "qc": "|QC| beyond its uncertainty",
     "er": "ER: share of atoms too close",
-    "stability": "stability: logarithm of the plateau's width",
+    "stability": "stability: log of the plateau's width",
 }
 #: All lengths are in inches. The image has this width, unless that makes it higher than allowed.
 _IMAGE, _HIGHEST = 6.5, 9.0
