@@ -16,6 +16,7 @@ from sklearn.frozen import FrozenEstimator
 
 from logstar import Lattice, LoGStarDetector, MOBOSearchCV
 from logstar.datasets import make_scene
+from logstar.io import Micrograph
 from logstar.rewards import Compactness, DisorderSeparation, Perimeter
 from logstar.segmentation import AmorphousGMMSegmenter
 from logstar.units import PixelSize
@@ -225,6 +226,10 @@ def test_regions_know_their_size_in_units(scene):
     assert region.unit == "nm"
     assert region.area_in_units == pytest.approx(region.area * 0.0004)
     assert region.perimeter_in_units == pytest.approx(region.perimeter * 0.02)
+    micrograph = Micrograph(scene.image, PixelSize(0.02, "nm"))
+    of_file = make_segmenter().fit(micrograph)
+    assert of_file.regions_ == segmenter.regions_
+    assert_array_equal(of_file.predict(micrograph), segmenter.mask_)
     plain = make_segmenter().fit(scene.image)
     assert plain.pixel_size_ is None
     assert plain.regions_[0].area_in_units is None
