@@ -194,7 +194,7 @@ def test_a_constant_frame_is_swept_with_the_others(scenes, detector):
     image = scenes[0].image
     frames = np.stack([image, np.zeros_like(image)])
     expected = len(scenes[0].positions)
-    scorers = {"qc": QualityCount(expected), "er": ErrorRate(40, expected)}
+    scorers = {"qc": QualityCount(expected), "er": ErrorRate(40, n_expected=expected)}
     with_one, alone = (
         next(detector.sweep(X, settings=[{}], ranges=RANGES, scorers=scorers))
         for X in (frames, image)
