@@ -79,6 +79,22 @@ def test_ties_by_one_rule_go_to_the_next_in_three_objectives():
     assert pick_compromise(losses, three, "knee") == 4
 
 
+def test_a_name_that_ties_is_decided_by_the_rules_in_their_order():
+    three = [QC, ER, Objective("third", greater_is_better=False, ideal=0.0, scale=1.0)]
+    # Equal in qc; by Euclid 0.5 against 0.57, by Chebyshev 0.5 against 0.4.
+    losses = np.array([[0.0, 0.4, 0.4], [0.0, 0.5, 0.0]])
+    assert pick_compromise(losses, three, "qc") == 1
+    # Equal by Euclid as well: 0.5 against 0.4 by Chebyshev.
+    losses = np.array([[0.0, 0.5, 0.0], [0.0, 0.3, 0.4]])
+    assert pick_compromise(losses, three, "qc") == 1
+
+
+def test_the_knee_is_the_least_sum_and_no_largest_part():
+    losses = np.array([[0.0, 1.0], [0.2, 0.6], [0.45, 0.45], [1.0, 0.0]])
+    assert pick_compromise(losses, [QC, ER], "knee") == 1
+    assert pick_compromise(losses, [QC, ER], "chebyshev") == 2
+
+
 def test_a_name_picks_the_best_of_the_front():
     # The first is as good in qc but dominated.
     losses = np.array([[0.0, 0.9], [0.0, 0.5], [0.3, 0.1], [np.nan, np.nan]])

@@ -411,7 +411,10 @@ def test_to_frame(make_search, image, monkeypatch):
 
 def test_the_knee_is_a_rule(make_search, image):
     search = make_search(refit="knee").fit(image)
-    assert search.best_index_ == search.select("knee")
+    front = search.pareto_front_
+    sums = ((front - front.min(axis=0)) / np.ptp(front, axis=0)).sum(axis=1)
+    assert search.best_index_ == search.pareto_indices_[np.argmin(sums)]
+    assert search.best_params_ == search.cv_results_["params"][search.best_index_]
 
 
 def test_volumes_are_measured_only_when_asked_for(make_search, losses, image, monkeypatch):
