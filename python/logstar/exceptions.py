@@ -42,8 +42,8 @@ class NotOneLatticeError(ValueError):
 class ChoiceNeededError(ValueError):
     """An input can be read in several ways, and a parameter must say which is meant.
 
-    The message names the parameter as Python has it. A command with options of its own makes
-    another message of the same parts.
+    The message names the parameters as Python has them; `choices` gives them to a program that lets
+    its user choose.
 
     Parameters
     ----------

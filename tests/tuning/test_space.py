@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from logstar import LoGStarDetector
+from logstar import AtomFinder, Lattice, LoGStarDetector
+from logstar.datasets import make_scene
 from logstar.tuning._space import Ladders
 
 RANGES = [(1.0, 3.0), (2**0.5, 18**0.5), (0.31, 0.97), (0.01, 7.3), (11.7, 12.1)]
@@ -26,3 +27,14 @@ def test_all_ladders_are_contiguous_parts_of_one(low, high):
         assert (sigmas[0], sigmas[-1]) == (first, last)
         start = whole.tolist().index(first)
         np.testing.assert_array_equal(sigmas, whole[start : start + len(sigmas)])
+
+
+def test_what_is_recorded_does_not_depend_on_the_number_of_threads(tmp_path):
+    scene = make_scene(Lattice.perovskite(4.0, pixel_size=0.2), (96, 96), random_state=0)
+    tables = []
+    for n_jobs in (None, 2):
+        finder = AtomFinder(denoise="auto", n_iter=2, n_jobs=n_jobs).fit(scene.image)
+        assert finder.params_["denoise"] == "PatchPCADenoiser()"
+        files = finder.save(tmp_path / str(n_jobs), plots=False)
+        tables.append(files["pareto_front"].read_bytes())
+    assert tables[0] == tables[1]

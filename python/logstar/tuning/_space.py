@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from sklearn.base import clone
+
 from logstar.detection import DetectionPipeline, LoGStarDetector
 from logstar.model_selection import MOBOSearchCV
 
@@ -166,12 +168,19 @@ def count_ladders(search: MOBOSearchCV) -> int:
 def plain_params(search: MOBOSearchCV, row: int) -> dict[str, Any]:
     """Parameters of a row of a search's results, under the detector's own names.
 
-    With the step that makes a ladder of them; estimators as text.
+    They include the step of the ladder of sigmas. Estimators are written as text, without their
+    number of threads, on which no result depends.
     """
     known = search.estimator.get_params()
     step = known.get("sigma_step", known.get(f"{_PREFIX}sigma_step"))
     setting = search.cv_results_["params"][row].items()
     return {
-        name.removeprefix(_PREFIX): repr(value) if hasattr(value, "get_params") else value
+        name.removeprefix(_PREFIX): _text_of(value) if hasattr(value, "get_params") else value
         for name, value in setting
     } | {"sigma_step": step}
+
+
+def _text_of(transformer: Any) -> str:
+    """How a transformer is made, up to the number of threads."""
+    threads = {name: None for name in transformer.get_params() if name.split("__")[-1] == "n_jobs"}
+    return repr(clone(transformer).set_params(**threads))
