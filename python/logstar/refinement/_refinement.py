@@ -30,9 +30,9 @@ class Refinement:
     """Refined atoms, in the order in which they were given.
 
     Of an atom whose `status` is not "ok" the position is the one that was given, and errors are
-    NaN.
+    NaN. Made by `GaussianRefiner.refine`.
 
-    Attributes
+    Parameters
     ----------
     atoms : ndarray of shape (n_atoms, 3)
         Row, column and sigma in pixels. Of elliptical peaks sigma is that of the round peak with
@@ -60,6 +60,23 @@ class Refinement:
         fits. Far above 0, errors are too small.
     pixel_size : PixelSize or None
         Of the image.
+
+    See Also
+    --------
+    GaussianRefiner : Makes it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from logstar.refinement import GaussianRefiner
+    >>> rows, cols = np.indices((40, 40))
+    >>> image = np.exp(-((rows - 20.3) ** 2 + (cols - 19.6) ** 2) / (2 * 2.5**2))
+    >>> image += np.random.default_rng(0).normal(0, 0.001, image.shape)
+    >>> found = GaussianRefiner().refine(image, [[20, 20]])
+    >>> found
+    Refinement(1 atom, 1 ok, ... steps)
+    >>> found.atoms.round(2)
+    array([[20.3, 19.6,  2.5]])
     """
 
     atoms: FloatArray
@@ -76,8 +93,9 @@ class Refinement:
     pixel_size: PixelSize | None = None
 
     def __repr__(self) -> str:
-        n = int(self.converged.sum())
-        return f"Refinement({len(self.atoms)} atoms, {n} ok, {self.n_iter} steps)"
+        n_atoms, n_good = len(self.atoms), int(self.converged.sum())
+        atoms = f"{n_atoms} atom{'' if n_atoms == 1 else 's'}"
+        return f"Refinement({atoms}, {n_good} ok, {self.n_iter} steps)"
 
     @property
     def converged(self) -> NDArray[np.bool_]:  # numpydoc ignore=RT01
