@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
-from logstar._validation import FloatArray, Image, as_image, check_real
+from logstar._validation import FloatArray, Image, as_image, as_image_list, check_real
 from logstar.detection._plateaus import plateau_thresholds
 from logstar.exceptions import NoAtomsWarning
 from logstar.io import AtomTable, Micrograph, provenance, read_image
@@ -26,6 +26,7 @@ from logstar.units import PixelSize
 from ._choice import ER, N_NEIGHBORS, QC, THRESHOLDS, Plateau
 from ._evidence import LEAST_RESPONSE, weigh
 from ._expectation import Expectation
+from ._refining import columns_of, refine_atoms
 from ._source import (
     MakesLattice,
     Roi,
@@ -41,6 +42,8 @@ from ._workflow import denoisers_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from logstar.refinement import Refinement
 
     from ._report import Report
 
@@ -113,6 +116,10 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         Seed of the order in which ladders are tried.
     calibration : {"correct", "keep"}, default="correct"
         Whether lengths are in the pixel size as corrected by the image, or in that which was given.
+    refine : {"joint", "window"} or None, default="joint"
+        Whether positions are refined to a fraction of a pixel, with their errors: all peaks fitted
+        together, or each in a window of its own; see `GaussianRefiner`. None leaves them at whole
+        pixels.
     force : bool, default=False
         Whether to go on with a crystal that the image contradicts.
     callback : callable or list of callables, default=None
@@ -122,8 +129,12 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
     ----------
     atoms_ : AtomTable
         The atoms: "row", "col" and "sigma" in pixels, "response", "support" if the image was
-        denoised, and "flagged", the atoms that are too close to their neighbours. The strongest
-        first.
+        denoised, and "flagged", the atoms that are too close to their neighbours. If they are
+        refined also "row_error", "col_error", "sigma_error", "amplitude", "amplitude_error" and
+        "status", which says whose fit failed; these are where they were found, with NaN for
+        errors. The strongest first.
+    refinement_ : Refinement or None
+        What the fit of the peaks found, if positions are refined.
     verdict_ : Verdict
         Whether to believe them: `status` ("ok", "check" or "failed") and `reasons`.
     expectation_ : Expectation
@@ -199,6 +210,7 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         n_jobs: int | None = None,
         random_state: int | None = 0,
         calibration: Literal["correct", "keep"] = "correct",
+        refine: Literal["joint", "window"] | None = "joint",
         force: bool = False,
         callback: Any = None,
     ) -> None:
@@ -214,6 +226,7 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.calibration = calibration
+        self.refine = refine
         self.force = force
         self.callback = callback
 
@@ -298,7 +311,12 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         check_is_fitted(self, "detector_")
         image = X.image if isinstance(X, Micrograph) else X
         found: FloatArray | list[FloatArray] = self.detector_.predict(image)
-        return found
+        if self.refine is None:
+            return found
+        if isinstance(found, list):
+            images, _ = as_image_list(image)
+            return [self._refined(*one).atoms for one in zip(images, found, strict=True)]
+        return self._refined(as_image(image, name="X"), found).atoms
 
     def fit_predict(self, X: Any, y: object = None) -> FloatArray:
         """Fit to an image and give its atoms.
@@ -448,7 +466,7 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         """Check what can be checked without an image."""
         for name, allowed in _CHOICES.items():
             value = getattr(self, name)
-            if not (isinstance(value, str) and value in allowed):
+            if not (value is None or isinstance(value, str)) or value not in allowed:
                 raise ValueError(f"{name} must be one of {allowed}, got {value!r}.")
         if not (
             self.lattice is None
@@ -582,6 +600,14 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         ).with_columns(flagged=flag_errors(detections, expected.distance_sum, N_NEIGHBORS))
         self._look_around()
         detected = time.perf_counter()
+        self.seconds_["detect"] = detected - start
+        self.refinement_: Refinement | None = None
+        if self.refine is not None and len(detections):
+            self.refinement_ = self._refined(self.image_, detections)
+            self.atoms_ = self.atoms_.with_columns(**columns_of(self.refinement_))
+            detections = np.column_stack([self.refinement_.atoms, detections[:, 3:]])
+            self.seconds_["refine"] = time.perf_counter() - detected
+        refined = time.perf_counter()
         self.quality_: QualityReport | None = None
         if self.lattice_ is not None:
             self.quality_ = quality_report(
@@ -593,9 +619,22 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
             )
         self.verdict_: Verdict = judge(self)
         end = time.perf_counter()
-        self.seconds_ |= {"detect": detected - start, "quality": end - detected}
+        self.seconds_["quality"] = end - refined
         if len(self.atoms_) == 0:
             warnings.warn(self.verdict_.reasons[0], NoAtomsWarning, stacklevel=3)
+
+    def _refined(self, image: Image, detections: FloatArray) -> Refinement:
+        """Refine atoms that were found in an image."""
+        # Kinds by the lattice hold for its own image alone; positions do not depend on them.
+        own = self.lattice_ if image is self.image_ else None
+        return refine_atoms(
+            image,
+            detections,
+            how=self.refine,  # type: ignore[arg-type] # not None where this is called
+            polarity=self.polarity,
+            lattice=own if isinstance(own, ImageLattice) else None,
+            n_jobs=self.n_jobs,
+        )
 
     def _look_around(self) -> None:
         """Look at what else could have been found, at other thresholds and polarities."""
@@ -616,6 +655,7 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
 _CHOICES = {
     "polarity": ("bright", "dark"),
     "calibration": ("correct", "keep"),
+    "refine": ("joint", "window", None),
 }
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from logstar.lattice import ImageLattice
 
 from ._choice import ER, N_NEIGHBORS, QC
+from ._refining import describe
 from ._space import count_ladders
 
 if TYPE_CHECKING:
@@ -119,6 +120,8 @@ def _rows(finder: AtomFinder, source: str, crystal: str) -> list[tuple[str, str]
         ("ER", f"{finder.er_:.4f}    {flagged} atoms flagged ({rule})"),
         ("stable", stable),
     ]
+    if finder.refinement_ is not None:
+        rows.append(("precision", describe(finder.refinement_, finder.pixel_size_)))
     if finder.quality_ is not None:
         rows.append(("quality", str(finder.quality_)))
     parameters = ", ".join(

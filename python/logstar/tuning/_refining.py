@@ -1,0 +1,86 @@
+"""Positions of the main job refined to a fraction of a pixel."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from logstar._validation import FloatArray, Image
+from logstar.exceptions import CorrelatedNoiseWarning, UndersampledWarning
+from logstar.lattice import ImageLattice
+from logstar.refinement import GaussianRefiner, Refinement
+from logstar.units import PixelSize
+
+#: Residuals of neighbouring pixels that are correlated by more than this have noise that is not
+#: white, or peaks that are no Gaussians; errors are then too small.
+_CORRELATED = 0.2
+
+
+def refine_atoms(
+    image: Image,
+    detections: FloatArray,
+    *,
+    how: Literal["joint", "window"],
+    polarity: Literal["bright", "dark"],
+    lattice: ImageLattice | None = None,
+    n_jobs: int | None = None,
+) -> Refinement:
+    """Refine atoms that were found.
+
+    Parameters
+    ----------
+    image : ndarray of shape (n_rows, n_cols)
+        The raw image.
+    detections : ndarray of shape (n_atoms, >=2)
+        Row and column in pixels.
+    how : {"joint", "window"}
+        All peaks together, or each in a window of its own.
+    polarity : {"bright", "dark"}
+        Whether atoms are brighter than their surroundings.
+    lattice : ImageLattice, default=None
+        The image's own lattice: errors are pooled by the kinds of its columns.
+    n_jobs : int, default=None
+        Threads.
+
+    Returns
+    -------
+    refinement : Refinement
+    """
+    refiner = GaussianRefiner(joint=how == "joint", polarity=polarity, n_jobs=n_jobs)
+    with warnings.catch_warnings():
+        # `describe` says so.
+        warnings.simplefilter("ignore", CorrelatedNoiseWarning)
+        warnings.simplefilter("ignore", UndersampledWarning)
+        return refiner.refine(image, detections[:, :2], lattice=lattice)
+
+
+def columns_of(refinement: Refinement) -> Mapping[str, ArrayLike]:
+    """Columns that a refinement gives to a table of atoms."""
+    table = refinement.to_table()
+    names = (
+        *("row", "col", "sigma", "row_error", "col_error", "sigma_error"),
+        *("amplitude", "amplitude_error", "status"),
+    )
+    return {name: table[name] for name in names}
+
+
+def describe(refinement: Refinement, size: PixelSize | None) -> str:
+    """Say in a line how precise positions are, also in pm, and how many could not be refined."""
+    good = refinement.converged
+    n_left = int((~good).sum())
+    parts = []
+    if good.any():
+        error = float(np.median(refinement.errors[good, :2]))
+        length = "" if size is None else f" ({error * size.to('pm').value:.2g} pm)"
+        parts.append(f"median error of a row or column {error:.2g} px{length}")
+    if n_left:
+        what, counts = np.unique(refinement.status[~good], return_counts=True)
+        most = what[counts.argmax()]
+        parts.append(f"{n_left} of {len(good)} atoms not refined, most of them {most}")
+    if refinement.autocorrelation > _CORRELATED:
+        parts.append("errors are too small: what the fit leaves is no white noise")
+    return "; ".join(parts)
