@@ -25,7 +25,7 @@ def test_demo_finds_the_atoms_and_writes_everything(tmp_path, capsys):
     assert result["n_ladders"] == 3
     assert result["interrupted"] is False
     assert result["version"] == __version__
-    parts = ["start", "read", "lattice", "tune", "detect", "quality", "write"]
+    parts = ["start", "read", "lattice", "tune", "detect", "refine", "quality", "write"]
     assert list(result["seconds"]) == parts
 
     rows = read_csv(result["files"]["positions"])

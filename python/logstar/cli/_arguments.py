@@ -311,6 +311,14 @@ def _add_search(parser: Any) -> None:
         "in the raw image: for noise that the eye hardly sees through (default none)",
     )
     group.add_argument(
+        "--refine",
+        choices=("joint", "window", "none"),
+        default="joint",
+        help="refine rows and columns to a fraction of a pixel, with errors: all peaks fitted "
+        "together, each in a window of its own (quicker, biased by neighbours), or not at all "
+        "(default joint)",
+    )
+    group.add_argument(
         "--random-state",
         type=integer_from(0),
         default=0,

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _OPTIONS = (
     *("lattice", "expected", "distance_sum", "visible", "calibration", "force", "polarity"),
     *("average", "channel", "resample", "binning", "roi", "n_iter", "random_state", "denoise"),
+    "refine",
     *("formats", "zone", "plots"),
 )
 #: Files beside one that its reader reads as well, by extension: what follows the stem.
@@ -255,6 +256,7 @@ def find(
         finder = find_atoms(
             image,
             denoise=args.denoise,
+            refine=None if args.refine == "none" else args.refine,
             n_iter=args.n_iter,
             n_jobs=-1,
             random_state=args.random_state,

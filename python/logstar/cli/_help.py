@@ -68,8 +68,9 @@ formats:
   tif tiff npy, and png jpg bmp gif ... pictures:  always
 
 what is written into DIR:
-  positions.csv   row, col, sigma (pixels and units), response, and whether the atom is flagged;
-                  with --denoise also support, its signal-to-noise ratio in the raw image
+  positions.csv   row, col, sigma (pixels and units) with their errors, response, whether the atom
+                  is flagged, height and how its fit ended; with --denoise also support, its
+                  signal-to-noise ratio in the raw image
   pareto.csv      the front that was chosen from: QC and ER with the parameters, and the choice
   atoms.png       atoms over the image, flagged ones red; their number against the threshold
   quality.png     zooms on what is to be doubted, worst first; none where nothing is

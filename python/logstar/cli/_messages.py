@@ -22,6 +22,7 @@ _OPTIONS = {
     "n_iter": "--n-iter",
     "pixel_size": "--pixel-size",
     "polarity": "--polarity",
+    "refine": "--refine",
     "random_state": "--random-state",
     "resample": "--resample",
     "roi": "--roi",

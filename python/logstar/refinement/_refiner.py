@@ -45,9 +45,6 @@ _EDGE_REACH = 0.5
 _GHOST_REACH = 3.0
 #: Below this sigma, in pixels, errors depend on where in its pixel an atom lies.
 _LEAST_SIGMA = 0.7
-#: Residuals of neighbouring columns that are correlated by more than this have noise that is not
-#: white; a fit of white noise leaves less than 0.03 at 64 px.
-_CORRELATED = 0.2
 #: Kinds with fewer atoms do not tell how far their errors are from the naive ones.
 _LEAST_OF_KIND = 8
 
@@ -358,13 +355,6 @@ class GaussianRefiner(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         refined = table[:, :3].copy()
         refined[~ok, :2] = atoms[~ok]
         a, b, c = table[:, 4:7].T
-        if autocorrelation > _CORRELATED and self.covariance == "robust":
-            warnings.warn(
-                f"residuals of neighbouring pixels are correlated by {autocorrelation:.2f}: the "
-                "model does not fit, or the noise is not white; errors are then too small.",
-                CorrelatedNoiseWarning,
-                stacklevel=3,
-            )
         if ok.any() and float(np.median(refined[ok, 2])) < _LEAST_SIGMA:
             warnings.warn(
                 f"sigma is {np.median(refined[ok, 2]):.2f} px; below {_LEAST_SIGMA} px positions "
@@ -372,7 +362,7 @@ class GaussianRefiner(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
                 UndersampledWarning,
                 stacklevel=3,
             )
-        return Refinement(
+        result = Refinement(
             atoms=refined,
             errors=errors[:, :3],
             covariances=np.where(ok[:, None, None], covariances[:, :2, :2], np.nan),
@@ -386,6 +376,14 @@ class GaussianRefiner(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
             autocorrelation=autocorrelation,
             pixel_size=pixel_size,
         )
+        if result.errors_are_doubtful:
+            warnings.warn(
+                f"residuals of neighbouring pixels are correlated by {autocorrelation:.2f}: the "
+                "model does not fit, or the noise is not white; errors may be too small.",
+                CorrelatedNoiseWarning,
+                stacklevel=3,
+            )
+        return result
 
 
 def _finite_pixels(

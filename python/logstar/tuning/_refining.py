@@ -15,10 +15,6 @@ from logstar.lattice import ImageLattice
 from logstar.refinement import GaussianRefiner, Refinement
 from logstar.units import PixelSize
 
-#: Residuals of neighbouring pixels that are correlated by more than this have noise that is not
-#: white, or peaks that are no Gaussians; errors are then too small.
-_CORRELATED = 0.2
-
 
 def refine_atoms(
     image: Image,
@@ -81,6 +77,6 @@ def describe(refinement: Refinement, size: PixelSize | None) -> str:
         what, counts = np.unique(refinement.status[~good], return_counts=True)
         most = what[counts.argmax()]
         parts.append(f"{n_left} of {len(good)} atoms not refined, most of them {most}")
-    if refinement.autocorrelation > _CORRELATED:
-        parts.append("errors are too small: what the fit leaves is no white noise")
+    if refinement.errors_are_doubtful:
+        parts.append("errors may be too small: what the fit leaves is no white noise")
     return "; ".join(parts)
