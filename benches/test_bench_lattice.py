@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from lattice_from_image import LATTICES, study_scenes
+from _lattice_scenes import LATTICES, scenes
+from lattice_from_image import outcome_of
 
 from logstar.datasets import make_scene
 from logstar.lattice import ImageLattice
@@ -18,7 +19,7 @@ def test_from_image(benchmark, side):
 
 
 def test_the_study():
-    outcomes = list(study_scenes(noises=(0.2,)))
+    outcomes = [outcome_of(scene) for scene in scenes(noises=(0.2,))]
     errors = [outcome.spacing_error for outcome in outcomes]
     assert len(outcomes) == len(LATTICES)
     assert np.max(errors) < 0.005

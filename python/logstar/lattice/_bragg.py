@@ -1,38 +1,18 @@
-"""The reciprocal lattice of an image: its Bragg peaks, and the vectors that index them."""
+"""The reciprocal lattice of an image: the vectors that index its Bragg peaks."""
 
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft, ndimage
 
-from logstar._numerics import parabola_vertex
-from logstar._validation import FloatArray, Image
+from logstar._validation import FloatArray
 
+from ._peaks import LOWEST_BIN, Peaks
 from ._periodic import reduced_cell
 
-#: Degree of the polynomial along rows and along columns that is fitted to an uneven background.
-_BACKGROUND_DEGREE = 3
-#: Intensities are clipped to the range between the percentiles 0.1 and 99.9, widened by this share
-#: of itself at both ends: single hot pixels would put power at all frequencies.
-_OUTLIERS = 0.5
-#: The power of white noise at a frequency is exponentially distributed. The largest of N powers
-#: exceeds its mean (ln N + 6) times in one of 400 images, so a peak has to exceed that.
-_ABOVE_NOISE = 6.0
-#: Peaks with less than this share of the strongest one's power, and those beyond the 48 strongest,
-#: are left out: the stronger ones tell the lattice already, and weak ones are often artefacts.
-_LEAST_POWER, _MOST_PEAKS = 1.5e-3, 48
-#: Peaks are sought from 3 periods along the shorter side of the image, below which lies the uneven
-#: background, to 0.45 cycles per pixel, above which aliases lie.
-_LOWEST_BIN, _HIGHEST = 3.0, 0.45
-#: Two maxima less than 3 bins apart are one peak. Within 6 bins of a peak, a maximum with less than
-#: 3 % of its power is no peak of its own: it is a side lobe of the window, or comes from a slow
-#: distortion of the scan.
-_PEAK_BINS, _FOOT_BINS, _FOOT_POWER = 3, 6, 0.03
 #: A peak fits a lattice if it is less than 0.45 bins, and 0.4 % of its frequency, from its place.
 _OFF_BINS, _OFF_SHARE = 0.45, 0.004
 #: The differences and sums of the 24 strongest peaks are candidates for edges of the reciprocal
@@ -44,26 +24,10 @@ _MOST_COMBINED, _MOST_VECTORS = 24, 60
 _SHARE_POWER = 8
 #: By significance and by preference, the 60 best pairs of edges are fitted to the peaks.
 _N_FITTED = 60
+#: Each is fitted this many times, each time to the peaks that fit it by then.
+_N_FITS = 4
 #: Edges at an angle with a smaller sine are not tried: every lattice has a pair with 0.86 or more.
 _LEAST_SINE = 0.3
-
-
-class Peaks(NamedTuple):
-    """Bragg peaks of one half plane, strongest first.
-
-    Attributes
-    ----------
-    frequencies : ndarray of shape (n, 2)
-        Cycles per pixel along rows and columns, to about 0.01 bins.
-    powers : ndarray of shape (n,)
-        Squared magnitudes.
-    heights : ndarray of shape (n,)
-        Powers, relative to the mean power of noise at their frequency.
-    """
-
-    frequencies: FloatArray
-    powers: FloatArray
-    heights: FloatArray
 
 
 class BraggLattice(NamedTuple):
@@ -96,102 +60,6 @@ class BraggLattice(NamedTuple):
     error: float
 
 
-def flatten(image: Image, mask: NDArray[np.bool_] | None = None) -> FloatArray:
-    """Clip outliers and subtract the uneven background; outside of the mask the result is 0."""
-    pixels = np.asarray(image, dtype=np.float64)
-    low, high = np.percentile(pixels if mask is None else pixels[mask], [0.1, 99.9])
-    margin = _OUTLIERS * (high - low)
-    pixels = np.clip(pixels, low - margin, high + margin)
-    if mask is not None:
-        pixels = np.where(mask, pixels, pixels[mask].mean())
-    across, along = (
-        np.linalg.qr(np.vander(np.linspace(-1, 1, size), min(_BACKGROUND_DEGREE + 1, size)))[0]
-        for size in pixels.shape
-    )
-    flat = pixels - across @ (across.T @ pixels @ along) @ along.T
-    if mask is not None:
-        # A sharp edge of the mask would make streaks in the spectrum.
-        flat = (flat - flat[mask].mean()) * ndimage.gaussian_filter(mask.astype(float), 2.0) * mask
-    return np.asarray(flat)
-
-
-def find_peaks(flat: FloatArray) -> Peaks:
-    """Find the maxima that stand out of the power spectrum of a flattened image."""
-    n_rows, n_cols = flat.shape
-    shorter = min(flat.shape)
-    window = np.outer(*(np.hanning(size + 2)[1:-1] for size in flat.shape))
-    windowed = flat * window
-    power = np.abs(fft.rfft2(windowed)) ** 2
-    rows, cols = fft.fftfreq(n_rows)[:, None], fft.rfftfreq(n_cols)[None, :]
-    radius = np.hypot(rows, cols)
-    height = power / _mean_of_ring(power, (radius * shorter / 2).astype(int))
-    # The transform of a real image holds one half plane, but of the axis without column frequency
-    # both halves: one of them is dropped.
-    found = ndimage.maximum_filter(power, 5, mode=("wrap", "mirror")) == power
-    found &= (radius * shorter > _LOWEST_BIN) & (radius < _HIGHEST)
-    found &= height > math.log(power.size) + _ABOVE_NOISE
-    found[rows[:, 0] < 0, 0] = False
-    places = np.argwhere(found)
-    places = places[np.argsort(-power[found], kind="stable")]
-    bins = np.column_stack([rows[places[:, 0], 0] * n_rows, cols[0, places[:, 1]] * n_cols])
-    kept = _without_feet(bins, power[tuple(places.T)])
-    places = places[kept]
-    frequencies = _refine(windowed, bins[kept] / flat.shape)
-    return Peaks(frequencies, power[tuple(places.T)], height[tuple(places.T)])
-
-
-def _mean_of_ring(power: FloatArray, ring: NDArray[np.int_]) -> FloatArray:
-    """Mean power of noise at each frequency, by the median of a ring: peaks hardly shift it."""
-    order = np.argsort(ring, axis=None, kind="stable")
-    sorted_power = power.ravel()[order]
-    edges = np.searchsorted(ring.ravel()[order], np.arange(ring.max() + 2))
-    medians = np.array(
-        [
-            np.median(sorted_power[start:stop]) if stop > start else 0.0
-            for start, stop in pairwise(edges)
-        ]
-    )
-    # The median of an exponential distribution is its mean times ln 2.
-    means = ndimage.median_filter(medians, 3) / math.log(2)
-    return np.asarray(np.maximum(means, np.finfo(float).tiny)[ring])
-
-
-def _without_feet(bins: FloatArray, powers: FloatArray) -> NDArray[np.int_]:
-    """Indices of maxima that are peaks of their own, the strongest first."""
-    kept: list[int] = []
-    for index, power in enumerate(powers):
-        if power < _LEAST_POWER * powers[0] or len(kept) == _MOST_PEAKS:
-            break
-        apart, opposite = (np.abs(bins[kept] - sign * bins[index]).max(axis=1) for sign in (1, -1))
-        distance = np.minimum(apart, opposite)
-        near = distance < _FOOT_BINS
-        if (distance < _PEAK_BINS).any() or (power < _FOOT_POWER * powers[kept][near]).any():
-            continue
-        kept.append(index)
-    return np.array(kept, dtype=int)
-
-
-def _refine(windowed: FloatArray, frequencies: FloatArray) -> FloatArray:
-    """Find the maxima of the transform between its bins."""
-    rows, cols = (np.arange(size) - size / 2 for size in windowed.shape)
-    steps = np.arange(-1, 2)
-    refined = frequencies.copy()
-    for index in range(len(refined)):
-        frequency = refined[index]
-        for size in (0.4, 0.2, 0.1):
-            step = size / np.array(windowed.shape)
-            phase_r = 2 * np.pi * np.outer(frequency[0] + steps * step[0], rows)
-            phase_c = 2 * np.pi * np.outer(cols, frequency[1] + steps * step[1])
-            across = np.cos(phase_r) @ windowed - 1j * (np.sin(phase_r) @ windowed)
-            power = np.abs(across @ np.exp(-1j * phase_c)) ** 2
-            logs = np.log(np.maximum(power, np.finfo(float).tiny))
-            frequency += step * (
-                float(parabola_vertex(*logs[:, 1])),
-                float(parabola_vertex(*logs[1])),
-            )
-    return refined
-
-
 def find_basis(peaks: Peaks, shape: tuple[int, ...]) -> BraggLattice | None:
     """Find the lattice that explains the peaks best, or None if there is no two-dimensional one.
 
@@ -207,21 +75,14 @@ def find_basis(peaks: Peaks, shape: tuple[int, ...]) -> BraggLattice | None:
     if len(pairs) == 0:
         return None
     tolerance = _tolerance(frequencies, shorter)
-    fractional = frequencies @ np.linalg.inv(pairs)
-    off = np.linalg.norm((fractional - np.round(fractional)) @ pairs, axis=-1) * shorter
+    fits = _residuals(frequencies, pairs)[1] * shorter < tolerance
     areas = np.abs(np.linalg.det(pairs))[:, None] * shorter**2
-    fits = off < tolerance
     worth = (weights * _surprise(tolerance, areas) * fits).sum(axis=1)
     shares = fits @ peaks.powers / peaks.powers.sum()
     # The edges of a pair are a little off, so peaks with high indices fit only after the edges are
     # fitted to those with low ones. That is done for the most promising pairs.
-    promising = {*np.argsort(-worth)[:_N_FITTED], *np.argsort(-worth * shares)[:_N_FITTED]}
-    fitted = [
-        lattice
-        for index in sorted(promising)
-        if (lattice := index_peaks(peaks, np.linalg.inv(pairs[index]).T, shape, len(pairs)))
-    ]
-    return max(fitted, key=lambda lattice: lattice.worth, default=None)
+    promising = np.union1d(np.argsort(-worth)[:_N_FITTED], np.argsort(-worth * shares)[:_N_FITTED])
+    return _best_fit(peaks, pairs[promising], shape, len(pairs))
 
 
 def index_peaks(
@@ -246,32 +107,56 @@ def index_peaks(
     lattice : BraggLattice or None
         None if the peaks that it indexes span no lattice.
     """
+    return _best_fit(peaks, np.linalg.inv(vectors).T[None], shape, n_tried)
+
+
+def _best_fit(
+    peaks: Peaks, bases: FloatArray, shape: tuple[int, ...], n_tried: int
+) -> BraggLattice | None:
+    """Fit bases (n, 2, 2) to the peaks that they index, all at once, and take the worthiest.
+
+    Fitting is by least squares, with the normal equations: they are of two unknowns and far from
+    singular, since the indices are whole numbers that span the plane.
+    """
     shorter = min(shape)
     frequencies, weights = peaks.frequencies, np.log(peaks.heights)
     tolerance = _tolerance(frequencies, shorter)
-    basis = np.linalg.inv(vectors).T
-    for _ in range(4):
-        indices = np.round(frequencies @ np.linalg.inv(basis))
-        residuals = frequencies - indices @ basis
-        fit = np.linalg.norm(residuals, axis=1) * shorter < tolerance
-        if np.linalg.matrix_rank(indices[fit]) < 2:
+    for _ in range(_N_FITS):
+        indices, off = _residuals(frequencies, bases)
+        fit = off * shorter < tolerance
+        # The determinant is a whole number, 0 where the indices span no plane.
+        fitting = np.swapaxes(indices * fit[..., None], 1, 2)
+        spans = np.linalg.det(fitting @ indices) > 0.5
+        if not spans.any():
             return None
-        root = np.sqrt(weights * fit)[:, None]
-        basis = np.linalg.lstsq(indices * root, frequencies * root, rcond=None)[0]
-    surprise = _surprise(tolerance, abs(float(np.linalg.det(basis))) * shorter**2)
+        bases, indices, fit, fitting = bases[spans], indices[spans], fit[spans], fitting[spans]
+        weighted = fitting * weights
+        earlier, bases = bases, np.linalg.solve(weighted @ indices, weighted @ frequencies)
+    surprise = _surprise(tolerance, np.abs(np.linalg.det(bases))[:, None] * shorter**2)
+    shares = np.minimum(fit @ peaks.powers / peaks.powers.sum(), 1.0)
+    worth = (weights * surprise * fit).sum(axis=1) * shares**_SHARE_POWER
+    best = int(worth.argmax())
+    chosen = fit[best]
     # Two peaks fit any lattice that is made of them, so they tell nothing.
-    odds = float(np.sort(surprise[fit])[2:].sum() - math.log(n_tried))
-    share = float(peaks.powers[fit].sum() / peaks.powers.sum())
-    reduced = _facing_right(reduced_cell(np.linalg.inv(basis).T))
+    odds = float(np.sort(surprise[best][chosen])[2:].sum() - math.log(n_tried))
+    reduced = _facing_right(reduced_cell(np.linalg.inv(bases[best]).T))
+    residuals = frequencies - indices[best] @ earlier[best]
     return BraggLattice(
         reduced,
-        np.round(frequencies[fit] @ reduced.T).astype(int),
-        peaks.powers[fit],
-        share,
-        float((weights * surprise)[fit].sum()) * share**_SHARE_POWER,
+        np.round(frequencies[chosen] @ reduced.T).astype(int),
+        peaks.powers[chosen],
+        float(shares[best]),
+        float(worth[best]),
         odds,
-        _error(indices[fit], residuals[fit], weights[fit], np.asarray(basis)),
+        _error(indices[best][chosen], residuals[chosen], weights[chosen], bases[best]),
     )
+
+
+def _residuals(frequencies: FloatArray, bases: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Indices (n_bases, n_peaks, 2) of peaks, and how far each is from its place."""
+    indices = np.round(frequencies @ np.linalg.inv(bases))
+    off = frequencies - indices @ bases
+    return indices, np.hypot(off[..., 0], off[..., 1])
 
 
 def _tolerance(frequencies: FloatArray, shorter: int) -> FloatArray:
@@ -298,14 +183,14 @@ def _pairs_of_vectors(frequencies: FloatArray, shorter: int) -> FloatArray:
             frequencies[first] + frequencies[second],
         ]
     )
-    vectors = vectors[np.linalg.norm(vectors, axis=1) * shorter > _LOWEST_BIN]
+    vectors = vectors[np.linalg.norm(vectors, axis=1) * shorter > LOWEST_BIN]
     vectors[(vectors[:, 0] < 0) | ((vectors[:, 0] == 0) & (vectors[:, 1] < 0))] *= -1
+    vectors = vectors[np.argsort(np.linalg.norm(vectors, axis=1), kind="stable")]
     distinct: list[FloatArray] = []
-    for vector in vectors[np.argsort(np.linalg.norm(vectors, axis=1), kind="stable")]:
-        if all(np.linalg.norm(vector - other) * shorter > 2 * _OFF_BINS for other in distinct):
-            distinct.append(vector)
-        if len(distinct) == _MOST_VECTORS:
-            break
+    while len(vectors) and len(distinct) < _MOST_VECTORS:
+        distinct.append(vectors[0])
+        apart = np.hypot(*(vectors - vectors[0]).T) * shorter
+        vectors = vectors[apart > 2 * _OFF_BINS]
     if len(distinct) < 2:
         return np.empty((0, 2, 2))
     table = np.array(distinct)

@@ -10,8 +10,9 @@ from scipy import ndimage
 
 from logstar._validation import FloatArray, as_image, check_real
 
-from ._bragg import find_peaks, flatten, index_peaks
+from ._bragg import index_peaks
 from ._image_lattice import ImageLattice
+from ._peaks import find_peaks, flatten
 from ._phases import local_phases
 
 #: A region with less than this share of the crystal's contrast is vacuum or a hole.

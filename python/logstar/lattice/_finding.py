@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from logstar._validation import FloatArray, Image
 from logstar.exceptions import NotOneLatticeError
 
-from ._bragg import BraggLattice, find_basis, find_peaks, flatten
+from ._bragg import BraggLattice, find_basis
 from ._columns import Column
 from ._mean_cell import mean_cell
+from ._peaks import find_peaks, flatten
 from ._phases import local_phases, straighten
 
 #: Smaller images, in pixels, hold no Bragg peaks.

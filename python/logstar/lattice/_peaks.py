@@ -1,0 +1,291 @@
+"""The Bragg peaks of an image: maxima of its power spectrum that no noise explains."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft, ndimage
+
+from logstar._numerics import parabola_vertex
+from logstar._validation import FloatArray, Image
+
+#: The spectrum is computed in single precision: its rounding is some 1e-7 of the strongest peak's
+#: amplitude, the weakest peak that counts has 4e-2 of it.
+Pixels: TypeAlias = NDArray[np.float32]
+Spectrum: TypeAlias = NDArray[np.complex64]
+
+#: Degree of the polynomial along rows and along columns that is fitted to an uneven background.
+_BACKGROUND_DEGREE = 3
+#: Intensities are clipped to the range between the percentiles 0.1 and 99.9, widened by this share
+#: of itself at both ends: single hot pixels would put power at all frequencies.
+_OUTLIERS = 0.5
+#: Percentiles are those of this number of pixels, spread evenly over the image: between 0.06 and
+#: 0.14 % of all pixels lie beyond them, at three standard deviations.
+_N_SAMPLED = 2**16
+#: Steps of the fractional part of i times this number, the golden ratio, fill [0, 1) evenly.
+_GOLDEN = (math.sqrt(5) - 1) / 2
+#: Pixels that are worked on together, so that they stay in the processor's cache.
+_BATCH = 2**16
+#: The power of white noise at a frequency is exponentially distributed. The largest of N powers
+#: exceeds its mean (ln N + 6) times in one of 400 images, so a peak has to exceed that.
+_ABOVE_NOISE = 6.0
+#: The mean power of noise is told by the median of this number of frequencies in each ring around
+#: frequency 0, and that of its two neighbours: it is right within 8 % (standard deviation).
+_RING_SAMPLES = 192
+#: Rings of frequencies are this many bins of the shorter side wide.
+_RING_WIDTH = 2.0
+#: Peaks with less than this share of the strongest one's power, and those beyond the 48 strongest,
+#: are left out: the stronger ones tell the lattice already, and weak ones are often artefacts.
+_LEAST_POWER, _MOST_PEAKS = 1.5e-3, 48
+#: Peaks are sought from 3 periods along the shorter side of the image, below which lies the uneven
+#: background, to 0.45 cycles per pixel, above which aliases lie.
+LOWEST_BIN, _HIGHEST = 3.0, 0.45
+#: A peak is the maximum of the bins around it to this distance along rows and columns.
+_AROUND = 2
+#: Two maxima less than 3 bins apart are one peak. Within 6 bins of a peak, a maximum with less than
+#: 3 % of its power is no peak of its own: it is a side lobe of the window, or comes from a slow
+#: distortion of the scan.
+_PEAK_BINS, _FOOT_BINS, _FOOT_POWER = 3, 6, 0.03
+#: Between bins the transform is interpolated from the bins to this distance along rows and columns.
+_REACH = 16
+
+
+class Peaks(NamedTuple):
+    """Bragg peaks of one half plane, strongest first.
+
+    Attributes
+    ----------
+    frequencies : ndarray of shape (n, 2)
+        Cycles per pixel along rows and columns, to about 0.01 bins.
+    powers : ndarray of shape (n,)
+        Squared magnitudes.
+    heights : ndarray of shape (n,)
+        Powers, relative to the mean power of noise at their frequency.
+    """
+
+    frequencies: FloatArray
+    powers: FloatArray
+    heights: FloatArray
+
+
+def flatten(image: Image, mask: NDArray[np.bool_] | None = None) -> Pixels:
+    """Clip outliers, subtract the uneven background, and scale the range to about 1.
+
+    Parameters
+    ----------
+    image : ndarray of shape (n_rows, n_cols)
+        A checked image.
+    mask : ndarray of shape (n_rows, n_cols), bool, default=None
+        Where in the image there is crystal.
+
+    Returns
+    -------
+    flat : ndarray of shape (n_rows, n_cols), float32
+        Outside of the mask it is 0.
+    """
+    low, high = np.percentile(_sample(image if mask is None else image[mask]), [0.1, 99.9])
+    margin = _OUTLIERS * (high - low)
+    scale = 1 / (high - low) if high > low else 1.0
+    across, along = (
+        np.linalg.qr(np.vander(np.linspace(-1, 1, size), min(_BACKGROUND_DEGREE + 1, size)))[0]
+        for size in image.shape
+    )
+    flat = np.empty(image.shape, dtype=np.float32)
+    fill = 0.0 if mask is None else float(np.clip(image[mask], low - margin, high + margin).mean())
+    sums = np.zeros((across.shape[1], image.shape[1]))
+    for rows in _batches(image.shape):
+        # Before the lowest is subtracted a small contrast may be beyond single precision.
+        pixels = np.clip(image[rows], low - margin, high + margin)
+        if mask is not None:
+            pixels = np.where(mask[rows], pixels, fill)
+        flat[rows] = (pixels - low) * scale
+        sums += across[rows].T.astype(np.float32) @ flat[rows]
+    background = (sums @ along @ along.T).astype(np.float32)
+    across = across.astype(np.float32)
+    for rows in _batches(image.shape):
+        flat[rows] -= across[rows] @ background
+    if mask is not None:
+        # A sharp edge of the mask would make streaks in the spectrum.
+        flat -= flat[mask].mean()
+        flat *= ndimage.gaussian_filter(mask.astype(np.float32), 2.0) * mask
+    return flat
+
+
+def _sample(values: NDArray[np.floating]) -> NDArray[np.floating]:
+    """All values, or of many so many as are enough, spread evenly."""
+    if values.size <= _N_SAMPLED:
+        return values
+    places = (np.arange(_N_SAMPLED) * _GOLDEN % 1.0 * values.size).astype(np.intp)
+    return np.asarray(values[np.unravel_index(places, values.shape)])
+
+
+def _batches(shape: tuple[int, ...]) -> list[slice]:
+    """Slices of rows of an image that fit into the processor's cache."""
+    n_rows = max(1, _BATCH // shape[1])
+    return [slice(start, start + n_rows) for start in range(0, shape[0], n_rows)]
+
+
+def find_peaks(flat: Pixels) -> Peaks:
+    """Find the maxima that stand out of the power spectrum of a flattened image."""
+    # A side with a large prime factor is continued with zeros, by a few percent at most.
+    shape = tuple(fft.next_fast_len(size, real=True) for size in flat.shape)
+    windowed = np.empty_like(flat)
+    across, along = (np.hanning(size + 2)[1:-1].astype(np.float32) for size in flat.shape)
+    for rows in _batches(flat.shape):
+        np.multiply(flat[rows], along, out=windowed[rows])
+        windowed[rows] *= across[rows, None]
+    spectrum = fft.rfft2(windowed, s=shape, overwrite_x=True)
+    noise = _noise_of_rings(spectrum, shape)
+    least = noise * np.float32(math.log(spectrum.size) + _ABOVE_NOISE)
+    bins = _strongest_maxima(spectrum, shape, _above(spectrum, shape, least))
+    powers = _power(spectrum, shape, bins)
+    kept = _without_feet(bins, powers)
+    bins, powers = bins[kept], powers[kept]
+    heights = powers / noise[_ring(bins, shape)]
+    frequencies = _refined(spectrum, shape, bins) / shape
+    return Peaks(frequencies, powers, heights)
+
+
+def _bins(
+    spectrum: Spectrum, shape: tuple[int, ...], rows: NDArray[np.int_], cols: NDArray[np.int_]
+) -> Spectrum:
+    """Values of any bins of the whole spectrum, of which one half is kept."""
+    n_rows, n_cols = shape
+    cols = cols % n_cols
+    mirrored = cols > n_cols // 2
+    values = spectrum[
+        np.where(mirrored, -rows, rows) % n_rows, np.where(mirrored, n_cols - cols, cols)
+    ]
+    return np.asarray(np.where(mirrored, values.conj(), values))
+
+
+def _power(spectrum: Spectrum, shape: tuple[int, ...], bins: NDArray[np.int_]) -> FloatArray:
+    """Squared magnitudes of bins (..., 2)."""
+    values = _bins(spectrum, shape, bins[..., 0], bins[..., 1])
+    return np.asarray(values.real.astype(float) ** 2 + values.imag.astype(float) ** 2)
+
+
+def _ring(bins: NDArray[np.int_], shape: tuple[int, ...]) -> NDArray[np.int_]:
+    """In which ring of frequencies bins (..., 2) are."""
+    radius = np.hypot(bins[..., 0] / shape[0], bins[..., 1] / shape[1])
+    return np.asarray((radius * (min(shape) / _RING_WIDTH)).astype(int))
+
+
+def _noise_of_rings(spectrum: Spectrum, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Mean power of noise in each ring, by the median: peaks hardly shift it."""
+    n_rings = int(math.hypot(0.5, 0.5) * min(shape) / _RING_WIDTH) + 2
+    steps = np.arange(_RING_SAMPLES)
+    angles = np.pi * ((steps + 0.5) / _RING_SAMPLES - 0.5)
+    radii = (np.arange(n_rings)[:, None] + steps * _GOLDEN % 1.0) * (_RING_WIDTH / min(shape))
+    places = np.stack([radii * np.sin(angles), radii * np.cos(angles)], axis=-1)
+    bins = np.round(np.clip(places, -0.5, 0.5) * shape).astype(int)
+    medians = np.median(_power(spectrum, shape, bins), axis=1)
+    # The median of an exponential distribution is its mean times ln 2.
+    means = ndimage.median_filter(medians, 3) / math.log(2)
+    return np.maximum(means, np.finfo(np.float32).tiny).astype(np.float32)
+
+
+def _above(
+    spectrum: Spectrum, shape: tuple[int, ...], least: NDArray[np.float32]
+) -> NDArray[np.int_]:
+    """Bins (n, 2) whose power exceeds the least of their ring, at frequencies of peaks."""
+    n_cols = min(spectrum.shape[1], int(_HIGHEST * shape[1]) + 1)
+    scale = min(shape) / _RING_WIDTH
+    along = ((np.arange(n_cols) / shape[1] * scale) ** 2).astype(np.float32)
+    across = ((fft.fftfreq(shape[0]) * scale) ** 2).astype(np.float32)
+    found: list[NDArray[np.int_]] = []
+    for rows in _batches((shape[0], n_cols)):
+        part = spectrum[rows, :n_cols]
+        power = part.real**2
+        power += part.imag**2
+        ring = np.sqrt(across[rows, None] + along).astype(np.int32)
+        places = np.argwhere(power > least.take(ring))
+        places[:, 0] += rows.start
+        found.append(places)
+    bins = np.concatenate(found)
+    bins[bins[:, 0] >= (shape[0] + 1) // 2, 0] -= shape[0]
+    radius = np.hypot(bins[:, 0] / shape[0], bins[:, 1] / shape[1])
+    # The transform of a real image holds one half plane, but of the axis without column frequency
+    # both halves: one of them is dropped.
+    doubled = (bins[:, 1] == 0) & (bins[:, 0] < 0)
+    return np.asarray(bins[(radius * min(shape) > LOWEST_BIN) & (radius < _HIGHEST) & ~doubled])
+
+
+def _strongest_maxima(
+    spectrum: Spectrum, shape: tuple[int, ...], bins: NDArray[np.int_]
+) -> NDArray[np.int_]:
+    """Of bins (n, 2) the local maxima, strongest first, as far as their power counts."""
+    powers = _power(spectrum, shape, bins)
+    order = np.argsort(-powers, kind="stable")
+    around = np.stack(np.meshgrid(*[np.arange(-_AROUND, _AROUND + 1)] * 2), axis=-1).reshape(-1, 2)
+    maxima: list[NDArray[np.int_]] = []
+    least = 0.0
+    for start in range(0, len(order), _BATCH // len(around)):
+        part = order[start : start + _BATCH // len(around)]
+        part = part[powers[part] >= least]
+        if len(part) == 0:
+            break
+        surroundings = _power(spectrum, shape, bins[part][:, None] + around)
+        part = part[powers[part] >= surroundings.max(axis=1)]
+        if not maxima and len(part):
+            least = _LEAST_POWER * powers[part[0]]
+            part = part[powers[part] >= least]
+        maxima += [part] if len(part) else []
+    return bins[np.concatenate(maxima)] if maxima else bins[:0]
+
+
+def _without_feet(bins: NDArray[np.int_], powers: FloatArray) -> NDArray[np.int_]:
+    """Indices of maxima that are peaks of their own, the strongest first."""
+    kept: list[int] = []
+    for index, power in enumerate(powers):
+        if len(kept) == _MOST_PEAKS:
+            break
+        apart, opposite = (np.abs(bins[kept] - sign * bins[index]).max(axis=1) for sign in (1, -1))
+        distance = np.minimum(apart, opposite)
+        near = distance < _FOOT_BINS
+        if (distance < _PEAK_BINS).any() or (power < _FOOT_POWER * powers[kept][near]).any():
+            continue
+        kept.append(index)
+    return np.array(kept, dtype=int)
+
+
+def _refined(spectrum: Spectrum, shape: tuple[int, ...], bins: NDArray[np.int_]) -> FloatArray:
+    """Find the maxima of the transform between its bins, of all peaks at once; in bins."""
+    reach = min(_REACH, (min(shape) - 1) // 2)
+    offsets = np.arange(-reach, reach + 1)
+    values = _bins(
+        spectrum,
+        shape,
+        (bins[:, :1] + offsets)[:, :, None],
+        (bins[:, 1:] + offsets)[:, None, :],
+    )
+    steps = np.arange(-1, 2)
+    moved = np.zeros((len(bins), 2))
+    for size in (0.4, 0.2, 0.1):
+        across, along = (
+            _between_bins(moved[:, axis, None] + size * steps, offsets, shape[axis])
+            for axis in (0, 1)
+        )
+        power = np.abs(across @ values @ along.transpose(0, 2, 1)) ** 2
+        logs = np.log(np.maximum(power, np.finfo(float).tiny))
+        moved[:, 0] += size * parabola_vertex(*logs[:, :, 1].T)
+        moved[:, 1] += size * parabola_vertex(*logs[:, 1].T)
+    return np.asarray(bins + moved)
+
+
+def _between_bins(
+    places: FloatArray, offsets: NDArray[np.int_], n_bins: int
+) -> NDArray[np.complex128]:
+    """Weights (..., n_offsets) of bins that interpolate a transform at places, in bins.
+
+    Of all bins they are Dirichlet's kernel, which decays slowly. Those that are left are tapered:
+    by that the ends of the image weigh less, where the window has faded them out already.
+    """
+    apart = places[..., None] - offsets
+    angle = np.pi * apart / n_bins
+    kernel = np.sinc(apart) / np.sinc(apart / n_bins)
+    taper = np.cos(np.pi * apart / (2 * (offsets[-1] + 2))) ** 2
+    return np.asarray(kernel * taper * np.exp(-1j * (n_bins - 1) * angle))
