@@ -107,7 +107,7 @@ def index_peaks(
     lattice : BraggLattice or None
         None if the peaks that it indexes span no lattice.
     """
-    return _best_fit(peaks, np.linalg.inv(vectors).T[None], shape, n_tried)
+    return _best_fit(peaks, np.asarray(np.linalg.inv(vectors).T[None], dtype=float), shape, n_tried)
 
 
 def _best_fit(
@@ -154,7 +154,7 @@ def _best_fit(
 
 def _residuals(frequencies: FloatArray, bases: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Indices (n_bases, n_peaks, 2) of peaks, and how far each is from its place."""
-    indices = np.round(frequencies @ np.linalg.inv(bases))
+    indices = np.asarray(np.round(frequencies @ np.linalg.inv(bases)), dtype=float)
     off = frequencies - indices @ bases
     return indices, np.hypot(off[..., 0], off[..., 1])
 

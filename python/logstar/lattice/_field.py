@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
-from logstar._validation import FloatArray, as_image, check_real
+from logstar._validation import as_image, check_real
 
 from ._bragg import index_peaks
 from ._image_lattice import ImageLattice
@@ -75,15 +75,14 @@ def estimate_field(
     if bragg is None:
         return np.zeros(pixels.shape, dtype=bool)
     distortion = local_phases(flat, bragg)
-    at = distortion.block_coordinates(pixels.shape)
-    field = np.asarray(ndimage.map_coordinates(distortion.amplitude, at, order=1) >= level)
+    field = np.asarray(distortion.at_pixels(distortion.amplitude, pixels.shape) >= level)
     if not keep_disorder or field.all() or not field.any():
         return field
     contrast = _local_contrast(flat, lattice.nearest_distance)
     return field | (contrast >= _EVEN * np.median(contrast[field]))
 
 
-def _local_contrast(flat: FloatArray, width: float) -> FloatArray:
+def _local_contrast(flat: NDArray[np.float32], width: float) -> NDArray[np.float32]:
     """Standard deviation over the surroundings of each pixel."""
     mean, square = (ndimage.gaussian_filter(values, width / 2) for values in (flat, flat**2))
-    return np.sqrt(np.maximum(square - mean**2, 0.0))
+    return np.asarray(np.sqrt(np.maximum(square - mean**2, 0.0)))

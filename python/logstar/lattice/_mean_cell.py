@@ -19,6 +19,11 @@ _LEAST_BINS = 16
 #: A maximum of the mean cell is a column if it rises above the saddle to the next higher maximum by
 #: 5 % of the mean cell's range, and by 6 standard errors of a bin.
 _LEAST_RISE, _LEAST_ERRORS = 0.05, 6.0
+#: Pixels are put into parts of bins, this many along each edge of a bin: by that they are off by up
+#: to 1 / 8 bin, in the mean over cells at any angle by far less.
+_PARTS = 4
+#: Pixels that are worked on together, so that they stay in the processor's cache.
+_BATCH = 2**15
 #: Standard deviation, in bins, of the Gaussian that smooths the mean cell.
 _CELL_SMOOTHING = 0.8
 #: Share of the variance of noise that is left in a bin after that, and after each pixel was shared
@@ -42,7 +47,7 @@ class MeanCell(NamedTuple):
 
 
 def mean_cell(
-    flat: FloatArray,
+    flat: NDArray[np.float32],
     vectors: FloatArray,
     distortion: Distortion,
     mask: NDArray[np.bool_] | None = None,
@@ -64,22 +69,13 @@ def mean_cell(
     -------
     cell : MeanCell
     """
-    rows, cols = np.arange(flat.shape[0]), np.arange(flat.shape[1])
-    at = distortion.block_coordinates(flat.shape)
-    reciprocal = np.linalg.inv(vectors).T
     n_bins = [max(_LEAST_BINS, round(float(length))) for length in np.linalg.norm(vectors, axis=1)]
-    bins = [
-        (g[0] * rows[:, None] + g[1] * cols + ndimage.map_coordinates(shift, at, order=1)) * n % n
-        for g, shift, n in zip(reciprocal, distortion.fractions, n_bins, strict=True)
-    ]
-    use = ndimage.map_coordinates(np.minimum(distortion.amplitude, 1.0), at, order=1) ** 2
-    if mask is not None:
-        use = use * mask
-    total, weight, squares = _fold(flat, use, bins, n_bins)
+    sums = _fold(flat, vectors, distortion, n_bins, mask)
+    total, weight = sums.total, sums.weight
     mean = total / np.maximum(weight, np.finfo(float).tiny)
-    variance = (squares.sum() - (mean * total).sum()) / weight.sum()
+    variance = (sums.squares - float((mean * total).sum())) / weight.sum()
     smooth = ndimage.gaussian_filter(mean, _CELL_SMOOTHING, mode="wrap")
-    n_pixels = weight.mean() * weight.sum() / max((use**2).sum(), np.finfo(float).tiny)
+    n_pixels = weight.mean() * weight.sum() / max(sums.squared_weights, np.finfo(float).tiny)
     error = math.sqrt(max(variance, 0.0) * _VARIANCE_LEFT / n_pixels)
     least = max(_LEAST_RISE * float(np.ptp(smooth)), _LEAST_ERRORS * error)
     peaks = [peak for peak, rise in _rises(smooth) if rise >= least]
@@ -89,25 +85,81 @@ def mean_cell(
     return MeanCell(places[order] % 1.0, heights[order] / heights.max())
 
 
+class _Sums(NamedTuple):
+    """Sums over the pixels of an image.
+
+    Attributes
+    ----------
+    total, weight : ndarray of shape (n_bins_0, n_bins_1)
+        In each bin of the cell the sum of weighted pixels, and of weights.
+    squares, squared_weights : float
+        Over the image, the sum of weighted squares of pixels, and of squares of weights.
+    """
+
+    total: FloatArray
+    weight: FloatArray
+    squares: float
+    squared_weights: float
+
+
 def _fold(
-    flat: FloatArray, use: FloatArray, bins: list[FloatArray], n_bins: list[int]
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Sums of pixels, weights and squares in each bin; a pixel is shared by the four around it."""
-    lower = [np.floor(axis).astype(np.intp) for axis in bins]
-    upper_share = [axis - low for axis, low in zip(bins, lower, strict=True)]
-    size = n_bins[0] * n_bins[1]
-    sums = np.zeros((3, size))
-    for step in np.ndindex(2, 2):
-        row, col = ((low + s) % n for low, s, n in zip(lower, step, n_bins, strict=True))
-        share = use.copy()
-        for s, upper in zip(step, upper_share, strict=True):
-            share *= upper if s else 1 - upper
-        index = (row * n_bins[1] + col).ravel()
-        weighted = share * flat
-        for i, values in enumerate((weighted, share, weighted * flat)):
-            sums[i] += np.bincount(index, values.ravel(), size)
-    total, weight, squares = sums.reshape(3, *n_bins)
-    return total, weight, squares
+    flat: NDArray[np.float32],
+    vectors: FloatArray,
+    distortion: Distortion,
+    n_bins: list[int],
+    mask: NDArray[np.bool_] | None,
+) -> _Sums:
+    """Sum up the pixels of all cells in the bins of one; a pixel is shared by the four around it.
+
+    Pixels weigh by the square of the lattice's amplitude where they are.
+    """
+    # Rounded to parts of a bin first, pixels are shared all at once.
+    n_parts = [n * _PARTS for n in n_bins]
+    parts = np.zeros((2, n_parts[0] * n_parts[1]))
+    squares = squared_weights = 0.0
+    gradients = np.linalg.inv(vectors).T
+    cols = np.arange(flat.shape[1])
+    lower, share = distortion.between(flat.shape[1], 1)
+    grid = np.stack([*distortion.fractions, np.minimum(distortion.amplitude, 1.0)])
+    upper = np.minimum(lower + 1, grid.shape[2] - 1)
+    grid = grid[:, :, lower] * (1 - share) + grid[:, :, upper] * share
+    grid[:2] += (gradients[:, 1, None] * cols)[:, None]
+    grid = grid.astype(np.float32)
+    lower, share = distortion.between(flat.shape[0], 0)
+    share = share.astype(np.float32)
+    upper = np.minimum(lower + 1, grid.shape[1] - 1)
+    # The sums of a batch take as long as the cell is large.
+    n_rows = max(1, max(_BATCH, parts.shape[1]) // flat.shape[1])
+    for start in range(0, flat.shape[0], n_rows):
+        rows = slice(start, min(start + n_rows, flat.shape[0]))
+        local = grid[:, upper[rows]]
+        local -= (base := grid[:, lower[rows]])
+        local *= share[rows, None]
+        local += base
+        down = gradients[:, :1] * np.arange(rows.start, rows.stop) % 1.0
+        local[:2] += down.astype(np.float32)[..., None]
+        local[:2] -= np.floor(local[:2])
+        index = np.minimum((local[0] * n_parts[0]).astype(np.intp), n_parts[0] - 1)
+        index *= n_parts[1]
+        index += np.minimum((local[1] * n_parts[1]).astype(np.intp), n_parts[1] - 1)
+        use = local[2] * local[2]
+        if mask is not None:
+            use *= mask[rows]
+        weighted = use * flat[rows]
+        parts[0] += np.bincount(index.ravel(), weighted.ravel(), parts.shape[1])
+        parts[1] += np.bincount(index.ravel(), use.ravel(), parts.shape[1])
+        squares += float(np.vdot(weighted, flat[rows]))
+        squared_weights += float(np.vdot(use, use))
+    across, along = (_shares(n) for n in n_bins)
+    total, weight = (across @ sums.reshape(n_parts) @ along.T for sums in parts)
+    return _Sums(total, weight, squares, squared_weights)
+
+
+def _shares(n_bins: int) -> FloatArray:
+    """Shares (n_bins, n_parts) of a part's pixels for the two bins around it."""
+    places = (np.arange(n_bins * _PARTS) + 0.5) / _PARTS
+    apart = np.abs(places - np.arange(n_bins)[:, None])
+    return np.asarray(np.maximum(1 - np.minimum(apart, n_bins - apart), 0.0))
 
 
 def _rises(values: FloatArray) -> list[tuple[tuple[int, int], float]]:
@@ -115,42 +167,33 @@ def _rises(values: FloatArray) -> list[tuple[tuple[int, int], float]]:
 
     The highest one of all rises above the lowest place.
     """
-    n_rows, n_cols = values.shape
-    order = np.argsort(-values, axis=None, kind="stable")
-    parent = np.full(values.size, -1)
-    peak_of: dict[int, int] = {}
+    n_cols = values.shape[1]
+    index = np.arange(values.size).reshape(values.shape)
+    neighbors = np.stack(
+        [np.roll(index, (dr, dc), (0, 1)).ravel() for dr in (-1, 0, 1) for dc in (-1, 0, 1)], axis=1
+    ).tolist()
+    order = np.argsort(-values, axis=None, kind="stable").tolist()
+    heights = values.ravel().tolist()
+    # The next bin on the way to the maximum of the island that a bin belongs to; -1 under water.
+    parent = [-1] * values.size
     rises: list[tuple[tuple[int, int], float]] = []
-    flat = values.ravel()
 
-    def root(index: int) -> int:
-        while parent[index] != index:
-            parent[index] = parent[parent[index]]
-            index = int(parent[index])
-        return index
-
-    def place(index: int) -> tuple[int, int]:
-        row, col = divmod(int(index), n_cols)
-        return row, col
+    def root(place: int) -> int:
+        while parent[place] != place:
+            parent[place] = parent[parent[place]]
+            place = parent[place]
+        return place
 
     # As a falling sea level lets islands grow: bins are added from the highest to the lowest. Where
     # two islands meet is the saddle between their maxima, and the lower island joins the higher.
-    for index in map(int, order):
-        row, col = divmod(index, n_cols)
-        around = {
-            root(neighbor)
-            for dr, dc in np.ndindex(3, 3)
-            if parent[neighbor := (row + dr - 1) % n_rows * n_cols + (col + dc - 1) % n_cols] >= 0
-        }
-        parent[index] = index
-        if not around:
-            peak_of[index] = index
-            continue
-        highest, *others = sorted(around, key=lambda island: -flat[peak_of[island]])
-        parent[index] = highest
-        for island in others:
-            rises.append((place(peak_of[island]), float(flat[peak_of[island]] - flat[index])))
-            parent[island] = highest
-    rises.append((place(int(order[0])), float(flat[order[0]] - flat[order[-1]])))
+    for place in order:
+        around = {root(other) for other in neighbors[place] if parent[other] >= 0}
+        highest, *others = sorted(around, key=lambda top: -heights[top]) or [place]
+        parent[place] = highest
+        for top in others:
+            rises.append((divmod(top, n_cols), heights[top] - heights[place]))
+            parent[top] = highest
+    rises.append((divmod(order[0], n_cols), heights[order[0]] - heights[order[-1]]))
     return rises
 
 
