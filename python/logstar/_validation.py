@@ -17,6 +17,13 @@ from numpy.typing import ArrayLike, NDArray
 FloatArray: TypeAlias = NDArray[np.float64]
 Image: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 
+# What an image and a stack are to a type checker, and so whether a result is an array or a list of
+# arrays. mypy takes an array for one image where its type does not tell the number of dimensions
+# (`NDArray`); of other array-likes, such as nested lists, the result is either.
+OneImage: TypeAlias = np.ndarray[tuple[int, int], np.dtype[Any]]
+Stack: TypeAlias = np.ndarray[tuple[int, int, int], np.dtype[Any]] | Sequence[NDArray[Any]]
+Images: TypeAlias = ArrayLike | Sequence[ArrayLike]
+
 #: Integers up to this many bytes are exact in float32, which has 24 bits of mantissa.
 _FLOAT32_EXACT_BYTES = 2
 #: Lengths of a last axis that mean channels: one, red green blue, these with alpha.
@@ -138,9 +145,7 @@ def _refuse_channels(array: NDArray[Any], name: str) -> None:
     )
 
 
-def as_image_list(
-    X: ArrayLike | Sequence[ArrayLike], *, name: str = "X"
-) -> tuple[list[Image], bool]:
+def as_image_list(X: Images, *, name: str = "X") -> tuple[list[Image], bool]:
     """Check one image or a stack of images.
 
     Parameters

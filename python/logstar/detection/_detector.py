@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,7 +14,15 @@ from sklearn.utils.validation import check_is_fitted
 from logstar import _core
 from logstar._runtime import threads_of
 from logstar._sweeping import Front, Interval
-from logstar._validation import FloatArray, Image, as_image_list, check_real
+from logstar._validation import (
+    FloatArray,
+    Image,
+    Images,
+    OneImage,
+    Stack,
+    as_image_list,
+    check_real,
+)
 from logstar.exceptions import NoAtomsWarning
 from logstar.metrics import detection_metrics
 
@@ -30,7 +38,6 @@ if TYPE_CHECKING:
 
 __all__ = ["LoGStarDetector", "blob_log"]
 
-Images: TypeAlias = ArrayLike | Sequence[ArrayLike]
 Detections: TypeAlias = FloatArray | list[FloatArray]
 
 
@@ -161,6 +168,15 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         self.sigmas_ = ladder_of(self)
         return self
 
+    @overload
+    def detect(self, X: OneImage, *, keep: CandidateTest | None = None) -> FloatArray: ...
+
+    @overload
+    def detect(self, X: Stack, *, keep: CandidateTest | None = None) -> list[FloatArray]: ...
+
+    @overload
+    def detect(self, X: Images, *, keep: CandidateTest | None = None) -> Detections: ...
+
     def detect(self, X: Images, *, keep: CandidateTest | None = None) -> Detections:
         """Find atoms and how strongly they respond.
 
@@ -196,6 +212,15 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         found = [self._detect(image, index, keep) for index, image in scaled]
         return found if is_stack else found[0]
 
+    @overload
+    def predict(self, X: OneImage) -> FloatArray: ...
+
+    @overload
+    def predict(self, X: Stack) -> list[FloatArray]: ...
+
+    @overload
+    def predict(self, X: Images) -> Detections: ...
+
     def predict(self, X: Images) -> Detections:
         """Find atoms.
 
@@ -213,6 +238,15 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         if isinstance(found, list):
             return [detections[:, :3] for detections in found]
         return found[:, :3]
+
+    @overload
+    def fit_predict(self, X: OneImage, y: object = None) -> FloatArray: ...
+
+    @overload
+    def fit_predict(self, X: Stack, y: object = None) -> list[FloatArray]: ...
+
+    @overload
+    def fit_predict(self, X: Images, y: object = None) -> Detections: ...
 
     def fit_predict(self, X: Images, y: object = None) -> Detections:
         """Fit to `X` and find its atoms; see `fit` and `predict`.

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,11 +15,19 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from logstar._sweeping import Front, Interval
-from logstar._validation import FloatArray, Image, as_image_list, check_real
+from logstar._validation import (
+    FloatArray,
+    Image,
+    Images,
+    OneImage,
+    Stack,
+    as_image_list,
+    check_real,
+)
 
 from . import LoGStarDetector, ScaleSpaceCandidates
 from ._criteria import Criteria
-from ._detector import mean_f1
+from ._detector import Detections, mean_f1
 from ._exact_front import Bounds
 from ._support import Support, SupportMap
 from ._sweep_plan import SweepPlan, bounds_of
@@ -30,6 +38,7 @@ if TYPE_CHECKING:
     from sklearn.utils import Tags
 
 _UNSUPPORTED = ("drop", "flag")
+Flags: TypeAlias = NDArray[np.bool_]
 
 
 class DetectionPipeline(Pipeline):  # type: ignore[misc] # scikit-learn ships no types
@@ -106,7 +115,7 @@ class DetectionPipeline(Pipeline):  # type: ignore[misc] # scikit-learn ships no
         self.unsupported = unsupported
         self.min_evidence = min_evidence
 
-    def fit(self, X: ArrayLike | Sequence[ArrayLike], y: object = None, **params: Any) -> Any:
+    def fit(self, X: Images, y: object = None, **params: Any) -> Self:
         """Fit the transformers one after another, and check the detector's parameters.
 
         Parameters
@@ -129,9 +138,19 @@ class DetectionPipeline(Pipeline):  # type: ignore[misc] # scikit-learn ships no
             For a parameter or an image that cannot be; the message names it and what is allowed.
         """
         self._check_parameters()
-        return super().fit(X, y, **params)
+        super().fit(X, y, **params)
+        return self
 
-    def detect(self, X: ArrayLike | Sequence[ArrayLike]) -> FloatArray | list[FloatArray]:
+    @overload
+    def detect(self, X: OneImage) -> FloatArray: ...
+
+    @overload
+    def detect(self, X: Stack) -> list[FloatArray]: ...
+
+    @overload
+    def detect(self, X: Images) -> Detections: ...
+
+    def detect(self, X: Images) -> Detections:
         """Find atoms, how strongly they respond, and what the raw image says of them.
 
         Parameters
@@ -159,7 +178,16 @@ class DetectionPipeline(Pipeline):  # type: ignore[misc] # scikit-learn ships no
         found = [np.column_stack([table, support.snr]) for table, support in self._tested(images)]
         return found if is_stack else found[0]
 
-    def flag_unsupported(self, X: ArrayLike | Sequence[ArrayLike]) -> Any:
+    @overload
+    def flag_unsupported(self, X: OneImage) -> Flags: ...
+
+    @overload
+    def flag_unsupported(self, X: Stack) -> list[Flags]: ...
+
+    @overload
+    def flag_unsupported(self, X: Images) -> Flags | list[Flags]: ...
+
+    def flag_unsupported(self, X: Images) -> Flags | list[Flags]:
         """Tell which rows of `detect` the raw image does not support.
 
         Parameters
@@ -176,7 +204,16 @@ class DetectionPipeline(Pipeline):  # type: ignore[misc] # scikit-learn ships no
         flagged = [support.evidence < self.min_evidence for _, support in self._tested(images)]
         return flagged if is_stack else flagged[0]
 
-    def predict(self, X: ArrayLike | Sequence[ArrayLike], **params: Any) -> Any:
+    @overload
+    def predict(self, X: OneImage, **params: Any) -> FloatArray: ...
+
+    @overload
+    def predict(self, X: Stack, **params: Any) -> list[FloatArray]: ...
+
+    @overload
+    def predict(self, X: Images, **params: Any) -> Detections: ...
+
+    def predict(self, X: Images, **params: Any) -> Detections:
         """Find atoms.
 
         Parameters
@@ -196,9 +233,16 @@ class DetectionPipeline(Pipeline):  # type: ignore[misc] # scikit-learn ships no
         found = self.detect(X)
         return [table[:, :3] for table in found] if isinstance(found, list) else found[:, :3]
 
-    def fit_predict(
-        self, X: ArrayLike | Sequence[ArrayLike], y: object = None, **params: Any
-    ) -> Any:
+    @overload
+    def fit_predict(self, X: OneImage, y: object = None, **params: Any) -> FloatArray: ...
+
+    @overload
+    def fit_predict(self, X: Stack, y: object = None, **params: Any) -> list[FloatArray]: ...
+
+    @overload
+    def fit_predict(self, X: Images, y: object = None, **params: Any) -> Detections: ...
+
+    def fit_predict(self, X: Images, y: object = None, **params: Any) -> Detections:
         """Fit to `X` and find its atoms; see `fit` and `predict`.
 
         Parameters
@@ -250,7 +294,7 @@ class DetectionPipeline(Pipeline):  # type: ignore[misc] # scikit-learn ships no
         table = found.table[keep(found.table, 0)]
         return ScaleSpaceCandidates(table, threshold=found.threshold, n_jobs=found.n_jobs)
 
-    def score(self, X: ArrayLike | Sequence[ArrayLike], y: Any = None, **params: Any) -> float:
+    def score(self, X: Images, y: Any = None, **params: Any) -> float:
         """F1 of the atoms found against reference positions, averaged over images.
 
         Parameters
@@ -276,7 +320,7 @@ class DetectionPipeline(Pipeline):  # type: ignore[misc] # scikit-learn ships no
 
     def sweep(
         self,
-        X: ArrayLike | Sequence[ArrayLike],
+        X: Images,
         y: Any = None,
         *,
         settings: Sequence[Mapping[str, Any]],

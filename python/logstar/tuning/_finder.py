@@ -8,14 +8,22 @@ import time
 import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, cast, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
-from logstar._validation import FloatArray, Image, as_image, as_image_list, check_real
+from logstar._validation import (
+    FloatArray,
+    Image,
+    OneImage,
+    Stack,
+    as_image,
+    as_image_list,
+    check_real,
+)
 from logstar.detection._plateaus import plateau_thresholds
 from logstar.exceptions import NoAtomsWarning
 from logstar.io import AtomTable, Micrograph, provenance, read_image
@@ -284,6 +292,15 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         self.seconds_ |= {"lattice": learnt - start, "tune": time.perf_counter() - learnt}
         self._settle(self.search_.best_index_)
         return self
+
+    @overload
+    def predict(self, X: OneImage | Micrograph) -> FloatArray: ...
+
+    @overload
+    def predict(self, X: Stack) -> list[FloatArray]: ...
+
+    @overload
+    def predict(self, X: Any) -> FloatArray | list[FloatArray]: ...
 
     def predict(self, X: Any) -> FloatArray | list[FloatArray]:
         """Find the atoms of another image with the tuned settings.
