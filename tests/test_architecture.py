@@ -10,6 +10,96 @@ from pathlib import Path
 import logstar
 
 PACKAGE = Path(logstar.__file__).parent
+TESTS = Path(__file__).parent
+
+#: Test files that mirror no module, and what they are about instead.
+ABOUT_MORE_THAN_A_MODULE = {
+    "detection/test_pathological.py": "layouts of points that make any search among them slow",
+    "inspection/test_alike.py": "what all displays have in common",
+    "io/test_fuzz.py": "damaged files of all formats",
+    "model_selection/_engines/test_engines.py": "what all engines promise",
+    "model_selection/test_like_grid_search.py": "MOBOSearchCV beside GridSearchCV: the same",
+    "model_selection/test_search_branches.py": "MOBOSearchCV: spaces that swap estimators",
+    "model_selection/test_search_failures.py": "MOBOSearchCV: failures and interruptions",
+    "model_selection/test_search_options.py": "MOBOSearchCV: options",
+    "model_selection/test_sklearn_checks.py": "MOBOSearchCV: scikit-learn's own checks",
+    "model_selection/test_sweep.py": "MOBOSearchCV: parameters that are swept",
+    "model_selection/test_unlike_grid_search.py": "MOBOSearchCV beside GridSearchCV: differences",
+    "preprocessing/test_transformers.py": "what all transformers do, and what each is for",
+    "test_absurd_parameters.py": "numbers far out of range, everywhere",
+    "test_any_array.py": "layouts of arrays in memory, everywhere",
+    "test_architecture.py": "the sources themselves",
+    "test_build_backend.py": "rust/build_backend",
+    "test_core.py": "the compiled module",
+    "test_docstrings.py": "all docstrings",
+    "test_estimators.py": "scikit-learn's own checks of all estimators",
+    "test_interrupt.py": "Ctrl-C, everywhere",
+    "test_readme.py": "README.md",
+    "test_types.py": "what type checkers are told",
+    "tuning/test_front.py": "AtomFinder: the choice lies on the front, over many images",
+}
+
+#: Modules without a test file of their own, by the file that covers them: a module that only works
+#: together with another is tested through what both do.
+TESTED_TOGETHER = {
+    "datasets/test_fetched.py": ["datasets/_fetching.py"],
+    "detection/test_detector.py": ["detection/_parameters.py", "detection/_scale_space.py"],
+    "detection/test_exact_front.py": ["detection/_sweep_plan.py"],
+    "io/test_foreign.py": ["io/_signal.py"],
+    "io/test_micrograph.py": ["io/_readers.py"],
+    "io/test_positions.py": [
+        "io/_positions_csv.py",
+        "io/_positions_hdf5.py",
+        "io/_positions_xyz.py",
+        "io/_provenance.py",
+    ],
+    "io/test_tiff.py": ["io/_tiff_calibration.py"],
+    "lattice/test_image_lattice.py": [
+        "lattice/_bragg.py",
+        "lattice/_finding.py",
+        "lattice/_fitting.py",
+        "lattice/_mean_cell.py",
+        "lattice/_phases.py",
+    ],
+    "lattice/test_symmetry.py": ["lattice/_projection.py"],
+    "model_selection/_engines/test_engines.py": [
+        "model_selection/_engines/_acquisition.py",
+        "model_selection/_engines/_base.py",
+        "model_selection/_engines/_bayesian.py",
+        "model_selection/_engines/_botorch.py",
+        "model_selection/_engines/_ehvi.py",
+        "model_selection/_engines/_nsga2.py",
+        "model_selection/_engines/_optuna.py",
+    ],
+    "model_selection/_spaces/test_space.py": [
+        "model_selection/_spaces/_dimensions.py",
+        "model_selection/_spaces/_domains.py",
+    ],
+    "model_selection/test_protocols.py": ["model_selection/_conformance.py"],
+    "model_selection/test_search.py": [
+        "model_selection/_evaluation.py",
+        "model_selection/_fitted.py",
+        "model_selection/_results.py",
+    ],
+    "model_selection/test_search_failures.py": [
+        "model_selection/_outcome.py",
+        "model_selection/_record.py",
+    ],
+    "model_selection/test_search_options.py": [
+        "model_selection/_checks.py",
+        "model_selection/_runner.py",
+    ],
+    "preprocessing/test_patch_pca.py": ["preprocessing/_spacing.py"],
+    "preprocessing/test_transformers.py": [
+        "preprocessing/_background.py",
+        "preprocessing/_scan_lines.py",
+    ],
+    "segmentation/test_segmenter.py": ["segmentation/_evidence.py"],
+    "segmentation/test_types.py": ["segmentation/_features.py", "segmentation/_orientations.py"],
+}
+
+#: Statements in its functions up to which a module is tested by whatever uses it.
+FEW_STATEMENTS = 30
 
 #: The estimator layer: who may call the Rust core.
 CALLERS_OF_THE_CORE = {
@@ -92,3 +182,52 @@ def test_public_names_come_from_the_top():
     assert logstar.LoGStarDetector is logstar.detection.LoGStarDetector
     assert logstar.MOBOSearchCV is logstar.model_selection.MOBOSearchCV
     assert logstar.Lattice is logstar.lattice.Lattice
+
+
+def mirror_of(source):
+    """The path of a module's tests."""
+    return source.parent / f"test_{source.stem.lstrip('_')}.py"
+
+
+def n_statements(path):
+    """Count what the functions and methods of a module do, docstrings aside."""
+    functions = [
+        node
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef)
+    ]
+    inner = {node for function in functions for node in ast.walk(function) if node is not function}
+    return sum(
+        isinstance(node, ast.stmt)
+        and not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+        for node in inner
+    )
+
+
+def sources():
+    paths = [path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py")]
+    return {path for path in paths if not path.name.startswith("__")}
+
+
+def test_every_file_of_tests_mirrors_a_module():
+    mirrors = {mirror_of(source).as_posix() for source in sources()}
+    found = {path.relative_to(TESTS).as_posix() for path in TESTS.rglob("test_*.py")}
+    assert found - mirrors == set(ABOUT_MORE_THAN_A_MODULE)
+
+
+def test_every_module_has_its_tests():
+    listed = {source for together in TESTED_TOGETHER.values() for source in together}
+    without = {
+        source.as_posix()
+        for source in sources()
+        if n_statements(PACKAGE / source) > FEW_STATEMENTS
+        and not (TESTS / mirror_of(source)).exists()
+    }
+    assert without - listed == set()
+
+
+def test_the_list_of_modules_that_are_tested_together_is_true():
+    for file, together in TESTED_TOGETHER.items():
+        assert (TESTS / file).exists(), file
+        for source in together:
+            assert (PACKAGE / source).exists(), source
