@@ -34,6 +34,7 @@ ABOUT_MORE_THAN_A_MODULE = {
     "test_docstrings.py": "all docstrings",
     "test_estimators.py": "scikit-learn's own checks of all estimators",
     "test_interrupt.py": "Ctrl-C, everywhere",
+    "test_public_names.py": "docs/public_names.md",
     "test_readme.py": "README.md",
     "test_types.py": "what type checkers are told",
     "tuning/test_front.py": "AtomFinder: the choice lies on the front, over many images",
