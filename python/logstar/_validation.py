@@ -24,11 +24,12 @@ OneImage: TypeAlias = np.ndarray[tuple[int, int], np.dtype[Any]]
 Stack: TypeAlias = np.ndarray[tuple[int, int, int], np.dtype[Any]] | Sequence[NDArray[Any]]
 Images: TypeAlias = ArrayLike | Sequence[ArrayLike]
 
-#: Integers up to this many bytes are exact in float32, which has 24 bits of mantissa.
+#: Greatest size in bytes of integers that float32 holds exactly, with its 24 bits of mantissa.
 _FLOAT32_EXACT_BYTES = 2
 #: Lengths of a last axis that mean channels: one, red green blue, these with alpha.
 _CHANNELS = (1, 3, 4)
-#: Pixels both ways up to which such an array may be a stack after all, of very small images.
+#: Rows and columns up to which an array with such a last axis may be a stack of very small images
+#: after all.
 _TOO_NARROW = 8
 
 

@@ -266,9 +266,10 @@ def _assign_cluster(i: IndexArray, j: IndexArray, cost: FloatArray) -> IndexArra
     """As `_assign`, for one cluster: a full matching in which every i may stay alone at a price."""
     n_i, n_j = int(i.max()) + 1, int(j.max()) + 1
     alone = np.arange(n_i)
-    # Dearer than all edges of any matching together, so that no edge is left out for its cost.
+    # To stay alone costs more than all edges of any matching together, so that no edge is left out
+    # for its cost.
     price = min(n_i, n_j) + 1.0
-    # One more for all, as the solver takes an entry of 0 for no edge.
+    # Every entry grows by 1, since the solver takes an entry of 0 for no edge.
     values = np.concatenate([cost, np.full(n_i, price)]) + 1.0
     rows, columns = np.concatenate([i, alone]), np.concatenate([j, n_j + alone])
     graph = csr_array((values, (rows, columns)), shape=(n_i, n_j + n_i))

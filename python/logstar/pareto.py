@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._validation import FloatArray
 
-#: Up to so many objectives slices are faster than importing moocore.
+#: Greatest number of objectives whose hypervolume is computed here, by slices: importing moocore
+#: takes longer than that.
 _MAX_SLICED = 3
 
 
@@ -65,7 +66,7 @@ def is_non_dominated(losses: ArrayLike) -> NDArray[np.bool_]:
 def _non_dominated_pairs(points: FloatArray) -> NDArray[np.bool_]:
     """Tell which of finite points with two objectives are on the front, by a sort alone.
 
-    An exact front has a thousand points, a search over several of them ten times as many.
+    The general way takes a pass for each point of the front, and exact fronts have thousands.
     """
     order = np.lexsort((points[:, 1], points[:, 0]))
     first, second = points[order].T

@@ -26,7 +26,7 @@ from ._values import (
     parse_zone,
 )
 
-#: Exit status of wrong usage, and of all else that could not be done.
+#: Exit status of wrong usage, and of anything else that could not be done.
 NOT_DONE = 2
 SHELLS = ("bash", "zsh")
 
@@ -267,7 +267,7 @@ def _add_physics(parser: Any) -> None:
 
 
 def _add_image(parser: Any, dataset: Any, help_of_dataset: str) -> Any:
-    """Add what says which image is meant, and how to make one of what is none."""
+    """Add the options that choose an image of a file, or make one of a stack or of colours."""
     image = parser.add_argument_group("the image")
     image.add_argument(
         "--polarity",

@@ -16,7 +16,7 @@ from ._inputs import Input
 from ._printing import Output, line_of, shown
 from ._results import write_whole
 
-#: How a file may have fared.
+#: What may have become of an image; see `Row`.
 DONE, KEPT, FAILED, INTERRUPTED, NOT_REACHED = (
     "done",
     "kept",
@@ -24,11 +24,12 @@ DONE, KEPT, FAILED, INTERRUPTED, NOT_REACHED = (
     "interrupted",
     "not reached",
 )
-#: Columns of the table as people see it, with their widths; that of files comes before.
+#: Columns of the printed table after that of the files, with their widths in characters. The first,
+#: without a heading, tells what became of the image.
 _COLUMNS = {"": 11, "found": 6, "expected": 8, "QC": 7, "ER": 6, "stable": 6, "s": 6}
 _GAP = 2
-#: Least and greatest width of the column of files where a line has a limit, and least width of the
-#: last column, which tells where results are, or why there are none.
+#: Widths in characters: the least and the greatest of the column of files, on a terminal, and the
+#: least of the last column, which tells where results are, or why there are none.
 _FILES, _LAST = (12, 40), 24
 
 
@@ -58,7 +59,7 @@ class Row:
 
     @property
     def verdict(self) -> str:
-        """What is thought of it: "ok", "check" or "failed"; empty where nothing is known."""
+        """The verdict on its atoms: "ok", "check" or "failed"; empty where there is none."""
         if self.status == FAILED:
             return FAILED
         return "" if self.result is None else str(self.result["verdict"]["status"])
@@ -98,7 +99,8 @@ class Row:
         }
 
 
-#: Digits that mean something: an atom in ten thousand, a hundredth of a second.
+#: Formats of numbers in summary.csv, with as many digits as mean something: an atom of ten
+#: thousand, a hundredth of a second.
 _DIGITS = {
     "n_expected": ".1f",
     "qc": "+.4f",
@@ -114,7 +116,7 @@ _DIGITS = {
 def summary_text(rows: Sequence[Row]) -> str:
     """Write the table as csv, a line for each image."""
     entries = [row.as_dict() for row in rows]
-    # Of segmentation there is more to say, once one is done.
+    # Rows of images that were segmented have more columns: the longest row names them all.
     names = max((list(entry) for entry in entries), key=len)
     text = io.StringIO()
     writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
@@ -129,7 +131,7 @@ def _cell(name: str, value: Any) -> str:
         return ""
     if name in _DIGITS:
         return format(value, _DIGITS[name])
-    # A file may be looked at in a terminal.
+    # The table may be printed in a terminal, which must not obey what a file name holds.
     return shown(value)
 
 
@@ -162,7 +164,7 @@ class Table:
         last = row.message or ("" if row.folder is None else str(row.folder))
         numbers = _numbers(row)
         if self._widths is not None:
-            # All of a message was told when it happened, and stands in the file.
+            # The whole message was told when the image failed, and stands in summary.csv.
             shorter = textwrap.shorten(last, 2 * self._widths[-1], placeholder=" ...")
             cells = [str(row.one), row.word, *numbers, shorter if row.message else last]
             self._output.show(line_of(cells, self._widths))
@@ -206,11 +208,11 @@ def run_all(
     folders : sequence of Path
         A folder for each.
     work : callable
-        Takes a number from 1, an image and its folder, gives its row.
+        Takes the image's number, from 1, the image and its folder, and returns its row.
     failed : callable
-        Tells people of an error at once, and gives the message.
+        Takes an error, tells people of it at once, and returns the message.
     told : callable
-        Is called after each with its row, and with those of all.
+        Called after each image with its row and with all rows so far.
 
     Returns
     -------

@@ -11,7 +11,8 @@ from logstar.io import read_positions
 from logstar.metrics import DetectionMetrics, detection_metrics
 from logstar.units import PixelSize
 
-#: Pixel sizes that differ by more than this share are told of.
+#: Share by which the pixel sizes of two tables may differ and count as the same; a larger
+#: difference is told of.
 _SAME_SIZE = 1e-3
 
 

@@ -9,7 +9,7 @@ from ._detect import Outcome
 
 
 def judge_by_truth(outcome: Outcome, positions: Any) -> None:
-    """Compare with known positions, and have it told.
+    """Compare what was found with known positions, and add that to what is told.
 
     Parameters
     ----------

@@ -23,14 +23,15 @@ if TYPE_CHECKING:
     from logstar.io import Micrograph
     from logstar.tuning import AtomFinder, Report
 
-#: Options that another result is another one with.
+#: Options that a result depends on: an earlier one is kept only if they are the same.
 _OPTIONS = (
     *("lattice", "expected", "distance_sum", "visible", "calibration", "force", "polarity"),
     *("average", "channel", "resample", "binning", "roi", "n_iter", "random_state", "denoise"),
     "refine",
     *("formats", "zone", "plots"),
 )
-#: Files beside one that its reader reads as well, by extension: what follows the stem.
+#: Files that a reader reads beside the one that is named: the extension of the latter, and a
+#: pattern of what follows its stem in the names of the former.
 _COMPANIONS = {".emi": "_*.ser", ".mib": ".hdr", ".rpl": ".raw", ".xml": "*.raw"}
 
 
@@ -59,9 +60,9 @@ class Outcome:
     interrupted : str
         Where it was interrupted; empty if it was not.
     more : list of tuple of two str
-        What else there is to tell people, by name.
+        Further rows of the report, each a name and a text.
     more_values : dict
-        What else there is to tell machines, as plain values.
+        Further entries of the result as JSON, as plain values.
     """
 
     source: str
@@ -76,12 +77,12 @@ class Outcome:
 
     @property
     def verdict(self) -> str:
-        """What is thought of it: "ok" or "check"."""
+        """The verdict on the atoms: "ok" or "check"."""
         return self.finder.verdict_.status
 
     def rows(self) -> list[tuple[str, str]]:
         """Everything as names and texts."""
-        # The time of all parts is told below.
+        # The report's own time lacks what is outside the finder; all parts follow below.
         rows = [row for row in self._report().rows if row[0] != "time"] + self.more
         parts = ", ".join(f"{part} {value:.2f}" for part, value in self.seconds.items())
         if self.interrupted:
@@ -106,7 +107,7 @@ class Outcome:
 
 
 def request_of(args: argparse.Namespace, one: Input) -> dict[str, Any]:
-    """What is asked for: an earlier result is as good if this is the same.
+    """Describe what is asked for; an earlier result with the same description is as good.
 
     Raises
     ------
@@ -239,7 +240,7 @@ def _check_calibrated(args: argparse.Namespace, one: Input) -> None:
 def find(
     args: argparse.Namespace, image: Any, stages: Stages, *, source: str, **parameters: Any
 ) -> Outcome:
-    """Find the atoms of an image, or of a file's; what all commands share.
+    """Find the atoms of an image in memory or in a file, in the way that all commands share.
 
     Raises
     ------

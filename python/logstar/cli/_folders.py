@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ._inputs import Input
 
-#: What --resume goes by, in each folder.
+#: File in each folder of results that tells --resume what they are.
 RESULT = "result.json"
 #: The table of many files, in the folder of all.
 SUMMARY = "summary.csv"
-#: Before the names of folders where none is given for all.
+#: What names of folders begin with where no --out is given.
 PREFIX = "logstar-"
-#: Bytes of a name. File systems take 255, of which files in it and numbers after it need some.
+#: Greatest length of a name in bytes. File systems allow 255; the rest is for the prefix and for
+#: numbers that tell equal names apart.
 _LONGEST = 180
-#: Characters that some file system takes for its own.
+#: Characters that some file system forbids in names.
 _RESERVED = frozenset('/\\:*?"<>|')
 
 
@@ -42,7 +43,7 @@ def output_folders(
     Returns
     -------
     folders : list of Path
-        Different also where upper and lower case, or a letter and its accent, are one.
+        Different also on file systems that ignore case, or ways to write an accent.
     """
     parent, prefix = (Path(), PREFIX) if out is None else (out, "")
     names = [_name(prefix, one.path.stem, one) for one in inputs]
@@ -58,7 +59,8 @@ def output_folders(
             for name, one in zip(names, inputs, strict=True)
         ]
         counts = Counter(map(_as_one, names))
-    # Names that are nobody else's go first, so that no number after another's name makes them.
+    # Names that only one image has are given first, so that none of them is taken already by a name
+    # with a number after it.
     taken = {_as_one(SUMMARY), _as_one(f"{PREFIX}{SUMMARY}"), _as_one(RESULT)}
     order = sorted(range(len(names)), key=lambda i: counts[_as_one(names[i])] > 1)
     folders = [Path()] * len(names)
@@ -73,7 +75,7 @@ def output_folders(
 
 
 def _as_one(name: str) -> str:
-    """The same for names that some file systems take for one."""
+    """Fold a name, so that names which some file systems take for the same become equal."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
 
 

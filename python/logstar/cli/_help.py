@@ -12,7 +12,7 @@ Two quantities are made small at once, and a compromise on their Pareto front is
                                          than the crystal allows?
 """
 
-#: Each statement of the meaning of an exit status is this one.
+#: What each exit status means, wherever a help tells it.
 EXIT_STATUS = """\
 exit status:
   0    done, and the verdict is ok or check

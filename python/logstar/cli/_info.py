@@ -18,7 +18,7 @@ from logstar.units import PixelSize
 from ._detect import read
 from ._printing import shown
 
-#: So many data sets are shown to people; machines get all.
+#: Greatest number of data sets that are printed; JSON has them all.
 _MOST_SHOWN = 12
 
 
@@ -175,7 +175,7 @@ def _quoted(path: Path) -> str:
         text = f"./{text}"
     if text.isprintable():
         return shlex.quote(text)
-    # The quoting of bash and zsh that knows escapes.
+    # bash and zsh read escapes between $' and '.
     escaped = shown(text.replace("\\", "\\\\").replace("'", "\\'"))
     return f"$'{escaped}'"
 

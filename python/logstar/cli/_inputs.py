@@ -77,7 +77,7 @@ def files_of(
         if not images:
             more = "" if recursive else "; --recursive looks into its folders as well"
             raise ValueError(f"{folder} holds no image of a known format{more}.")
-        # One that was named as well is done once.
+        # A file that was also named by itself is done once.
         for path in images:
             place = Input(path).place
             if place not in found:
@@ -87,7 +87,7 @@ def files_of(
 
 
 def is_folder_of_files(path: Path) -> bool:
-    """Whether a path is a folder, and not one that is a file to its readers."""
+    """Whether a path is a folder of files; the format zspy is a folder that is read as one file."""
     return path.is_dir() and path.suffix.lower() != ".zspy"
 
 
@@ -97,7 +97,7 @@ def _images_in(folder: Path, *, recursive: bool, skip: Path | None) -> Iterator[
     for at, folders, names in os.walk(folder):
         here = Path(at)
         inner = [name for name in sorted(folders) if not name.startswith(".")]
-        # A zspy is a folder on disk and a file to its reader.
+        # Folders that are read as one file, as those of the format zspy are.
         names += [name for name in inner if not is_folder_of_files(here / name)]
         folders[:] = [
             name
@@ -113,7 +113,10 @@ def _images_in(folder: Path, *, recursive: bool, skip: Path | None) -> Iterator[
 
 
 def images_of(path: Path, dataset: int | str | None) -> list[Input]:
-    """Give each image of a file that is meant; a file that cannot be read stands for itself."""
+    """List the images of a file that `dataset` means.
+
+    A file that cannot be read is listed as one image, and fails when its turn comes.
+    """
     if dataset != ALL:
         return [Input(path, dataset if isinstance(dataset, int) else None)]
     from logstar.io import list_images  # noqa: PLC0415 - heavy; --help needs none of it

@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     >>> main(["detect", "film.dm3", "--lattice", "auto"])
     2
     """
-    # What a process of our own has done until now was starting it.
+    # In a process of the command's own, all processor time until now was spent on starting it.
     start_up = time.process_time() if argv is None else 0.0
     if argv is None:
         occupy_closed_streams()
@@ -95,7 +95,7 @@ class _Command:
     Attributes
     ----------
     written : list of str
-        What was written, for whoever cannot be told otherwise.
+        Files written so far, to be named if the work is interrupted or cannot be reported.
     """
 
     def __init__(self, args: argparse.Namespace, output: Output, start_up: float) -> None:
@@ -171,7 +171,7 @@ class _Command:
 
     @contextmanager
     def _noting(self, results: Results) -> Iterator[None]:
-        """Keep in mind what is written, also where it ends with an interruption."""
+        """Remember the files that are written, even if an interruption ends that."""
         try:
             yield
         finally:
@@ -215,8 +215,8 @@ class _Command:
         def told(row: Row, rows: Sequence[Row]) -> None:
             if table is not None:
                 table.add(row)
-            # After each, so that a kill leaves what is known. That it cannot be written is no
-            # reason to leave out the rest, and is told at the end.
+            # After each image, so that what is known outlives a kill. Where the table cannot be
+            # written the other images are done all the same, and the end tells of it.
             with suppress(OSError):
                 _batch.write_summary(summary, rows)
 
@@ -311,7 +311,7 @@ class _Command:
 
 
 def _status_of(rows: Sequence[Row], *, strict: bool) -> int:
-    """The exit status of many: that of the gravest."""
+    """The exit status of many images: the gravest of theirs."""
     statuses = {row.status for row in rows}
     if INTERRUPTED in statuses:
         return STOPPED

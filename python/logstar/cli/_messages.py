@@ -37,12 +37,12 @@ _GIVEN = re.compile(
     rf"(?<![\w.-])({_NAMES})=(True|None|'[^']*'|\"[^\"]*\"|[-+\w.]*\w|\((?:[^()]|\([^()]*\))*\)|"
     r"\[.*?\])"
 )
-#: The first and the last of the rows, or of the columns, of a part of an image.
+#: A pair (first, last) within the value of `roi`: of rows, then of columns.
 _PAIR = re.compile(r"\((\w+), (\w+)\)")
 #: A parameter as the subject of a sentence.
 _SUBJECT = re.compile(rf"(?<![\w.-])({_NAMES})(?= (must|needs|is|has|cannot|leaves|takes)\b)")
-#: Parameters that are words of other sentences as well: they are meant where one begins with
-#: them and says what they must be.
+#: Parameters that are common words as well. Such a word is taken for the parameter only at the
+#: beginning of a sentence or clause that goes on with "must".
 _ALSO_WORDS = {"average", "calibration", "channel", "expected", "mask", "threshold", "tolerance"}
 
 

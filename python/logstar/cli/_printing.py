@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-#: A pipe has no width: a line ends where its sentence does.
+#: Width of a line in characters where there is no terminal: lines in a pipe are not broken.
 _NO_LIMIT = 10_000
-#: Narrower terminals are taken to be this wide, in columns.
+#: Least width in characters that text is laid out for, on narrower terminals as well.
 _NARROWEST = 30
-#: Columns of the names in a report.
+#: Width in characters of the column of names in a report.
 _NAMES = 11
 #: Colours of the words that say how a file fared.
 STYLES = {"ok": "green", "check": "yellow", "failed": "red", "interrupted": "red"}
@@ -169,7 +169,7 @@ def report(rows: Iterable[tuple[str, str]]) -> Any:
 
 
 def line_of(cells: Sequence[str], widths: Sequence[int], *, style: str = "") -> Any:
-    """Lay out one line of a table whose columns are as wide as was said before.
+    """Lay out one line of a table with columns of these widths.
 
     The first column and the last are text, folded where it is longer; those between are numbers
     and words, at the right.

@@ -53,13 +53,13 @@ class _Bar:
         self._task = progress.add_task(number, total=None, state="")
 
     def begin(self, stage: str) -> None:
-        # Shown at once: what is done next may keep the interpreter.
+        # Shown at once: what is done next may not let another thread draw.
         self._progress.update(
             self._task, description=self._at(stage), total=None, completed=0, state="", refresh=True
         )
 
     def _at(self, stage: str) -> str:
-        # Of a long name the end is cut off, and not what is being done.
+        # The stage comes before the name, so that a narrow terminal cuts off the name.
         return f"{self._number}, {stage}: {self._file}" if self._number else stage
 
     def evaluated(self, state: SearchProgress) -> None:
@@ -75,14 +75,14 @@ class _Bar:
 
 @contextmanager
 def stages(file: str, number: int = 1, n_files: int = 1) -> Iterator[Stages]:
-    """Show what is being done, with QC and ER of the current compromise, while a file is.
+    """Show what is being done with a file, and QC and ER of the current compromise.
 
     Parameters
     ----------
     file : str
         Its name.
     number, n_files : int, default=1
-        Which of how many; one alone is not named.
+        Number of the file, from 1, and of all files; not shown where there is one only.
 
     Yields
     ------

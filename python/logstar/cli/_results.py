@@ -19,7 +19,8 @@ from ._inputs import Input
 
 #: Beginning of the name of the folder in which files stand until they are whole.
 _STAGE = ".logstar-"
-#: Seconds after which such a folder is what a killed run left: no run takes a day for one image.
+#: Age in seconds from which such a folder is taken for what a killed run left: a day, which no run
+#: takes for one image.
 _STALE = 86_400
 
 
@@ -57,7 +58,7 @@ class Results:
             self._stage = Path(tempfile.mkdtemp(prefix=_STAGE, dir=self.folder))
         except OSError as error:
             self._leave()
-            # It is about the folder that was asked for, whatever was to be made in it.
+            # The error names the folder that was asked for, not the temporary one inside it.
             raise OSError(error.errno, error.strerror, str(self.folder)) from None
         except BaseException:
             self._leave()
@@ -88,7 +89,7 @@ class Results:
             Takes a folder and writes into it, gives the files by what they are.
         """
         files = save(self._stage)
-        # What an earlier run says about its files ends with the first that is replaced.
+        # The record of an earlier run goes first: it is untrue once one of its files is replaced.
         with suppress(OSError, ValueError):
             self._former = _load(self.folder)
         (self.folder / RESULT).unlink(missing_ok=True)
@@ -125,7 +126,7 @@ class Results:
 def _remove_unchanged(folder: Path, digests: Mapping[str, str], *, keep: Mapping[str, str]) -> None:
     for name, digest in digests.items():
         path = folder / name
-        # A name with folders in it is none that was written here.
+        # The names of files that are written here hold no folders.
         if name not in keep and path.name == name and path.is_file() and _digest(path) == digest:
             path.unlink()
 
@@ -139,7 +140,7 @@ def _remove_stale(folder: Path) -> None:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a text so that the file is at any time the former one or this one.
+    """Write a text so that at any time the file holds either its former text or all of this one.
 
     Raises
     ------

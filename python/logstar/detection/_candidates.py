@@ -60,7 +60,7 @@ class ScaleSpaceCandidates:
     table : array-like of shape (n, 4)
         Row, column, sigma in pixels, and response, the strongest response first.
     threshold : float
-        The candidates are all those with a response above it: settings must not go below.
+        Every maximum that responds by more than this is in the table; settings must not go below.
     n_jobs : int, default=None
         Threads: None is one, -1 is all. No result depends on it.
 
@@ -76,8 +76,8 @@ class ScaleSpaceCandidates:
     Raises
     ------
     TypeError, ValueError
-        For a table that holds no candidates in falling order of response, or so many that
-        memory would not be bounded: 2^21 candidates or 2^25 overlapping pairs.
+        For a table that is not one of candidates in falling order of response, and for more than
+        2^21 candidates or 2^25 overlapping pairs, which bounds the memory that they take.
 
     See Also
     --------
@@ -121,7 +121,7 @@ class ScaleSpaceCandidates:
                 f"all responses must exceed threshold={threshold!r}, but the least of table is "
                 f"{responses[-1]:g}."
             )
-        # Asking joblib takes longer than a question to a small image's candidates.
+        # Kept: asking joblib takes longer than `objectives` does on a small image.
         self._n_threads = threads_of(n_jobs)
         self._set = _core.CandidateSet(
             self.table[:, [0, 1, 2, 2]], responses.copy(), self._n_threads
@@ -149,7 +149,7 @@ class ScaleSpaceCandidates:
             The least threshold of interest; candidates respond above it. The lower it is, the
             more candidates there are to hold.
         exclude_border : int, default=0
-            Leave out candidates in so many outer rows and columns.
+            Width in pixels of the frame whose candidates are left out.
         n_jobs : int, default=None
             Threads: None is one, -1 is all. The result does not depend on it.
 
@@ -360,12 +360,13 @@ class ScaleSpaceCandidates:
 
         Notes
         -----
-        What is kept changes at the responses of candidates and at the overlaps of pairs only, so
-        one setting between each two of these is all that there is; overlaps that differ by less
-        than 1e-9 count as one. Of the settings that give the same QC and ER the most stable one
-        is returned: the one amid the thresholds that keep the same candidates over the widest
-        range, on a logarithmic scale; if several are as wide, the one at the lower overlap, then
-        at the higher threshold. Overlaps are amid those that prune alike.
+        Which candidates are kept changes only where the threshold passes a response or the overlap
+        passes that of a pair. One setting between each two such values therefore covers every
+        outcome; overlaps that differ by less than 1e-9 count as one. Among the settings that give
+        the same QC and ER the most stable one is returned: the middle of the widest range of
+        thresholds that keep the same candidates, on a logarithmic scale; if several ranges are as
+        wide, the one at the lower overlap, then the one at the higher thresholds. Overlaps are in
+        the middle of those that prune alike.
         """
         expected, rule = _check_rule(n_expected, distance_sum, n_neighbors)
         thresholds = _as_range(threshold_range, "threshold_range", low=0, low_included=False)
@@ -456,7 +457,7 @@ def _check_rule(
     try:
         return _checked_rule(n_expected, distance_sum, n_neighbors)
     except TypeError:
-        # Also for what has no hash; then the error is to say what is wrong with it.
+        # The cache refuses arguments without a hash; the check itself says what is wrong with them.
         return _checked_rule.__wrapped__(n_expected, distance_sum, n_neighbors)
 
 

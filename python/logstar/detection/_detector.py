@@ -70,14 +70,14 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         Whether the ladder is even in the logarithm of sigma; not together with `sigma_step`.
     sigma_step : float, default=None
         Distance from one sigma of the ladder to the next, in pixels, above 0. The ladder then goes
-        from `min_sigma` up as far as whole steps lead without passing `max_sigma`, rounding aside:
-        that is left out where the two are no multiple of the step apart. Ladders with ends on one
-        grid of such steps have sigmas in common, and `sweep` filters with these once. None has
-        `num_sigma` divide the ladder.
+        from `min_sigma` up in whole steps, and ends with the last that does not pass `max_sigma`
+        (which belongs to it if it is a whole number of steps away, up to rounding). Ladders with
+        the same step and ends on one grid have sigmas in common, and `sweep` filters with these
+        only once. With None the ladder has `num_sigma` steps.
     exclude_border : int or False, default=1
-        Leave out atoms in so many outer rows and columns, in pixels. The tail of an atom beyond
-        the edge makes a maximum in the outermost row or column, so by default that one is left
-        out; of the atoms inside, those within half a pixel of the edge go with it.
+        Width in pixels of the frame whose atoms are left out. The tail of an atom beyond the edge
+        makes a maximum in the outermost row or column, so by default these are the frame; atoms
+        inside the image but within half a pixel of its edge are lost with them.
     polarity : {"bright", "dark"}, default="bright"
         Whether atoms are brighter than their surroundings (HAADF) or darker (ABF).
     intensity_range : tuple of float or None, default=(0.1, 99.9)
@@ -186,7 +186,7 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
             One image or a stack.
         keep : callable, default=None
             Called with a table of candidates (row, column, sigma, response) and the index of the
-            image; tells by a mask which of them may be atoms. None lets all be.
+            image; returns a mask of the candidates that may be atoms. With None all may.
 
         Returns
         -------
@@ -197,8 +197,8 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         Raises
         ------
         TypeError, ValueError
-            For images that are none or are smaller than the largest kernel, and for one that is
-            constant; within a stack that has no atom.
+            For what is no image, for an image smaller than the largest kernel, and for one that is
+            constant. (A constant image of a stack is no error; it has no atom.)
 
         Warns
         -----
@@ -290,7 +290,7 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         y : positions, counts, or sequences of such for a stack; default=None
             As the scorers take it.
         settings : sequence of mapping
-            Values of other parameters, which stay as they are where a setting lacks them.
+            Values of other parameters; this detector's own hold where a setting names none.
         ranges : mapping of str to Interval
             Bounds for "threshold" and "overlap".
         scorers : mapping of str to reward
@@ -303,13 +303,13 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
             One for each of `settings`. Thresholds and overlaps are in the middle of the intervals
             over which their outcome is the same. Details of one image are the number of atoms,
             "n_atoms", and the thresholds between which it is the same within 0.2 %:
-            "plateau_low", "plateau_high". Of a stack, the front is that of a grid of settings.
+            "plateau_low", "plateau_high". For a stack the settings of a grid are compared.
 
         Raises
         ------
         TypeError, ValueError
-            For other parameters or other scorers, at once; for whatever `fit` and `detect` refuse,
-            when it is the turn of the setting whose fault it is.
+            At once, for other parameters or other scorers. For whatever `fit` and `detect` refuse,
+            when the front of the setting at fault is asked for.
         """
         images, is_stack = as_image_list(X)
         references = y if y is None or is_stack else [y]

@@ -16,12 +16,14 @@ from . import ParetoFront, ScaleSpaceCandidates
 from ._criteria import Criteria, StabilityCriterion
 from ._plateaus import CountCurves, CountPlateaus, plateau_thresholds
 
-#: Of the overlaps at which the outcome changes, this many are tried; between neighbouring ones a
-#: few atoms of a thousand change.
+#: Greatest number of overlaps that are tried, spread over those at which the outcome changes. From
+#: one to the next a few atoms of a thousand change.
 _MAX_OVERLAPS = 64
-#: Of the overlaps on the front of QC and ER, this many are searched for wide plateaus.
+#: Greatest number of overlaps, spread over those on the front of QC and ER, at which all thresholds
+#: are searched for wide plateaus.
 _MAX_STABLE_OVERLAPS = 8
-#: The settings that a stack is evaluated at; images share no breakpoints.
+#: Thresholds and overlaps of the grid that a stack is evaluated on: the values at which outcomes
+#: change differ from image to image, so there is no exact list of settings as for one image.
 _N_THRESHOLDS, _N_OVERLAPS = 96, 24
 
 #: Least and greatest "threshold" and "overlap".
@@ -87,13 +89,13 @@ def _stable_as_well(
     thresholds = plateau_thresholds(*stability.threshold_range)
     qc, er = candidates.objective_grid(thresholds, overlaps, **_rule(criteria))
     curves = CountCurves(thresholds, overlaps, _n_atoms(qc, criteria))
-    # Thresholds that follow one another and find the same are one setting.
+    # Neighbouring thresholds that find the same atoms are one setting.
     low, high = bounds["threshold"]
     first, end = np.searchsorted(thresholds, low), np.searchsorted(thresholds, high, side="right")
     is_new = np.ones((end - first, len(overlaps)), dtype=np.bool_)
     is_new[1:] = (np.diff(qc[first:end], axis=0) != 0) | (np.diff(er[first:end], axis=0) != 0)
     columns, starts = np.nonzero(is_new.T)
-    # Each ends before the next begins, at the last threshold of an overlap all do.
+    # Each run of them ends before the next begins, and the last at the last threshold.
     stops = np.append(starts[1:], end - first)[: len(starts)]
     stops[stops <= starts] = end - first
     starts, stops = starts + first, stops + first
@@ -106,7 +108,7 @@ def _stable_as_well(
     settings = ParetoFront(*map(np.concatenate, zip(accurate, found, strict=True)))
     n_atoms = _n_atoms(settings.qc, criteria)
     plateaus = curves.around(settings.threshold, settings.overlap, n_atoms)
-    # Of the thresholds that find the same, the one nearest to the middle of the plateau.
+    # Within a run, take the threshold nearest to the middle of the plateau.
     middles = np.searchsorted(thresholds, np.sqrt(plateaus.low * plateaus.high))
     middles = middles[len(accurate.qc) :]
     settings.threshold[len(accurate.qc) :] = thresholds[np.clip(middles, starts, stops - 1)]
@@ -131,7 +133,7 @@ def _at(columns: Columns, rows: NDArray[Any]) -> Columns:
 
 
 def _best_of_equals(losses: FloatArray, badness: FloatArray) -> NDArray[np.intp]:
-    """Tell of all rows that score alike the least bad one, then the first."""
+    """From each group of rows with equal losses, take the row of least badness, then the first."""
     order: NDArray[np.intp] = np.lexsort((badness, *losses.T[::-1]))
     is_new = np.ones(len(order), dtype=np.bool_)
     is_new[1:] = (np.diff(losses[order], axis=0) != 0).any(axis=1)
@@ -195,5 +197,5 @@ def _rule(criteria: Criteria, index: int = 0) -> dict[str, Any]:
 
 
 def _er_scale(criteria: Criteria, index: int = 0) -> float:
-    """From atoms by the expected number of QC to atoms by that of ER."""
+    """Factor that turns a share of QC's expected number into a share of ER's, which may differ."""
     return criteria.count.expected[index] / criteria.errors.expected[index]

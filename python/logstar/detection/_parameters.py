@@ -23,7 +23,7 @@ def check_parameters(detector: Any) -> None:
     Raises
     ------
     TypeError, ValueError
-        For one that cannot be; the message names it and what is allowed.
+        For one that is refused; the message names it and what is allowed.
     """
     low = check_real(detector.min_sigma, name="min_sigma", low=0, low_included=False)
     high = check_real(detector.max_sigma, name="max_sigma", low=0, low_included=False)

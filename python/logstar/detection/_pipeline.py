@@ -53,10 +53,10 @@ class DetectionPipeline(Pipeline):  # type: ignore[misc] # scikit-learn ships no
     Parameters
     ----------
     steps : list of (str, estimator)
-        Transformers of images, or "passthrough"; at last a `LoGStarDetector`.
+        Transformers of images, or "passthrough"; the last one is a `LoGStarDetector`.
     unsupported : {"drop", "flag"}, default="drop"
-        What becomes of detections that the raw image does not support: they are dropped, or kept
-        and told in `detect` only.
+        What becomes of detections that the raw image does not support: they are dropped, or they
+        are kept and `flag_unsupported` tells which they are.
     min_evidence : float, default=-2.0
         A detection is supported from this evidence on: the logarithm of how much likelier the raw
         image is with the atom than without it. The lower it is, the more empty places stay filled;
@@ -78,8 +78,8 @@ class DetectionPipeline(Pipeline):  # type: ignore[misc] # scikit-learn ships no
 
     Notes
     -----
-    Rewards see the test: what is dropped is not there for `QualityCount` and `ErrorRate`, in a
-    sweep as well.
+    The test comes before the rewards: detections that are dropped count neither in `QualityCount`
+    nor in `ErrorRate`, in a sweep as well.
 
     Examples
     --------
@@ -167,7 +167,8 @@ class DetectionPipeline(Pipeline):  # type: ignore[misc] # scikit-learn ships no
         Raises
         ------
         TypeError, ValueError
-            For images that are none, are constant, or are smaller than the largest kernel.
+            For what is no image, and for images that are constant or smaller than the largest
+            kernel.
 
         Warns
         -----
@@ -350,13 +351,13 @@ class DetectionPipeline(Pipeline):  # type: ignore[misc] # scikit-learn ships no
         Returns
         -------
         fronts : iterator of Front
-            As of `LoGStarDetector.sweep`, settings with the step's name before theirs.
+            As of `LoGStarDetector.sweep`; names of settings begin with the step's name.
 
         Raises
         ------
         TypeError, ValueError
-            For other parameters or other scorers, at once; for whatever the steps refuse, when it
-            is the turn of the setting whose fault it is.
+            At once, for other parameters or other scorers. For whatever the steps refuse, when the
+            front of the setting at fault is asked for.
         """
         prefix = f"{self.steps[-1][0]}__"
         foreign = sorted(key for key in ranges if not key.startswith(prefix))
@@ -485,7 +486,7 @@ class _Prepared(NamedTuple):
 
 
 def _preprocessing_of(setting: Mapping[str, Any], prefix: str) -> tuple[tuple[str, Any], ...]:
-    """What of a setting comes before the detector, such that the same way compares equal."""
+    """The part of a setting that concerns the steps before the detector, made comparable."""
     return tuple(
         # Estimators and arrays are the same if they are the same object, as a search's choices are.
         (key, value if isinstance(value, (float, int, str)) else id(value))

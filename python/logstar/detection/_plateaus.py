@@ -16,9 +16,10 @@ from logstar._validation import FloatArray
 
 from . import ScaleSpaceCandidates
 
-#: Thresholds that a count is followed over; neighbours differ by 3.5 % between 0.005 and 0.4.
+#: Number of thresholds over which a count is followed. Between 0.005 and 0.4, the bounds that
+#: tuning takes, each is 3.5 % above the one before.
 N_THRESHOLDS = 128
-#: Counts that differ by this share are the same.
+#: Counts that differ by no more than this share are taken for the same: two atoms of a thousand.
 SAME_COUNT = 0.002
 
 
@@ -59,7 +60,7 @@ class CountCurves:
     overlaps : ndarray of shape (n_overlaps,)
         Overlaps, rising.
     counts : ndarray of shape (n_thresholds, n_overlaps)
-        Number of atoms for each pair of these.
+        Number of atoms for each threshold with each overlap.
     """
 
     def __init__(self, thresholds: FloatArray, overlaps: FloatArray, counts: ArrayLike) -> None:
@@ -99,7 +100,7 @@ class CountCurves:
         is_empty = first > last
         ends = np.minimum(first, len(places) - 1), np.maximum(last, 0)
         low, high = (np.where(is_empty, thresholds, self.thresholds[end]) for end in ends)
-        # By the number of steps: plateaus of as many steps are exactly as stable, wherever.
+        # Counted in steps, so that plateaus of equally many steps are exactly as stable.
         return CountPlateaus(low, high, np.where(is_empty, 0.0, (last - first) * self._step))
 
 

@@ -22,20 +22,23 @@ from logstar._validation import FloatArray, Image
 #: Kernels reach this many standard deviations to each side, as SciPy's do by default.
 TRUNCATE = 4.0
 
-#: Up to this sigma SciPy leaves an axis unfiltered.
+#: In pixels. Up to this sigma SciPy leaves an axis unfiltered, and so must equal results.
 _SIGMA_FLOOR = 1e-15
 
-#: Each scale is a pass over the image, and takes a kilobyte beside its kernels.
+#: Greatest number of sigmas in a ladder. Each costs a pass over the image, and a kilobyte of memory
+#: beside its kernels.
 MOST_SCALES = 100_000
 
-#: Sigma 1e6, which is beyond any image's size. Making a kernel takes a hundred bytes a pixel of
-#: its radius for a moment.
+#: Greatest radius of a kernel, in pixels: that of sigma 1e6, beyond the size of any image. While a
+#: kernel is made, it takes a hundred bytes for each pixel of its radius.
 MOST_RADIUS = 2**22
 
-#: What the kernels of a ladder may take together; a ladder of 100 sigmas up to 50 takes 320 kB.
+#: Greatest memory of all kernels of a ladder, in bytes: far above what is useful, as a ladder of
+#: 100 sigmas up to 50 takes 320 kB.
 MOST_KERNEL_BYTES = 2**30
 
-#: Kernels of larger radius are not kept from call to call: 512 of them would take too much.
+#: Greatest radius, in pixels, of kernels that are kept from call to call; the 512 that are kept
+#: would take too much memory if they were larger.
 _LARGEST_KEPT = 1024
 
 HalfKernel: TypeAlias = FloatArray
@@ -137,7 +140,7 @@ def _scales(sigmas: NDArray[np.floating[Any]]) -> list[Scale]:
 
 
 def _make_scales(sigmas: bytes, dtype: np.dtype[Any]) -> list[Scale]:
-    """Kernels and weights of a ladder's scales; on a small image they took 2 % of the time."""
+    """Kernels and weights of a ladder's scales; kept, as making them shows on small images."""
     scales = []
     for pair in np.frombuffer(sigmas, dtype).reshape(-1, 2):
         rows = half_kernels(pair[0])
@@ -167,7 +170,7 @@ def find_candidates(
     threshold : float or None
         A candidate's response lies above it; None stands for the least response there is.
     border : tuple of int, default=(0, 0)
-        Candidates in so many outer rows and columns are left out.
+        Widths in pixels of the outer rows and columns whose candidates are left out.
     n_threads : int, default=1
         The result does not depend on it.
     """
@@ -191,7 +194,7 @@ def find_candidates_of_parts(
     border: tuple[int, int] = (0, 0),
     n_threads: int = 1,
 ) -> list[Candidates]:
-    """For each part of the ladder what `find_candidates` finds with that part alone.
+    """Find, for each part of a ladder, what `find_candidates` finds with that part alone.
 
     The parts share one scale space.
 

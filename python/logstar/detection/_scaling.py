@@ -46,7 +46,7 @@ def scale_intensities(
         return image if polarity == "bright" else -image
     low, high = _percentiles(image, intensity_range)
     if low == high:
-        # So few pixels stand out that the percentiles miss them.
+        # Only few pixels differ from the others, and the percentiles miss them.
         low, high = float(image.min()), float(image.max())
     if low == high and in_stack:
         return np.zeros_like(image)

@@ -29,17 +29,18 @@ class Request(NamedTuple):
 class SharedCandidates:
     """Candidates for many ladders, found at once where the ladders are contiguous parts of one.
 
-    Whoever asks first for a ladder of a family has the candidates of the whole family found;
-    they are let go one by one as they are taken. May be used from several threads.
+    The first request for a ladder of a family finds the candidates of the whole family; those of
+    each ladder are released when they are taken. Several threads may ask at the same time.
 
     Parameters
     ----------
     requests : sequence of Request or None
-        None stands for one that will not be asked for.
+        The ladders, in the order in which they will be asked for; None for one that will not be.
     find : callable
         See `Finder`. Called for one family at a time, and for several at once by several threads.
     n_at_once : int
-        So many successive requests at most share a scale space: more would be kept in memory.
+        Greatest number of successive requests that share a scale space, which bounds the number of
+        tables that wait in memory.
     """
 
     def __init__(self, requests: Sequence[Request | None], find: Finder, n_at_once: int) -> None:

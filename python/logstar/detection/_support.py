@@ -18,17 +18,20 @@ from scipy import ndimage
 from logstar._numerics import MAD_TO_SIGMA
 from logstar._validation import FloatArray, Image, as_image, as_positions, check_real
 
-#: The side of the square that intensities are compared over, by the sigma of atoms.
+#: Side of the square over which intensities of the raw and of the processed image are compared, in
+#: sigmas of an atom: it holds several atoms, whose heights give the factor between the two.
 _SURROUNDINGS = 24.0
-#: Maxima count as atoms from this share of the strongest ones.
+#: Least height of a maximum that counts as an atom, as a share of the 95th percentile of the
+#: heights of all maxima; lower ones are noise.
 _LEAST_HEIGHT = 0.15
-#: Half the side of the square that is wider than an atom, by its sigma. At the square's corners an
-#: atom has 5 % of its height; wider ones find darker noise, and take an empty place for an atom.
+#: Half the side of the square that tells an atom from its surroundings, in sigmas of the atom. It
+#: is wider than an atom, which has 5 % of its height left at the corners; a wider square would find
+#: darker noise, and take an empty place for an atom.
 _OPENING = 1.75
-#: Where the image shows less than this percentile of the heights of its atoms, an atom there would
-#: have that height.
+#: Percentile of the heights of an image's atoms that stands for its weakest ones. An atom where the
+#: image shows less would have this height.
 _WEAKEST = 25
-#: What single precision leaves of 1.
+#: What rounding in single precision may change, as a share of the image's range.
 _ROUNDING = 1e-6
 
 

@@ -51,7 +51,7 @@ class SweepPlan:
     Parameters
     ----------
     detector : LoGStarDetector
-        Has the parameters that a setting lacks; left as it is.
+        Its own parameters hold where a setting names none; it is not modified.
     images : list of Image
         What it sees.
     settings : sequence of mapping
@@ -80,14 +80,14 @@ class SweepPlan:
         self._criteria = criteria
         self._bounds = bounds
         self._make_test = make_test
-        # Plateaus may be followed further down than settings go.
+        # Plateaus may reach below the least threshold that is swept.
         self._least = min(bounds["threshold"][0], criteria.least_threshold)
         # Resolved once: `n_jobs` of -1 costs a look at the machine each time it is read.
         self._n_threads = threads_of(detector.n_jobs)
         is_small = max(image.size for image in images) <= _SMALL
         n = len(self._detectors)
         self._n_at_once = max(1, min(self._n_threads, n)) if is_small else 1
-        # The last ones, fewer than are swept at a time, have the threads to themselves.
+        # The last settings may be fewer than are swept at a time: they share all the threads.
         n_last = n % self._n_at_once
         self._n_own_threads = [
             self._n_threads // (n_last if index >= n - n_last else self._n_at_once)
@@ -119,7 +119,7 @@ class SweepPlan:
     def _find(self, index: int, ladder: FloatArray, parts: Sequence[Part]) -> list[Tables]:
         """Find the candidates of each part of a ladder, all else as at the setting `index`."""
         detector = self._detectors[index]
-        # Whoever finds for several settings has the others wait.
+        # A call for several ladders may use every thread: the other settings wait for it.
         n_threads = self._n_threads if len(parts) > 1 else self._n_own_threads[index]
         found = [
             candidate_tables(detector, image, ladder, parts, self._least, n_threads)
@@ -133,7 +133,7 @@ class SweepPlan:
         return self._scaled_images[scaling]
 
     def _request(self, detector: LoGStarDetector) -> Request | None:
-        """What candidates depend on; None for a setting whose fault is raised at its turn."""
+        """What candidates depend on; None for a setting that will be refused at its turn."""
         try:
             check_parameters(detector)
             check_sizes(detector, self._images)

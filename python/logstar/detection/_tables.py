@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 #: First index into a ladder, and the one after the last.
 Part: TypeAlias = tuple[int, int]
-#: Which candidates of a table may be atoms, given the index of their image.
+#: Given a table of candidates and the index of their image, returns a mask of those that may be
+#: atoms.
 CandidateTest: TypeAlias = Callable[[FloatArray, int], NDArray[np.bool_]]
 
 

@@ -14,7 +14,8 @@ import joblib
 import numpy as np
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
-#: Scorers refer to functions and lattices, not to deep trees.
+#: Greatest depth to which parts of parts are described. Estimators within estimators and the
+#: lattices of scorers are far less deep.
 _MAX_DEPTH = 8
 
 

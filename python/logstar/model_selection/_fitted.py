@@ -144,7 +144,7 @@ class FittedSearch(BaseSearchCV):  # type: ignore[misc] # scikit-learn ships no 
         return estimator
 
     def __getstate__(self) -> dict[str, Any]:
-        # Data do not belong into the file of a model.
+        # The data are left out: they do not belong in the file of a model.
         return {name: v for name, v in super().__getstate__().items() if name != "_fitted_to"}
 
     def scores(self, X: Any, y: Any = None, **params: Any) -> dict[str, float]:

@@ -104,7 +104,7 @@ class Runner:
         """Return what ended the search."""
         pending = self._replay()
         while True:
-            # Also after a replay: a search that had ended is not gone on with.
+            # Asked after a replay as well: a search that had ended does not go on.
             if reason := self.stopping.reason():
                 return reason
             if not pending:
@@ -143,7 +143,7 @@ class Runner:
             return points
         n_points = min(n_left, max(self.n_points, self.n_initial - len(self.record)))
         start = time.perf_counter()
-        # Only now that something follows from it: the last batch teaches nobody.
+        # Told only when another ask follows: the engine needs not learn from the last batch.
         if self.journal.batches:
             self._tell(self.journal.batches[-1].points)
         points = self.engine.ask(n_points)

@@ -15,7 +15,8 @@ from ._engines._policies import Warp
 from ._engines._surrogate import Surrogate
 from ._spaces import Choice, Point, SearchSpace
 
-#: More evaluations than this are thinned out evenly: the fit takes their number's third power.
+#: Greatest number of evaluations that are fitted; more are thinned out evenly, since the time of a
+#: fit grows with the third power of their number.
 _MAX_POINTS = 300
 _N_PERMUTED = 2_000
 

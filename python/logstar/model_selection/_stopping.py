@@ -43,7 +43,8 @@ class Stopping:
             n_rows = sum(e.n_rows for e in record.evaluations[: self.n_initial])
             self._corner = reference_point(record.loss_table(), n_rows)
         volume = hypervolume(record.front_losses, self._corner)
-        # Summed in another order, an equal front may differ in the last digits.
+        # The volume of an equal front that is summed in another order may differ in the last
+        # digits.
         if volume > self._volume and not np.isclose(volume, self._volume, rtol=1e-12, atol=0.0):
             self._volume, self._n_vain = volume, 0
         elif len(record) > self.n_initial:

@@ -16,11 +16,12 @@ from logstar.lattice import ImageLattice, Lattice
 
 from ._base import DetectionReward
 
-#: Share of a lattice's nearest distance below which two columns cannot be: rounding to whole pixels
-#: takes away 1 px (0.11 of it in BaTiO3 at 0.3 angstrom per pixel), thermal spread and drift 0.1.
+#: Share of a lattice's nearest distance below which two columns cannot be. True columns may be
+#: nearer than that distance: rounding to whole pixels takes away up to 1 px (0.11 of the distance
+#: in BaTiO3 at 0.3 angstrom per pixel), thermal spread and drift 0.1 of it.
 SHORTEST = 0.7
-#: A place in a perfect lattice is at most its covering radius from an atom; so much further is a
-#: gap.
+#: A place is in a gap if it is farther from every atom than this many covering radii of the
+#: lattice; in a perfect lattice no place is farther than one.
 _GAP = 1.25
 
 

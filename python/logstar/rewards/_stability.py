@@ -188,11 +188,12 @@ class CountStability(Reward):
 class StableChoice:
     """Rule that chooses a setting of a search where the expected count is uncertain.
 
-    Of the rows on the Pareto front those are kept that are as near to the ideal in count and errors
-    as the nearest, within `tolerance`; of these, those whose plateau is nearly as wide as the
-    widest; of these, those with the most atoms, since invented atoms would have raised ER or come
-    and gone with the threshold; of these, the one whose threshold is nearest to the middle of its
-    plateau. What is chosen is therefore always on the front.
+    It narrows down the rows of the Pareto front in four steps. First it keeps the rows that are as
+    near to the ideal in count and errors as the nearest row, within `tolerance`. Among the rows
+    left it keeps those whose plateau is nearly as wide as the widest; then those with the most
+    atoms, since invented atoms would have raised ER or come and gone with the threshold. Last it
+    takes the row whose threshold is nearest to the middle of its plateau. The chosen row is
+    therefore always on the front.
 
     `choose_stable` is this rule with its defaults. It is given to a search as `refit` or to
     `MOBOSearchCV.select`, or called with `cv_results_`.

@@ -10,13 +10,15 @@ from logstar.rewards import CountStability, ErrorRate, QualityCount, choose_stab
 #: Names of the objectives of a search: the number of atoms, their distances, and, where the
 #: expected number is uncertain, how wide the range of thresholds is that finds as many.
 QC, ER, STABILITY = "qc", "er", "stability"
-#: Of ER: how many neighbours an atom's distances are summed over.
+#: Number of nearest neighbours over which ER sums an atom's distances.
 N_NEIGHBORS = 4
-#: Bounds of the threshold: least responses of images scaled to [0, 1]. Plateaus end there as well.
+#: Bounds of the threshold, a response in images scaled to [0, 1]. Plateaus are followed between
+#: them.
 THRESHOLDS = (0.005, 0.4)
-#: A count that is the same over less than this factor of the threshold hangs on it. In noise alone
-#: it is so in 99 images of 100 at 96 px; on simulated YBa2Cu3O7 the factor is above 4 up to noise
-#: 0.2, where every atom is found.
+#: Least ratio of the greatest to the least threshold of a plateau that counts as stable; over a
+#: narrower one the number of atoms hangs on the threshold. In noise alone 99 images of 100 have a
+#: narrower one (96 px); on simulated YBa2Cu3O7 the ratio is above 4 up to noise 0.2, where every
+#: atom is found.
 LEAST_STABLE = 2.0
 
 
@@ -41,7 +43,7 @@ class Plateau(NamedTuple):
 
     @classmethod
     def of(cls, results: Mapping[str, Any], row: int) -> Plateau:
-        """Read it off a row of a search's results.
+        """Read the plateau of a row of a search's results.
 
         Parameters
         ----------
@@ -59,7 +61,7 @@ class Plateau(NamedTuple):
 
     @property
     def width(self) -> float:
-        """The greatest threshold by the least."""
+        """Ratio of the greatest threshold to the least."""
         return self.high / self.low
 
     @property

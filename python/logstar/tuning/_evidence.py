@@ -16,16 +16,19 @@ from sklearn.base import clone
 from logstar._validation import FloatArray, Image
 from logstar.detection import ScaleSpaceCandidates
 
-#: All maxima are candidates that respond by more than this, which is rounding.
+#: Threshold at which all maxima are candidates; responses below it are rounding.
 LEAST_RESPONSE = 1e-6
-#: The other polarity has maxima enough to compare with if there are this many by the atoms' number.
+#: Least number of maxima of the other polarity, for each atom, with which atoms are compared.
 _AS_MANY = 0.8
-#: Median response of the other polarity by that of the atoms. In noise it is 0.86 to 1.08; with the
-#: right polarity it is at most 0.82 wherever F1 is above 0.87, with the wrong one at least 1.24.
+#: Bounds on the ratio of median responses, the other polarity's over the atoms'. Above the first,
+#: atoms stand out no better than noise; above the second, the polarity is taken for wrong. In noise
+#: the ratio is 0.86 to 1.08; with the right polarity it is at most 0.82 wherever F1 is above 0.87,
+#: with the wrong one at least 1.24.
 _AS_STRONG, _STRONGER = 0.85, 1.15
-#: Candidates that are no atoms tell what noise responds if there are this many by the atoms'
-#: number; the atoms' median response is 1.8 to 3.3 times their root mean square in noise, and more
-#: than 3.5 times wherever F1 is above 0.95.
+#: Candidates that are no atoms tell how noise responds if there are at least `_MANY` for each atom.
+#: Atoms are clear of noise if their median response is at least `_CLEAR` times the root mean square
+#: of the responses of these candidates: in noise alone it is 1.8 to 3.3 times that, and more than
+#: 3.5 times wherever F1 is above 0.95.
 _MANY, _CLEAR = 0.1, 3.5
 
 

@@ -28,16 +28,18 @@ from ._slips import check_calibration, check_nearest, check_spacing, compare, sc
 
 #: Relative uncertainty of an expected number that was typed in: counted by hand or by area.
 TYPED_UNCERTAINTY = 0.03
-#: Width of the frame at the edges of the image whose atoms are not expected, by the nearest
-#: distance: an atom nearer to the edge than its sigma shows a flank only. Of columns missed on the
-#: shipped micrograph, BaTiO3 and SrTiO3 (real), all are within 0.14 to 0.27 of it.
+#: Width of the frame along the image's edges in which no atom is expected, as a share of the
+#: nearest distance of two columns: an atom nearer to the edge than its sigma shows a flank only. On
+#: the shipped micrograph and real ones of BaTiO3 and SrTiO3 all columns that are missed lie within
+#: 0.14 to 0.27 of that distance from the edge.
 _FRAME = 0.2
 #: Relative standard deviation of a pixel size that the image does not confirm (real files are off
 #: by 2 to 8 %), and the least one of a pixel size that it confirms.
 _UNCONFIRMED, _CONFIRMED = 0.03, 0.002
-#: Numbers of columns per area that agree to this share are of the same columns.
+#: Share by which the numbers of columns per area of two lattices may differ if both have the same
+#: columns.
 _SAME_DENSITY = 0.02
-#: A field that is less than this share of the image has holes or vacuum around it.
+#: Share of the image below which a field of crystal has holes, or vacuum around it.
 _FULL_FIELD = 0.98
 
 
@@ -253,7 +255,8 @@ class Expectation:
             return cls._of(seen, count, image_lattice=seen, field_share=share)
         size = comparison.pixel_size
         if not comparison.is_calibrated:
-            # Of five digits, as it is printed: what is said and what is used are one number.
+            # Rounded to the five digits that are printed: what is said and what is used are one
+            # number.
             corrected = comparison.corrected_pixel_size
             size = PixelSize(float(f"{corrected.value:.5g}"), corrected.unit)
         is_known = crystal.pixel_size is not None
@@ -383,7 +386,7 @@ def _with_field(
         field = field & mask
     if share < _FULL_FIELD:
         return seen.with_mask(field), share
-    # Holes that small are within the uncertainty.
+    # Smaller holes are within the uncertainty of the count.
     return seen, 1.0
 
 
@@ -395,7 +398,7 @@ def _count(lattice: Lattice, shape: tuple[int, ...], calibration: float) -> Coun
         count = lattice.expected_count(shape, border=frame, edge_error=frame / 2)
         return count if lattice.mask is None else _with_uncertain_mask(count, lattice, shape, frame)
     count = lattice.expected_count(shape, border=frame, calibration=calibration)
-    # Half a frame more or less, all around.
+    # The frame's width is uncertain by half of it, on all sides.
     n_rows, n_cols = (size - 2 * frame for size in shape)
     edges = math.hypot(count.edges, count.n * frame * (1 / n_rows + 1 / n_cols))
     return Count(count.n, edges, count.calibration)

@@ -27,8 +27,8 @@ OVERLAPS = (0.01, 0.5)
 #: The detector's name within a pipeline, and what precedes its parameters there.
 _STEP = "detect"
 _PREFIX = f"{_STEP}__"
-#: Steps of the ladder that all others are parts of, and those at which parts begin and end; all
-#: pairs are tried.
+#: Number of steps of the ladder that all others are parts of, and the steps at which parts begin
+#: and end. Every beginning is tried with every end.
 _N_STEPS, _STARTS, _ENDS = 24, (0, 5, 7, 9, 11), (12, 24)
 
 
@@ -65,7 +65,7 @@ class Ladders(NamedTuple):
 
     @property
     def n_ladders(self) -> int:
-        """Ladders that there are."""
+        """Number of ladders."""
         return len(self.min_sigma) * len(self.max_sigma)
 
 
@@ -106,7 +106,7 @@ def make_search(
         What a pipeline's first step may be, "passthrough" for nothing. None searches the bare
         detector.
     unsupported, memory
-        As in `DetectionPipeline`; of no matter without one.
+        As in `DetectionPipeline`; without effect on the bare detector.
     n_iter : int, default=None
         How many choices of denoiser and ladder to try; None tries all.
     refit : str or callable, default=None

@@ -18,21 +18,22 @@ from numpy.typing import NDArray
 
 from logstar import _core
 
-#: Beyond so many pairs none is replayed: here it takes 8 s and 1.6 GB, and scikit-image 7 minutes
-#: and 7 GB for the same pairs.
+#: Greatest number of pairs whose order is replayed. For this many it takes 8 s and 1.6 GB;
+#: scikit-image needs 7 minutes and 7 GB for the same pairs.
 MAX_PAIRS = 40_000_000
 
-#: Cells along an axis when pairs are counted from above.
+#: Greatest number of cells along an axis of the grid that bounds the number of pairs from above.
 _MOST_CELLS = 1024
 
-#: How many pairs the two sets have that the replay is compared with. Pairs up to the first number
-#: need the first comparison alone, more need both: CPython's sets grow by a factor of 4 up to
-#: 50,000 entries and by 2 beyond, which shows in the order from the 78,643rd entry on.
+#: Numbers of pairs in the two real sets with which the replay is compared before it is relied on.
+#: For up to 5,000 pairs the comparison with the small set is enough; for more, both are needed,
+#: since CPython's sets grow by a factor of 4 up to 50,000 entries and by 2 beyond, which shows in
+#: the order from the 78,643rd entry on.
 _CHECKED_SIZES = (5_000, 100_000)
 
 
 class TooManyPairsError(Exception):
-    """Pairs that are too many to be held: at least so many."""
+    """There are too many pairs to be held; `n_pairs` is a lower bound of their number."""
 
     def __init__(self, n_pairs: int) -> None:
         super().__init__(n_pairs)

@@ -14,10 +14,11 @@ from logstar.model_selection._spaces import Point, SearchSpace
 Score: TypeAlias = Callable[[FloatArray], FloatArray]
 
 _N_POOL = 600
-#: Neighbours of each incumbent at each of these scales join the pool.
+#: Number of neighbours of each incumbent that join the pool at each scale, and these scales, as
+#: shares of a dimension's range.
 _N_AROUND, _POOL_SCALES = 10, (0.2, 0.05, 0.01)
 _MAX_INCUMBENTS = 8
-#: The best of the pool are refined, with steps that shrink.
+#: Number of the pool's best points that are refined, and of steps, which shrink.
 _N_REFINED, _N_STEPS = 4, 20
 _SCALES = (0.1, 0.05, 0.02, 0.01, 0.004, 0.0015)
 

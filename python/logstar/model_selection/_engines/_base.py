@@ -13,9 +13,11 @@ from logstar.model_selection._spaces import Point, SearchSpace
 
 #: Finite spaces up to this size are enumerated.
 MAX_ENUMERATED = 5_000
-#: Points drawn for each one wanted, before a large space counts as exhausted.
+#: Greatest number of draws for each point that is wanted; after them a large space counts as
+#: exhausted.
 _DRAWS = 1_000
-#: A replacement is looked for at these distances, with so many tries at each.
+#: Distances at which a replacement for a point is looked for, as shares of a dimension's range, and
+#: the number of tries at each.
 _NEAR, _N_NEAR = (0.02, 0.1, 0.5), 10
 
 

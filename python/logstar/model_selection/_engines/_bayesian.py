@@ -17,8 +17,8 @@ from ._acquisition import Score, best_of_all, most_promising
 from ._base import BaseEngine
 from ._surrogate import Surrogate
 
-#: Up to so many points hyper-parameters are refined at each ask; beyond, each time when their
-#: number has grown by a twentieth.
+#: Up to `_REFINED_ALWAYS` points hyper-parameters are refined at every ask; with more points, only
+#: once their number has grown by the factor `_GROWTH`, since a refinement then takes long.
 _REFINED_ALWAYS = 40
 _GROWTH = 1.05
 
@@ -57,7 +57,7 @@ class BayesianEngine(BaseEngine):
             return self._propose_batch(n_points, rng)
 
     def _propose_batch(self, n_points: int, rng: np.random.Generator) -> list[Point]:
-        """Take the best point, believe what is predicted there, take the best of what is left."""
+        """Choose points one by one, each as if those before it had been evaluated as predicted."""
         self._prepare(rng)
         self._feasibility = self._fit_feasibility()
         pending = list(self._pending)

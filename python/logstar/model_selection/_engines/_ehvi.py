@@ -16,7 +16,8 @@ from ._improvement import Boxes, log_expected_improvement
 from ._parego import ParEGO
 from ._policies import Warp, corner_beyond
 
-#: With more objectives the boxes are too many.
+#: Greatest number of objectives; with more, the boxes that fill the space beyond a front become too
+#: many.
 MAX_OBJECTIVES = 4
 
 

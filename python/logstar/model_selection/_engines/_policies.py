@@ -12,11 +12,12 @@ import numpy as np
 from logstar._validation import FloatArray
 from logstar.pareto import is_non_dominated
 
-#: Tails are heavy where the largest excess is more than so many times the extent of the front.
+#: An objective has a heavy tail where the largest excess over its best loss is more than this many
+#: times the extent of the front.
 _HEAVY = 20.0
 #: The corner lies beyond the front's nadir, or beyond the worst seen, by this share of the range.
 _MARGIN = 0.1
-#: One ask in so many looks beyond the front's nadir.
+#: Every how many asks one looks beyond the front's nadir.
 _FAR_EVERY = 4
 
 

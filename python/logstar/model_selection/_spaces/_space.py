@@ -18,7 +18,7 @@ from ._domains import as_dimension
 
 Constraint: TypeAlias = Callable[[dict[str, Any]], Any]
 
-#: Share of its dimensions that a neighbour differs in, on average.
+#: Share of a point's dimensions in which a neighbour of it differs, on average.
 _MOVED = 0.5
 #: So many settings are drawn, and as many times the number wanted, before giving up on a
 #: constraint; where fewer points than the first exist, all are tried instead.
