@@ -25,9 +25,10 @@ from logstar.detection._skimage._pair_order import MAX_PAIRS
 from logstar.neighbors import distance_sums
 
 OVERLAPS = (0.0, 0.1, 0.5, 0.9, 0.99, 1.0, 1.5)
-#: Blobs whose pairs scikit-image goes through in some tenths of a second.
+#: Greatest number of blobs that are given to scikit-image, which goes through their pairs in some
+#: tenths of a second.
 MOST_FOR_PEER = 110
-#: Points at which sums are computed by brute force.
+#: Number of points whose sums are computed by brute force, for comparison.
 SAMPLE = 40
 
 
@@ -326,7 +327,7 @@ def _delta() -> NDArray[np.float64]:
     return np.pad([[1.0]], (511, 512))
 
 
-#: A million candidates and more; each is built only when its turn comes.
+#: Cases of a million candidates and more, as functions: each is built only when its turn comes.
 GIANTS: dict[str, Callable[[], Check]] = {
     "blob_log, noise of 2048 px, sigma 1 to 6": partial(
         _giant_image, _noise, max_sigma=6, threshold=0.0

@@ -13,7 +13,7 @@ FloatArray = NDArray[np.float64]
 
 PITCH = 12.0
 _ANGLE = np.deg2rad(7.0)
-#: Two kinds of atoms, alternating as on a checkerboard.
+#: Heights of two kinds of atoms, which alternate as on a checkerboard.
 _AMPLITUDES = (1.0, 0.6)
 
 
@@ -110,7 +110,7 @@ POINT_SETS: dict[str, Callable[[int, np.random.Generator], FloatArray]] = {
 
 @lru_cache(maxsize=4)
 def points(kind: str, n: int) -> FloatArray:
-    """So many points, in random order: detections come by response, not by place."""
+    """Draw points in random order: detections are sorted by response, not by place."""
     rng = np.random.default_rng([n, list(POINT_SETS).index(kind)])
     table: Any = rng.permutation(POINT_SETS[kind](n, rng))
     table.setflags(write=False)

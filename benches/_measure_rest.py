@@ -13,7 +13,7 @@ from _section import Figure, Plan, Section
 from _tuning import N_EVALUATIONS, REF_POINT, Outcome, expectation, tune_ours, tune_paper
 
 TREE = "cKDTree"
-#: What detections look like; the other sets are there to break a search for neighbours.
+#: Point sets that look like detections; the others are there to break a search for neighbours.
 REGULAR = ("lattice", "uniform")
 
 

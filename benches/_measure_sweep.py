@@ -17,7 +17,8 @@ SIGMAS = np.linspace(1, 6, 10)
 _FLOOR = 0.01
 _THRESHOLDS = np.geomspace(_FLOOR, 0.4, 64)
 _OVERLAPS = np.linspace(0.01, 0.9, 64)
-#: Where the 256 px image shows its atoms, and where noise passes for atoms as well.
+#: Threshold and overlap at which the 256 px image shows its atoms, and those at which noise passes
+#: for atoms as well.
 _TYPICAL, _NOISY = (0.1, 0.5), (0.03, 0.5)
 
 

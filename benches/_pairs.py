@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-#: What is over sooner is repeated within its turn: the first call after a peer has filled the
-#: caches with its own data says as much about the peer as about the one that is measured.
+#: Least duration of a turn in seconds; shorter calls are repeated within it. The first call after a
+#: peer has filled the caches with its own data says as much about the peer as about the one that is
+#: measured.
 BATCH_SECONDS = 0.05
 
 
@@ -36,7 +37,7 @@ class Contestant:
             return self.run()
 
     def seconds(self, batch_seconds: float) -> float:
-        """The median duration of as many calls as fit into `batch_seconds`, of one at least."""
+        """The median duration of the calls that fit into `batch_seconds`, at least one."""
         durations: list[float] = []
         with environment(self.environment):
             while not durations or sum(durations) < batch_seconds:
@@ -84,7 +85,7 @@ def race(
     *,
     batch_seconds: float = BATCH_SECONDS,
 ) -> Race:
-    """Let contestants take turns for so many rounds.
+    """Let contestants take turns for some rounds.
 
     Whoever calls this has run each of them before, if only to compare results, so none of them
     pays for imports and first allocations here. BLAS and OpenMP get one thread: peers are compared

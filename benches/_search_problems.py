@@ -58,7 +58,7 @@ _LADDER = (1.0, 5.0)
 _THRESHOLDS = (0.005, 0.4)
 _OVERLAPS = (0.01, 0.9)
 _SETTINGS = {"threshold": (*_THRESHOLDS, "log-uniform"), "overlap": _OVERLAPS}
-#: Ladders of the reference sweep: so many ends on each side.
+#: Number of lower ends, and of upper ends, of the ladders in the reference sweep.
 _N_ENDS = 12
 
 

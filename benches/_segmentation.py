@@ -39,7 +39,7 @@ def micrograph(noisy: bool) -> Scene:
 
 
 def detector() -> LoGStarDetector:
-    """As one would set it for atoms of 2 to 4.5 px; noise stays below them."""
+    """A detector for atoms with sigmas of 2 to 4.5 px, whose threshold is above the noise."""
     return LoGStarDetector(min_sigma=2.0, max_sigma=4.5)
 
 
@@ -63,7 +63,7 @@ def accuracy(labels: NDArray[Any], kinds: NDArray[Any]) -> float:
 
 
 def types_by_hand(windows: FloatArray, n_types: int, seed: int) -> NDArray[np.int64]:
-    """The paper's steps by plain scikit-learn: two components, a mixture of so many."""
+    """The paper's steps by plain scikit-learn: two principal components, then a mixture."""
     embedding = PCA(2).fit_transform(windows)
     mixture = GaussianMixture(n_types, random_state=seed)
     labels: NDArray[np.int64] = mixture.fit_predict(embedding)

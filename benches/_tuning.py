@@ -20,11 +20,12 @@ from logstar.tuning import Expectation, make_logstar_workflow
 
 FloatArray = NDArray[np.float64]
 
-#: Both hypervolumes end where everything is wrong: |QC| = 1 and ER = 1.
+#: Reference point of both hypervolumes, where everything is wrong: |QC| = 1 and ER = 1.
 REF_POINT = (1.0, 1.0)
 N_EVALUATIONS = 50
 _N_NEIGHBORS = 4
-#: As ours: a maximum in the outermost pixels is the tail of an atom outside.
+#: Outer rows and columns without detections, as in ours: a maximum in the outermost pixels is the
+#: tail of an atom outside.
 _BORDER = 1
 
 

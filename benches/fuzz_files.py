@@ -39,7 +39,7 @@ import numpy as np
 from logstar.io import EXTENSIONS, read_image
 
 OUTCOMES = ("error", "same", "pixels", "calibration", "wrong", "foreign", "hang", "crash")
-#: Outcomes that must not be.
+#: Outcomes that are errors of ours.
 BAD = ("wrong", "foreign", "hang", "crash")
 _MEMORY = 4 * 2**30
 _MOST_FLIPS = 32

@@ -52,12 +52,13 @@ from logstar.detection._skimage._pair_order import _CHECKED_SIZES, _replay_holds
 OUTCOMES = ("equal", "refused", "wrong", "slow", "large", "foreign", "hang", "crash")
 #: Outcomes that must not be.
 BAD = OUTCOMES[2:]
-#: How many times as long as a benign input of the size, after `_OVERHEAD` seconds that are free.
+#: Greatest duration of a case, as a multiple of that of a benign input of the same size, once
+#: `_OVERHEAD` seconds are taken off.
 MOST_TIMES = 100.0
 _OVERHEAD = 0.02
-#: What a pair may take, and bytes, where pairs have to be gone through.
+#: Seconds and bytes that each pair may take besides, where pairs have to be gone through.
 _PAIR_SECONDS, _PAIR_BYTES = 100e-9, 50
-#: Bytes that any case may take, and more for each unit of its size.
+#: Bytes that any case may take, and further bytes for each unit of its size.
 _BYTES, _BYTES_A_UNIT = 64 * 2**20, 2_000
 _ADDRESS_SPACE = 12 * 2**30
 _SECONDS = 30.0
@@ -65,7 +66,7 @@ _GIANT_SECONDS, _GIANT_BYTES = 60.0, 2.5e9
 
 
 class Result(NamedTuple):
-    """What a case came to; times and bytes of the measured call alone."""
+    """What became of a case; seconds and bytes are those of the measured call alone."""
 
     family: str
     seed: int
@@ -75,7 +76,7 @@ class Result(NamedTuple):
     seconds: float
     times: float
     n_bytes: int
-    #: Of the bytes that are allowed.
+    #: Bytes that were taken, as a share of those that are allowed.
     share: float
 
 
@@ -222,7 +223,7 @@ class Worker:
 def fuzz(
     seconds: float, seed: int, *, most_cases: int | None = None, giants: bool = True
 ) -> list[Result]:
-    """Run cases of all families in turn until time is up, or so many of each, then the giants."""
+    """Run cases of all families in turn, up to a time or a number of each, then the giants."""
     results = []
     worker = Worker()
     end = time.monotonic() + seconds

@@ -36,9 +36,9 @@ RESULTS = _HERE / "SEARCH_RESULTS.md"
 N_INITIAL = 10
 BUDGETS = (40, 80)
 N_SEEDS = 5
-#: Beyond the nadir of the known front, by this share of its extent, ends the hypervolume.
+#: How far beyond the nadir of the known front hypervolumes end, as a share of the front's extent.
 _MARGIN = 0.1
-#: What the figures depend on, besides the engines' own packages.
+#: Packages whose versions the report names, besides the engines' own.
 _PACKAGES = ("logstar", "numpy", "scipy", "scikit-learn", "scikit-optimize")
 
 

@@ -19,7 +19,7 @@ from _peers import (
 
 from logstar._core import instruction_sets
 
-#: Threads and instruction set of ours by the contestant's name; the peer has neither.
+#: Our contestants by name, each with its number of threads and its instruction set.
 OURS = {"ours 1t": (1, None), "ours 2t": (2, None)} | {
     f"ours {name} 1t": (1, name) for name in instruction_sets()[1:]
 }
@@ -31,7 +31,7 @@ CASES = {
 } | {"256 px wide": ("256", "float64", WIDE)}
 
 
-#: Their peer takes seconds.
+#: Images on which the peer takes seconds.
 SLOW = ("1024 px", "256n px")
 
 

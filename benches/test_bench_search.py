@@ -15,10 +15,11 @@ from logstar.model_selection._engines import make_engine
 from logstar.model_selection._spaces import SearchSpace
 from logstar.rewards import ErrorRate, QualityCount
 
-#: The most that an ask of the default engine may take at so many evaluations, on an idle machine.
+#: Greatest processor time of an ask of the default engine in seconds, on an idle machine, and the
+#: number of evaluations that the engine was told before.
 _SECONDS_AN_ASK = 0.1
 _N_TOLD = 100
-#: What a busy machine may add.
+#: Factor by which a busy machine may be slower.
 _SLACK = 3.0
 
 

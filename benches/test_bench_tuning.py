@@ -7,9 +7,10 @@ from _inputs import named_scene
 from _pairs import Contestant
 from _tuning import N_EVALUATIONS, expectation, tune_ours, tune_paper
 
-#: Enough for the optimiser to start, no more.
+#: Number of evaluations in a smoke run: just enough for the optimiser to start.
 SMOKE_EVALUATIONS = 11
-#: Of the expected atoms, and of the hypervolume up to (1, 1), whose largest is 1.
+#: How far off a tuning may be: the count, as a share of the true one, and the hypervolume up to
+#: (1, 1), which is at most 1.
 TOLERATED = 0.1
 #: Neither may be the faster by being the worse. Half an atom more or less changes the hypervolume
 #: by this much.

@@ -37,7 +37,7 @@ def threads_of(n_jobs: int | None) -> int:
 def in_order(
     work: Callable[[Item], Result], items: Sequence[Item], n_threads: int
 ) -> Iterator[Result]:
-    """Apply `work` to items on so many threads, and yield the results in the order of the items.
+    """Apply `work` to items on several threads, and yield results in the order of the items.
 
     Threads go ahead of whoever takes the results. Once nobody does, or `work` raises, what has not
     begun never does.

@@ -194,7 +194,8 @@ def hypervolume(losses: ArrayLike, ref_point: ArrayLike) -> float:
     if len(points) == 0:
         return 0.0
     if len(corner) > _MAX_SLICED:
-        # Only now: importing it takes as long as many a search, and few have so many objectives.
+        # Imported only where it is needed, as it takes as long as many a search: few searches have
+        # this many objectives.
         from moocore import hypervolume as exact_hypervolume  # noqa: PLC0415
 
         return float(exact_hypervolume(points, ref=corner))
@@ -249,8 +250,9 @@ def hypervolume_trace(losses: ArrayLike, ref_point: ArrayLike) -> FloatArray:
 def reference_point(losses: FloatArray, n_initial: int) -> FloatArray:
     """Set the far corner for a search's hypervolume, from its initial design.
 
-    A tenth of the range beyond the worst finite value among the first `n_initial` rows, or, if
-    all of these failed, among all rows. Where the range is 0, a tenth of the value, or 0.1.
+    The corner lies a tenth of the range beyond the worst finite value among the first `n_initial`
+    rows, or among all rows if those failed. Where the range is 0, it lies a tenth of the value
+    beyond, or 0.1 where the value is 0.
 
     Parameters
     ----------

@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
 #: Formats of the table of positions.
 FORMATS = ("csv", "json", "parquet", "hdf5", "xyz")
-#: The crystals that have a name.
+#: How the crystals that have a name are written.
 CRYSTALS = "ybco, perovskite:a=ANGSTROM"
-#: Angstroms of a pixel's side between which every microscope lies, with room to spare.
+#: Least and greatest side of a pixel in angstrom; those of every microscope lie well between them.
 _PIXEL_SIZES = (1e-4, 1e3)
-#: Angstroms of a cell's edge: from less than an atom to more than any perovskite.
+#: Least and greatest edge of a cell in angstrom: less than an atom, and more than any perovskite.
 _EDGES = (1.0, 100.0)
-#: Digits beyond which a number is a slip, whatever it is for.
+#: Greatest number of digits; a longer number is a slip, whatever it is for.
 _MOST_DIGITS = 18
 _RANGE = re.compile(r"\s*([0-9]*)\s*:\s*([0-9]*)\s*")
 _ELEMENT = re.compile(r"[A-Z][a-z]?[0-9]*")
 
-#: Rows and columns of a part of an image, each from the first on and before the last; None is
+#: Rows and columns of a part of an image, each as (start, stop) with the stop not included; None is
 #: the image's edge.
 Roi = tuple[tuple[int | None, int | None], tuple[int | None, int | None]]
 

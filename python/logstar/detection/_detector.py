@@ -190,7 +190,7 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
 
         Returns
         -------
-        detections : ndarray of shape (n_atoms, 4), or list of such for a stack
+        detections : ndarray of shape (n_atoms, 4), or list of arrays for a stack
             Row, column, sigma in pixels, and response; strongest first. Without any atom, a
             table without rows, and a warning.
 
@@ -231,7 +231,7 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
 
         Returns
         -------
-        detections : ndarray of shape (n_atoms, 3), or list of such for a stack
+        detections : ndarray of shape (n_atoms, 3), or list of arrays for a stack
             Row, column and sigma in pixels, the strongest response first; see `detect`.
         """
         found = self.detect(X)
@@ -260,7 +260,7 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
 
         Returns
         -------
-        detections : ndarray of shape (n_atoms, 3), or list of such for a stack
+        detections : ndarray of shape (n_atoms, 3), or list of arrays for a stack
             Row, column and sigma in pixels, the strongest response first.
         """
         return self.fit(X, y).predict(X)
@@ -287,7 +287,7 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         ----------
         X : array-like of shape (n_rows, n_cols) or (n_images, n_rows, n_cols), or list of images
             One image or a stack.
-        y : positions, counts, or sequences of such for a stack; default=None
+        y : positions or count, or a sequence of them for a stack; default=None
             As the scorers take it.
         settings : sequence of mapping
             Values of other parameters; this detector's own hold where a setting names none.
@@ -354,7 +354,7 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         ----------
         X : array-like of shape (n_rows, n_cols) or (n_images, n_rows, n_cols), or list of images
             One image or a stack.
-        y : array-like of shape (n_atoms, >=2), or list of such for a stack
+        y : array-like of shape (n_atoms, >=2), or list of arrays for a stack
             Reference positions (row, col) in pixels. A found atom counts within a quarter of
             their median nearest distance.
 

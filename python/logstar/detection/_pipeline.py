@@ -160,7 +160,7 @@ class DetectionPipeline(Pipeline):  # type: ignore[misc] # scikit-learn ships no
 
         Returns
         -------
-        detections : ndarray of shape (n_atoms, 5), or list of such for a stack
+        detections : ndarray of shape (n_atoms, 5), or list of arrays for a stack
             Row, column, sigma in pixels, response in the processed image, and support: the
             signal-to-noise ratio in the raw image. Strongest response first.
 
@@ -198,7 +198,7 @@ class DetectionPipeline(Pipeline):  # type: ignore[misc] # scikit-learn ships no
 
         Returns
         -------
-        flagged : ndarray of shape (n_atoms,), bool, or list of such for a stack
+        flagged : ndarray of shape (n_atoms,), bool, or list of arrays for a stack
             With ``unsupported="drop"`` none is.
         """
         images, is_stack = as_image_list(X)
@@ -226,7 +226,7 @@ class DetectionPipeline(Pipeline):  # type: ignore[misc] # scikit-learn ships no
 
         Returns
         -------
-        detections : ndarray of shape (n_atoms, 3), or list of such for a stack
+        detections : ndarray of shape (n_atoms, 3), or list of arrays for a stack
             Row, column and sigma in pixels, the strongest response first; see `detect`.
         """
         if params:
@@ -257,7 +257,7 @@ class DetectionPipeline(Pipeline):  # type: ignore[misc] # scikit-learn ships no
 
         Returns
         -------
-        detections : ndarray of shape (n_atoms, 3), or list of such for a stack
+        detections : ndarray of shape (n_atoms, 3), or list of arrays for a stack
             Row, column and sigma in pixels, the strongest response first.
         """
         return self.fit(X, y, **params).predict(X)
@@ -302,7 +302,7 @@ class DetectionPipeline(Pipeline):  # type: ignore[misc] # scikit-learn ships no
         ----------
         X : array-like of shape (n_rows, n_cols) or (n_images, n_rows, n_cols), or list of images
             One image or a stack.
-        y : array-like of shape (n_atoms, >=2), or list of such for a stack
+        y : array-like of shape (n_atoms, >=2), or list of arrays for a stack
             Reference positions (row, col) in pixels.
         **params : dict
             Must be empty; there for the sake of `Pipeline`'s signature.
@@ -338,7 +338,7 @@ class DetectionPipeline(Pipeline):  # type: ignore[misc] # scikit-learn ships no
         ----------
         X : array-like of shape (n_rows, n_cols) or (n_images, n_rows, n_cols), or list of images
             One image or a stack.
-        y : positions, counts, or sequences of such for a stack; default=None
+        y : positions or count, or a sequence of them for a stack; default=None
             As the scorers take it.
         settings : sequence of mapping
             Values of other parameters, of the pipeline and its steps. Estimators among them are

@@ -184,7 +184,7 @@ class _Content:
     lines : list of dict
         The lines that are whole.
     n_good, n_torn : int
-        Bytes of these, and of an incomplete line at the end.
+        Bytes of the whole lines, and of an incomplete one at the end.
     checksum : int
         That of the last whole line.
     """

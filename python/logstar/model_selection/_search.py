@@ -132,8 +132,8 @@ class MOBOSearchCV(FittedSearch):
     max_time : float or None, default=None
         Seconds after which no evaluation starts.
     stop_after : int or None, default=None
-        The search ends when so many evaluations after the initial points brought no gain in
-        hypervolume. Fewer than 30 may cut off a search that would still improve.
+        The search ends when this many evaluations in a row, after the initial points, brought no
+        gain in hypervolume. Fewer than 30 may cut off a search that would still improve.
     warm_start : bool, default=False
         Whether the next `fit` goes on from the evaluations of this one, which count in `n_iter`.
         It must be the same problem on the same data.
@@ -169,7 +169,7 @@ class MOBOSearchCV(FittedSearch):
         What the columns of `pareto_front_` are.
     ref_point_ : ndarray of shape (n_objectives,)
         Where the hypervolume ends, in the objectives' own signs: a tenth of the range beyond the
-        worst finite value in the initial points, or, if all of these failed, in all evaluations.
+        worst finite value in the initial points, or, if none of them gave one, in all evaluations.
         Where that range is 0, a tenth of the value, or 0.1.
     hypervolume_ : float
         What the front dominates up to `ref_point_`. As the next, computed when first asked for.

@@ -64,12 +64,12 @@ class DetectionReward(Reward):
 
         Parameters
         ----------
-        detections : array-like of shape (n_atoms, >=2), or list of such for a stack
+        detections : array-like of shape (n_atoms, >=2), or list of arrays for a stack
             Row and column in pixels; further columns are ignored.
         X : image or stack, default=None
             The images; needed where the expected count comes from a lattice (for their shape) or
             an oracle, and by rewards that look at the field.
-        y : positions, counts, or sequences of such for a stack; default=None
+        y : positions or count, or a sequence of them for a stack; default=None
             Reference positions (row, col), or their number; needed where an expected number is
             asked for and not given, else ignored.
 

@@ -22,7 +22,7 @@ class Oracle(Protocol):
     """Anything that predicts positions: a trained network, another detector."""
 
     def predict(self, X: Any) -> Any:
-        """Positions of one image, or a list of such for a stack."""
+        """Positions of one image, or a list of arrays for a stack."""
 
 
 ExpectedCount: TypeAlias = float | Sequence[float] | NDArray[Any] | Lattice | Oracle | None

@@ -201,8 +201,8 @@ class SpacingSpread(_PlausibilityReward):
     ----------
     lattice : Lattice, default=None
         Its kinds of columns may have nearest distances of their own (in YBa2Cu3O7 they differ by
-        12 %); each distance is then taken relative to the one of these that is closest. None takes
-        the median of all.
+        12 %); each measured distance is then divided by whichever of those is closest to it. None
+        divides by the median of all measured distances.
 
     Examples
     --------

@@ -16,9 +16,10 @@ from logstar.lattice._field_of_view import in_field
 from . import ErrorRate
 from ._plausibility import GapShare, ShortPairs, SpacingSpread
 
-#: The frame in which atoms show a flank only, by the nearest distance.
+#: Width of the frame in which atoms show a flank only, as a share of the nearest distance.
 _FRAME = 0.3
-#: Above these a quantity is worth a word.
+#: Values of short pairs, gaps, spread, and of the share of atoms off the lattice, above which they
+#: are reasons to doubt.
 _NOTICED_SHORT, _NOTICED_GAPS, _NOTICED_SPREAD, _NOTICED_OFF = 0.002, 0.002, 0.12, 0.01
 
 
@@ -33,7 +34,7 @@ class Place:
     what : {"short pair", "gap", "off lattice", "weakest atom"}
         Why.
     badness : float
-        How far beyond what is possible; from 0, and comparable among places of one reason.
+        How far beyond what is possible, at least 0; comparable only between places of one kind.
 
     Examples
     --------
@@ -57,12 +58,12 @@ class QualityReport:
     n_found : int
         Number of atoms.
     n_inside : int
-        Those that the expected number is of: all of them if it was given; else those in the field
-        inside a frame of 0.3 of the nearest distance, where atoms show whole.
+        Number of the atoms that are compared with `expected`: all of them if that was given; else
+        those in the field inside a frame of 0.3 of the nearest distance, where atoms show whole.
     expected : Count
-        The expected number of these, with its uncertainty.
+        The expected number of such atoms, with its uncertainty.
     qc, er : float
-        QC by these two numbers, and ER.
+        QC by `n_inside` and `expected`, and ER.
     short_pairs, gaps, spread : float
         As `ShortPairs`, `GapShare` and `SpacingSpread` measure them.
     on_lattice : float or None
@@ -72,7 +73,7 @@ class QualityReport:
     image, detections : ndarray
         What the report is of.
     radius : float
-        What is around a place that is worth seeing, in pixels.
+        Radius in pixels of the surroundings of a place that are worth seeing.
 
     Examples
     --------
@@ -129,7 +130,7 @@ def concerns_of_rewards(n_found: int, expected: Count, er: float) -> list[str]:
     n_found : int
         Number of atoms.
     expected : Count
-        The expected number of these.
+        Their expected number.
     er : float
         ER.
 
@@ -212,7 +213,7 @@ def quality_report(
     on_lattice = None
     if isinstance(lattice, ImageLattice):
         lattice = lattice.refined(atoms)
-        # As `OnLattice` measures it, which would refine the lattice once more.
+        # What `OnLattice` measures, without its second refinement of the lattice.
         on_lattice = float(lattice.on_lattice(atoms).mean()) if len(atoms) else 0.0
     n_inside = len(atoms)
     if expected is None:
@@ -244,7 +245,7 @@ def _places(
     lattice: Lattice,
     n_places: int,
 ) -> list[Place]:
-    """Where to look: the worst of each kind in turn, each place once; then the weakest atoms."""
+    """List where to look: the worst place of each kind in turn, then the weakest atoms."""
     kinds = [_short_pairs(atoms, lattice), _gaps(atoms, shape, lattice)]
     if isinstance(lattice, ImageLattice):
         kinds.append(_off_lattice(atoms, lattice))
@@ -252,7 +253,7 @@ def _places(
     longest = max(map(len, ordered))
     in_turn = [kind[i] for i in range(longest) for kind in ordered if i < len(kind)]
     if responses is not None:
-        # More than are asked for, since some are neighbours.
+        # More than are asked for, since some will be left out as neighbours of other places.
         weakest = np.argsort(responses, kind="stable")[: 4 * n_places]
         in_turn += [_place(atoms[i], "weakest atom", 0.0) for i in weakest]
     chosen: list[Place] = []

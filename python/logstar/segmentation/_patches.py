@@ -182,7 +182,7 @@ class AtomPatches(TransformerMixin, BaseEstimator):  # type: ignore[misc] # no t
         Row and column in pixels of the atoms that have windows, image after image.
     image_indices_ : ndarray of shape (n_atoms,), int64
         Which image of a stack they are of; 0 for a single image.
-    kept_ : ndarray of shape (n_detections,), bool, or list of such for a stack
+    kept_ : ndarray of shape (n_detections,), bool, or list of arrays for a stack
         Which of all detections have windows.
 
     See Also
@@ -226,7 +226,7 @@ class AtomPatches(TransformerMixin, BaseEstimator):  # type: ignore[misc] # no t
             One image or a stack.
         y : object, default=None
             Ignored.
-        positions : array-like of shape (n_detections, >=2), or list of such for a stack
+        positions : array-like of shape (n_detections, >=2), or list of arrays for a stack
             Row and column of the atoms in pixels. None leaves them to the detector.
 
         Returns
@@ -257,7 +257,7 @@ class AtomPatches(TransformerMixin, BaseEstimator):  # type: ignore[misc] # no t
             One image or a stack.
         y : object, default=None
             Ignored.
-        positions : array-like of shape (n_detections, >=2), or list of such for a stack
+        positions : array-like of shape (n_detections, >=2), or list of arrays for a stack
             Row and column of the atoms in pixels. None leaves them to the detector.
 
         Returns
@@ -274,7 +274,7 @@ class AtomPatches(TransformerMixin, BaseEstimator):  # type: ignore[misc] # no t
         ----------
         X : array-like of shape (n_rows, n_cols) or (n_images, n_rows, n_cols), or list of images
             One image or a stack.
-        positions : array-like of shape (n_detections, >=2), or list of such for a stack
+        positions : array-like of shape (n_detections, >=2), or list of arrays for a stack
             Row and column of the atoms in pixels. None leaves them to the fitted detector.
 
         Returns

@@ -94,8 +94,9 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
     lattice : "auto", Lattice, ImageLattice, callable or None, default="auto"
         The crystal. "auto" takes the lattice that the image shows. A callable is given the pixel
         size in angstrom and makes a `Lattice` of it: `Lattice.ybco`, or
-        ``functools.partial(Lattice.from_cif, "SrTiO3.cif", "110")``. An `ImageLattice` is taken for
-        the image's own, as that of an equal frame. None needs `expected` and `distance_sum`.
+        ``functools.partial(Lattice.from_cif, "SrTiO3.cif", "110")``. An `ImageLattice`, such as
+        that of an earlier frame of a series, is taken for the image's own. None needs `expected`
+        and `distance_sum`.
     pixel_size : PixelSize, str, float or None, default=None
         Side of a pixel, such as "0.2 A" or "0.02 nm"; a number is in angstrom. None takes that of
         a `Lattice`, else that of the image.
@@ -111,9 +112,9 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         DS of ER in pixels: the least sum of an atom's distances to its four nearest neighbours,
         0.85 of the crystal's. None takes it from the lattice.
     visible : float, str, iterable of str or None, default=None
-        Which columns of the crystal show: those with at least this share of the intensity of the
-        strongest, or those of these elements or kinds. None shows all columns of a `Lattice`; of a
-        CIF what HAADF shows, and all columns where atoms are dark.
+        Which columns of the crystal show: those with at least this share of the strongest one's
+        intensity, or those of the elements or kinds that are named. None shows all columns of a
+        `Lattice`; of a CIF it shows the columns that HAADF shows, and all where atoms are dark.
     mask : array-like of shape (n_rows, n_cols), bool, default=None
         Where to look. None is everywhere.
     n_iter : int, default=None
@@ -123,7 +124,8 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
     random_state : int or None, default=0
         Seed of the order in which ladders are tried.
     calibration : {"correct", "keep"}, default="correct"
-        Whether lengths are in the pixel size as corrected by the image, or in that which was given.
+        Whether lengths follow from the pixel size as corrected by the image's lattice, or from the
+        one that was given.
     refine : {"joint", "window"} or None, default="joint"
         Whether positions are refined to a fraction of a pixel, with their errors: all peaks fitted
         together, or each in a window of its own; see `GaussianRefiner`. None leaves them at whole
@@ -139,7 +141,7 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         The atoms: "row", "col" and "sigma" in pixels, "response", "support" if the image was
         denoised, and "flagged", the atoms that are too close to their neighbours. If they are
         refined also "row_error", "col_error", "sigma_error", "amplitude", "amplitude_error" and
-        "status", which says whose fit failed; these are where they were found, with NaN for
+        "status", which says whose fit failed: such atoms stand where they were found, with NaN for
         errors. The strongest first.
     refinement_ : Refinement or None
         What the fit of the peaks found, if positions are refined.
@@ -165,15 +167,15 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         Rows of ``search_.cv_results_`` that were chosen from, the least |QC| first; `at` takes an
         index into it.
     index_ : int
-        Which of these rows this finder has.
+        Index into `front_` of the chosen row.
     detector_ : LoGStarDetector or DetectionPipeline
         Fitted with the chosen parameters.
     params_ : dict
         The chosen parameters under the detector's own names.
     pixel_size_ : PixelSize or None
-        In which lengths are given.
+        The pixel size by which lengths are given.
     file_pixel_size_ : PixelSize or None
-        What the image says of itself; of a file, what `find_atoms` was told in place of that.
+        The image's own pixel size; of a file, the one that `find_atoms` was given in its place.
     calibration_ : str or None
         What the image's lattice says of the pixel size.
     image_ : ndarray of shape (n_rows, n_cols)
@@ -312,13 +314,13 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
 
         Returns
         -------
-        detections : ndarray of shape (n_atoms, 3), or list of such for a stack
+        detections : ndarray of shape (n_atoms, 3), or list of arrays for a stack
             Row, column and sigma in pixels, the strongest response first.
 
         Raises
         ------
         TypeError, ValueError
-            For images that are none.
+            For what is no image.
 
         Warns
         -----
@@ -364,7 +366,7 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         Returns
         -------
         finder : AtomFinder
-            A fitted one with that setting; the search is shared.
+            A fitted finder with that setting, which shares this one's search.
 
         Raises
         ------
@@ -385,8 +387,8 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         Parameters
         ----------
         source, crystal : str, default=None
-            What to call the image and the crystal; None is the file, and what is known of the
-            crystal.
+            Names of the image and the crystal. None takes the file's name, and the kinds of the
+            crystal's columns.
 
         Returns
         -------
@@ -417,7 +419,7 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         check_is_fitted(self, "verdict_")
         source, crystal = self._names(source, crystal)
         display = AtomFinderDisplay.from_estimator(self, source=source, crystal=crystal)
-        # Its figure is a whole one, since none was given.
+        # The display made a whole figure, since it was given no part of one.
         return cast("Figure", display.figure_)
 
     def save(
@@ -434,12 +436,12 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         Parameters
         ----------
         folder : path-like
-            Made if it is not there; files of the same names are overwritten.
+            Made if there is none; files of the same names in it are overwritten.
         formats : iterable of str, default=("csv",)
             Formats of the atoms: csv, json, parquet, hdf5, xyz; see `AtomTable.save`.
         plots : bool, default=True
-            Whether to draw; False imports no matplotlib. What is to be doubted is drawn if there
-            is anything.
+            Whether to draw; False imports no matplotlib. The picture of places that are to be
+            doubted is drawn only if there are any.
         source, crystal : str, default=None
             As in `report`, for the pictures.
 
@@ -567,14 +569,14 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
             random_state=self.random_state,
             callback=self.callback,
         )
-        # Too small an image is found out now, and not by every evaluation.
+        # An image that is too small is refused here, before every evaluation fails because of it.
         search.estimator.fit(pixels)
         with warnings.catch_warnings():
             # The verdict says so.
             warnings.filterwarnings("ignore", message="The search was interrupted")
             search.fit(pixels)
         results = search.cv_results_
-        # Of equals the later comes last: `lexsort` is stable, and takes the last key first.
+        # Sorted by |QC|, then by the other objectives: `lexsort` takes the last key first.
         rows = search.pareto_indices_
         losses = [-results[f"mean_test_{name}"][rows] for name in search.objective_names_]
         self.front_ = rows[np.lexsort(losses[::-1])]
@@ -699,9 +701,9 @@ def find_atoms(
     dataset : int, default=None
         Which image of a file, a HyperSpy signal or an xarray DataArray, from 0.
     average : bool, default=False
-        Take the mean of a stack of any of these.
+        Whether to take the mean of a stack.
     channel : int or "luminance", default=None
-        Of a file with colours the channel to take, or its grey value.
+        Channel to take of a file with colours; "luminance" is the grey value.
     resample : bool, default=False
         Whether to interpolate a file's image whose pixels are not square onto square ones.
     binning : int, default=1

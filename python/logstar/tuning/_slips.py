@@ -11,19 +11,21 @@ from logstar.exceptions import CalibrationError
 from logstar.lattice import ImageLattice, Lattice, LatticeComparison
 from logstar.units import PixelSize
 
-#: Atoms closer than this, in pixels, are not told apart; a count that implies it is a slip, and
-#: would keep a search busy for minutes.
+#: Least distance in pixels at which atoms are told apart. A count that implies a smaller one is a
+#: slip, and would keep a search busy for minutes.
 _CLOSEST = 3.0
-#: By how much the calibration of a file may be wrong; those of real files are off by 2 to 8 %.
+#: Greatest relative error of a file's calibration that is taken for one; those of real files are
+#: off by 2 to 8 %.
 _LARGEST_ERROR = 0.15
-#: From this confidence on the lattice of an image is certain enough to stop for: real crystals have
-#: 0.97 and more, sheared or disordered ones included.
+#: Least confidence of an image's lattice that is certain enough to refuse a crystal for: real
+#: crystals have 0.97 and more, sheared or disordered ones included.
 _CERTAIN = 0.9
-#: The image's cell may hold this many of the crystal's, or the other way round.
+#: Ratios of areas, the image's cell over the crystal's, that are tried when the two are compared:
+#: one cell may hold several of the other.
 _CELL_RATIOS = (1.0, 2.0, 3.0, 4.0, 1 / 2, 1 / 3, 1 / 4)
-#: What a cell of another size, and columns that the image does not show, cost in the search for
-#: what would fit, by the logarithms of the ratios, in logarithms of strain: the likeliest is a cell
-#: of equal size of which every column shows.
+#: Penalties in the search for a pixel size that fits, which are added to the distortion: the first
+#: times the logarithm of the ratio of cells, the second times that of the share of columns that the
+#: image shows. A cell of equal size whose columns all show is likeliest.
 _RATIO_COST, _HIDDEN_COST = 0.1, 0.2
 #: A pixel size at which the crystal must be stretched or sheared more than this (relatively, or in
 #: radians) is suggested only if it differs by a power of ten, as units do; else it is a chance
@@ -32,14 +34,14 @@ _UNDISTORTED = 0.05
 
 
 def compare(crystal: Lattice, seen: ImageLattice) -> LatticeComparison:
-    """Compare a crystal with the lattice of an image; one in pixels as if these were angstrom."""
+    """Compare a crystal with the lattice of an image; without a pixel size, 1 px counts as 1 A."""
     if crystal.pixel_size is None:
         crystal = dataclasses.replace(crystal, pixel_size=PixelSize(1.0, "A"))
     return crystal.compare(seen)
 
 
 def scaled(crystal: Lattice, factor: float) -> Lattice:
-    """The crystal at a pixel size that is so many times as large."""
+    """The crystal at a pixel size that is larger by a factor."""
     if crystal.pixel_size is None:
         return dataclasses.replace(crystal, a=crystal.a / factor, b=crystal.b / factor)
     size = crystal.pixel_size

@@ -16,7 +16,7 @@ from logstar.io import Micrograph
 from logstar.lattice import ImageLattice, Lattice
 from logstar.units import PixelSize
 
-#: A crystal whose pixel size is not known yet, such as `Lattice.ybco`.
+#: What makes a crystal of a pixel size, such as `Lattice.ybco`.
 MakesLattice: TypeAlias = Callable[..., Lattice]
 Visible: TypeAlias = float | str | Iterable[str] | None
 Roi: TypeAlias = tuple[Any, Any]

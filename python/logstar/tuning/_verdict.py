@@ -12,8 +12,8 @@ from ._space import count_ladders
 if TYPE_CHECKING:
     from ._finder import AtomFinder
 
-#: A pixel size that the image corrects by more than this is contradicted: those of real files are
-#: off by 2 to 8 %.
+#: Greatest relative correction of a pixel size that is no reason to doubt it: those of real files
+#: are off by 2 to 8 %.
 _LARGEST_CORRECTION = 0.08
 
 

@@ -113,9 +113,9 @@ def make_logstar_workflow(
     """
     if lattice is not None:
         if n_expected is None:
-            # Columns at the edge show a flank only, so this is 3 % too many at 256 px. It does no
-            # harm, since a denoised image has hardly a maximum that is no atom; too few make the
-            # search give up weak atoms (F1 of 1.000 and 0.997 on perfect images).
+            # Columns at the edge show a flank only, so this expects 3 % too many at 256 px. That
+            # does no harm, since a denoised image has hardly a maximum that is no atom (F1 1.000 on
+            # perfect images); to expect too few makes the search give up weak atoms (0.997).
             n_rows, n_cols = shape
             field = max(1, n_rows - 2 * BORDER), max(1, n_cols - 2 * BORDER)
             n_expected = lattice.n_expected(field)

@@ -60,7 +60,7 @@ def blob_log(
     threshold_rel : float or None, default=None
         Least response as a fraction of the largest; the larger of the two thresholds counts.
     exclude_border : tuple of int, int or False, default=False
-        Leave out blobs in so many outer rows and columns. True counts as 1.
+        Width in pixels of the frame whose blobs are left out; True is 1.
     prescale : {"legacy", "minmax", "none"}, default="legacy"
         "legacy" scales integers to [0, 1] (unsigned) or [-1, 1] (signed) by the range of their
         type and takes floats as they are, "minmax" scales every image to [0, 1] by its least and

@@ -116,7 +116,7 @@ def _cell_counts(offsets: NDArray[np.float64], side: float) -> NDArray[np.int64]
 
 @lru_cache
 def _replay_holds(n_pairs: int) -> bool:
-    """Whether replayed sets of up to so many pairs come in the order of real ones."""
+    """Whether replayed sets of up to this many pairs come in the order of real ones."""
     from scipy.spatial import cKDTree  # noqa: PLC0415 - rarely needed
 
     rng = np.random.default_rng(n_pairs)

@@ -44,7 +44,7 @@ class Engine(Protocol):
         """Return what JSON can hold and what, with all that was told, determines later asks."""
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Continue as the engine did whose state this is; it is told its history besides."""
+        """Take over another engine's state; its history is told separately, by `tell`."""
 
 
 class BaseEngine:
@@ -181,7 +181,7 @@ class BaseEngine:
     def _unseen(
         self, rng: np.random.Generator, n_points: int, besides: Sequence[Point] = ()
     ) -> list[Point]:
-        """Draw different points that are new; fewer, or none, where not so many are left."""
+        """Draw different points that are new; fewer, or none, where too few are left."""
         known = self._known().union(besides)
         if self._is_small():
             left = [point for point in self._space.enumerate() if point not in known]

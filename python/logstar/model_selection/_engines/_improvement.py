@@ -5,8 +5,8 @@ predictions the expected volume gained inside a box is a product over the object
 
     psi(c) = E[max(c - Y, 0)] = std * h((c - mean) / std),    h(z) = phi(z) + z * Phi(z),
 
-or a difference of two of these (Yang et al., J. Global Optim. 75 (2019) 3). Far from the front all
-of this underflows, so that a search would see a plateau of zeros: logarithms keep the slope
+or a difference of two such psi (Yang et al., J. Global Optim. 75 (2019) 3). Far from the front all
+factors underflow, so that a search would see a plateau of zeros: logarithms keep the slope
 (Ament et al., NeurIPS 2023, appendix A).
 """
 

@@ -20,8 +20,9 @@ Constraint: TypeAlias = Callable[[dict[str, Any]], Any]
 
 #: Share of a point's dimensions in which a neighbour of it differs, on average.
 _MOVED = 0.5
-#: So many settings are drawn, and as many times the number wanted, before giving up on a
-#: constraint; where fewer points than the first exist, all are tried instead.
+#: Settings that are drawn before giving up on a constraint: at least `_MIN_TRIES`, and
+#: `_TRIES_PER_POINT` for each one that is wanted. A space of fewer than `_MIN_TRIES` points is gone
+#: through instead.
 _MIN_TRIES, _TRIES_PER_POINT = 20_000, 50
 
 
@@ -70,7 +71,7 @@ class SearchSpace:
     n_encoded : int
         Number of columns of `encode`.
     unordered : ndarray of shape (n_encoded,), bool
-        Which of these are one-hot.
+        Which of the columns are one-hot.
 
     Raises
     ------
