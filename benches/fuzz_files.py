@@ -36,7 +36,7 @@ from typing import Any
 
 import numpy as np
 
-from logstar.io import EXTENSIONS, read_image
+from logstar.io import EXTENSIONS, list_images, read_image
 
 OUTCOMES = ("error", "same", "pixels", "calibration", "wrong", "foreign", "hang", "crash")
 #: Outcomes that are errors of ours.
@@ -134,21 +134,19 @@ class _Reader:
         self._process.join()
 
 
-def fuzz(source: Path, n_variants: int, seconds: float, dataset: int | None = None) -> list[Any]:
-    """Read variants of a file; give a dict for each with what was done, the outcome and words."""
+def fuzz(source: Path, n_variants: int, seconds: float, seed: int = 0) -> Iterator[dict[str, Any]]:
+    """Read variants of a file; yield a dict for each with what was done, the outcome and words."""
     content = source.read_bytes()
-    results = []
-    reader = _Reader(source, dataset)
+    reader = _Reader(source, 0 if len(list_images(source)) > 1 else None)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / source.name
-        for done, n_flips, changed in variants(content, n_variants, zlib.crc32(content)):
+        for done, n_flips, changed in variants(content, n_variants, zlib.crc32(content, seed)):
             path.write_bytes(changed)
             start = time.perf_counter()
             outcome, words = reader(path, n_flips, seconds)
             took = round(time.perf_counter() - start, 3)
-            results.append({"done": done, "outcome": outcome, "words": words, "seconds": took})
+            yield {"done": done, "outcome": outcome, "words": words, "seconds": took}
     reader.stop()
-    return results
 
 
 def main() -> int:
@@ -163,7 +161,7 @@ def main() -> int:
     everything, total = {}, Counter()
     print(f"{'file':<42}" + "".join(f"{name:>12}" for name in OUTCOMES) + f"{'slowest':>10}")
     for source in sources:
-        results = everything[source.name] = fuzz(source, args.variants, args.seconds)
+        results = everything[source.name] = list(fuzz(source, args.variants, args.seconds))
         counts = Counter(result["outcome"] for result in results)
         total += counts
         slowest = max(result["seconds"] for result in results)

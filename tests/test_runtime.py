@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 
 import pytest
 
-from logstar._runtime import in_order
+from logstar._runtime import THREADS_VARIABLE, all_threads, in_order
+
+
+def test_the_environment_sets_the_number_of_threads(monkeypatch):
+    monkeypatch.setenv(THREADS_VARIABLE, "3")
+    assert all_threads() == 3
+    monkeypatch.setenv(THREADS_VARIABLE, "1")
+    assert all_threads() == 1
+    monkeypatch.delenv(THREADS_VARIABLE)
+    assert 1 <= all_threads() <= os.cpu_count()
+
+
+@pytest.mark.parametrize("setting", ["0", "-1", "two", "", "1.5"])
+def test_a_number_of_threads_that_is_none_is_refused(monkeypatch, setting):
+    monkeypatch.setenv(THREADS_VARIABLE, setting)
+    with pytest.raises(ValueError, match=rf"LOGSTAR_NUM_THREADS must be .* got '{setting}'"):
+        all_threads()
 
 
 @pytest.mark.parametrize("n_threads", [0, 1, 2, 5, 50])

@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from logstar.units import PixelSize, convert_length, parse_length, pixel_size_of
+from logstar.units import (
+    PixelSize,
+    convert_length,
+    is_square,
+    parse_length,
+    pixel_size_of,
+    unit_name,
+)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +53,24 @@ def test_what_is_none(wrong):
         PixelSize.of(wrong)
 
 
+@pytest.mark.parametrize(
+    ("unit", "meters"),
+    [("A", 1e-10), ("pm", 1e-12), ("nm", 1e-9), ("um", 1e-6), ("mm", 1e-3), ("cm", 1e-2),
+     ("inch", 0.0254), ("m", 1.0)],
+)  # fmt: skip
+def test_units_in_meters(unit, meters):
+    assert convert_length(3.0, unit, to="m") == pytest.approx(3 * meters, rel=1e-12)
+
+
+@pytest.mark.parametrize("text", ["nm", "[nm]", "(nm)", "[n_m]", " NM ", "nanometre", "nm\0\0"])
+def test_names_of_units_as_files_write_them(text):
+    assert unit_name(text) == "nm"
+
+
 def test_sides_may_differ_by_a_thousandth():
+    assert is_square(1.0, 1.001)
+    assert is_square(1.001, 1.0)
+    assert not is_square(1.0, 1.0011)
     assert PixelSize.of(("0.2 A", "0.2001 A")).value == 0.2
     with pytest.raises(ValueError, match=r"pixels must be square.*to 0\.200499 A both ways"):
         PixelSize.of(("0.2 A", "0.201 A"))

@@ -62,6 +62,18 @@ def test_bad_images_are_refused(X, error, message):
         as_image_list(X)
 
 
+@pytest.mark.parametrize("shape", [(3,), (2, 3, 4), (2, 3, 4, 5)])
+def test_entries_of_a_list_that_are_no_images_are_told(shape):
+    message = rf"each entry must be a 2-D image; got entries with \[2, {len(shape)}\]"
+    if len(shape) < 3:
+        message = r"got entries with \[1, 2\] dimensions"
+    with pytest.raises(ValueError, match=message):
+        as_image_list([np.ones(shape), np.ones((3, 4))])
+    if len(shape) > 2:
+        with pytest.raises(ValueError, match=rf"got entries with \[{len(shape)}\] dimensions"):
+            as_image_list([np.ones(shape)])
+
+
 @pytest.mark.parametrize("path", ["film.dm4", Path("film.dm4"), b"film.dm4"])
 def test_paths_are_refused_by_name(path):
     message = r"must be an image, got the path b?'film.dm4'; read it with logstar.io.read_image"
@@ -134,6 +146,7 @@ def test_positions():
     assert_array_equal(as_positions([[1, 2, 3]]), [[1, 2]])
     assert as_positions([]).shape == (0, 2)
     assert as_positions(np.empty((0, 3))).shape == (0, 2)
+    assert as_positions([[]]).shape == (0, 2)
     with pytest.raises(ValueError, match=r"positions\[1\].*not finite"):
         as_positions([[0, 0], [np.inf, 0]])
 

@@ -26,6 +26,10 @@ def test_the_shortest_names_that_tell_apart():
     ]  # fmt: skip
 
 
+def test_files_near_the_root_do_not_shorten_the_names_of_others():
+    assert names("/a.dm3", "/p/x/b.dm3", "/q/x/b.dm3") == ["a", "p-x-b.dm3", "q-x-b.dm3"]
+
+
 def test_a_dash_in_a_folder_is_no_slash():
     assert len(set(names("/a-b/c/x.npy", "/a/b-c/x.npy"))) == 2
 

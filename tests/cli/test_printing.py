@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import re
 import sys
+from types import SimpleNamespace
 
 import pytest
 
-from logstar.cli._printing import Output, line_of, report, shown
+from logstar.cli import _printing
+from logstar.cli._printing import Output, line_of, occupy_closed_streams, report, shown
 
 
 class Terminal(io.StringIO):
@@ -113,3 +117,30 @@ def test_a_closed_output(monkeypatch):
     output = Output()
     output.say("a")
     assert output.problem == "it is closed"
+
+
+@pytest.mark.parametrize(("columns", "width"), [(12, 30), (30, 30), (133, 133)])
+def test_lines_are_as_wide_as_the_terminal(monkeypatch, columns, width):
+    terminal(monkeypatch)
+    monkeypatch.delenv("COLUMNS")
+    monkeypatch.setattr(os, "get_terminal_size", lambda _: os.terminal_size((columns, 9)))
+    assert _printing._width(True) == width
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert _printing._width(True) == width
+
+
+@pytest.mark.parametrize(("number", "n_opened"), [(errno.EBADF, 1), (errno.EIO, 0)])
+def test_a_closed_stream_is_occupied_and_a_broken_one_left_alone(monkeypatch, number, n_opened):
+    opened = []
+
+    def fstat(descriptor):
+        if descriptor == 1:
+            raise OSError(number, "it is not there")
+
+    # The whole module: pytest uses it as well.
+    replacement = SimpleNamespace(
+        fstat=fstat, open=lambda *args: opened.append(args), devnull=os.devnull, O_RDWR=os.O_RDWR
+    )
+    monkeypatch.setattr(_printing, "os", replacement)
+    occupy_closed_streams()
+    assert opened == [(os.devnull, os.O_RDWR)] * n_opened

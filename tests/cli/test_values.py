@@ -99,6 +99,7 @@ def test_names_and_numbers():
         (parse_roi, "1:2", "must be rows and columns such as 100:600,0:512"),
         (parse_roi, "1:2,3:4,5:6", "must be rows and columns"),
         (parse_roi, "a:b,1:2", "must be rows and columns"),
+        (parse_roi, "1:" + "9" * 35 + ",1:2", "must be rows and columns"),
         (parse_roi, "5:5,1:2", "5:5 of '5:5,1:2' holds nothing"),
         (parse_elements, "Sr,,O", "element symbols such as Sr,Ti,O, not ''"),
         (parse_elements, "Sr,Sr", "each once"),

@@ -86,6 +86,19 @@ def test_settings_beyond_the_curve_are_on_the_plateau_at_its_end(ladder):
     assert around(strong, 0.002) == around(strong, 0.1)
 
 
+def test_counts_that_differ_by_a_fifth_of_a_percent_are_the_same():
+    counts = np.array([[1003], [1002], [1000], [998], [997], [1000]])
+    curves = CountCurves(np.geomspace(0.1, 3.2, 6), np.array([0.1]), counts)
+    found = curves.around(*(np.array([x]) for x in (0.4, 0.1, 1000.0)))
+    assert (found.low, found.high) == pytest.approx((0.2, 0.8))
+    assert found.stability == pytest.approx(np.log(4))
+
+
+def test_a_curve_has_128_thresholds(ladder):
+    curve = CountCurves.of(ladder, np.array([0.1]), (0.0051, 0.4)).thresholds
+    assert (len(curve), curve[0], curve[-1]) == (128, 0.0051, 0.4)
+
+
 @given(st.integers(0, 2**32 - 1))
 def test_plateaus_against_a_walk_over_the_curve(seed):
     rng = np.random.default_rng(seed)

@@ -106,6 +106,21 @@ def test_support_does_not_depend_on_who_else_is_asked_about():
     assert alone.evidence[0] == together.evidence[5]
 
 
+def test_rows_and_columns_of_an_oblong_image():
+    """Noise differs from place to place, and each place has its own."""
+    rng = np.random.default_rng(0)
+    rows, cols = np.indices((100, 300))
+    places = np.array([[50, 50], [50, 250]])
+    shape = sum(
+        np.exp(-((rows - r) ** 2 + (cols - c) ** 2) / (2 * SIGMA**2)) for r, c in places.tolist()
+    )
+    noise = np.where(cols < 150, 0.1, 0.4) * rng.normal(size=shape.shape)
+    quiet, loud = atom_support(shape + noise, shape, places, sigma=SIGMA).snr
+    assert quiet > 2.5 * loud
+    turned = atom_support((shape + noise).T, shape.T, places[:, ::-1], sigma=SIGMA)
+    assert_allclose(turned.snr, [quiet, loud], rtol=1e-6)
+
+
 def test_nothing_to_ask_about_and_no_noise():
     scene, perfect = scenes(0.0)
     assert len(atom_support(scene.image, perfect.image, [], sigma=SIGMA).snr) == 0

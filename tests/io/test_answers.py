@@ -77,6 +77,17 @@ def test_statistics_of_all_frames():
     assert answer([signal], statistics=True)["signals"][0]["statistics"]["channels_differ"]
 
 
+def test_statistics_of_what_is_constant_and_of_nothing():
+    def of(frames):
+        (found,) = answer([Signal(frames_of(frames))], statistics=True)["signals"]
+        return found["statistics"]
+
+    assert (of(np.full((2, 4, 5), 7))["low"], of(np.full((2, 4, 5), 7))["high"]) == (7, 7)
+    nothing = of(np.full((1, 4, 5), np.nan))
+    assert np.isnan([nothing["low"], nothing["high"]]).all()
+    assert nothing["n_not_finite"] == 20
+
+
 def test_a_frame_of_another_shape_is_refused():
     frames = Frames((2, 4, 5), np.dtype(float), lambda index: np.zeros((4, 5 + index)))
     assert frames[0].shape == (4, 5)

@@ -55,6 +55,7 @@ def test_spellings_of_units(unit, expected):
         ((1, 1), ("<undefined>", ""), "", False),
         ((0, 0), ("px", "pixels"), "", False),
         ((0.5, 1), (None, None), "the file gives 0.5 x 1 per pixel without a unit.", False),
+        ((1, 2), ("px", ""), "the file gives 1 x 2 per pixel without a unit.", False),
         ((-0.5, -0.5), ("", ""), "the file gives 0.5 per pixel without a unit.", False),
         ((0.5, 0.5), ("None", "none"), "the file gives 0.5 per pixel without a unit.", False),
         ((0, 0), ("nm", "nm"), "the pixel size is ignored: 0 nm is no length.", True),

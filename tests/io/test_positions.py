@@ -127,6 +127,23 @@ def test_csv_has_lengths_in_units_and_flags(tmp_path):
     assert path.read_text() == "row,col,sigma\n"
 
 
+@pytest.mark.parametrize("names", [("row", "col", "sigma"), ("row", "col")])
+def test_csv_tells_from_where_rows_and_columns_are_measured(tmp_path, names):
+    """From ten pixels below and twenty at the left of the first one; a sigma knows no place."""
+    pixels = {"row": [1.5, 30.25, 7.0], "col": [2.0, 9.5, 41.0], "sigma": [2.0, 2.5, 3.0]}
+    start = {"row": 10.0, "col": 20.0, "sigma": 0.0}
+    lines = [",".join([*names, *(f"{name}_A" for name in names)])]
+    for i in range(3):
+        lengths = [repr(0.3 * (pixels[name][i] + start[name])) for name in names]
+        lines.append(",".join([*(repr(pixels[name][i]) for name in names), *lengths]))
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join(lines) + "\n")
+    found = read_positions(path)
+    assert found.pixel_size.value == pytest.approx(0.3)
+    assert found.origin == pytest.approx((10, 20))
+    np.testing.assert_allclose(found.in_units("row"), 0.3 * (np.array(pixels["row"]) + 10))
+
+
 def test_csv_of_other_programs(tmp_path):
     path = tmp_path / "clicks.csv"
     path.write_text("\ufeffname,col,row\r\n", encoding="utf-8")

@@ -267,6 +267,35 @@ def test_a_page_that_claims_too_much_is_refused(tmp_path):
         read_image(path)
 
 
+def entry_of(path, code):
+    with tifffile.TiffFile(path) as tiff:
+        return tiff.pages.first.tags[code].offset
+
+
+@pytest.mark.parametrize(("code", "dtype"), [(262, np.uint16), (339, np.float32)])
+@pytest.mark.parametrize("bigtiff", [False, True])
+def test_a_damaged_tag_that_tells_how_pixels_are_stored_is_refused(tmp_path, code, dtype, bigtiff):
+    """tifffile passes over it: the image would be inverted, or its numbers read as others."""
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, PIXELS.astype(dtype), bigtiff=bigtiff)
+    content = bytearray(path.read_bytes())
+    # A type that there is not.
+    content[entry_of(path, code) + 2] = 99
+    path.write_bytes(content)
+    with pytest.raises(OSError, match=rf"its tag {code}, which tells how pixels .* is damaged"):
+        read_image(path)
+
+
+def test_without_a_word_on_it_0_is_black(tmp_path):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, PIXELS)
+    content = bytearray(path.read_bytes())
+    # A private tag in its place.
+    content[entry_of(path, 262) : entry_of(path, 262) + 2] = struct.pack("<H", 65000)
+    path.write_bytes(content)
+    np.testing.assert_array_equal(read_image(path).image, PIXELS)
+
+
 def test_the_shared_cases(shared_cases):
     for name in ("tif_ome_0.02nm.ome.tif", "tif_fei_tag34682_2e-11m.tif"):
         assert read_image(shared_cases / name).pixel_size == PixelSize(0.02, "nm")

@@ -62,6 +62,8 @@ def test_in_words():
     small = CRYSTAL.compare(seen(CRYSTAL, np.diag([0.95, 1.0])))
     assert "too small" in str(small)
     assert "rows are 5.0% closer than columns (drift)" in str(small)
+    tall = CRYSTAL.compare(seen(CRYSTAL, np.diag([1.05, 1.0])))
+    assert "rows are 5.0% further apart than columns (drift)" in str(tall)
     sheared = CRYSTAL.compare(seen(CRYSTAL, np.array([[1.0, 0.05], [0.0, 1.0]])))
     assert "sheared by 2.9 degrees (drift)" in str(sheared)
     right = CRYSTAL.compare(seen(CRYSTAL, 1.001 * np.eye(2)))

@@ -94,11 +94,20 @@ def test_absurd_densities_are_bounded():
         Lattice(10, 20.1, columns=one, pixel_size=None).n_expected((10, 10))
 
 
-def test_the_spread_of_counts_is_that_of_even_origins():
-    # Rows 10 px apart in a field of 25 px: two or three rows, half and half.
-    count = count_columns(np.diag([10.0, 1000.0]), np.zeros((1, 2)), (25, 1000))
-    assert count.n == pytest.approx(2.5)
-    assert count.edges == pytest.approx(0.5, abs=0.02)
+@pytest.mark.parametrize("width", [1, 2, 3, 13, 25, 29])
+def test_the_spread_of_counts_is_that_of_even_origins(width):
+    # Rows 10 px apart: in a field of 25 px two or three of them, half and half.
+    count = count_columns(np.diag([10.0, 1000.0]), np.zeros((1, 2)), (width, 1000))
+    share = width / 10 % 1
+    assert count.n == pytest.approx(width / 10)
+    assert count.edges == pytest.approx(np.sqrt(share * (1 - share)), rel=0.05)
+
+
+def test_a_mask_may_reach_the_last_pixels():
+    mask = np.zeros((7, 20), dtype=bool)
+    mask[6, 19] = True
+    points = np.array([[6, 19], [6.49, 19.49], [5, 19], [6, 18]])
+    assert in_field(points, (7, 20), mask=mask).tolist() == [True, True, False, False]
 
 
 def test_of_a_kind_with_unequal_surroundings_the_smallest_sum_is_given():

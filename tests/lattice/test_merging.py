@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from logstar.lattice._merging import merge
+from logstar.lattice._merging import _uphill, merge
 
 CELL = np.diag([10.0, 12.0])
 
@@ -83,3 +83,10 @@ def test_rounded_coordinates_leave_an_atom_in_the_middle():
     # As of places with five digits: nearer to one column by a thousandth of a percent.
     ((_, first), (_, second)) = merged([(1, 1), (1.8, 1), (1.40001, 1)], [82, 82, 8])
     assert (first, second) == ({0: 1.0, 2: 0.5}, {1: 1.0, 2: 0.5})
+
+
+@pytest.mark.parametrize("side", [0.9, 1.5, 30.0])
+def test_an_atom_alone_is_at_the_top_of_its_density(side):
+    """In a narrow cell its images lie around it, alike on all sides."""
+    places = np.array([[0.1, 0.7]])
+    np.testing.assert_allclose(_uphill(side * np.eye(2), places), places, atol=1e-6)

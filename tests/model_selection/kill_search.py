@@ -61,7 +61,7 @@ def right(estimator, *_):
     return -estimator.losses()[1]
 
 
-def search(checkpoint):
+def search(checkpoint, engine="ehvi"):
     """Run the search, and return what must not depend on interruptions."""
     found = MOBOSearchCV(
         Slow(),
@@ -70,6 +70,7 @@ def search(checkpoint):
         n_iter=N_ITER,
         n_initial_points=8,
         n_points=2,
+        engine=engine,
         random_state=3,
         checkpoint=checkpoint,
     )

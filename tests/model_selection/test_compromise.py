@@ -102,6 +102,19 @@ def test_a_name_picks_the_best_of_the_front():
     assert pick_compromise(losses, [QC, ER], "er") == 2
 
 
+def test_of_the_best_by_name_the_nearest_to_the_ideal():
+    three = [QC, ER, Objective("third", greater_is_better=False, ideal=0.0, scale=1.0)]
+    losses = np.array([[0.0, 0.9, 0.1], [0.0, 0.4, 0.3], [0.2, 0.1, 0.1]])
+    assert pick_compromise(losses, three, "qc") == 1
+
+
+def test_an_objective_in_which_all_of_the_front_agrees_decides_nothing():
+    objectives = [Objective(name) for name in "abc"]
+    losses = np.array([[0.0, 1.0, 7.0], [0.4, 0.4, 7.0], [1.0, 0.0, 7.0]])
+    for rule in ("euclidean", "chebyshev", "knee"):
+        assert pick_compromise(losses, objectives, rule) == 1
+
+
 def test_one_point_front_at_the_ideal():
     losses = np.array([[1.0, 1.0], [0.0, 0.0], [0.0, 0.0]])
     for rule in ("euclidean", "chebyshev", "qc"):

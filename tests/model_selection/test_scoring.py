@@ -13,7 +13,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from logstar.model_selection._scoring import RewardScorer, share_predictions
+from logstar.model_selection._scoring import RewardScorer, _as_number, share_predictions
 
 CALLS = []
 
@@ -161,3 +161,14 @@ def test_metadata_routing_agrees_with_grid_search(iris):
             grid.cv_results_[f"mean_test_{name}"],
             rtol=1e-9,
         )
+
+
+@pytest.mark.parametrize("value", [0.5, np.float32(0.5), np.array(0.5), np.array([[0.5]])])
+def test_a_score_may_be_an_array_of_one_number(value):
+    assert _as_number(value, "a") == 0.5
+
+
+@pytest.mark.parametrize("value", [np.array([0.5, 0.5]), "0.5", None, [0.5]])
+def test_a_score_that_is_no_number_is_refused(value):
+    with pytest.raises(TypeError, match="The scorer 'a' must return a number"):
+        _as_number(value, "a")

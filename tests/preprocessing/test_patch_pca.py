@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from logstar import Lattice
 from logstar.datasets import make_scene
 from logstar.preprocessing import GaussianDenoiser, PatchPCADenoiser, WienerDenoiser
-from logstar.preprocessing._spacing import image_spacing
+from logstar.preprocessing._spacing import _autocorrelation, _central_radius, image_spacing
 
 LATTICE = Lattice.ybco(pixel_size=0.2)
 
@@ -72,6 +72,25 @@ def test_spacing_of_an_image_without_contrast_is_a_guess():
     assert image_spacing(np.zeros((8, 8))) == 2
 
 
+def test_the_autocorrelation_of_a_point_is_the_smoothing():
+    # A Gaussian of 1.5 px correlated with itself: exp(-r**2 / (4 * 1.5**2)), less a slow part.
+    found = _autocorrelation(np.pad([[1.0]], 200), 8)
+    for lag in (1, 2, 3):
+        expected = np.exp(-(lag**2) / 9)
+        assert found[8, 8 + lag] / found[8, 8] == pytest.approx(expected, rel=0.03)
+        assert found[8 + lag, 8] == pytest.approx(found[8, 8 - lag], rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("profile", "radius"),
+    [([5, 3, 1, -1, -2, -2], 3), ([5, 3, 2, 3, 2, 1], 3), ([5, 4, 3, 2, 1, 0.5], 5)],
+)
+def test_the_central_peak_ends_at_zero_or_where_it_rises_again(profile, radius):
+    rows, cols = np.indices((11, 11)) - 5
+    rings = np.minimum(np.rint(np.hypot(rows, cols)).astype(int), 5)
+    assert _central_radius(np.array(profile, dtype=float)[rings], 5) == radius
+
+
 @pytest.mark.parametrize("period", [5, 12, 30])
 def test_spacing_of_a_grid(period):
     rows, cols = np.indices((160, 200))
@@ -110,6 +129,8 @@ def test_blocks_overlap_by_half_and_share_without_a_step(rng):
     assert starts[0] == 0
     assert starts[-1] == 70 - 32
     assert max(np.diff(starts)) <= 16
+    # No more of them than that takes.
+    assert len(starts) == 4
     assert {block.rows.stop - block.rows.start for block in blocks} == {32}
     denoised = PatchPCADenoiser(8, block_size=32).fit_transform(image)
     assert abs(denoised.mean() - 100) < 0.2

@@ -155,6 +155,19 @@ def test_noise_is_measured(noise, rng):
     assert noise_level(noisy) == pytest.approx(noise, rel=0.05)
 
 
+def test_the_noise_of_three_by_three_pixels():
+    # One second difference, of four times the middle less what the corners have of it.
+    assert noise_level(np.pad([[6.0]], 1)) == 4
+    assert noise_level(np.array([[1.0, 0, 0], [0, 0, 0], [0, 0, 0]])) == pytest.approx(1 / 6)
+    assert noise_level(np.ones((2, 9))) == 0
+
+
+def test_a_background_of_degree_0_is_the_mean(rng):
+    image = rng.random((20, 30))
+    flat = BackgroundSubtractor("polynomial", degree=0).fit_transform(image)
+    assert_allclose(flat, image - image.mean(), atol=1e-12)
+
+
 @pytest.mark.parametrize("method", ["gaussian", "rolling_ball", "morphological", "polynomial"])
 def test_background_goes_and_atoms_stay(method):
     flat = make_scene(shape=(160, 160), sigma=3.0, random_state=0).image.astype(np.float64)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 from numpy.testing import assert_allclose
 from scipy.fft import dctn
+from scipy.stats import gamma
 
 from logstar.preprocessing._window_pca import (
     autocovariance,
@@ -91,3 +92,12 @@ def test_noise_has_no_component_above_the_edge(size, w):
     assert np.mean(np.array(largest) > edge) <= 0.25
     assert edge < 1.8 * np.median(largest)
     assert noise_edge(size * size, w) < (1 + w**2 / size) ** 2
+
+
+@pytest.mark.parametrize(("n_pixels", "w"), [(256**2, 50), (10_000, 8), (500, 3)])
+def test_the_edge_of_noise_is_that_of_a_gamma_distribution(n_pixels, w):
+    # Of w**2 powers, each a mean over as many windows as share no pixel, one in a hundred images
+    # has one above the edge.
+    n_windows = n_pixels / w**2
+    edge = noise_edge(n_pixels, w)
+    assert w**2 * gamma.sf(edge, n_windows, scale=1 / n_windows) == pytest.approx(0.01)

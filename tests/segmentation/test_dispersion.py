@@ -104,6 +104,18 @@ def test_the_start_is_made_from_the_points(covariance_type):
 
 
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+@pytest.mark.parametrize("n_components", [2, 3])
+def test_a_crystal_without_any_residual(covariance_type, n_components):
+    """More points are exactly 0 than a component starts from."""
+    points = np.zeros((1000, 2))
+    points[:50] = np.random.default_rng(0).normal(8, 1, (50, 2))
+    mixture, is_amorphous = fit_mixture(points, n_components, covariance_type, 0)
+    told = mixture.predict_proba(points)[:, is_amorphous].sum(axis=1)
+    assert told[:50].min() > 0.9
+    assert told[50:].max() < 0.1
+
+
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
 def test_one_dimension(covariance_type):
     points = crystal_and_damage()[:, :1]
     mixture, is_amorphous = fit_mixture(points, 2, covariance_type, 0)

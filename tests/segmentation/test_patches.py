@@ -221,6 +221,19 @@ def test_what_it_cannot_do(scene):
         assert fitted.transform(scene.image, positions=[]).shape == (0, 9)
 
 
+def test_warnings_name_the_line_of_the_caller(scene):
+    patches, images, positions = AtomPatches(window_size=3), [scene.image] * 2, scene.positions
+    for call in (
+        lambda: patches.fit(images, positions=[positions, []]),
+        lambda: patches.fit_transform(images, positions=[positions, []]),
+        lambda: patches.transform(scene.image, positions=[]),
+        lambda: patches.extract(scene.image, positions=[]),
+    ):
+        with pytest.warns(NoAtomsWarning) as caught:
+            call()
+        assert [warning.filename for warning in caught] == [__file__]
+
+
 @pytest.mark.parametrize(
     "check",
     [

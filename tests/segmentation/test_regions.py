@@ -91,6 +91,13 @@ def test_an_atom_is_in_the_region_of_the_pixel_next_to_it(atom, inside):
     assert region.n_atoms == inside
 
 
+def test_the_last_pixel_is_a_region_of_its_own():
+    mask = np.zeros((20, 30), bool)
+    mask[-1, -1] = True
+    (region,) = describe_regions(mask, np.array([[19.0, 29.0], [18.0, 28.0], [25.0, 40.0]]))
+    assert region.n_atoms == 2
+
+
 def test_equal_regions_are_numbered_by_row():
     mask = np.zeros((9, 9), bool)
     mask[1, 6:8] = mask[5, 1:3] = True

@@ -7,8 +7,11 @@ import pytest
 
 from logstar import AtomFinder, Lattice, LoGStarDetector
 from logstar.datasets import make_scene
-from logstar.tuning._space import Ladders
+from logstar.preprocessing import GaussianDenoiser
+from logstar.rewards import choose_stable
+from logstar.tuning._space import Ladders, make_search
 
+NUMBERS = {"n_expected": 80.0, "distance_sum": 40.0, "sigma_range": (2.0, 4.0), "polarity": "dark"}
 RANGES = [(1.0, 3.0), (2**0.5, 18**0.5), (0.31, 0.97), (0.01, 7.3), (11.7, 12.1)]
 
 
@@ -38,3 +41,31 @@ def test_what_is_recorded_does_not_depend_on_the_number_of_threads(tmp_path):
         files = finder.save(tmp_path / str(n_jobs), plots=False)
         tables.append(files["pareto_front"].read_bytes())
     assert tables[0] == tables[1]
+
+
+def test_a_search_of_the_bare_detector_tries_every_ladder_once():
+    search = make_search(uncertainty=0.0, **NUMBERS)
+    assert isinstance(search.estimator, LoGStarDetector)
+    assert (search.estimator.polarity, search.estimator.exclude_border) == ("dark", 1)
+    assert set(search.search_spaces) == {"min_sigma", "max_sigma", "threshold", "overlap"}
+    assert search.sweep == ["threshold", "overlap"]
+    assert (search.n_iter, search.n_initial_points) == (10, 10)
+    assert make_search(uncertainty=0.0, n_iter=4, **NUMBERS).n_initial_points == 4
+
+
+def test_a_search_of_denoisers_tries_each_with_every_ladder():
+    denoisers = ["passthrough", GaussianDenoiser(), GaussianDenoiser(2.0)]
+    search = make_search(uncertainty=0.0, denoisers=denoisers, **NUMBERS)
+    assert (search.n_iter, search.n_initial_points) == (30, 30)
+    assert search.search_spaces["denoise"] == denoisers
+    assert search.sweep == ["detect__threshold", "detect__overlap"]
+    assert make_search(uncertainty=0.0, denoisers=denoisers[:1], **NUMBERS).n_iter == 10
+
+
+def test_an_exact_count_is_met_and_of_an_uncertain_one_the_stablest_is_chosen():
+    exact, uncertain = (make_search(uncertainty=u, **NUMBERS) for u in (0.0, 0.05))
+    assert exact.refit == "euclidean"
+    assert set(exact.scoring) == {"qc", "er"}
+    assert uncertain.refit is choose_stable
+    assert set(uncertain.scoring) == {"qc", "er", "stability"}
+    assert make_search(uncertainty=0.05, refit="er", **NUMBERS).refit == "er"

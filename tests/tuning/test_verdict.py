@@ -81,16 +81,16 @@ def test_a_calibration_that_files_hardly_have(scene):
 
 
 def test_a_search_that_was_interrupted(scene, monkeypatch):
-    sweeps = LoGStarDetector.sweeps
+    sweep = LoGStarDetector.sweep
     left = iter(range(3))
 
     def interrupted(self, *args, **options):
-        for front in sweeps(self, *args, **options):
+        for front in sweep(self, *args, **options):
             if next(left, None) is None:
                 raise KeyboardInterrupt
             yield front
 
-    monkeypatch.setattr(LoGStarDetector, "sweeps", interrupted)
+    monkeypatch.setattr(LoGStarDetector, "sweep", interrupted)
     finder = AtomFinder(CRYSTAL).fit(scene.image)
     assert finder.search_.interrupted_
     assert "the search was interrupted before its end" in finder.verdict_.reasons

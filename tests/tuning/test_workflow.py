@@ -88,6 +88,11 @@ def test_denoisers_to_choose_from():
     ]
 
 
+def test_the_expected_number_is_that_of_the_image_less_its_border():
+    search = make_logstar_workflow(LATTICE, (96, 200))
+    assert search.scoring["qc"].n_expected == LATTICE.n_expected((94, 198))
+
+
 def test_numbers_in_place_of_a_crystal():
     search = make_logstar_workflow(
         None, (96, 96), n_expected=80, distance_sum=40.0, sigma_range=(2.0, 4.0)

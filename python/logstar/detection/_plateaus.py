@@ -108,7 +108,5 @@ class CountCurves:
 def plateau_thresholds(low: float, high: float) -> FloatArray:
     """Space the thresholds that a count is followed over evenly in their logarithm."""
     thresholds: NDArray[np.float64] = np.geomspace(low, high, N_THRESHOLDS)
-    # Rounding must not take the ends out of the range.
-    thresholds[[0, -1]] = low, high
     thresholds.setflags(write=False)
     return thresholds

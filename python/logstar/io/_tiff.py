@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,12 @@ _MOST_PADDING = 1.5
 #: No lossless compression shrinks pixels more than this (deflate: 1032).
 _MOST_COMPRESSION = 2000
 _MIN_IS_WHITE, _PALETTE = 0, 3
+#: The tag that says whether 0 is black or white.
+_PHOTOMETRIC = 262
+#: Tags that say how many pixels there are, of which kind, and where. tifffile passes over what it
+#: cannot read, and a default would stand for it.
+_DECISIVE = {256, 257, 258, 259, _PHOTOMETRIC, 273, 277, 278, 279, 284, 317, 320, 322, 323, 324,
+             325, 339}  # fmt: skip
 
 
 @contextmanager
@@ -37,6 +44,7 @@ def open_tiff(path: Path) -> Iterator[list[Signal]]:
         for number, series in enumerate(tiff.series):
             if series.dtype is None or series.dtype.kind not in REAL:
                 continue
+            _check_tags(tiff, series.keyframe)
             _check_size(series, size)
             frames = _frames(path, tiff, series, size)
             if frames is not None:
@@ -44,6 +52,20 @@ def open_tiff(path: Path) -> Iterator[list[Signal]]:
                 metadata = _metadata(tiff)
                 signals.append(Signal(frames, sides, units, metadata, series.name, notes))
         yield signals
+
+
+def _check_tags(tiff: Any, page: Any) -> None:
+    form, file = tiff.tiff, tiff.filehandle
+    file.seek(page.offset)
+    (n_tags,) = struct.unpack(form.tagnoformat, file.read(form.tagnosize))
+    entries = file.read(n_tags * form.tagsize)
+    codes = {
+        struct.unpack_from(f"{tiff.byteorder}H", entries, i * form.tagsize)[0]
+        for i in range(n_tags)
+    }
+    damaged = sorted(code for code in codes & _DECISIVE if code not in page.tags)
+    if damaged:
+        raise ValueError(f"its tag {damaged[0]}, which tells how pixels are stored, is damaged")
 
 
 def _check_size(series: Any, size: int) -> None:
@@ -124,7 +146,9 @@ def _with_pillow(path: Path, index: int, keyframe: Any) -> NDArray[Any]:
 
 def _upright(stored: NDArray[Any], keyframe: Any) -> NDArray[Any]:
     """Make white the largest value; signed and floating-point numbers are measurements."""
-    if keyframe.photometric != _MIN_IS_WHITE or stored.dtype.kind not in "bu":
+    # Without the tag tifffile takes white for 0, against the custom of all but scans of paper.
+    is_inverted = keyframe.photometric == _MIN_IS_WHITE and _PHOTOMETRIC in keyframe.tags
+    if not is_inverted or stored.dtype.kind not in "bu":
         return stored
     if stored.dtype.kind == "b":
         return ~stored

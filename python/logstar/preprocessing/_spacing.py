@@ -13,8 +13,8 @@ from logstar._validation import FloatArray, Image
 _SHARE = 0.5
 #: Changes of intensity that are slower than this share of the shorter side are filtered out.
 _SLOW_SHARE = 0.1
-#: Standard deviation in pixels of the Gaussian that the autocorrelation is smoothed with, against
-#: noise.
+#: Standard deviation in pixels of the Gaussian that the image is smoothed with, against noise,
+#: before it is compared with itself.
 _SMOOTHING = 1.5
 #: A square of this side in the middle of the image, in pixels, shows what repeats.
 _MOST_PIXELS = 512

@@ -39,8 +39,11 @@ def fit_mixture(
         greatest of the components.
     """
     energy = (points**2).sum(axis=1)
-    edges = np.quantile(energy, np.linspace(_BULK, 1, n_components)[:-1])
-    strata = np.searchsorted(edges, energy, side="right")
+    # By rank: where many points are alike, as in an image without noise, quantiles coincide and a
+    # component would start from no point at all.
+    ranks = energy.argsort(kind="stable").argsort()
+    edges = np.linspace(_BULK, 1, n_components)[:-1] * (len(points) - 1)
+    strata = np.searchsorted(edges, ranks, side="right")
     scale = float(points.var(axis=0).mean())
     means = [points[strata == k].mean(axis=0) for k in range(n_components)]
     mixture = GaussianMixture(

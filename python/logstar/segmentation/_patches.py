@@ -39,6 +39,9 @@ NORMALIZATIONS = (None, "mean", "zscore")
 #: Side of the window that is chosen where none is given, in units of the median distance of an atom
 #: to its nearest neighbour.
 _WINDOW_SHARE = 2.5
+#: Frames from a warning to whoever called the method; scikit-learn wraps `transform` and
+#: `fit_transform` in one more.
+_CALLER, _WRAPPED = 4, 5
 
 
 class Patches(NamedTuple):
@@ -265,7 +268,7 @@ class AtomPatches(TransformerMixin, BaseEstimator):  # type: ignore[misc] # no t
         windows : ndarray of shape (n_atoms, window_size ** 2), float32
             Those of `positions_`.
         """
-        return self._flat(self._fit(X, y, positions))
+        return self._flat(self._fit(X, y, positions, stacklevel=_WRAPPED))
 
     def transform(self, X: Images, *, positions: Any = None) -> NDArray[Any]:
         """Cut windows around the atoms of images.
@@ -282,7 +285,8 @@ class AtomPatches(TransformerMixin, BaseEstimator):  # type: ignore[misc] # no t
         windows : ndarray of shape (n_atoms, window_size ** 2), float32
             Row after row of each window, image after image; `extract` tells of which atoms.
         """
-        return self._flat([patches for patches, _ in self._extract(X, positions)])
+        found = self._extract(X, positions, stacklevel=_WRAPPED)
+        return self._flat([patches for patches, _ in found])
 
     def extract(self, X: ArrayLike, *, positions: Any = None) -> tuple[Patches, FloatArray]:
         """Cut windows around the atoms of one image, and tell which atoms these are.
@@ -305,7 +309,9 @@ class AtomPatches(TransformerMixin, BaseEstimator):  # type: ignore[misc] # no t
         ((patches, points),) = self._extract(image, positions)
         return patches, points
 
-    def _fit(self, X: Images, y: object, positions: Any) -> list[Patches]:
+    def _fit(
+        self, X: Images, y: object, positions: Any, *, stacklevel: int = _CALLER
+    ) -> list[Patches]:
         _check_choices(self.border, self.normalize)
         if self.window_size is not None:
             check_integer(self.window_size, name="window_size", low=1)
@@ -327,7 +333,7 @@ class AtomPatches(TransformerMixin, BaseEstimator):  # type: ignore[misc] # no t
                 'inside its image; use a smaller window_size, border="reflect", or a detector that '
                 "finds atoms farther from the edges."
             )
-        self._warn_of_empty(patches)
+        self._warn_of_empty(patches, stacklevel)
         self.kept_ = kept if is_stack else kept[0]
         self.positions_ = np.concatenate(
             [table[mask] for table, mask in zip(points, kept, strict=True)]
@@ -335,7 +341,9 @@ class AtomPatches(TransformerMixin, BaseEstimator):  # type: ignore[misc] # no t
         self.image_indices_ = np.repeat(np.arange(len(kept)), [mask.sum() for mask in kept])
         return patches
 
-    def _extract(self, X: Images, positions: Any) -> list[tuple[Patches, FloatArray]]:
+    def _extract(
+        self, X: Images, positions: Any, *, stacklevel: int = _CALLER
+    ) -> list[tuple[Patches, FloatArray]]:
         check_is_fitted(self)
         images, is_stack = as_image_list(X)
         if positions is None and self.detector_ is None:
@@ -345,7 +353,7 @@ class AtomPatches(TransformerMixin, BaseEstimator):  # type: ignore[misc] # no t
             )
         points = self._positions(X, positions, images, is_stack=is_stack)
         patches = self._cut(images, points)
-        self._warn_of_empty(patches)
+        self._warn_of_empty(patches, stacklevel)
         return list(zip(patches, points, strict=True))
 
     def _positions(
@@ -374,14 +382,14 @@ class AtomPatches(TransformerMixin, BaseEstimator):  # type: ignore[misc] # no t
             for image, table in zip(images, points, strict=True)
         ]
 
-    def _warn_of_empty(self, patches: list[Patches]) -> None:
+    def _warn_of_empty(self, patches: list[Patches], stacklevel: int) -> None:
         for index, patch in enumerate(patches):
             if not patch.kept.any():
                 warnings.warn(
                     f"image {index} has no atom with a window of {self.window_size_} px inside it, "
                     f"of {len(patch.kept)} atoms found.",
                     NoAtomsWarning,
-                    stacklevel=4,
+                    stacklevel=stacklevel,
                 )
 
     def _flat(self, patches: list[Patches]) -> NDArray[Any]:

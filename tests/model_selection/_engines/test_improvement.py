@@ -10,6 +10,7 @@ from scipy.stats import norm
 
 from logstar.model_selection._engines._improvement import (
     Boxes,
+    _log_side,
     log_expected_improvement,
     log_h,
 )
@@ -39,6 +40,21 @@ def test_log_h_keeps_its_slope_where_everything_underflows():
         slope = np.diff(log_h(np.array([point - step, point + step])))[0] / (2 * step)
         expected = np.exp(log_ndtr(point) - log_h(np.array([point]))[0])
         assert slope == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("z", [-300.0, -501.0, -1e4])
+def test_log_h_far_below_is_its_series(z):
+    # h(z) = phi(z) * (z**-2 - 3 z**-4 + 15 z**-6 - ...)
+    beside_phi = log_h(np.array([z]))[0] + z**2 / 2 + np.log(2 * np.pi) / 2
+    series = -2 * np.log(-z) + np.log1p(-3 / z**2 + 15 / z**4)
+    assert beside_phi == pytest.approx(series, abs=1e-16 * z**2 + 2e-8)
+
+
+@pytest.mark.parametrize("mean", [-3.0, 0.3, 4.0])
+def test_a_narrow_interval_is_as_high_as_its_middle(mean):
+    # The integral of Phi((y - mean) / std) over y from 0 to 1e-6.
+    side = _log_side(np.array([[0.0, 1e-6]]), np.array([mean]), np.array([0.7]))
+    assert side[0, 0] == pytest.approx(np.log(1e-6) + log_ndtr(-mean / 0.7), abs=1e-5)
 
 
 def test_log_h_far_above():

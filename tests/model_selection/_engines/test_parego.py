@@ -16,6 +16,13 @@ def test_outliers_do_not_flatten_what_matters(rng):
         assert values[3:].max() < 10
 
 
+def test_with_one_loss_the_typical_excess_is_the_unit(rng):
+    # Over the best of -1: 0, 1, 3; of those above 0 the median is 2.
+    values = scalarise(np.array([[-1.0], [0.0], [2.0]]), rng)
+    np.testing.assert_allclose(values, 1.05 * np.array([0.0, 0.5, 1 + np.log(1.5)]))
+    np.testing.assert_array_equal(scalarise(np.full((3, 1), 7.0), rng), 0.0)
+
+
 def test_norm_is_the_augmented_chebyshev_norm():
     class Weights:
         def dirichlet(self, alpha):

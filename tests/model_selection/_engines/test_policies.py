@@ -38,6 +38,12 @@ def test_a_front_as_wide_as_the_losses_is_not_compressed():
     assert np.isfinite(Warp.from_losses(np.vstack([losses, [[40.0, 40.0]]])).unit).all()
 
 
+@pytest.mark.parametrize(("worst", "is_heavy"), [(19.0, False), (21.0, True)])
+def test_tails_are_heavy_from_twenty_extents_of_the_front_on(worst, is_heavy):
+    losses = np.array([[0.0, 1.0], [0.5, 0.5], [1.0, 0.0], [worst, 1.0]])
+    assert np.isfinite(Warp.from_losses(losses).unit).tolist() == [is_heavy, False]
+
+
 @pytest.mark.parametrize("value", [0.0, -3.0, 1e300])
 def test_constant_losses_stay(value):
     losses = np.full((4, 2), value)

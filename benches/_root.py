@@ -1,0 +1,8 @@
+"""Imported by scripts that use what the tests have: finds them from here."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
