@@ -6,7 +6,7 @@ import campaign
 
 
 def test_nothing_bad_comes_out(capsys):
-    sizes = {"arrays": 100, "kernels": 4, "parameters": 4, "names": 100, "files": 20, "kills": 1,
+    sizes = {"arrays": 100, "kernels": 4, "parameters": 1, "names": 100, "files": 20, "kills": 1,
              "torn": 6, "commands": 1}  # fmt: skip
     found = campaign.campaign(sizes, seed=10**6)
     printed = capsys.readouterr().out

@@ -55,7 +55,7 @@ def test_what_is_changed():
         # Named by what it defines.
         ("preprocessing/_background.py", ["tests/preprocessing/test_transformers.py"]),
         # By who imports it.
-        ("lattice/_mean_cell.py", ["tests/lattice/test_image_lattice.py"]),
+        ("detection/_sweep_plan.py", ["tests/detection/test_exact_front.py"]),
     ],
 )
 def test_the_tests_of_a_module(module, tests):
