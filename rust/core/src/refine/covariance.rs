@@ -4,8 +4,9 @@ use crate::geometry::cells::{Cells, squared_distance};
 use crate::simd::{Available, Kernel, Lanes};
 use crate::{Result, parallel};
 
+use super::assembled::pair_block;
 use super::canvas::Canvas;
-use super::model::{AMPLITUDE, COL, Model, POWERS, ROW, TERMS};
+use super::model::{AMPLITUDE, COL, Model, ROW, TERMS};
 use super::profile::{MOMENTS, Profile, Profiles, Scratch};
 use super::solve::inverse;
 use super::system::block;
@@ -227,22 +228,8 @@ impl<const P: usize, M: Model<P>> Description<'_, P, M> {
 
     /// The block of H between two atoms if all pixels have the weight 1.
     fn pair(&self, first: usize, second: usize) -> [[f64; P]; P] {
-        let (one, other) = (self.profiles.of(first), self.profiles.of(second));
-        let sums = one.overlap(&other);
-        let mut block = [[0.0; P]; P];
-        for (p, left) in self.jacobians[first].iter().enumerate() {
-            for (q, right) in self.jacobians[second].iter().enumerate() {
-                for (s, (i, j)) in left.iter().zip(POWERS) {
-                    if *s == 0.0 {
-                        continue;
-                    }
-                    for (t, (k, l)) in right.iter().zip(POWERS) {
-                        block[p][q] += s * t * sums.rows[i][k] * sums.cols[j][l];
-                    }
-                }
-            }
-        }
-        block
+        let between = (&self.jacobians[first], &self.jacobians[second]);
+        pair_block(&self.profiles.of(first), &self.profiles.of(second), between, 1.0)
     }
 
     /// What the rows of an atom's window say about its parameters.

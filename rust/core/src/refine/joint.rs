@@ -8,6 +8,7 @@ use crate::image::{Image, Pixel};
 use crate::interrupt::Effort;
 use crate::simd::InstructionSet;
 
+use super::assembled::Assembled;
 use super::background::Background;
 use super::canvas::{Canvas, Members, Picture};
 use super::covariance::{self, Residuals};
@@ -188,6 +189,8 @@ struct Joint<'a, T: Pixel, const P: usize> {
     damping: Vec<f64>,
     /// Parameters that have not reached the end of what they may be.
     movable: Vec<[bool; P]>,
+    /// The cost at the present state, if the residual is that of this state.
+    cost: Option<f64>,
 }
 
 pub(super) fn fit<const P: usize, M: Model<P>, T: Pixel>(task: &Task<'_, T>) -> Result<Fitted> {
@@ -246,6 +249,7 @@ impl<'a, T: Pixel, const P: usize> Joint<'a, T, P> {
             state,
             damping,
             movable,
+            cost: None,
         })
     }
 
@@ -296,7 +300,10 @@ impl<'a, T: Pixel, const P: usize> Joint<'a, T, P> {
                 }
                 break;
             }
-            self.follow_kinds::<M>();
+            if self.starts.iter().any(|start| start.is_ghost) {
+                self.follow_kinds::<M>();
+                self.cost = None;
+            }
             let mut all = true;
             for atom in 0..n {
                 if !free[atom] {
@@ -347,6 +354,7 @@ impl<'a, T: Pixel, const P: usize> Joint<'a, T, P> {
             *node += step;
         }
         self.follow_kinds::<M>();
+        self.cost = None;
         Ok(())
     }
 
@@ -385,15 +393,31 @@ impl<'a, T: Pixel, const P: usize> Joint<'a, T, P> {
         what: &Solve<'_, P>,
         damping: Option<&[f64]>,
     ) -> Result<(Vec<f64>, f64)> {
-        let mut residual = std::mem::take(&mut self.residual);
-        let painted = self.paint_residual(&self.state, profiles, members, &mut residual);
-        self.residual = residual;
-        let cost = painted?;
+        let cost = if let Some(cost) = self.cost {
+            cost
+        } else {
+            let mut residual = std::mem::take(&mut self.residual);
+            let painted = self.paint_residual(&self.state, profiles, members, &mut residual);
+            self.residual = residual;
+            painted?
+        };
+        self.cost = Some(cost);
         let jacobians: Vec<_> = self.state.atoms.iter().map(M::jacobian).collect();
-        let blocks = blocks::<P, M>(&self.canvas, profiles, &jacobians, &self.weights)?;
+        let blocks = blocks::<P, M>(&self.canvas, profiles, &jacobians, &self.weights, what.free)?;
         let ground_diagonal =
             self.ground.project::<2>(&self.canvas, self.canvas.padded(&self.weights));
         let none = vec![0.0; self.starts.len()];
+        // Pixels of one weight, round peaks and one background: blocks of pairs say it all.
+        let is_simple = self.task.options.likelihood == Likelihood::Gaussian
+            && !M::CROSS
+            && self.ground.len() == 1;
+        let assembled = is_simple
+            .then(|| {
+                let atoms = &self.state.atoms;
+                let weights = &self.weights;
+                Assembled::new::<M>(&self.canvas, profiles, atoms, &jacobians, weights, what.free)
+            })
+            .transpose()?;
         let mut system = System {
             canvas: &self.canvas,
             profiles,
@@ -407,6 +431,7 @@ impl<'a, T: Pixel, const P: usize> Joint<'a, T, P> {
             ground_diagonal: &ground_diagonal,
             damping: damping.unwrap_or(&none),
             movable: what.movable,
+            assembled: assembled.as_ref(),
             factors: Vec::new(),
             canvas_buffer: &mut self.buffer,
         };
@@ -429,8 +454,8 @@ impl<'a, T: Pixel, const P: usize> Joint<'a, T, P> {
             let what = Solve { free, movable: &movable, tolerance: STEP_TOLERANCE };
             let (step, cost) = self.solve::<M>(&profiles, &members, &what, Some(&damping))?;
             let mut tried = self.moved::<M>(&step, free);
-            if self.is_better::<M>(&tried, cost)? {
-                self.accept::<M>(tried, free);
+            if let Some(cost) = self.better::<M>(&tried, cost)? {
+                self.accept::<M>(tried, cost, free);
                 return Ok(true);
             }
             // Those around whom it became worse stay where they were.
@@ -441,8 +466,8 @@ impl<'a, T: Pixel, const P: usize> Joint<'a, T, P> {
                     tried.atoms[atom] = self.state.atoms[atom];
                     self.damping[atom] = self.damping[atom].max(FELT_DAMPING) * MORE_DAMPING;
                 }
-                if self.is_better::<M>(&tried, cost)? {
-                    self.accept::<M>(tried, free);
+                if let Some(cost) = self.better::<M>(&tried, cost)? {
+                    self.accept::<M>(tried, cost, free);
                     return Ok(true);
                 }
             }
@@ -453,8 +478,10 @@ impl<'a, T: Pixel, const P: usize> Joint<'a, T, P> {
         Ok(false)
     }
 
-    fn accept<M: Model<P>>(&mut self, tried: State<P>, free: &[bool]) {
+    fn accept<M: Model<P>>(&mut self, tried: State<P>, cost: f64, free: &[bool]) {
         self.state = tried;
+        std::mem::swap(&mut self.residual, &mut self.buffer);
+        self.cost = Some(cost);
         for atom in 0..self.starts.len() {
             if !free[atom] {
                 continue;
@@ -474,13 +501,13 @@ impl<'a, T: Pixel, const P: usize> Joint<'a, T, P> {
         }
     }
 
-    /// Whether the cost at `tried` is not above `cost`; its residual is left in the buffer.
-    fn is_better<M: Model<P>>(&mut self, tried: &State<P>, cost: f64) -> Result<bool> {
+    /// The cost at `tried` if it is not above `cost`; its residual is left in the buffer.
+    fn better<M: Model<P>>(&mut self, tried: &State<P>, cost: f64) -> Result<Option<f64>> {
         let (profiles, members) = self.profiles::<M>(tried);
         let mut buffer = std::mem::take(&mut self.buffer);
         let painted = self.paint_residual(tried, &profiles, &members, &mut buffer);
         self.buffer = buffer;
-        Ok(painted? <= cost * (1.0 + 1e-9))
+        painted.map(|tried| (tried <= cost * (1.0 + 1e-9)).then_some(tried))
     }
 
     /// Where a step leads, each atom by no more than it may.
@@ -542,6 +569,7 @@ impl<'a, T: Pixel, const P: usize> Joint<'a, T, P> {
             least,
         };
         self.canvas.paint(profiles, members, &self.ground, &picture, &mut self.weights)?;
+        self.cost = None;
         // Weights near 1, whatever the image's unit.
         for weight in &mut self.weights {
             *weight *= least as f32;

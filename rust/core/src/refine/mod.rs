@@ -16,12 +16,14 @@
 //! | w, weight of a pixel: 0 where masked, 1, or 1 / variance | `weights` |
 //! | r = w (image - m) | `residual` |
 //! | g = Jᵀ r | `gradient` |
-//! | H = Jᵀ w J, never stored | [`system::System`], applied by painting J v and summing Jᵀ |
+//! | H = Jᵀ w J | [`system::System`] |
 //! | lambda, damping of each atom | `damping` |
 //!
 //! A step solves `(H + lambda diag H) step = g` by conjugate gradients, preconditioned by the blocks
-//! of H that belong to single atoms. Painting and summing cost some tens of nanoseconds a row of a
-//! window: an atom is a product of one-dimensional profiles ([`profile`]).
+//! of H that belong to single atoms. Of round peaks and noise that is the same everywhere H is
+//! assembled from blocks of pairs, which are products of one-dimensional sums ([`assembled`]); else
+//! it is applied by painting and summing, at some tens of nanoseconds a row of a window, since a
+//! peak is a product of one-dimensional profiles ([`profile`]).
 //!
 //! Results do not depend on the number of threads: each strip of the image and each atom has sums
 //! of its own, which are added in a fixed order. No fused multiply-add is used, so that all
@@ -30,6 +32,7 @@
 #![allow(clippy::needless_range_loop, reason = "matrices read best by their indices")]
 #![allow(clippy::neg_cmp_op_on_partial_ord, reason = "what is NaN is to fail the test")]
 
+mod assembled;
 mod background;
 mod canvas;
 mod covariance;

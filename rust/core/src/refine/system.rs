@@ -3,6 +3,7 @@
 use crate::simd::{Available, Kernel, Lanes};
 use crate::{Error, Result, parallel};
 
+use super::assembled::Assembled;
 use super::background::Background;
 use super::canvas::{Canvas, Members, Picture};
 use super::model::{Model, SHAPE, TERMS};
@@ -30,6 +31,8 @@ pub(super) struct System<'a, const P: usize> {
     pub damping: &'a [f64],
     /// Which parameters of each atom may change.
     pub movable: &'a [[bool; P]],
+    /// Blocks of pairs, if H is assembled; else it is applied by painting.
+    pub assembled: Option<&'a Assembled<P>>,
     pub factors: Vec<[[f64; P]; P]>,
     pub canvas_buffer: &'a mut [f32],
 }
@@ -91,6 +94,56 @@ impl<const P: usize> System<'_, P> {
                 })
             })
             .collect();
+    }
+
+    /// Which entry of the unknowns a parameter of an atom is.
+    fn place(&self, atom: usize, p: usize) -> usize {
+        (if p < SHAPE { atom } else { self.owner[atom] as usize }) * P + p
+    }
+
+    /// Applies H, damped, from its blocks.
+    fn apply_blocks(&self, assembled: &Assembled<P>, x: &[f64], out: &mut [f64]) {
+        let n = self.blocks.len();
+        let change: Vec<[f64; P]> = (0..n)
+            .map(|atom| {
+                let may = |p: usize| self.free[atom] && self.movable[atom][p];
+                std::array::from_fn(|p| if may(p) { x[self.place(atom, p)] } else { 0.0 })
+            })
+            .collect();
+        let mut sums: Vec<[f64; P]> = vec![[0.0; P]; n];
+        let constant = x[n * P];
+        let mut ground = self.ground_diagonal[0] * constant;
+        for atom in 0..n {
+            let (change, sum) = (&change[atom], &mut sums[atom]);
+            for p in 0..P {
+                for q in 0..P {
+                    sum[p] += self.blocks[atom][p][q] * change[q];
+                }
+                sum[p] += self.damping[atom] * self.blocks[atom][p][p] * change[p];
+                if self.free[atom] {
+                    sum[p] += assembled.ground[atom][p] * constant;
+                    ground += assembled.ground[atom][p] * change[p];
+                }
+            }
+        }
+        for (first, second, block) in &assembled.pairs {
+            let (first, second) = (*first as usize, *second as usize);
+            for p in 0..P {
+                for q in 0..P {
+                    sums[first][p] += block[p][q] * change[second][q];
+                    sums[second][q] += block[p][q] * change[first][p];
+                }
+            }
+        }
+        out.fill(0.0);
+        for atom in 0..n {
+            for p in 0..P {
+                if self.free[atom] && self.movable[atom][p] {
+                    out[self.place(atom, p)] += sums[atom][p];
+                }
+            }
+        }
+        out[n * P] = ground;
     }
 
     /// Jᵀ y for the atoms' parameters and the background's nodes.
@@ -199,6 +252,10 @@ impl<const P: usize> Operator for System<'_, P> {
     type Error = Error;
 
     fn apply(&mut self, x: &[f64], out: &mut [f64]) -> Result<()> {
+        if let Some(assembled) = self.assembled {
+            self.apply_blocks(assembled, x, out);
+            return self.canvas.effort.check();
+        }
         let buffer = std::mem::take(&mut self.canvas_buffer);
         let change = Change { system: self, v: x };
         let painted = self.canvas.paint(self.profiles, self.members, self.ground, &change, buffer);
@@ -237,12 +294,13 @@ impl<const P: usize> Operator for System<'_, P> {
     }
 }
 
-/// Own blocks of H of all atoms.
+/// Own blocks of H of all atoms that are free.
 pub(super) fn blocks<const P: usize, M: Model<P>>(
     canvas: &Canvas<'_>,
     profiles: &Profiles,
     jacobians: &[[[f64; TERMS]; P]],
     weights: &[f32],
+    free: &[bool],
 ) -> Result<Vec<[[f64; P]; P]>> {
     let chunks: Vec<usize> = (0..jacobians.len()).step_by(CHUNK).collect();
     let parts = parallel::map(&chunks, canvas.effort.threads, |&first| {
@@ -251,6 +309,7 @@ pub(super) fn blocks<const P: usize, M: Model<P>>(
             profiles,
             jacobians,
             weights: canvas.padded(weights),
+            free,
             first,
             last,
         })
@@ -263,6 +322,7 @@ struct Blocks<'a, const P: usize> {
     profiles: &'a Profiles,
     jacobians: &'a [[[f64; TERMS]; P]],
     weights: Padded<'a>,
+    free: &'a [bool],
     first: usize,
     last: usize,
 }
@@ -275,6 +335,9 @@ impl<const P: usize> Kernel for Blocks<'_, P> {
         let mut scratch = Scratch::default();
         (self.first..self.last)
             .map(|atom| {
+                if !self.free[atom] {
+                    return [[0.0; P]; P];
+                }
                 let moments = self.profiles.of(atom).squared_moments(self.weights, &mut scratch);
                 block(&self.jacobians[atom], &moments)
             })
