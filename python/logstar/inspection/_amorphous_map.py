@@ -15,7 +15,7 @@ from logstar.units import PixelSize
 from ._image import draw_image, draw_picture, show_whole
 from ._saving import DPI, new_figure, save_figure
 from ._scale_bar import draw_scale_bar
-from ._style import FLAGGED
+from ._style import FLAGGED, figure_or_new
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -216,10 +216,7 @@ class AmorphousMapDisplay:
         self : AmorphousMapDisplay
             With the artists as attributes.
         """
-        if figure is None:
-            import matplotlib.pyplot as plt  # noqa: PLC0415 - only drawing pays for it
-
-            figure = plt.figure(figsize=self._size())
+        figure = figure_or_new(figure, self._size(), layout=None)
         self._draw(figure, contour_color)
         return self
 

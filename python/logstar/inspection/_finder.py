@@ -17,6 +17,7 @@ from ._count_curve import CountCurveDisplay
 from ._detections import DetectionDisplay
 from ._pareto_front import ParetoFrontDisplay
 from ._saving import DPI, new_figure, save_figure
+from ._style import figure_or_new
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
@@ -216,10 +217,7 @@ class AtomFinderDisplay:
             With the figure and its axes as attributes.
         """
         layout = self._layout()
-        if figure is None:
-            import matplotlib.pyplot as plt  # noqa: PLC0415 - only drawing pays for it
-
-            figure = plt.figure(figsize=(layout.width, layout.height))
+        figure = figure_or_new(figure, (layout.width, layout.height), layout=None)
         self._draw(figure, layout)
         return self
 

@@ -16,7 +16,7 @@ from logstar.units import PixelSize
 from ._image import contrast_limits
 from ._saving import new_figure, save_figure
 from ._scale_bar import draw_scale_bar
-from ._style import ATOM, FLAGGED
+from ._style import ATOM, FLAGGED, figure_or_new
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -184,10 +184,7 @@ class QualityReportDisplay:
         self : QualityReportDisplay
             With the figure and its axes as attributes.
         """
-        if figure is None:
-            import matplotlib.pyplot as plt  # noqa: PLC0415 - only drawing pays for it
-
-            figure = plt.figure(figsize=self._size())
+        figure = figure_or_new(figure, self._size(), layout=None)
         self._draw(figure, atom_color, place_color)
         return self
 

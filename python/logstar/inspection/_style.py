@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -37,14 +37,16 @@ def axes_or_new(ax: Axes | None, figsize: tuple[float, float]) -> Axes:
 
 
 def figure_or_new(
-    figure: Figure | SubFigure | None, figsize: tuple[float, float]
+    figure: Figure | SubFigure | None,
+    figsize: tuple[float, float],
+    layout: Literal["constrained"] | None = "constrained",
 ) -> Figure | SubFigure:
     """Return the figure to draw on; without any, a new one."""
     if figure is not None:
         return figure
     import matplotlib.pyplot as plt  # noqa: PLC0415 - only drawing pays for it
 
-    return plt.figure(figsize=figsize, layout="constrained")
+    return plt.figure(figsize=figsize, layout=layout)
 
 
 def tidy(ax: Axes) -> None:

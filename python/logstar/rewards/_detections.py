@@ -151,7 +151,7 @@ class QualityCount(_CountReward):
         Returns
         -------
         criterion : CountCriterion
-            What the number of atoms, or of errors, is compared with.
+            The expected numbers, and their uncertainty.
 
         Raises
         ------
@@ -223,7 +223,7 @@ class ErrorRate(_CountReward):
         Returns
         -------
         criterion : CrowdingCriterion
-            What the number of atoms, or of errors, is compared with.
+            The expected numbers, and when an atom is too close to its neighbours.
 
         Raises
         ------

@@ -1,7 +1,8 @@
 from ._choice import Plateau as Plateau
 from ._evidence import Evidence as Evidence
 from ._expectation import Expectation as Expectation
-from ._finder import AtomFinder as AtomFinder, CountCurve as CountCurve, find_atoms as find_atoms
+from ._find_atoms import find_atoms as find_atoms
+from ._finder import AtomFinder as AtomFinder, CountCurve as CountCurve
 from ._report import Report as Report
 from ._verdict import Verdict as Verdict
 from ._workflow import make_logstar_workflow as make_logstar_workflow
