@@ -55,6 +55,11 @@ TESTED_TOGETHER = {
         "io/_provenance.py",
     ],
     "io/test_tiff.py": ["io/_tiff_calibration.py"],
+    "lattice/test_grains.py": [
+        "lattice/_grain_labels.py",
+        "lattice/_grain_map.py",
+        "lattice/_grain_seeds.py",
+    ],
     "lattice/test_image_lattice.py": [
         "lattice/_bragg.py",
         "lattice/_finding.py",

@@ -17,6 +17,8 @@ from ._columns import Column
 from ._comparison import LatticeComparison
 from ._counting import Count
 from ._field import estimate_field
+from ._grain_map import GrainBoundary, GrainMap
+from ._grains import find_grains
 from ._image_lattice import ImageLattice
 from ._lattice import Lattice
 from ._plane_group import PlaneGroup
@@ -25,10 +27,13 @@ from ._zone_axis import parse_zone_axis
 __all__ = [
     "Column",
     "Count",
+    "GrainBoundary",
+    "GrainMap",
     "ImageLattice",
     "Lattice",
     "LatticeComparison",
     "PlaneGroup",
     "estimate_field",
+    "find_grains",
     "parse_zone_axis",
 ]

@@ -15,7 +15,7 @@ from logstar.exceptions import NotOneLatticeError
 from ._bragg import BraggLattice, find_basis
 from ._columns import Column
 from ._mean_cell import mean_cell
-from ._peaks import find_peaks, flatten
+from ._peaks import Pixels, find_peaks, flatten
 from ._phases import local_phases, straighten
 
 #: Smaller images, in pixels, hold no Bragg peaks.
@@ -102,6 +102,27 @@ def find_lattice(pixels: Image, mask: NDArray[np.bool_] | None = None) -> FoundL
             f"no lattice: {n} Bragg peaks stand out of the image's spectrum, and they span no "
             "lattice."
         )
+    return place_lattice(flat, bragg, mask)
+
+
+def place_lattice(
+    flat: Pixels, bragg: BraggLattice, mask: NDArray[np.bool_] | None = None
+) -> FoundLattice:
+    """Find the columns and the place of a lattice whose Bragg peaks are known.
+
+    Parameters
+    ----------
+    flat : ndarray of shape (n_rows, n_cols)
+        The flattened image.
+    bragg : BraggLattice
+        The lattice.
+    mask : ndarray of shape (n_rows, n_cols), bool, default=None
+        Where in the image there is crystal.
+
+    Returns
+    -------
+    found : FoundLattice
+    """
     distortion = local_phases(flat, bragg)
     cell = mean_cell(flat, bragg.vectors, distortion, mask)
     vectors, corner = straighten(bragg.vectors, distortion)
@@ -110,7 +131,7 @@ def find_lattice(pixels: Image, mask: NDArray[np.bool_] | None = None) -> FoundL
         Column(_name(i), "X", float(u), float(v), weight=float(height))
         for i, ((u, v), height) in enumerate(zip(places, cell.heights, strict=True))
     )
-    origin = _nearest_to_the_middle((cell.places[0] - corner) @ vectors, vectors, pixels.shape)
+    origin = _nearest_to_the_middle((cell.places[0] - corner) @ vectors, vectors, flat.shape)
     return FoundLattice(vectors, columns, origin, bragg)
 
 

@@ -18,7 +18,7 @@ from logstar.units import PixelSize, pixel_size_of
 from ._columns import Column
 from ._counting import Count
 from ._field_of_view import as_mask, as_shape, in_field
-from ._finding import find_lattice
+from ._finding import FoundLattice, find_lattice
 from ._fitting import PlacedCell, fit_to_atoms, near_points
 from ._lattice import Lattice
 
@@ -209,21 +209,35 @@ class ImageLattice(Lattice):
             raise ValueError("mask leaves no pixel of the image.")
         size = pixel_size_of(image) if pixel_size is None else PixelSize.of(pixel_size)
         found = find_lattice(pixels if polarity == "bright" else -pixels, field)
-        lattice = cls(
-            **_edges(found.vectors, 1.0 if size is None else size.value),
-            columns=found.columns,
-            pixel_size=size,
-            mask=field,
-            tolerance=tolerance,
-            origin=found.origin,
-            shape=pixels.shape,
-            confidence=found.confidence,
-            vector_error=found.bragg.error,
-            n_peaks=len(found.bragg.indices),
+        lattice = cls._of_found(
+            found, pixel_size=size, shape=pixels.shape, mask=field, tolerance=tolerance
         )
         if found.confidence < least:
             raise NotOneLatticeError(found.doubts(least), found.confidence, lattice)
         return lattice
+
+    @classmethod
+    def _of_found(
+        cls,
+        found: FoundLattice,
+        *,
+        pixel_size: PixelSize | None,
+        shape: tuple[int, ...],
+        mask: NDArray[np.bool_] | None,
+        tolerance: float,
+    ) -> Self:
+        return cls(
+            **_edges(found.vectors, 1.0 if pixel_size is None else pixel_size.value),
+            columns=found.columns,
+            pixel_size=pixel_size,
+            mask=mask,
+            tolerance=tolerance,
+            origin=found.origin,
+            shape=shape,
+            confidence=found.confidence,
+            vector_error=found.bragg.error,
+            n_peaks=len(found.bragg.indices),
+        )
 
     @property
     def vectors(self) -> FloatArray:  # numpydoc ignore=RT01
