@@ -1,4 +1,4 @@
-"""What the scores of a sweep compare with: how rewards say it, and the sweep reads it."""
+"""What the scores of a sweep compare with: rewards say it, and sweeps read it."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class HasCriterion(Protocol):
     """A scorer that says what it compares with, so that it can be swept exactly."""
 
     def criterion(self, images: Sequence[Any], y: Sequence[Any] | None = None) -> Criterion:
-        """Say it for these images.
+        """Say what the score compares with, for these images.
 
         Parameters
         ----------

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from logstar._validation import FloatArray, check_real
 
-from ._style import CHOSEN, FRONT, axes_or_new, legend_above, plain_log_axis, tidy
+from ._style import FRONT, axes_or_new, legend_above, plain_log_axis, star, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -205,18 +205,8 @@ class CountCurveDisplay:
             self.thresholds, self.counts, color=FRONT, lw=1.8, zorder=2, label="atoms found"
         )
         if self.chosen is not None:
-            (self.chosen_,) = ax.plot(
-                *self.chosen,
-                linestyle="",
-                marker="*",
-                ms=16,
-                color=CHOSEN,
-                mec="white",
-                mew=0.8,
-                zorder=4,
-                clip_on=False,
-                label=f"chosen: {self.chosen[1]:.0f} at {self.chosen[0]:.2g}",
-            )
+            label = f"chosen: {self.chosen[1]:.0f} at {self.chosen[0]:.2g}"
+            self.chosen_ = star(ax, self.chosen, label, size=16)
         low, high = float(self.thresholds.min()), float(self.thresholds.max())
         plain_log_axis(ax, *((low, high) if low < high else (low / 2, low * 2)))
         ax.set(ylim=(0, self._top()), xlabel="threshold", ylabel="atoms")

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from logstar._validation import FloatArray
 
-from ._style import CHOSEN, EVALUATED, FRONT, axes_or_new, legend_above, tidy
+from ._style import EVALUATED, FRONT, axes_or_new, legend_above, star, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -224,18 +224,8 @@ class ParetoFrontDisplay:
         self._draw_front(ax, front, rows)
         self.chosen_ = self.ideal_ = self.ref_point_ = None
         if self.chosen is not None:
-            (self.chosen_,) = ax.plot(
-                *values[self.chosen],
-                linestyle="",
-                marker="*",
-                ms=17,
-                color=CHOSEN,
-                mec="white",
-                mew=0.8,
-                clip_on=False,
-                zorder=4,
-                label="compromise ({:.2g}, {:.2g})".format(*values[self.chosen]),
-            )
+            label = "compromise ({:.2g}, {:.2g})".format(*values[self.chosen])
+            self.chosen_ = star(ax, values[self.chosen], label, size=17)
         if self.ideal is not None:
             (self.ideal_,) = ax.plot(
                 *np.asarray(self.ideal, dtype=np.float64),

@@ -10,6 +10,8 @@ import numpy as np
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
+    from matplotlib.lines import Line2D
+    from numpy.typing import ArrayLike
 
 # Red and cyan differ in lightness, and along the axis from blue to yellow, which people with the
 # common kinds of colour blindness see.
@@ -47,6 +49,25 @@ def figure_or_new(
     import matplotlib.pyplot as plt  # noqa: PLC0415 - only drawing pays for it
 
     return plt.figure(figsize=figsize, layout=layout)
+
+
+def star(ax: Axes, point: ArrayLike, label: str, *, size: float) -> Line2D:
+    """Mark the chosen point, `size` points wide, also where it lies on the frame."""
+    x, y = np.asarray(point, dtype=float)
+    (line,) = ax.plot(
+        x,
+        y,
+        linestyle="",
+        marker="*",
+        ms=size,
+        color=CHOSEN,
+        mec="white",
+        mew=0.8,
+        zorder=4,
+        clip_on=False,
+        label=label,
+    )
+    return line
 
 
 def tidy(ax: Axes) -> None:

@@ -17,9 +17,9 @@ from ._outcome import SplitOutcome, Swept
 from ._scoring import RewardScorer, share_predictions
 from ._sklearn_private import check_method_params, safe_split
 
-#: Row numbers to train and to test on; None stands for everything, as it is, for both.
+#: Row numbers to train on and to test on; None stands for all data, as they are, for both.
 Split = tuple[Any, Any] | None
-#: Values that copies may share; cloning costs more than a cheap evaluation.
+#: Types of values that copies of a setting share: to clone them costs more than a cheap evaluation.
 _IMMUTABLE = (bool, int, float, str, type(None))
 
 
@@ -62,8 +62,8 @@ class Task:
     ) -> Generator[Swept, None, None]:
         """Let the estimator find the front over the swept parameters, the others at each setting.
 
-        It is asked for all settings at once, so that it may share work between them and go ahead
-        of us.
+        It is asked for all settings at once, so that it may share work between them and begin the
+        next one early.
         """
         fronts: Iterator[Front] | None = None
         try:
@@ -85,7 +85,7 @@ class Task:
                     stop = context.call_on_fit_task_end(estimator=self.caller, X=self.X, y=self.y)
                 yield Swept(time.perf_counter() - start, front, errors, stop)
         finally:
-            # What it has in hand is not waited for until somebody collects it.
+            # An iterator that works ahead is to end now, not when its memory is collected.
             close = getattr(fronts, "close", None)
             if close is not None:
                 close()
@@ -119,7 +119,7 @@ class Task:
 
     @cached_property
     def _sweeper(self) -> Any:
-        # One for all sweeps, which leave it as it is: a clone takes a millisecond.
+        # One clone for all sweeps, which do not modify it: to clone takes a millisecond.
         return clone(self.estimator)
 
     def evaluate(self, params: Mapping[str, Any], split: Split, context: Any) -> SplitOutcome:

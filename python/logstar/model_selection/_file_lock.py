@@ -20,7 +20,8 @@ _N_LOOKS, _PAUSE = 5, 0.02
 if sys.platform == "win32":
     import msvcrt
 
-    #: Windows forbids others to read what is locked, so what is locked lies behind the name.
+    #: Position of the byte that is locked, behind the holder's name: Windows forbids others to read
+    #: what is locked.
     _LOCKED_BYTE = 1 << 20
 
     def _lock(descriptor: int) -> None:

@@ -22,7 +22,8 @@ class Batch:
         The engine's state after it was asked for them; None if it was not, as for points that the
         user gave.
     seconds : float
-        Time that the engine took: to learn from what it was told since the last, and to choose.
+        Time that the engine took to learn from the evaluations since the last batch, and to choose
+        these points.
     """
 
     points: list[Point]
@@ -52,7 +53,7 @@ class Journal:
     seed : int
         Seed of the engine.
     problem : dict of str to str
-        Fingerprint of what is searched; empty if nobody asks.
+        Fingerprint of what is searched; empty if it will not be compared.
     batches, evaluations : list
         What happened.
     sink : Sink or None

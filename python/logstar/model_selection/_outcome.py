@@ -52,7 +52,7 @@ class Outcome(Protocol):
         """Seconds that a row took on each split."""
 
     def pack(self) -> dict[str, Any]:
-        """Describe it by what JSON knows; `unpack` reads it."""
+        """Describe it in types that JSON has; `unpack` reads that."""
 
 
 @dataclass
@@ -81,7 +81,7 @@ class Evaluated:
 
     @property
     def n_rows(self) -> int:
-        """One."""
+        """How many rows of the results it makes: one."""
         return 1
 
     @property
@@ -123,7 +123,7 @@ class Evaluated:
         return [getattr(split, f"{kind}_time") for split in self.splits]
 
     def pack(self) -> dict[str, Any]:
-        """Describe it by what JSON knows; `unpack` reads it."""
+        """Describe it in types that JSON has; `unpack` reads that."""
         return {
             "splits": [
                 {
@@ -179,13 +179,13 @@ class Swept:
         return [] if self.front is None else [tuple(self.front.scores)]
 
     def scores(self, name: str, part: Part, missing: float) -> FloatArray:  # noqa: ARG002
-        """Scores of all rows; those on the training data are the same, as all data are both."""
+        """Scores of all rows; a sweep trains and tests on all data, so both parts score alike."""
         if self.front is None:
             return np.full((1, 1), missing)
         return self.front.scores[name][:, np.newaxis]
 
     def times(self, kind: Literal["fit", "score"]) -> list[float]:
-        """Seconds by the number of rows: fitting and scoring are one piece of work."""
+        """Seconds of the sweep for each of its rows; to fit and to score are one piece of work."""
         return [self.fit_time / max(1, self.n_rows) if kind == "fit" else 0.0]
 
     @property
@@ -194,7 +194,7 @@ class Swept:
         return self.fit_time
 
     def pack(self) -> dict[str, Any]:
-        """Describe it by what JSON knows; `unpack` reads it."""
+        """Describe it in types that JSON has; `unpack` reads that."""
         packed: dict[str, Any] = {"fit_time": self.fit_time, "errors": self.errors}
         if self.front is not None:
             for part in ("settings", "scores", "details"):

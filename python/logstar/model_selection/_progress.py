@@ -101,7 +101,7 @@ class Reporter:
         return any(answer is True for answer in answers)
 
     def close(self) -> None:
-        """Tell the callbacks that the search has ended, such as want to know."""
+        """Tell the callbacks that have a method `close` that the search has ended."""
         for callback in self.callbacks:
             close = getattr(callback, "close", None)
             if callable(close):

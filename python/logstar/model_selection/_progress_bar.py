@@ -12,7 +12,7 @@ from ._progress import SearchProgress, describe
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-#: Seconds between two drawings, that fast searches do not wait for the screen.
+#: Least time between two drawings in seconds, so that fast searches do not wait for the screen.
 _PAUSE = 0.1
 
 
@@ -73,7 +73,7 @@ class ProgressBar:
         self._drawn.draw(self.description, progress, "" if best is None else describe(best))
 
     def __getstate__(self) -> dict[str, Any]:
-        # A search travels with its callback, which draws in this process only.
+        # Workers get a copy of the search with its callback, but only this process draws.
         return {"description": self.description}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -36,8 +36,8 @@ class Evaluation:
     point: Point
     params: Mapping[str, Any]
     outcome: Outcome
-    #: Minus the mean scores, shape (n_rows, n_objectives), failures as rows of NaN; of no columns
-    #: as long as scores have no names.
+    #: Minus the mean scores, shape (n_rows, n_objectives), failures as rows of NaN. There are no
+    #: columns as long as the scores' names are not known.
     losses: FloatArray = field(default_factory=lambda: np.empty((1, 0)))
 
     @property
@@ -79,7 +79,7 @@ class Record:
         #: Rows on the front, and their losses.
         self.front: NDArray[np.int64] = np.empty(0, dtype=np.int64)
         self.front_losses: FloatArray = np.empty((0, 0))
-        #: The latter after each evaluation.
+        #: Losses of the front after each evaluation.
         self.fronts: list[FloatArray] = []
         if scorer.names is not None:
             self._name(scorer.names)

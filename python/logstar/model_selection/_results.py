@@ -21,7 +21,7 @@ from ._volumes import Volumes
 
 @dataclass
 class Outlook:
-    """The front and what it dominates, all of losses.
+    """How the rows of a search compare: the front, the ranks, the reference point.
 
     Parameters
     ----------

@@ -37,8 +37,8 @@ class Runner:
     Parameters
     ----------
     n_iter, n_initial, n_points : int
-        The most evaluations, those of the initial design, and how many are asked for at a time
-        after it.
+        Greatest number of evaluations; number of those in the initial design; and number of points
+        that the engine is asked for at a time after it.
     n_jobs, pre_dispatch : int or None, int or str
         As in joblib. The result does not depend on them.
     initial_points : sequence of tuple
@@ -76,7 +76,7 @@ class Runner:
     optimizer_time: float = field(default=0.0, init=False)
 
     def run(self, context: Any) -> None:
-        """Evaluate until the budget, the space or somebody's patience is exhausted."""
+        """Evaluate until something ends the search; `reason` then tells what."""
         try:
             with Parallel(n_jobs=self.n_jobs, pre_dispatch=self.pre_dispatch) as parallel:
                 self.reason = self._loop(parallel, context)
@@ -88,7 +88,7 @@ class Runner:
                 f"The search was interrupted after {len(self.record)} of {self.n_iter} "
                 "evaluations; these are kept."
             )
-        # Where parameters are swept, the others are meant to have few settings.
+        # No warning where parameters are swept: the others have few settings by intention.
         if self.reason == "exhausted" and not self.task.swept:
             self._warn(
                 f"search_spaces holds only {len(self.record)} different settings; the search "
@@ -185,7 +185,7 @@ class Runner:
                         return "callback"
                     reason = self.stopping.reason()
                     if reason == "stop_after":
-                        # Others of the chunk are dropped: how many depends on `n_jobs`.
+                        # What ran beside this evaluation is dropped: it depends on `n_jobs`.
                         return reason
                 if reason is not None:
                     return reason
@@ -205,7 +205,7 @@ class Runner:
                 for point, params, swept in zip(points, settings, sweeps, strict=True):
                     yield [Evaluation(point, params, swept)]
             return
-        # As many settings as there are workers.
+        # As many settings at once as keep all workers busy.
         n_at_once = max(1, effective_n_jobs(self.n_jobs) // len(self.splits))
         for start in range(0, len(points), n_at_once):
             chunk = slice(start, start + n_at_once)
@@ -218,7 +218,8 @@ class Runner:
         n_splits = len(self.splits)
         first_id = len(self.record) * n_splits
         tasks = list(product(settings, self.splits))
-        # All contexts before the first task: each changes what the tasks are pickled with.
+        # All contexts are made before the first task, since each changes what tasks are pickled
+        # with.
         contexts = [
             context.subcontext(task_name="candidate-split-evaluation", task_id=first_id + i)
             for i in range(len(tasks))

@@ -69,8 +69,8 @@ class MOBOSearchCV(FittedSearch):
         sequence (a list, a `range`, a one-dimensional array, a longer tuple) holds choices, which
         may be estimators: two numbers as choices are ``[low, high]``. Besides, scikit-optimize
         dimensions and frozen distributions of `scipy.stats`. Of a list of dicts, each setting
-        comes from one: so parameters are searched only where they apply, as those of the one or
-        other step of a pipeline. An empty dict is the estimator as it is.
+        comes from one dict, so that parameters are searched only where they apply, such as those of
+        one of several steps that a pipeline may have. An empty dict is the estimator as it is.
     scoring : dict, list, str, callable or None
         Scorers as `GridSearchCV` takes them, greater is better; one callable may return a dict. A
         scorer may also declare, as attributes: `greater_is_better` (False if the score is minus
@@ -92,8 +92,8 @@ class MOBOSearchCV(FittedSearch):
     engine_options : dict or None, default=None
         Keyword arguments of the engine.
     space_constraint : callable or None, default=None
-        Given a setting as a dict, without the parameters of `sweep`, returns whether it may be
-        evaluated.
+        Called with a setting as a dict, without the parameters in `sweep`; returns whether it may
+        be evaluated.
     initial_points : list of dict, fitted MOBOSearchCV, or None; default=None
         What to evaluate first, as part of `n_iter`: settings in `search_spaces`; or from the front
         of a previous search, as of a neighbouring window or the last frame, its compromise and
@@ -172,7 +172,8 @@ class MOBOSearchCV(FittedSearch):
         worst finite value in the initial points, or, if none of them gave one, in all evaluations.
         Where that range is 0, a tenth of the value, or 0.1.
     hypervolume_ : float
-        What the front dominates up to `ref_point_`. As the next, computed when first asked for.
+        What the front dominates up to `ref_point_`. This and the trace are computed when they are
+        first asked for.
     hypervolume_trace_ : ndarray of shape (n_evaluations_,)
         The same after each evaluation, with the final `ref_point_`; all rows of a sweep count as
         found at once.
@@ -362,7 +363,7 @@ class MOBOSearchCV(FittedSearch):
         check_scorers(scorer.scorers, has_target=y is not None)
         check_not_cut(self, X)
         initial_points = check_initial_points(self, space)
-        # A sweep has no other choice than all data.
+        # A sweep trains and tests on all data.
         is_unsplit = self.cv is None and not swept
         if is_unsplit and y is not None and is_supervised(self.estimator):
             warnings.warn(
@@ -414,7 +415,7 @@ class MOBOSearchCV(FittedSearch):
         if not isinstance(root, NoCallbacks):
             task = replace(task, caller=self)
         record = Record(task.scorer)
-        # User's points beyond the design's size are a larger design.
+        # More initial points than the design would hold make a larger design.
         n_initial = min(self.n_iter, max(self.n_initial_points, len(initial_points)))
         engine = make_engine(
             self.engine,
@@ -533,7 +534,7 @@ class MOBOSearchCV(FittedSearch):
         )
 
     def _choose(self) -> None:
-        """Pick a setting; without a rule by the default one, for whoever wants to know."""
+        """Pick a setting by `refit`, or by the default rule where that is False."""
         self.best_index_ = self.select(self.refit or "euclidean")
         self.best_params_ = self.cv_results_["params"][self.best_index_]
         scores = {

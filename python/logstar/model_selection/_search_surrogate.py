@@ -144,7 +144,7 @@ class SearchSurrogate:
         if not np.isfinite(unit):
             return warped
         excess = (warped - best) / unit
-        # Where the model is least sure the exponential would leave the range of numbers.
+        # The exponential must stay within the range of floats where the model is least sure.
         beyond = best + unit * np.exp(np.clip(excess - 1, 0.0, 50.0))
         return np.where(excess > 1, beyond, warped)
 

@@ -41,7 +41,7 @@ __all__ = [
 
 
 class NoCallbacks:
-    """Stands for scikit-learn's callback context where nobody listens."""
+    """Takes the place of scikit-learn's callback context where there are no callbacks."""
 
     def subcontext(self, **_: Any) -> Self:
         return self

@@ -15,8 +15,8 @@ from logstar.pareto import hypervolume, hypervolume_trace
 class Volumes:
     """What the evaluations of a search dominate, up to one corner.
 
-    With many objectives, or fronts of many rows, this may take longer than the search itself, and
-    few look at it.
+    With many objectives, or fronts of many rows, this may take longer than the search itself, so it
+    is computed only when it is asked for.
 
     Parameters
     ----------
