@@ -6,8 +6,9 @@ A module is named as under python/logstar: `lattice/_counting.py`, or `lattice` 
 without any, all are sampled. A change replaces one comparison, sign, operation, constant, index,
 boolean or condition by its neighbour (`<` by `<=`, `and` by `or`, 1 by 2, `[row, col]` by
 `[col, row]`). It is made in a copy of the package in a temporary folder, where the tests that
-mirror the module run until the first fails: `tests/lattice/test_counting.py`, or if there is none,
-those that name what the module defines. The same seed gives the same changes in the same sources.
+mirror the module run until the first fails: `tests/lattice/test_counting.py`; those that cover it
+together with others; or if there are none, those that name what the module defines. The same seed
+gives the same changes in the same sources.
 
 caught      a test failed, or nothing could be imported, or the tests took ten times as long
 equivalent  survived, and `mutation_equivalents.txt` says why no test can notice it
@@ -161,6 +162,8 @@ class _Finder(ast.NodeVisitor):
         start = self._offset(node.lineno, node.col_offset)
         end = self._offset(node.end_lineno, node.end_col_offset)
         texts = ast.unparse(node), ast.unparse(ast.fix_missing_locations(new))
+        if texts[0] == texts[1]:
+            return
         place = ".".join(self._place) or "module"
         self.changes.append(Change(self._module, node.lineno, place, *texts, start, end))
 
@@ -197,8 +200,9 @@ def imports_of(package: Path) -> dict[str, set[str]]:
 def tests_of(module: str, imports: dict[str, set[str]]) -> list[str]:
     """Give the files of tests that a change of a module should fail.
 
-    The file that mirrors it; if there is none, those of its room that name a function or class
-    which it alone defines; else those of the modules of the room that import it.
+    The file that mirrors it and those that cover it together with others; if there are none, those
+    of its room that name a function or class which it alone defines; else those of the modules of
+    the room that import it.
     """
     near, seen = {module}, {module}
     while near:
@@ -212,10 +216,24 @@ def tests_of(module: str, imports: dict[str, set[str]]) -> list[str]:
     return []
 
 
+@cache
+def _together() -> dict[str, list[str]]:
+    """Files of tests that cover several modules, as the test of the sources lists them."""
+    tree = ast.parse((ROOT / "tests/test_architecture.py").read_bytes())
+    (table,) = [
+        node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "TESTED_TOGETHER"
+    ]
+    found: dict[str, list[str]] = ast.literal_eval(table)
+    return found
+
+
 def _mirrors(module: str) -> list[str]:
     path = Path(module)
     test = Path("tests") / path.parent / f"test_{path.stem.lstrip('_')}.py"
-    return [test.as_posix()] if (ROOT / test).is_file() else []
+    others = [f"tests/{name}" for name, modules in _together().items() if module in modules]
+    return [*([test.as_posix()] if (ROOT / test).is_file() else []), *others]
 
 
 @cache

@@ -17,7 +17,7 @@ NAMES = {"a": -1.5}
 def grow(n: int = 2, *, up: bool = True) -> float:
     """Grow by 1."""
     if n < LIMIT and up:
-        return table[n, 0] + max(n, 7)
+        return table[n, 0] + max(n, 7) + table[n, n]
     raise ValueError(f"{n + 1} is below 0")
 '''
 
@@ -35,6 +35,11 @@ def test_what_is_changed():
         ("grow", "n < LIMIT and up", "n < LIMIT or up"),
         ("grow", "n < LIMIT", "n <= LIMIT"),
         ("grow", "table[n, 0] + max(n, 7)", "table[n, 0] - max(n, 7)"),
+        (
+            "grow",
+            "table[n, 0] + max(n, 7) + table[n, n]",
+            "table[n, 0] + max(n, 7) - table[n, n]",
+        ),
         ("grow", "table[n, 0]", "table[0, n]"),
         ("grow", "0", "1"),
         ("grow", "max(n, 7)", "min(n, 7)"),
@@ -52,10 +57,12 @@ def test_what_is_changed():
     [
         ("lattice/_counting.py", ["tests/lattice/test_counting.py"]),
         ("pareto.py", ["tests/test_pareto.py"]),
+        # Covered together with others.
+        ("io/_positions_csv.py", ["tests/io/test_positions.py"]),
         # Named by what it defines.
-        ("preprocessing/_background.py", ["tests/preprocessing/test_transformers.py"]),
+        ("preprocessing/_local_contrast.py", ["tests/preprocessing/test_transformers.py"]),
         # By who imports it.
-        ("detection/_sweep_plan.py", ["tests/detection/test_exact_front.py"]),
+        ("datasets/_rendering.py", ["tests/datasets/test_scene.py"]),
     ],
 )
 def test_the_tests_of_a_module(module, tests):

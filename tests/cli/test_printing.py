@@ -123,7 +123,8 @@ def test_a_closed_output(monkeypatch):
 def test_lines_are_as_wide_as_the_terminal(monkeypatch, columns, width):
     terminal(monkeypatch)
     monkeypatch.delenv("COLUMNS")
-    monkeypatch.setattr(os, "get_terminal_size", lambda _: os.terminal_size((columns, 9)))
+    size = {1: os.terminal_size((columns, 9)), 2: os.terminal_size((77, 9))}
+    monkeypatch.setattr(os, "get_terminal_size", size.__getitem__)
     assert _printing._width(True) == width
     monkeypatch.setenv("COLUMNS", str(columns))
     assert _printing._width(True) == width

@@ -9,8 +9,10 @@ import pytest
 from numpy.testing import assert_allclose
 
 from logstar import Lattice
+from logstar._numerics import MAD_TO_SIGMA
 from logstar.datasets import make_scene
 from logstar.detection import atom_support
+from logstar.detection._support import _spread
 from logstar.preprocessing import LocalContrast, PatchPCADenoiser
 
 LATTICE = Lattice.ybco(pixel_size=0.2)
@@ -119,6 +121,15 @@ def test_rows_and_columns_of_an_oblong_image():
     assert quiet > 2.5 * loud
     turned = atom_support((shape + noise).T, shape.T, places[:, ::-1], sigma=SIGMA)
     assert_allclose(turned.snr, [quiet, loud], rtol=1e-6)
+
+
+def test_the_spread_of_a_matched_height():
+    # White noise of 0.3 gives 0.3 / (sqrt(pi) sigma); what is seen to vary more, by as much more.
+    noise = np.full((20, 20), 0.3)
+    white = 0.3 / (math.sqrt(math.pi) * SIGMA)
+    assert_allclose(_spread(np.zeros((20, 20)), noise, SIGMA), white)
+    seen = np.where(np.indices((20, 20)).sum(axis=0) % 2, 1.0, -1.0) * white
+    assert_allclose(_spread(seen, noise, SIGMA), MAD_TO_SIGMA * white)
 
 
 def test_nothing_to_ask_about_and_no_noise():

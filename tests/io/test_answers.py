@@ -88,6 +88,13 @@ def test_statistics_of_what_is_constant_and_of_nothing():
     assert nothing["n_not_finite"] == 20
 
 
+def test_of_channels_the_last_may_be_alpha():
+    colours = np.repeat(RNG.integers(0, 9, size=(1, 8, 9, 1)), 4, axis=-1)
+    colours[..., 3] = 255
+    signal = Signal(frames_of(colours, (-3, -2, -1)))
+    assert not answer([signal], statistics=True)["signals"][0]["statistics"]["channels_differ"]
+
+
 def test_a_frame_of_another_shape_is_refused():
     frames = Frames((2, 4, 5), np.dtype(float), lambda index: np.zeros((4, 5 + index)))
     assert frames[0].shape == (4, 5)

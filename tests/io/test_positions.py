@@ -144,6 +144,14 @@ def test_csv_tells_from_where_rows_and_columns_are_measured(tmp_path, names):
     np.testing.assert_allclose(found.in_units("row"), 0.3 * (np.array(pixels["row"]) + 10))
 
 
+@pytest.mark.parametrize("header", ["row,sigma", "row,col,row", "x,y", "row,col,col"])
+def test_csv_without_row_and_col_once_each_is_refused(tmp_path, header):
+    path = tmp_path / "a.csv"
+    path.write_text(f"{header}\n" + ",".join("1" for _ in header.split(",")) + "\n")
+    with pytest.raises(OSError, match="there must be columns row and col, each once"):
+        read_positions(path)
+
+
 def test_csv_of_other_programs(tmp_path):
     path = tmp_path / "clicks.csv"
     path.write_text("\ufeffname,col,row\r\n", encoding="utf-8")

@@ -250,6 +250,7 @@ class TestBadInput:
             (cubic("Q1 Qq 0 0 0 1\n"), ValueError, "atom 'Q1' has the unknown element 'Qq'"),
             (cubic("Sr Sr 0 0 0 1.5\n"), ValueError, "occupancy 1.5; 0 to 1 can be"),
             (cubic("Sr Sr 0 0 0 1\nLa La 0 0 0 1\n"), ValueError, "La, Sr at .* 2 together"),
+            (cubic("Sr Sr 0 0 0 0.6\nLa La 0 0 0 0.5\n"), ValueError, "La, Sr at .* 1.1 together"),
             (cubic("Sr Sr ? ? ? 1\n"), ValueError, "no coordinates"),
             ("data_empty\n_cell_length_a 3\n", ValueError, "holds no atoms"),
             (

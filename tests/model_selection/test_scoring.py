@@ -172,3 +172,18 @@ def test_a_score_may_be_an_array_of_one_number(value):
 def test_a_score_that_is_no_number_is_refused(value):
     with pytest.raises(TypeError, match="The scorer 'a' must return a number"):
         _as_number(value, "a")
+
+
+def test_errors_of_scorers_are_raised_or_collected(iris):
+    def broken(*_):
+        raise ZeroDivisionError("of this scorer")
+
+    estimator = Counting().fit(*iris)
+    scorer = RewardScorer.from_scoring(estimator, {"bad": broken, "good": own_scorer})
+    with pytest.raises(ZeroDivisionError, match="of this scorer"):
+        scorer(estimator, *iris)
+    errors = []
+    scores = scorer.score(estimator, *iris, {}, errors)
+    assert set(scores) == {"good"}
+    assert len(errors) == 1
+    assert "ZeroDivisionError: of this scorer" in errors[0]

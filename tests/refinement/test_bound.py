@@ -62,6 +62,16 @@ def test_pixels_outside_the_frame_tell_nothing():
     assert cut[0, 0] > 1.3 * whole[0, 0]
 
 
+def test_without_a_shape_every_pixel_that_tells_something_counts():
+    """Off the diagonal, since rows and columns have ranges of their own."""
+    atoms = [[30.25, 70.5], [41.0, 62.75]]
+    for sigma in (0.7, 2.5):
+        endless = cramer_rao_bound(atoms, sigma, noise=0.1, known_background=True)
+        framed = cramer_rao_bound(atoms, sigma, noise=0.1, known_background=True, shape=(120, 140))
+        assert np.isfinite(endless).all()
+        np.testing.assert_allclose(endless, framed, rtol=1e-6)
+
+
 def test_nothing_is_bounded_by_nothing():
     assert cramer_rao_bound(np.empty((0, 2)), 2.0, noise=0.1).shape == (0, 3)
 
