@@ -16,14 +16,17 @@ from logstar.exceptions import NotOneLatticeError
 from logstar.lattice import (
     Column,
     Count,
+    GrainMap,
     ImageLattice,
     Lattice,
     LatticeComparison,
     estimate_field,
+    find_grains,
 )
 from logstar.units import PixelSize
 
 from ._choice import N_NEIGHBORS
+from ._grains import count_of_grains, judge_of_grains, tightest
 from ._slips import check_calibration, check_nearest, check_spacing, compare, scaled
 
 #: Relative uncertainty of an expected number that was typed in: counted by hand or by area.
@@ -73,6 +76,10 @@ class Expectation:
         The crystal's as corrected by the image; None if there is nothing to correct by.
     field_share : float
         Share of the image, or of the mask, that shows crystal.
+    grains : GrainMap or None
+        The grains, where the image shows several. Then the count is the sum over them, the distance
+        sum the smallest, `image_lattice` that of the largest, and `lattice` is None if they are of
+        several phases.
 
     Examples
     --------
@@ -97,6 +104,7 @@ class Expectation:
     calibration: str | None = None
     pixel_size: PixelSize | None = None
     field_share: float = 1.0
+    grains: GrainMap | None = None
 
     @property
     def n_expected(self) -> float:  # numpydoc ignore=RT01
@@ -197,8 +205,8 @@ class Expectation:
         image : array-like of shape (n_rows, n_cols)
             The micrograph.
         crystal : Lattice, default=None
-            The crystal; None takes the lattice that the image shows. An `ImageLattice` is taken for
-            that, and the image is not asked.
+            The crystal; None takes the lattice that the image shows, or those of its grains. An
+            `ImageLattice` is taken for that, and the image is not asked.
         polarity : {"bright", "dark"}, default="bright"
             Whether atoms are brighter than their surroundings.
         mask : array-like of shape (n_rows, n_cols), bool, default=None
@@ -213,7 +221,7 @@ class Expectation:
         Raises
         ------
         NotOneLatticeError
-            If there is no crystal, and the image shows no lattice or several.
+            If there is no crystal, and the image shows no lattice, or several but no grains.
         CalibrationError
             If the image's lattice and the crystal, both being certain, differ by more than the
             calibration of a file can be wrong, and `force` is False.
@@ -230,7 +238,10 @@ class Expectation:
             seen = _lattice_within(pixels, polarity, mask)
         except NotOneLatticeError as error:
             if crystal is None:
-                raise
+                grains = find_grains(pixels, polarity=polarity, mask=mask)
+                if len(grains) < 2:
+                    raise
+                return cls._of_grains(grains, shape, mask)
             crystal = crystal.with_mask(mask)
             count = _count(crystal, shape, _UNCONFIRMED)
             unknown = f"not confirmed by the image, which shows {error}"
@@ -287,6 +298,25 @@ class Expectation:
             )
         seen = seen.with_mask(mask)
         return cls._of(seen, _count(seen, shape, _CONFIRMED), image_lattice=seen)
+
+    @classmethod
+    def _of_grains(
+        cls, grains: GrainMap, shape: tuple[int, ...], mask: NDArray[np.bool_] | None
+    ) -> Self:
+        counts = [_count(lattice, shape, _CONFIRMED) for lattice in grains.lattices]
+        densest = tightest(grains.lattices)
+        ranges = np.array([lattice.sigma_range for lattice in grains.lattices])
+        n_pixels = grains.labels.size if mask is None else np.count_nonzero(mask)
+        share = np.count_nonzero(grains.labels) / n_pixels
+        return cls(
+            count_of_grains(grains, counts),
+            densest.distance_sum_threshold(N_NEIGHBORS),
+            (float(ranges[:, 0].min()), float(ranges[:, 1].max())),
+            judge_of_grains(grains),
+            grains.lattices[0],
+            field_share=share if share < _FULL_FIELD else 1.0,
+            grains=grains,
+        )
 
     def with_numbers(
         self,

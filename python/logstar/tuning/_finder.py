@@ -34,6 +34,7 @@ from logstar.units import PixelSize
 from ._choice import ER, N_NEIGHBORS, QC, THRESHOLDS, Plateau
 from ._evidence import LEAST_RESPONSE, weigh
 from ._expectation import Expectation
+from ._grains import flags_of_grains
 from ._refining import columns_of, refine_atoms
 from ._source import (
     MakesLattice,
@@ -54,7 +55,16 @@ if TYPE_CHECKING:
     from ._report import Report
 
 _COLUMNS = ("row", "col", "sigma", "response", "support")
+
+
 #: Allowed values of parameters that are texts.
+def _flags(expected: Expectation, detections: FloatArray) -> NDArray[np.bool_]:
+    """Tell which atoms are too close to their neighbours."""
+    if expected.grains is None:
+        return flag_errors(detections, expected.distance_sum, N_NEIGHBORS)
+    return flags_of_grains(expected.grains, detections, expected.distance_sum)
+
+
 _CHOICES = {
     "polarity": ("bright", "dark"),
     "calibration": ("correct", "keep"),
@@ -96,8 +106,8 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
     Parameters
     ----------
     lattice : "auto", Lattice, ImageLattice, callable or None, default="auto"
-        The crystal. "auto" takes the lattice that the image shows. A callable is given the pixel
-        size in angstrom and makes a `Lattice` of it: `Lattice.ybco`, or
+        The crystal. "auto" takes the lattice that the image shows, or those of its grains. A
+        callable is given the pixel size in angstrom and makes a `Lattice` of it: `Lattice.ybco`, or
         ``functools.partial(Lattice.from_cif, "SrTiO3.cif", "110")``. An `ImageLattice`, such as
         that of an earlier frame of a series, is taken for the image's own. None needs `expected`
         and `distance_sum`.
@@ -268,7 +278,7 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
             If it is interrupted before anything was evaluated; later, what was evaluated is kept,
             and `verdict_` says so.
         NotOneLatticeError
-            If there is no crystal, and the image shows no lattice or several.
+            If there is no crystal, and the image shows no lattice, or several but no grains.
         TypeError, ValueError
             For a path, a stack, an image that cannot hold atoms, and parameters that cannot be.
 
@@ -620,7 +630,7 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
                 rewards={QC: self.qc_, ER: self.er_},
             ),
             origin=self._origin,
-        ).with_columns(flagged=flag_errors(detections, expected.distance_sum, N_NEIGHBORS))
+        ).with_columns(flagged=_flags(expected, detections))
         self._look_around()
         detected = time.perf_counter()
         self.seconds_["detect"] = detected - start

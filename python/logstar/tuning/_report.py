@@ -142,11 +142,16 @@ def _physics(finder: AtomFinder) -> list[tuple[str, str]]:
     """What the image says about its lattice, its calibration and its field."""
     lattice = _image_lattice(finder)
     rows = []
+    grains = finder.expectation_.grains
+    if grains is not None:
+        rows.append(("grains", str(grains)))
     if lattice is not None:
         edges = f"{lattice.a:.5g} x {lattice.b:.5g} {lattice.unit}, {lattice.angle:.2f} degrees"
         n = len(lattice.columns)
         columns = f"{n} column{'s' if n > 1 else ''} a cell"
-        rows.append(("lattice", f"{edges}, {columns} (confidence {lattice.confidence:.2f})"))
+        of = "" if grains is None else "of the largest grain "
+        confidence = f"(confidence {lattice.confidence:.2f})"
+        rows.append(("lattice", f"{of}{edges}, {columns} {confidence}"))
     given = finder.file_pixel_size_
     if finder.calibration_ is not None:
         says = "" if given is None or given == finder.pixel_size_ else f"; given was {given}"
@@ -189,6 +194,7 @@ def _values(finder: AtomFinder, source: str, crystal: str) -> dict[str, Any]:
         "n_expected_uncertainty": expected.count.uncertainty,
         "calibration": finder.calibration_,
         "lattice": _lattice_values(finder),
+        "grains": _grain_values(finder),
         "field_share": expected.field_share,
         "quality": _quality_values(finder),
         "stable_thresholds": [finder.plateau_.low, finder.plateau_.high],
@@ -215,6 +221,22 @@ def _quality_values(finder: AtomFinder) -> dict[str, Any] | None:
         "spread": report.spread,
         "on_lattice": report.on_lattice,
         "places": [asdict(place) for place in report.places],
+    }
+
+
+def _grain_values(finder: AtomFinder) -> dict[str, Any] | None:
+    grains = finder.expectation_.grains
+    if grains is None:
+        return None
+    owners = grains.grain_of(finder.atoms_.positions)
+    return {
+        "shares": grains.shares.tolist(),
+        "n_found": np.bincount(owners, minlength=len(grains) + 1)[1:].tolist(),
+        "vectors_px": [lattice.vectors.tolist() for lattice in grains.lattices],
+        "distance_sums": [
+            lattice.distance_sum_threshold(N_NEIGHBORS) for lattice in grains.lattices
+        ],
+        "boundaries": [asdict(boundary) for boundary in grains.boundaries],
     }
 
 

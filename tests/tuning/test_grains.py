@@ -1,0 +1,88 @@
+"""Images of several grains, by the lattices that they show."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import ndimage
+from scipy.spatial import KDTree
+
+from logstar import AtomFinder, find_atoms
+from logstar.io import read_image
+from logstar.metrics import detection_metrics
+from logstar.tuning import Expectation
+from tests.lattice.grain_scenes import compose, half, hexagonal, perovskite
+
+SHAPE = (384, 384)
+LEFT = half(SHAPE)
+
+
+def inside(atoms, shape, margin):
+    return atoms[((atoms >= margin) & (atoms <= np.array(shape) - 1 - margin)).all(axis=1)]
+
+
+@pytest.mark.parametrize(
+    "grains",
+    [
+        [(perovskite(), 5, LEFT), (perovskite(), 30, ~LEFT)],
+        [(hexagonal(), 5, LEFT), (hexagonal(), 28, ~LEFT)],
+        [(perovskite(), 5, LEFT), (hexagonal(), 20, ~LEFT)],
+    ],
+    ids=["perovskite", "hexagonal", "two phases"],
+)
+def test_atoms_of_several_grains_are_found_and_expected(grains):
+    scene = compose(SHAPE, grains)
+    finder = AtomFinder().fit(scene.image)
+    assert len(finder.expectation_.grains) == 2
+    nearest = min(lattice.nearest_distance for lattice, _, _ in grains)
+    metrics = detection_metrics(
+        finder.atoms_, scene.atoms, tolerance=nearest / 4, shape=SHAPE, margin=4
+    )
+    assert metrics.f1 > 0.985
+    # Those expected are at least 0.2 of the nearest distance away from the edges.
+    true = len(inside(scene.atoms, SHAPE, 0.2 * nearest))
+    assert abs(finder.expectation_.n_expected - true) < 2 * finder.expectation_.count.uncertainty
+    rows = dict(finder.report().rows)
+    assert rows["grains"].startswith("2 grains, misorientation")
+    values = finder.report().as_dict()["grains"]
+    assert sum(values["n_found"]) == len(finder.atoms_)
+    assert finder.expectation_.distance_sum == min(values["distance_sums"])
+
+
+def test_an_atom_is_flagged_by_the_distance_sum_of_its_grain():
+    scene = compose(SHAPE, [(perovskite(), 5, LEFT), (hexagonal(18), 20, ~LEFT)])
+    finder = AtomFinder().fit(scene.image)
+    grains = finder.expectation_.grains
+    table = finder.atoms_.positions
+    sums = np.sort(KDTree(table).query(table, k=5)[0][:, 1:]).sum(axis=1)
+    limits = np.array([lattice.distance_sum_threshold(4) for lattice in grains.lattices])
+    assert limits.max() > 1.1 * limits.min()
+    owners = grains.grain_of(table)
+    assert (owners > 0).all()
+    assert np.array_equal(finder.atoms_["flagged"], sums < limits[owners - 1])
+
+
+def test_one_crystal_is_expected_as_before():
+    scene = compose(SHAPE, [(perovskite(), 5, np.ones(SHAPE, dtype=bool))])
+    expected = Expectation.from_image(scene.image)
+    assert expected.grains is None
+    assert AtomFinder().fit(scene.image).report().as_dict()["grains"] is None
+
+
+def test_the_atoms_of_a_gold_bicrystal(shared_data):
+    path = shared_data / "real" / "atomsegnet_Grain_boundry_gold_512px.png"
+    finder = find_atoms(path)
+    assert len(finder.expectation_.grains) == 2
+    # Careful maxima: of the image smoothed by a quarter of the nearest distance, each the highest
+    # within half of it.
+    smooth = ndimage.gaussian_filter(np.asarray(read_image(path).image, dtype=float), 4.5)
+    maxima = np.argwhere(smooth == ndimage.maximum_filter(smooth, footprint=_disc(9)))
+    metrics = detection_metrics(
+        finder.atoms_, maxima, tolerance=18.6 / 4, shape=(512, 512), margin=5
+    )
+    assert metrics.f1 > 0.97
+
+
+def _disc(radius):
+    rows, cols = np.indices((2 * radius + 1, 2 * radius + 1)) - radius
+    return rows**2 + cols**2 <= radius**2
