@@ -218,7 +218,9 @@ def sources():
 def test_every_file_of_tests_mirrors_a_module():
     mirrors = {mirror_of(source).as_posix() for source in sources()}
     found = {path.relative_to(TESTS).as_posix() for path in TESTS.rglob("test_*.py")}
-    assert found - mirrors == set(ABOUT_MORE_THAN_A_MODULE)
+    assert found - mirrors == set(ABOUT_MORE_THAN_A_MODULE), (
+        "name it after its module, or say in ABOUT_MORE_THAN_A_MODULE what it is about"
+    )
 
 
 def test_every_module_has_its_tests():
@@ -229,7 +231,9 @@ def test_every_module_has_its_tests():
         if n_statements(PACKAGE / source) > FEW_STATEMENTS
         and not (TESTS / mirror_of(source)).exists()
     }
-    assert without - listed == set()
+    assert without - listed == set(), (
+        "write its tests, or name in TESTED_TOGETHER the file that has them"
+    )
 
 
 def test_the_list_of_modules_that_are_tested_together_is_true():

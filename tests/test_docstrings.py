@@ -12,25 +12,7 @@ from pathlib import Path
 import pytest
 from numpydoc.validate import ERROR_MSGS, validate
 
-#: Modules whose public names are the package's.
-PUBLIC_MODULES = [
-    "logstar.datasets",
-    "logstar.detection",
-    "logstar.exceptions",
-    "logstar.inspection",
-    "logstar.io",
-    "logstar.lattice",
-    "logstar.metrics",
-    "logstar.model_selection",
-    "logstar.neighbors",
-    "logstar.pareto",
-    "logstar.preprocessing",
-    "logstar.refinement",
-    "logstar.rewards",
-    "logstar.segmentation",
-    "logstar.tuning",
-    "logstar.units",
-]
+from tests.test_public_names import names_of, public_modules
 
 
 def test_examples_run(tmp_path):
@@ -48,15 +30,10 @@ def test_examples_run(tmp_path):
 def public_names():
     """Yield (name by which it is imported, object) of public functions and classes, once each."""
     seen = set()
-    for module_name in PUBLIC_MODULES:
-        module = importlib.import_module(module_name)
-        names = getattr(module, "__all__", None) or [n for n in vars(module) if n[0] != "_"]
-        for name in names:
-            item = getattr(module, name)
-            if not (inspect.isclass(item) or inspect.isfunction(item)) or id(item) in seen:
-                continue
-            # What a module without __all__ merely imports is documented where it lives.
-            if hasattr(module, "__all__") or item.__module__ == module_name:
+    for module_name in public_modules():
+        for name in names_of(module_name):
+            item = getattr(importlib.import_module(module_name), name)
+            if (inspect.isclass(item) or inspect.isfunction(item)) and id(item) not in seen:
                 seen.add(id(item))
                 yield f"{module_name}.{name}", item
 

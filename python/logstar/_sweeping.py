@@ -24,6 +24,12 @@ class Interval:
     ----------
     low, high : float
         The ends.
+
+    Examples
+    --------
+    >>> from logstar.model_selection.protocols import Interval
+    >>> Interval(0.01, 0.5).high
+    0.5
     """
 
     low: float
