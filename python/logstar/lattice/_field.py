@@ -75,6 +75,9 @@ def estimate_field(
     if bragg is None:
         return np.zeros(pixels.shape, dtype=bool)
     distortion = local_phases(flat, bragg)
+    # What is interpolated between points is nowhere below the least of them.
+    if distortion.amplitude.min() >= level:
+        return np.ones(pixels.shape, dtype=bool)
     field = np.asarray(distortion.at_pixels(distortion.amplitude, pixels.shape) >= level)
     if not keep_disorder or field.all() or not field.any():
         return field

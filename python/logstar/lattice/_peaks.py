@@ -176,13 +176,17 @@ def _ring(bins: NDArray[np.int_], shape: tuple[int, ...]) -> NDArray[np.int_]:
 
 def _noise_of_rings(spectrum: Spectrum, shape: tuple[int, ...]) -> NDArray[np.float32]:
     """Mean power of noise in each ring, by the median: peaks hardly shift it."""
-    n_rings = int(math.hypot(0.5, 0.5) * min(shape) / _RING_WIDTH) + 2
+    n_rings = int(_HIGHEST * min(shape) / _RING_WIDTH) + 2
     steps = np.arange(_RING_SAMPLES)
     angles = np.pi * ((steps + 0.5) / _RING_SAMPLES - 0.5)
-    radii = (np.arange(n_rings)[:, None] + steps * _GOLDEN % 1.0) * (_RING_WIDTH / min(shape))
-    places = np.stack([radii * np.sin(angles), radii * np.cos(angles)], axis=-1)
-    bins = np.round(np.clip(places, -0.5, 0.5) * shape).astype(int)
-    medians = np.median(_power(spectrum, shape, bins), axis=1)
+    radii = np.arange(n_rings)[:, None] + steps * _GOLDEN % 1.0
+    # In the half with columns of positive frequency; negative rows count from the last one.
+    rows, cols = (
+        np.rint(radii * (wave * size * _RING_WIDTH / min(shape))).astype(np.intp)
+        for wave, size in zip((np.sin(angles), np.cos(angles)), shape, strict=True)
+    )
+    found = spectrum[rows % shape[0], np.minimum(cols, spectrum.shape[1] - 1)]
+    medians = np.median(found.real**2 + found.imag**2, axis=1)
     # The median of an exponential distribution is its mean times ln 2.
     means = ndimage.median_filter(medians, 3) / math.log(2)
     return np.maximum(means, np.finfo(np.float32).tiny).astype(np.float32)
@@ -202,9 +206,10 @@ def _above(
         power = part.real**2
         power += part.imag**2
         ring = np.sqrt(across[rows, None] + along).astype(np.int32)
-        places = np.argwhere(power > least.take(ring))
-        places[:, 0] += rows.start
-        found.append(places)
+        # What is beyond the outermost ring is left out below.
+        places = np.flatnonzero(power > least.take(ring, mode="clip"))
+        places += rows.start * n_cols
+        found.append(np.column_stack(np.divmod(places, n_cols)))
     bins = np.concatenate(found)
     bins[bins[:, 0] >= (shape[0] + 1) // 2, 0] -= shape[0]
     radius = np.hypot(bins[:, 0] / shape[0], bins[:, 1] / shape[1])
