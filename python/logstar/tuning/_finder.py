@@ -638,7 +638,6 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         if self.refine is not None and len(detections):
             self.refinement_ = self._refined(self.image_, detections)
             self.atoms_ = self.atoms_.with_columns(**columns_of(self.refinement_))
-            detections = np.column_stack([self.refinement_.atoms, detections[:, 3:]])
             self.seconds_["refine"] = time.perf_counter() - detected
         refined = time.perf_counter()
         self.quality_: QualityReport | None = None
