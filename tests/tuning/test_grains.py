@@ -62,6 +62,16 @@ def test_an_atom_is_flagged_by_the_distance_sum_of_its_grain():
     assert np.array_equal(finder.atoms_["flagged"], sums < limits[owners - 1])
 
 
+def test_a_bright_grain_does_not_pass_for_the_whole_image():
+    left = compose(SHAPE, [(perovskite(), 5, LEFT)], noise=0.0)
+    right = compose(SHAPE, [(hexagonal(), 20, ~LEFT)], noise=0.0)
+    noise = 0.1 * np.random.default_rng(0).normal(size=SHAPE)
+    finder = AtomFinder().fit(left.image + 2.5 * right.image + noise)
+    assert finder.expectation_.grains is not None
+    assert len(finder.expectation_.grains) == 2
+    assert finder.verdict_.status in {"ok", "check"}
+
+
 def test_one_crystal_is_expected_as_before():
     scene = compose(SHAPE, [(perovskite(), 5, np.ones(SHAPE, dtype=bool))])
     expected = Expectation.from_image(scene.image)

@@ -17,6 +17,7 @@ from ._count_curve import CountCurveDisplay
 from ._detections import DetectionDisplay
 from ._finder import AtomFinderDisplay
 from ._front_parameters import FrontParametersDisplay
+from ._grain_map import GrainMapDisplay
 from ._hypervolume import HypervolumeDisplay
 from ._importance import ParameterImportanceDisplay
 from ._pareto_front import ParetoFrontDisplay
@@ -29,6 +30,7 @@ __all__ = [
     "CountCurveDisplay",
     "DetectionDisplay",
     "FrontParametersDisplay",
+    "GrainMapDisplay",
     "HypervolumeDisplay",
     "ParameterImportanceDisplay",
     "ParetoFrontDisplay",
