@@ -154,3 +154,11 @@ def test_tables_that_are_none(columns, error, message):
 def test_pixel_sizes_that_are_none(size, error, message):
     with pytest.raises(error, match=message):
         AtomTable({"row": [1], "col": [1]}, pixel_size=size)
+
+
+def test_objects_are_no_column_unless_there_are_none():
+    empty = np.empty(0, dtype=object)
+    assert AtomTable({"row": empty, "col": empty})["row"].dtype == np.float64
+    objects = np.array([1.0, None], dtype=object)
+    with pytest.raises(TypeError, match="column 'sigma' must hold numbers, booleans or texts"):
+        AtomTable({"row": [1.0, 2.0], "col": [1.0, 2.0], "sigma": objects})

@@ -14,6 +14,7 @@ from logstar.exceptions import CalibrationError
 from logstar.io import Micrograph
 from logstar.model_selection import MOBOSearchCV
 from logstar.tuning import Expectation
+from logstar.tuning._slips import _power_of_ten
 
 CRYSTAL = Lattice.perovskite(3.905, pixel_size=0.2)
 CIF = "SrTiO3.cif"
@@ -116,3 +117,11 @@ def test_force_goes_on(scene):
     found = AtomFinder(crystal, force=True, n_iter=2).fit(scene.image)
     assert found.verdict_.status == "check"
     assert any("is not that of the crystal" in reason for reason in found.verdict_.reasons)
+
+
+@pytest.mark.parametrize(
+    ("factor", "power"),
+    [(10, 10), (0.1, 0.1), (9.9, 10), (0.0101, 0.01), (102, 100), (3, None), (1.01, None)],
+)
+def test_the_power_of_ten_that_is_meant(factor, power):
+    assert _power_of_ten(factor) == (None if power is None else pytest.approx(power))
