@@ -30,6 +30,7 @@ from tests.cli.common import (
     positions_of,
     read_csv,
 )
+from tests.detection.noises import single_atoms
 
 QUICK = [*N_ITER, "--no-plots"]
 
@@ -431,3 +432,22 @@ class TestLattices:
         assert detect(film, *NUMBERS, *QUICK) == 0
         assert "verdict     check: " in capsys.readouterr().out
         assert detect(film, *NUMBERS, *QUICK, "--strict") == 3
+
+
+def test_single_atoms(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    image, places = single_atoms(30, (256, 256))
+    np.save("atoms.npy", image)
+    options = ["--lattice", "none", "--no-plots", "--json", "--out"]
+    assert main(["detect", "atoms.npy", *options, "untold"]) == 0
+    untold = json.loads(capsys.readouterr().out)
+    assert untold["n_expected"] is None
+    assert untold["verdict"]["status"] == "ok"
+    found = positions_of("untold/positions.csv")
+    assert detection_metrics(found, places, tolerance=3).f1 > 0.95
+    assert all(float(row["significance"]) > 0 for row in read_csv("untold/positions.csv"))
+    told = ["--expected", "20", "--atom-size", "3px"]
+    assert main(["detect", "atoms.npy", *options, "told", *told]) == 0
+    assert json.loads(capsys.readouterr().out)["n_found"] == 20
+    np.save("again.npy", image)
+    assert main(["detect", "atoms.npy", "again.npy", *options, "both"]) == 0

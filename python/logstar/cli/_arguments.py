@@ -231,7 +231,10 @@ def _add_physics(parser: Any) -> None:
         "are bright enough; with --polarity dark light ones as well)",
     )
     physics.add_argument(
-        "--lattice", choices=("auto",), help="take the lattice that the image shows"
+        "--lattice",
+        choices=("auto", "none"),
+        help="auto: take the lattice that the image shows; none: single atoms, found by what "
+        "stands out of noise at one false atom per million pixels, or --expected of them",
     )
     physics.add_argument(
         "--pixel-size",
@@ -258,6 +261,13 @@ def _add_physics(parser: Any) -> None:
         metavar="PX",
         help="least sum of the distances of an atom to its four nearest neighbours, in pixels; "
         "0.85 of the crystal's is a good choice",
+    )
+    physics.add_argument(
+        "--atom-size",
+        type=parse_tolerance,
+        metavar="SIZE",
+        help="sigma of atoms, in pixels such as 2.5 or as a length such as 0.5A (default: from the "
+        "lattice, or estimated from the image)",
     )
     physics.add_argument(
         "--force",
@@ -363,18 +373,20 @@ def check_together(args: argparse.Namespace) -> Crystal | None:
         given, missing = ("--cif", "--zone")[:: 1 if args.zone is None else -1]
         raise ValueError(f"{given} needs {missing} as well.")
     ways = [args.crystal is not None, args.cif is not None, args.lattice is not None]
-    if sum(ways) + any(by_number) > 1:
+    # Numbers are welcome where there is no lattice.
+    alone = args.lattice == "none"
+    if sum(ways) + (any(by_number) and not alone) > 1:
         raise ValueError(
             "give --crystal, or --cif with --zone, or --lattice auto, or --expected with "
             "--distance-sum, but not both or several."
         )
-    if any(by_number) and not all(by_number):
+    if any(by_number) and not all(by_number) and not alone:
         given, missing = ("--expected", "--distance-sum")[:: 1 if by_number[0] else -1]
         raise ValueError(f"{given} needs {missing} as well: the count alone can be met by chance.")
     if not any(ways) and not any(by_number):
         raise ValueError(
             f"say what physics expects: --crystal ({CRYSTALS}), --cif FILE --zone UVW, --lattice "
-            "auto, or --expected N with --distance-sum PX."
+            "auto or none, or --expected N with --distance-sum PX."
         )
     if args.visible is not None and not any(ways[:2]):
         raise ValueError("--visible names columns of a crystal; it needs --crystal or --cif.")

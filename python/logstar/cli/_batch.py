@@ -184,9 +184,8 @@ def _numbers(row: Row) -> list[str]:
     result, entry = row.result, row.as_dict()
     return [
         str(result["n_found"]),
-        f"{result['n_expected']:.1f}",
-        f"{result['qc']:+.4f}",
-        f"{result['er']:.4f}",
+        # Without a lattice, what was not told is not known.
+        *(_cell(name, result[name]) for name in ("n_expected", "qc", "er")),
         f"{entry['stability']:.3g}x",
         f"{entry['seconds']:.1f}",
     ]

@@ -25,7 +25,16 @@ if TYPE_CHECKING:
 
 #: Options that a result depends on: an earlier one is kept only if they are the same.
 _OPTIONS = (
-    *("lattice", "expected", "distance_sum", "visible", "calibration", "force", "polarity"),
+    *(
+        "lattice",
+        "expected",
+        "distance_sum",
+        "atom_size",
+        "visible",
+        "calibration",
+        "force",
+        "polarity",
+    ),
     *("average", "channel", "resample", "binning", "roi", "n_iter", "random_state", "denoise"),
     "refine",
     *("formats", "zone", "plots"),
@@ -184,7 +193,7 @@ def detect(
     Exception
         As `find_atoms`.
     """
-    if args.lattice is not None:
+    if args.lattice == "auto":
         lattice: Any = "auto"
     else:
         lattice = None if crystal is None else crystal.lattice
@@ -210,6 +219,7 @@ def detect(
             polarity=args.polarity,
             expected=args.expected,
             distance_sum=args.distance_sum,
+            atom_size=args.atom_size,
             visible=args.visible,
             mask=mask,
             calibration=args.calibration,

@@ -51,6 +51,8 @@ Say what physics expects, in one of these ways:
                                which is corrected where the image shows the lattice
   --lattice auto               both follow from the lattice that the image shows
   --expected, --distance-sum   both as numbers, the first within 3 %; no pixel size is needed
+  --lattice none               single atoms: those that stand out of noise, or the strongest
+                               --expected of them
 
 Where the expected number is uncertain (edges, calibration), a setting on the front is chosen
 whose atoms are the same over a wide range of thresholds.

@@ -8,6 +8,7 @@ from ._printing import one_line, shown
 
 #: Options by the parameter that they set, where people can give one.
 _OPTIONS = {
+    "atom_size": "--atom-size",
     "average": "--average",
     "binning": "--binning",
     "calibration": "--calibration",

@@ -3,11 +3,14 @@
 `blob_log` alone is a drop-in for scikit-image's function of that name.
 """
 
+from ._atom_significance import atom_significance
 from ._candidates import ParetoFront, ScaleSpaceCandidates
 from ._criteria import CountCriterion, CrowdingCriterion, HasCriterion, StabilityCriterion
 from ._detector import LoGStarDetector
 from ._pipeline import DetectionPipeline
 from ._plateaus import CountPlateaus
+from ._significance import NoiseTail, SignificanceMap, estimate_atom_size
+from ._significance_detector import SignificanceDetector
 from ._skimage import blob_log
 from ._support import Support, atom_support
 
@@ -18,10 +21,15 @@ __all__ = [
     "DetectionPipeline",
     "HasCriterion",
     "LoGStarDetector",
+    "NoiseTail",
     "ParetoFront",
     "ScaleSpaceCandidates",
+    "SignificanceDetector",
+    "SignificanceMap",
     "StabilityCriterion",
     "Support",
+    "atom_significance",
     "atom_support",
     "blob_log",
+    "estimate_atom_size",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -130,12 +131,13 @@ class CountCurveDisplay:
         """
         check_is_fitted(finder, "count_curve_")
         curve, plateau, expected = finder.count_curve_, finder.plateau_, finder.expectation_
+        n_expected = expected.n_expected
         return cls(
             curve.thresholds,
             curve.counts,
             plateau=(plateau.low, plateau.high),
-            n_expected=expected.n_expected,
-            uncertainty=expected.uncertainty,
+            n_expected=None if math.isnan(n_expected) else n_expected,
+            uncertainty=0.0 if math.isnan(n_expected) else expected.uncertainty,
             chosen=(float(finder.params_["threshold"]), len(finder.atoms_)),
         )
 

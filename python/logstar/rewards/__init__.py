@@ -25,6 +25,9 @@ reward           sees                                       does not see
 `OnLattice`      atoms off the lattice                      missing atoms; true interstitials
 ===============  =========================================  ==================================
 
+Where there is no lattice, `Significance` ranks settings that meet a told count by the share of
+their atoms that noise could explain.
+
 References
 ----------
 K. Barakati, H. Yuan, A. Goyal, S. V. Kalinin, Digital Discovery 2024, 3, 2061.
@@ -34,6 +37,7 @@ from ._detections import ErrorRate, QualityCount, flag_errors
 from ._plausibility import GapShare, OnLattice, ShortPairs, SpacingSpread
 from ._quality import Place, QualityReport, quality_report
 from ._regions import AmorphousArea, Compactness, DisorderSeparation, Perimeter
+from ._significance import Significance
 from ._stability import CountStability, StableChoice, choose_stable
 
 __all__ = [
@@ -49,6 +53,7 @@ __all__ = [
     "QualityCount",
     "QualityReport",
     "ShortPairs",
+    "Significance",
     "SpacingSpread",
     "StableChoice",
     "choose_stable",

@@ -10,6 +10,8 @@ from logstar.rewards import CountStability, ErrorRate, QualityCount, choose_stab
 #: Names of the objectives of a search: the number of atoms, their distances, and, where the
 #: expected number is uncertain, how wide the range of thresholds is that finds as many.
 QC, ER, STABILITY = "qc", "er", "stability"
+#: Without a lattice: which share of the atoms noise could explain.
+SIGNIFICANCE = "significance"
 #: Number of nearest neighbours over which ER sums an atom's distances.
 N_NEIGHBORS = 4
 #: Bounds of the threshold, a response in images scaled to [0, 1]. Plateaus are followed between

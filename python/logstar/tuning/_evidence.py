@@ -56,13 +56,15 @@ class Evidence(NamedTuple):
     other_polarity: float
     clearance: float
 
-    def concerns(self, polarity: str) -> list[str]:
+    def concerns(self, polarity: str, *, is_significant: bool = False) -> list[str]:
         """Say in words what gives reason to doubt.
 
         Parameters
         ----------
         polarity : {"bright", "dark"}
             What the atoms are taken to be.
+        is_significant : bool, default=False
+            Whether each atom was compared with noise already, which is the sharper test.
 
         Returns
         -------
@@ -76,7 +78,7 @@ class Evidence(NamedTuple):
                 f"{other} maxima are as many and {self.other_polarity:.1f} times as strong: are "
                 f"atoms {other}?"
             )
-        elif self.other_polarity > _AS_STRONG or self.clearance < _CLEAR:
+        elif not is_significant and (self.other_polarity > _AS_STRONG or self.clearance < _CLEAR):
             words.append("the atoms stand out no better than maxima of noise do")
         return words
 

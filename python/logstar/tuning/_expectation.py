@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
 from logstar._validation import as_image, check_real
+from logstar.detection._significance import sizes_within
 from logstar.exceptions import NotOneLatticeError
 from logstar.lattice import (
     Column,
@@ -54,9 +55,9 @@ _ALL_EXPLAINED = 0.98
 class Expectation:
     """What physics expects of an image: how many atoms, how far apart, how large.
 
-    Made by `from_image`, `from_lattice` or `from_numbers`. `AtomFinder` learns one of its image and
-    tunes on it; `count` is the one number that its rewards, its summary and its quality report
-    compare with.
+    Made by `from_image`, `from_lattice`, `from_numbers` or `without_lattice`. `AtomFinder` learns
+    one of its image and tunes on it; `count` is the one number that its rewards, its summary and
+    its quality report compare with.
 
     Parameters
     ----------
@@ -191,6 +192,62 @@ class Expectation:
         spacing = limit / (N_NEIGHBORS * Lattice.tolerance)
         square = Lattice(spacing, spacing, columns=(Column("atom", "X", 0, 0),), pixel_size=None)
         return cls(Count(n, share * n, 0.0), limit, square.sigma_range)
+
+    @classmethod
+    def without_lattice(
+        cls,
+        image: ArrayLike,
+        *,
+        polarity: Literal["bright", "dark"] = "bright",
+        n_expected: float | None = None,
+        distance_sum: float | None = None,
+        mask: ArrayLike | None = None,
+    ) -> Self:
+        """Expect no more than what was told.
+
+        Parameters
+        ----------
+        image : array-like of shape (n_rows, n_cols)
+            The micrograph.
+        polarity : {"bright", "dark"}, default="bright"
+            Whether atoms are brighter than their surroundings.
+        n_expected : float, default=None
+            Number of atoms, right within 3 %; None is not known.
+        distance_sum : float, default=None
+            DS in pixels; None is not known.
+        mask : array-like of shape (n_rows, n_cols), bool, default=None
+            Where the atoms are; None is everywhere.
+
+        Returns
+        -------
+        expectation : Expectation
+            Numbers that are not known are NaN. If the image shows a lattice all the same, this is
+            its `image_lattice`, and nothing is expected of it. Sigmas are those that are tried
+            where the size of atoms is not known.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For numbers that are not above 0 and finite, or atoms closer than three pixels.
+        """
+        pixels = as_image(image)
+        shape = pixels.shape
+        count, limit = Count(math.nan, math.nan, math.nan), math.nan
+        if n_expected is not None:
+            n = check_real(n_expected, name="n_expected", low=0, low_included=False)
+            n_pixels = float(np.prod(shape)) if mask is None else float(np.count_nonzero(mask))
+            check_spacing(n, n_pixels)
+            count = Count(n, TYPED_UNCERTAINTY * n, 0.0)
+        if distance_sum is not None:
+            limit = check_real(distance_sum, name="distance_sum", low=0, low_included=False)
+        field = None if mask is None else np.asarray(mask, dtype=bool)
+        try:
+            seen: ImageLattice | None = _lattice_within(pixels, polarity, field)
+        except (NotOneLatticeError, ValueError):
+            # A ValueError says that the image is too small for a lattice.
+            seen = None
+        sizes = sizes_within(shape)
+        return cls(count, limit, (sizes[0], sizes[-1]), image_lattice=seen)
 
     @classmethod
     def from_image(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
+import math
 import os
 import time
 import warnings
@@ -24,6 +26,7 @@ from logstar._validation import (
     as_image_list,
     check_real,
 )
+from logstar.detection import SignificanceDetector, atom_significance
 from logstar.detection._plateaus import plateau_thresholds
 from logstar.exceptions import NoAtomsWarning
 from logstar.io import AtomTable, Micrograph, provenance
@@ -36,9 +39,11 @@ from ._evidence import LEAST_RESPONSE, weigh
 from ._expectation import Expectation
 from ._grains import flags_of_grains
 from ._refining import columns_of, refine_atoms
+from ._single_atoms import STRENGTHS, is_explained_by_noise, search_single_atoms
 from ._source import (
     MakesLattice,
     Visible,
+    as_atom_size,
     as_field,
     as_micrograph,
     crystal_at,
@@ -54,10 +59,11 @@ if TYPE_CHECKING:
 
     from ._report import Report
 
+#: Ends of the ladders by the size of atoms, where that is told.
+_SMALLEST, _LARGEST = 0.5, 1.75
 _COLUMNS = ("row", "col", "sigma", "response", "support")
 
 
-#: Allowed values of parameters that are texts.
 def _flags(expected: Expectation, detections: FloatArray) -> NDArray[np.bool_]:
     """Tell which atoms are too close to their neighbours."""
     if expected.grains is None:
@@ -65,6 +71,7 @@ def _flags(expected: Expectation, detections: FloatArray) -> NDArray[np.bool_]:
     return flags_of_grains(expected.grains, detections, expected.distance_sum)
 
 
+#: Allowed values of parameters that are texts.
 _CHOICES = {
     "polarity": ("bright", "dark"),
     "calibration": ("correct", "keep"),
@@ -109,8 +116,11 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         The crystal. "auto" takes the lattice that the image shows, or those of its grains. A
         callable is given the pixel size in angstrom and makes a `Lattice` of it: `Lattice.ybco`, or
         ``functools.partial(Lattice.from_cif, "SrTiO3.cif", "110")``. An `ImageLattice`, such as
-        that of an earlier frame of a series, is taken for the image's own. None needs `expected`
-        and `distance_sum`.
+        that of an earlier frame of a series, is taken for the image's own. None is for single
+        atoms, and compares with noise alone: it finds what stands out of that at one false atom
+        per million pixels, or the `expected` number of the strongest; see `SignificanceDetector`.
+        Given `expected` and `distance_sum`, a detector is tuned to these, and kept unless noise
+        explains more of it.
     pixel_size : PixelSize, str, float or None, default=None
         Side of a pixel, such as "0.2 A" or "0.02 nm"; a number is in angstrom. None takes that of
         a `Lattice`, else that of the image.
@@ -125,6 +135,9 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
     distance_sum : float, default=None
         DS of ER in pixels: the least sum of an atom's distances to its four nearest neighbours,
         0.85 of the crystal's. None takes it from the lattice.
+    atom_size : float, str or PixelSize, default=None
+        Sigma of atoms: a number in pixels, or a length such as "0.5 A". None takes it from the
+        distances of the lattice, or of `distance_sum`; without these, from the image.
     visible : float, str, iterable of str or None, default=None
         Which columns of the crystal show: those with at least this share of the strongest one's
         intensity, or those of the elements or kinds that are named. None shows all columns of a
@@ -152,8 +165,10 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
     Attributes
     ----------
     atoms_ : AtomTable
-        The atoms: "row", "col" and "sigma" in pixels, "response", "support" if the image was
-        denoised, and "flagged", the atoms that are too close to their neighbours. If they are
+        The atoms: "row", "col" and "sigma" in pixels, "response" (of single atoms, by that of
+        noise), "support" if the image was denoised, "significance", minus the decimal logarithm of
+        how many maxima as strong noise alone would show in the image, and "flagged", the atoms
+        that are too close to their neighbours. If they are
         refined also "row_error", "col_error", "sigma_error", "amplitude", "amplitude_error" and
         "status", which says whose fit failed: such atoms stand where they were found, with NaN for
         errors. The strongest first.
@@ -228,6 +243,7 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         denoise: Literal["none", "auto"] | Sequence[Any] = "none",
         expected: float | None = None,
         distance_sum: float | None = None,
+        atom_size: float | str | PixelSize | None = None,
         visible: Visible = None,
         mask: ArrayLike | None = None,
         n_iter: int | None = None,
@@ -244,6 +260,7 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         self.denoise = denoise
         self.expected = expected
         self.distance_sum = distance_sum
+        self.atom_size = atom_size
         self.visible = visible
         self.mask = mask
         self.n_iter = n_iter
@@ -304,7 +321,10 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         start = time.perf_counter()
         self._learn(pixels)
         learnt = time.perf_counter()
-        self._tune(pixels)
+        if self.lattice is not None or self._has_numbers:
+            self._tune(pixels)
+        if self.lattice is None:
+            self._stand_out(pixels)
         self.seconds_ |= {"lattice": learnt - start, "tune": time.perf_counter() - learnt}
         self._settle(self.search_.best_index_)
         return self
@@ -522,10 +542,11 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
             value = getattr(self, name)
             if value is not None:
                 check_real(value, name=name, low=0, low_included=False)
-            elif self.lattice is None:
-                raise ValueError(
-                    f"without a lattice expected and distance_sum are needed, got {name}=None."
-                )
+        if self.lattice is None and not self._has_numbers and not _is_none(self.denoise):
+            raise ValueError(
+                f"denoise={self.denoise!r} needs a lattice, or expected and distance_sum: single "
+                "atoms are compared with noise."
+            )
 
     def _learn(self, pixels: Image) -> None:
         """Learn what to expect."""
@@ -534,11 +555,16 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         if given is None and isinstance(self.lattice, Lattice):
             given = self.lattice.pixel_size
         given = self.file_pixel_size_ if given is None else given
-        if self.lattice is None:
+        if self.expected is not None and self.distance_sum is not None and self.lattice is None:
             expected = Expectation.from_numbers(
-                self.expected,  # type: ignore[arg-type] # both were checked
-                self.distance_sum,  # type: ignore[arg-type]
-                pixels.shape,
+                self.expected, self.distance_sum, pixels.shape, mask=field
+            )
+        elif self.lattice is None:
+            expected = Expectation.without_lattice(
+                pixels,
+                polarity=self.polarity,
+                n_expected=self.expected,
+                distance_sum=self.distance_sum,
                 mask=field,
             )
         else:
@@ -561,6 +587,10 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         self.calibration_ = expected.calibration
         corrected = expected.pixel_size if self.calibration == "correct" else None
         self.pixel_size_ = given if corrected is None else corrected
+        self._size = as_atom_size(self.atom_size, self.pixel_size_)
+        if self._size is not None:
+            ends = _SMALLEST * self._size, _LARGEST * self._size
+            self.expectation_ = dataclasses.replace(expected, sigma_range=ends)
         self.lattice_ = expected.lattice
         if self.lattice_ is not None and self.lattice_.mask is None:
             self.lattice_ = self.lattice_.with_mask(field)
@@ -595,6 +625,26 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         losses = [-results[f"mean_test_{name}"][rows] for name in search.objective_names_]
         self.front_ = rows[np.lexsort(losses[::-1])]
 
+    @property
+    def _has_numbers(self) -> bool:
+        """Whether number and distances of the atoms were told."""
+        return self.expected is not None and self.distance_sum is not None
+
+    def _stand_out(self, pixels: Image) -> None:
+        """Take what stands out of noise, unless what was tuned does so as well."""
+        search = search_single_atoms(
+            pixels,
+            size=self._size,
+            n_expected=self.expected,
+            polarity=self.polarity,
+            mask=self._field,
+            callback=None if self._has_numbers else self.callback,
+        )
+        if self._has_numbers and not is_explained_by_noise(self.search_, search, pixels):
+            return
+        self.search_ = search
+        self.front_ = np.array([search.best_index_])
+
     def _settle(self, row: int) -> None:
         """Take the setting of a row of the search: find atoms with it, and judge them."""
         search, expected = self.search_, self.expectation_
@@ -611,14 +661,23 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NoAtomsWarning)
             detections = self.detector_.detect(self.image_)
-        self.plateau_ = Plateau.of(results, row)
         self.params_ = plain_params(search, row)
-        count = QualityCount(expected.n_expected)
-        errors = ErrorRate(
-            expected.distance_sum, n_expected=expected.n_expected, n_neighbors=N_NEIGHBORS
-        )
-        self.qc_ = float(count.measure(detections))
-        self.er_ = float(errors.measure(detections))
+        if isinstance(self.detector_, SignificanceDetector):
+            self.plateau_ = Plateau(*self.detector_.plateau_)
+            self.params_["threshold"] = self.detector_.threshold_
+        else:
+            self.plateau_ = Plateau.of(results, row)
+        n, limit = expected.n_expected, expected.distance_sum
+        flagged = np.zeros(len(detections), dtype=bool)
+        self.qc_ = self.er_ = math.nan
+        if math.isfinite(n):
+            self.qc_ = float(QualityCount(n).measure(detections))
+        if math.isfinite(limit):
+            flagged = _flags(expected, detections)
+        if math.isfinite(n) and math.isfinite(limit):
+            errors = ErrorRate(limit, n_expected=n, n_neighbors=N_NEIGHBORS)
+            self.er_ = float(errors.measure(detections))
+        rewards = {QC: self.qc_, ER: self.er_}
         self.atoms_ = AtomTable.from_array(
             detections,
             _COLUMNS[: detections.shape[1]],
@@ -627,10 +686,10 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
                 self.source_,
                 dataset=self._dataset,
                 parameters=self.params_,
-                rewards={QC: self.qc_, ER: self.er_},
+                rewards={name: value for name, value in rewards.items() if math.isfinite(value)},
             ),
             origin=self._origin,
-        ).with_columns(flagged=_flags(expected, detections))
+        ).with_columns(significance=self._significance(detections), flagged=flagged)
         self._look_around()
         detected = time.perf_counter()
         self.seconds_["detect"] = detected - start
@@ -668,11 +727,25 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
             n_jobs=self.n_jobs,
         )
 
+    def _significance(self, detections: FloatArray) -> FloatArray:
+        """How many maxima of noise are expected to be as strong as each atom."""
+        alone = isinstance(self.detector_, SignificanceDetector)
+        return atom_significance(
+            self.image_,
+            detections,
+            size=float(self.params_["atom_size"]) if alone else None,
+            polarity=self.polarity,
+            mask=self._field,
+            remove_neighbors=not alone,
+        )
+
     def _look_around(self) -> None:
         """Look at what else could have been found, at other thresholds and polarities."""
-        overlap = float(self.params_["overlap"])
+        # Candidates that stand out of noise are pruned already; none overlaps by more than 1.
+        overlap = float(self.params_.get("overlap", 1.0))
         candidates = self.detector_.find_candidates(self.image_, LEAST_RESPONSE)
-        thresholds = plateau_thresholds(*THRESHOLDS)
+        by_noise = isinstance(self.detector_, SignificanceDetector)
+        thresholds = plateau_thresholds(*(STRENGTHS if by_noise else THRESHOLDS))
         counts = candidates.counts(thresholds, [overlap])[:, 0]
         self.count_curve_ = CountCurve(thresholds, counts)
         self.evidence_ = weigh(
@@ -682,3 +755,7 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
             responses=self.atoms_["response"],
             overlap=overlap,
         )
+
+
+def _is_none(denoise: Any) -> bool:
+    return isinstance(denoise, str) and denoise == "none"

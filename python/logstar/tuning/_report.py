@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import html
+import math
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from logstar.detection import SignificanceDetector
 from logstar.lattice import ImageLattice
 
 from ._choice import ER, N_NEIGHBORS, QC
@@ -101,6 +103,9 @@ def _rows(finder: AtomFinder, source: str, crystal: str) -> list[tuple[str, str]
     n_rows, n_cols = finder.image_.shape
     size = "" if finder.pixel_size_ is None else f", {finder.pixel_size_}"
     expected_of = "as given" if finder.expected is not None else crystal or "as given"
+    number = f"{expected.count} atoms ({expected_of})"
+    if math.isnan(expected.n_expected):
+        number = "no number told; at most one false atom per million pixels"
     flagged = int(finder.atoms_["flagged"].sum())
     rule = f"distances to {N_NEIGHBORS} neighbours sum to less than {expected.distance_sum:.1f} px"
     plateau = finder.plateau_
@@ -110,16 +115,24 @@ def _rows(finder: AtomFinder, source: str, crystal: str) -> list[tuple[str, str]
         else "NO: the count hangs on the threshold, it is the same only from "
         f"{plateau.low:.3g} to {plateau.high:.3g}"
     )
+    # What was not told cannot be compared with.
+    rewards = []
+    if not math.isnan(finder.qc_):
+        rewards.append(("QC", f"{finder.qc_:+.4f}   (found - expected) / expected"))
+    if not math.isnan(finder.er_):
+        rewards.append(("ER", f"{finder.er_:.4f}    {flagged} atoms flagged ({rule})"))
     rows = [
         ("verdict", str(finder.verdict_)),
         ("image", f"{source}{', ' if source else ''}{n_rows} x {n_cols} px{size}"),
         ("found", f"{len(finder.atoms_)} atoms"),
-        ("expected", f"{expected.count} atoms ({expected_of})"),
+        ("expected", number),
         *_physics(finder),
-        ("QC", f"{finder.qc_:+.4f}   (found - expected) / expected"),
-        ("ER", f"{finder.er_:.4f}    {flagged} atoms flagged ({rule})"),
-        ("stable", stable),
+        *rewards,
+        ("significant", _significance(finder)),
     ]
+    if not isinstance(finder.detector_, SignificanceDetector):
+        # Otherwise the number hangs on how strong noise is, which is measured.
+        rows.append(("stable", stable))
     if finder.refinement_ is not None:
         rows.append(("precision", describe(finder.refinement_, finder.pixel_size_)))
     if finder.quality_ is not None:
@@ -128,14 +141,24 @@ def _rows(finder: AtomFinder, source: str, crystal: str) -> list[tuple[str, str]
         f"{name} {value if isinstance(value, str) else format(value, '.3g')}"
         for name, value in finder.params_.items()
     )
+    n_ladders = count_ladders(finder.search_)
     interrupted = ", INTERRUPTED before its end" if finder.search_.interrupted_ else ""
     return [
         *rows,
         ("parameters", parameters),
-        ("search", f"{count_ladders(finder.search_)} ladders of sigmas{interrupted}"),
+        ("search", f"{n_ladders} ladder{'s' if n_ladders > 1 else ''} of sigmas{interrupted}"),
         ("front", f"{_n_tradeoffs(finder)} trade-offs"),
         ("time", ", ".join(f"{step} {value:.2f} s" for step, value in finder.seconds_.items())),
     ]
+
+
+def _significance(finder: AtomFinder) -> str:
+    """How many atoms noise does not explain."""
+    significance = finder.atoms_["significance"]
+    return (
+        f"{int((significance > 0).sum())} of {len(significance)} atoms are stronger each than "
+        "anything that noise alone is expected to show"
+    )
 
 
 def _physics(finder: AtomFinder) -> list[tuple[str, str]]:
@@ -190,8 +213,8 @@ def _values(finder: AtomFinder, source: str, crystal: str) -> dict[str, Any]:
         "file_pixel_size": None if given is None else given.value,
         "file_unit": None if given is None else given.unit,
         "n_found": len(finder.atoms_),
-        "n_expected": expected.n_expected,
-        "n_expected_uncertainty": expected.count.uncertainty,
+        "n_expected": _known(expected.n_expected),
+        "n_expected_uncertainty": _known(expected.count.uncertainty),
         "calibration": finder.calibration_,
         "lattice": _lattice_values(finder),
         "grains": _grain_values(finder),
@@ -199,15 +222,21 @@ def _values(finder: AtomFinder, source: str, crystal: str) -> dict[str, Any]:
         "quality": _quality_values(finder),
         "stable_thresholds": [finder.plateau_.low, finder.plateau_.high],
         "n_flagged": int(finder.atoms_["flagged"].sum()),
-        "distance_sum": expected.distance_sum,
-        QC: finder.qc_,
-        ER: finder.er_,
+        "n_significant": int((finder.atoms_["significance"] > 0).sum()),
+        "distance_sum": _known(expected.distance_sum),
+        QC: _known(finder.qc_),
+        ER: _known(finder.er_),
         "params": finder.params_,
         "n_ladders": count_ladders(finder.search_),
         "n_pareto": _n_tradeoffs(finder),
         "interrupted": bool(finder.search_.interrupted_),
         "seconds": {step: round(value, 3) for step, value in finder.seconds_.items()},
     }
+
+
+def _known(value: float) -> float | None:
+    """JSON knows no NaN: what is not known is null."""
+    return None if math.isnan(value) else value
 
 
 def _quality_values(finder: AtomFinder) -> dict[str, Any] | None:

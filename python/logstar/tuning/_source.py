@@ -143,6 +143,29 @@ def _with_visible(crystal: Lattice, visible: Visible) -> Lattice:
     return dataclasses.replace(crystal, columns=seen)
 
 
+def as_atom_size(
+    size: float | str | PixelSize | None, pixel_size: PixelSize | None
+) -> float | None:
+    """Give the sigma of atoms in pixels.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For what is no length above 0, and a length with a unit where pixels have none.
+    """
+    if size is None:
+        return None
+    if not isinstance(size, (str, PixelSize)):
+        return check_real(size, name="atom_size", low=0, low_included=False)
+    if pixel_size is None:
+        raise ValueError(
+            f"atom_size={size!r} needs a pixel size, and the image has none with a unit; give "
+            "pixel_size, or atom_size in pixels."
+        )
+    # A length with a unit reads like the side of a pixel.
+    return PixelSize.of(size).to("A").value / pixel_size.to("A").value
+
+
 def as_field(mask: Any, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
     """Check where to look; None is everywhere.
 

@@ -159,8 +159,11 @@ def make_search(
 
 def count_ladders(search: MOBOSearchCV) -> int:
     """How many ladders a search has tried, each with all thresholds and overlaps."""
-    ends = (f"param_{name}_sigma" for name in ("min", "max"))
     known = search.cv_results_
+    if "param_atom_size" in known:
+        # Each size of atoms is a ladder.
+        return len(known["param_atom_size"])
+    ends = (f"param_{name}_sigma" for name in ("min", "max"))
     columns = [known.get(name, known.get(f"param_{_PREFIX}{name[6:]}")) for name in ends]
     return len(set(zip(*columns, strict=True)))
 
@@ -174,10 +177,11 @@ def plain_params(search: MOBOSearchCV, row: int) -> dict[str, Any]:
     known = search.estimator.get_params()
     step = known.get("sigma_step", known.get(f"{_PREFIX}sigma_step"))
     setting = search.cv_results_["params"][row].items()
-    return {
+    params = {
         name.removeprefix(_PREFIX): _text_of(value) if hasattr(value, "get_params") else value
         for name, value in setting
-    } | {"sigma_step": step}
+    }
+    return params if step is None else params | {"sigma_step": step}
 
 
 def _text_of(transformer: Any) -> str:

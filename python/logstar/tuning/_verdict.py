@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+
+from logstar.detection import SignificanceDetector
 from logstar.rewards._quality import concerns_of_rewards
 
+from ._single_atoms import FALSE_ALARMS
 from ._space import count_ladders
 
 if TYPE_CHECKING:
@@ -15,6 +19,8 @@ if TYPE_CHECKING:
 #: Greatest relative correction of a pixel size that is no reason to doubt it: those of real files
 #: are off by 2 to 8 %.
 _LARGEST_CORRECTION = 0.08
+#: Share of the atoms that noise may explain, where a number was told.
+_EXPLAINED = 0.02
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,13 @@ def judge(finder: AtomFinder) -> Verdict:
     verdict : Verdict
     """
     expected = finder.expectation_
+    by_noise = isinstance(finder.detector_, SignificanceDetector)
+    if len(finder.atoms_) == 0 and by_noise:
+        reason = (
+            f"no atom was found: nothing stands out of noise at {FALSE_ALARMS:g} false atom per "
+            f"million pixels; are atoms {finder.polarity}?"
+        )
+        return Verdict("failed", (reason,))
     if len(finder.atoms_) == 0:
         n_ladders = count_ladders(finder.search_)
         reason = (
@@ -75,13 +88,23 @@ def judge(finder: AtomFinder) -> Verdict:
         )
     elif expected.lattice is not None and expected.image_lattice is None:
         reasons.append("the image does not show the crystal's lattice")
-    if not finder.plateau_.is_stable:
+    if by_noise and expected.image_lattice is not None:
+        reasons.append(
+            "the image shows a lattice, which was not asked for: weak atoms between strong ones "
+            "are found by lattice='auto'"
+        )
+    if by_noise:
+        # Their number hangs on how strong noise is, and that is measured.
+        share = float(np.mean(finder.atoms_["significance"] <= 0))
+        if share > _EXPLAINED:
+            reasons.append(f"noise could explain {share:.0%} of the atoms")
+    elif not finder.plateau_.is_stable:
         plateau = finder.plateau_
         reasons.append(
             "the number of atoms hangs on the threshold, it is the same only from "
             f"{plateau.low:.3g} to {plateau.high:.3g}"
         )
-    reasons += finder.evidence_.concerns(finder.polarity)
+    reasons += finder.evidence_.concerns(finder.polarity, is_significant=by_noise)
     reasons += concerns_of_rewards(len(finder.atoms_), expected.count, finder.er_)
     if finder.quality_ is not None:
         reasons += finder.quality_.concerns

@@ -65,8 +65,12 @@ def _write_front(finder: AtomFinder, path: Path) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["n_atoms", QC, *objectives, *finder.params_, "chosen"])
         for i, row in enumerate(finder.front_.tolist()):
-            n_atoms = int(results["detail_n_atoms"][row])
+            is_chosen = i == finder.index_
+            # Of a search without a sweep, the chosen setting is all that there is.
+            counts = results.get("detail_n_atoms")
+            n_atoms = len(finder.atoms_) if counts is None else int(counts[row])
             values = [n_atoms / n_expected - 1, *(column[row] for column in objectives.values())]
-            values += plain_params(finder.search_, row).values()
+            params = finder.params_ if is_chosen else plain_params(finder.search_, row)
+            values += params.values()
             texts = [v if isinstance(v, str) else f"{v:.9g}" for v in values]
-            writer.writerow([n_atoms, *texts, int(i == finder.index_)])
+            writer.writerow([n_atoms, *texts, int(is_chosen)])

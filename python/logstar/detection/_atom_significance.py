@@ -1,0 +1,146 @@
+"""Significance of atoms that were found already, alone or among neighbours."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
+
+from logstar._validation import FloatArray, as_image, as_positions, check_real
+
+from ._significance import SignificanceMap, estimate_atom_size
+
+#: Iterations that heights of atoms are fitted with, and the residual by the first at which they
+#: end: what is left is far below noise.
+_N_ITERATIONS, _CONVERGED = 10, 1e-6
+#: At most this share of what an image can tell is taken to have gone into heights of atoms.
+_MOST_FITTED = 0.9
+
+
+def atom_significance(
+    image: ArrayLike,
+    detections: ArrayLike,
+    *,
+    size: float | None = None,
+    polarity: Literal["bright", "dark"] = "bright",
+    mask: NDArray[np.bool_] | None = None,
+    remove_neighbors: bool = False,
+) -> FloatArray:
+    """Tell how many maxima as strong as each atom noise alone would show in the image.
+
+    Parameters
+    ----------
+    image : array-like of shape (n_rows, n_cols)
+        The raw image.
+    detections : array-like of shape (n, >=2)
+        Row, column and, unless there is a `size`, sigma in pixels; further columns are ignored.
+    size : float, default=None
+        Sigma of atoms in pixels; None is the median of those of the detections, and without any
+        is estimated from the image.
+    polarity : {"bright", "dark"}, default="bright"
+        Whether atoms are brighter than their surroundings.
+    mask : ndarray of shape (n_rows, n_cols), bool, default=None
+        Where atoms can be; None is everywhere.
+    remove_neighbors : bool, default=False
+        Whether each atom is seen without the others. In a crystal the gaps between atoms are as
+        dark as noise would have to be to explain the atoms; with the atoms taken out of the image,
+        noise is what is left. For single atoms it is not needed.
+
+    Returns
+    -------
+    significance : ndarray of shape (n,)
+        Minus the decimal logarithm of that number: 0 where one is expected, 3 where one image in a
+        thousand shows one, at most 300.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an image or a table that is none, and a size that is not above 0.
+
+    Examples
+    --------
+    >>> from logstar.datasets import make_scene
+    >>> from logstar.detection import atom_significance
+    >>> scene = make_scene(shape=(128, 128), sigma=3, noise=0.05, random_state=0)
+    >>> atoms = [scene.positions[20], scene.positions[20] + (5, 3)]
+    >>> found = atom_significance(scene.image, atoms, size=3)
+    >>> bool(found[0] > 3), bool(found[1] > 0)
+    (True, False)
+    """
+    pixels = as_image(image)
+    table = np.asarray(detections, dtype=np.float64)
+    points = as_positions(detections, name="detections")[:, :2]
+    if size is not None:
+        size = check_real(size, name="size", low=0, low_included=False)
+    elif len(points) and table.shape[1] > 2:
+        size = float(np.median(table[:, 2]))
+    if len(points) == 0:
+        return np.empty(0)
+    if size is None:
+        size = estimate_atom_size(pixels, polarity=polarity, mask=mask)
+    if not remove_neighbors:
+        found = SignificanceMap.of(pixels, size=size, polarity=polarity, mask=mask)
+        return found.significance(found.at(points))
+    bright = np.asarray(pixels if polarity == "bright" else -pixels, dtype=np.float64)
+    rounded = np.rint(points).astype(int)
+    heights, model = _fit(bright - bright.mean(), rounded, size)
+    # Taken out of the image as it is: what noise it has is judged by its electrons.
+    rest = SignificanceMap.of(
+        pixels - (model if polarity == "bright" else -model),
+        size=size,
+        polarity=polarity,
+        mask=mask,
+        # A wider filter would see more of what Gaussians of one size do not explain.
+        filters=(1.0,),
+        counts=pixels,
+    )
+    # Heights are fitted to noise as well, which takes its share out of what is left; of the dark
+    # half, which the spread is measured on, half of that.
+    fitted = len(points) * 4 * math.pi * size**2 / pixels.size
+    shrunk = math.sqrt(1 - min(fitted, _MOST_FITTED) / 2)
+    rows, cols = rounded.T
+    # A Gaussian responds with half its height to a filter of its own sigma.
+    own = heights / 2 / rest.spreads[0, rows, cols]
+    return rest.significance(shrunk * (own + rest.strengths[0, rows, cols]))
+
+
+def _fit(
+    pixels: FloatArray, places: NDArray[np.intp], sigma: float
+) -> tuple[FloatArray, FloatArray]:
+    """Heights of Gaussians at these pixels that explain the image best, and their sum.
+
+    Least squares by conjugate gradients: neither the matrix nor a window around each atom is
+    needed, only Gaussian filters of whole images.
+    """
+    shape, peak = pixels.shape, 2 * math.pi * sigma**2
+    flat = places[:, 0] * shape[1] + places[:, 1]
+
+    def rendered(heights: FloatArray) -> FloatArray:
+        points = np.bincount(flat, heights, minlength=pixels.size).reshape(shape)
+        smooth = ndimage.gaussian_filter(points, sigma, mode="constant")
+        return np.asarray(peak * smooth, dtype=np.float64)
+
+    def matched(values: FloatArray) -> FloatArray:
+        smooth = ndimage.gaussian_filter(values, sigma, mode="constant")
+        return peak * np.asarray(smooth[places[:, 0], places[:, 1]])
+
+    # A slow background is no atom's.
+    background = ndimage.uniform_filter(pixels, 2 * round(6 * sigma) + 1)
+    heights = np.zeros(len(places), dtype=np.float64)
+    residual = matched(pixels - background)
+    direction, square = residual.copy(), float(residual @ residual)
+    first = square
+    for _ in range(_N_ITERATIONS):
+        if square <= _CONVERGED * first or square == 0:
+            break
+        image = matched(rendered(direction))
+        step = square / float(direction @ image)
+        heights = np.asarray(heights + step * direction, dtype=np.float64)
+        residual -= step * image
+        new = float(residual @ residual)
+        direction = residual + new / square * direction
+        square = new
+    return heights, rendered(heights)

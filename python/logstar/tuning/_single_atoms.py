@@ -1,0 +1,105 @@
+"""Atoms without a lattice: what stands out of noise, told their number or not."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any, Literal
+
+from numpy.typing import NDArray
+
+from logstar._validation import Image
+from logstar.detection import SignificanceDetector, estimate_atom_size
+from logstar.exceptions import NoAtomsWarning
+from logstar.model_selection import MOBOSearchCV
+from logstar.rewards import Significance
+
+from ._choice import SIGNIFICANCE
+
+#: False atoms per million pixels where no number is told.
+FALSE_ALARMS = 1.0
+#: Least and greatest strength that atoms are counted above.
+STRENGTHS = (1.0, 30.0)
+#: What was tuned to numbers is kept unless noise could explain this much more of it. In a crystal
+#: both find the same atoms, and the tuned detector tells crowded ones apart.
+_AS_SIGNIFICANT = 0.1
+
+
+def search_single_atoms(
+    image: Image,
+    *,
+    size: float | None,
+    n_expected: float | None,
+    polarity: Literal["bright", "dark"],
+    mask: NDArray[Any] | None = None,
+    callback: Callable[[Any], Any] | None = None,
+) -> MOBOSearchCV:
+    """Take what stands out of noise.
+
+    Parameters
+    ----------
+    image : ndarray of shape (n_rows, n_cols)
+        The image.
+    size : float or None
+        Sigma of atoms, in pixels; None estimates it.
+    n_expected : float or None
+        Number of atoms; None takes what is significant.
+    polarity : {"bright", "dark"}
+        Whether atoms are brighter than their surroundings.
+    mask : ndarray of shape (n_rows, n_cols), bool, default=None
+        Where to look; None is everywhere.
+    callback : callable or list of callables, default=None
+        As in `make_logstar_workflow`.
+
+    Returns
+    -------
+    search : MOBOSearchCV
+        Fitted, of one evaluation: once the size is known there is nothing left to choose.
+    """
+    if size is None:
+        size = estimate_atom_size(image, polarity=polarity, mask=mask)
+    n_atoms = None if n_expected is None else max(1, round(n_expected))
+    search = MOBOSearchCV(
+        SignificanceDetector(
+            n_atoms=n_atoms, false_alarms=FALSE_ALARMS, polarity=polarity, mask=mask
+        ),
+        {"atom_size": [size]},
+        scoring={SIGNIFICANCE: Significance(size, polarity=polarity)},
+        n_iter=1,
+        n_initial_points=1,
+        refit=SIGNIFICANCE,
+        callback=callback,
+    )
+    with warnings.catch_warnings():
+        # The verdict says so.
+        warnings.simplefilter("ignore", NoAtomsWarning)
+        warnings.filterwarnings("ignore", message="The search was interrupted")
+        search.fit(image)
+    return search
+
+
+def is_explained_by_noise(tuned: MOBOSearchCV, single: MOBOSearchCV, image: Image) -> bool:
+    """Tell whether noise could explain more of what was tuned to numbers than of what stands out.
+
+    Number and distances can be met by maxima of noise as well. Where a detector finds no maximum at
+    all, there is nothing to explain.
+
+    Parameters
+    ----------
+    tuned, single : MOBOSearchCV
+        What was tuned, and what `search_single_atoms` gave.
+    image : ndarray of shape (n_rows, n_cols)
+        The image.
+
+    Returns
+    -------
+    is_explained : bool
+    """
+    detector = single.best_estimator_
+    reward = Significance(detector.atom_size_, polarity=detector.polarity)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NoAtomsWarning)
+        if len(tuned.best_estimator_.predict(image)) == 0:
+            return False
+    by_tuned, by_single = (reward(x.best_estimator_, image) for x in (tuned, single))
+    return bool(by_tuned < by_single - _AS_SIGNIFICANT)
