@@ -116,6 +116,7 @@ CALLERS_OF_THE_CORE = {
     "detection/_significance.py",
     "detection/_skimage/_blob_log.py",
     "detection/_skimage/_pair_order.py",
+    "lattice/_indexer.py",
     "neighbors.py",
     "refinement/_refiner.py",
     "segmentation/_patches.py",

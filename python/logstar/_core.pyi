@@ -12,6 +12,7 @@ __all__ = [
     "distance_sums",
     "extract_patches",
     "find_candidates_of_parts",
+    "index_atoms",
     "instruction_sets",
     "order_statistics",
     "prune_by_scale",
@@ -113,6 +114,17 @@ class CandidateSet:
         n_threads: int,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]: ...
 
+def index_atoms(
+    points: NDArray[np.float64],
+    kinds: NDArray[np.int32],
+    first: NDArray[np.uint32],
+    edge_columns: NDArray[np.uint32],
+    edge_cells: NDArray[np.int32],
+    edge_vectors: NDArray[np.float64],
+    column_kinds: NDArray[np.int32],
+    nearest: float,
+    tolerance: float,
+) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.int64]]: ...
 def fit_peaks(
     image: NDArray[np.float32] | NDArray[np.float64],
     mask: NDArray[np.bool_] | None,

@@ -84,6 +84,10 @@ class CalibrationError(ValueError):
         self.factor = factor
 
 
+class AmbiguousMotifWarning(UserWarning):
+    """A shift of the lattice exchanges kinds of columns, and nothing tells which are which."""
+
+
 class CorrelatedNoiseWarning(UserWarning):
     """What a fit leaves is correlated from pixel to pixel: errors that it gives are too small."""
 

@@ -2,8 +2,9 @@
 
 A `Lattice` is the projected cell of a crystal with its visible columns, at a pixel size. It is
 typed in, comes from a CIF, or from the image itself; then it is an `ImageLattice`, which knows
-where its columns are. From it follow the expected count and the distance sum of the rewards of
-Barakati et al. (Digital Discovery 2024, 3, 2061):
+where its columns are. `LatticeIndexer` tells which site of it each atom is. From a lattice follow
+the expected count and the distance sum of the rewards of Barakati et al. (Digital Discovery 2024,
+3, 2061):
 
 ==========================  =======================
 here                        in the paper
@@ -20,6 +21,7 @@ from ._field import estimate_field
 from ._grain_map import GrainBoundary, GrainMap
 from ._grains import find_grains
 from ._image_lattice import ImageLattice
+from ._indexer import LatticeIndexer
 from ._lattice import Lattice
 from ._plane_group import PlaneGroup
 from ._zone_axis import parse_zone_axis
@@ -32,6 +34,7 @@ __all__ = [
     "ImageLattice",
     "Lattice",
     "LatticeComparison",
+    "LatticeIndexer",
     "PlaneGroup",
     "estimate_field",
     "find_grains",

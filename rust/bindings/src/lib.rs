@@ -32,6 +32,7 @@
 
 mod convert;
 mod errors;
+mod lattice;
 mod patches;
 mod refine;
 mod shared;
@@ -249,6 +250,8 @@ fn distance_sums<'py>(
 
 #[pymodule(gil_used = true)]
 mod _core {
+    #[pymodule_export]
+    use super::lattice::index_atoms;
     #[pymodule_export]
     use super::patches::extract_patches;
     #[pymodule_export]

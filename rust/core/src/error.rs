@@ -141,6 +141,25 @@ pub enum Error {
         /// Pixels of the image.
         pixels: usize,
     },
+    /// Kinds that are not as many as the points.
+    #[error("{kinds} kinds were given for {points} points")]
+    KindCount {
+        /// Number of kinds.
+        kinds: usize,
+        /// Number of points.
+        points: usize,
+    },
+    /// A nearest distance, or a tolerance on places, that is no length.
+    #[error("the nearest distance and the tolerance must be finite and above 0, got {0}")]
+    IndexingLength(f64),
+    /// Neighbours of columns that do not belong together.
+    #[error("{edges} edges do not divide into the neighbours of {columns} columns")]
+    Template {
+        /// Number of columns of the cell.
+        columns: usize,
+        /// Number of edges.
+        edges: usize,
+    },
     /// A pair that names a blob that is not there.
     #[error("pair ({first}, {second}) names a blob beyond the {len} given")]
     PairOutOfRange {
@@ -206,6 +225,13 @@ impl Error {
             ),
             Self::MaskShape { len, pixels } => {
                 ("MaskShape", of(&[("len", len), ("pixels", pixels)]))
+            }
+            Self::KindCount { kinds, points } => {
+                ("KindCount", of(&[("kinds", kinds), ("points", points)]))
+            }
+            Self::IndexingLength(length) => ("IndexingLength", vec![("length", length)]),
+            Self::Template { columns, edges } => {
+                ("Template", of(&[("columns", columns), ("edges", edges)]))
             }
             Self::PairOutOfRange { first, second, len } => {
                 ("PairOutOfRange", of(&[("first", first), ("second", second), ("len", len)]))

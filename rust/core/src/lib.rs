@@ -14,6 +14,7 @@
 //! | [`order`] | finds the intensities at given ranks |
 //! | [`patches`] | cuts windows that are centred on atoms |
 //! | [`refine`] | fits Gaussian peaks to an image, all together |
+//! | [`lattice`] | gives atoms their indices in a crystal's lattice |
 //! | [`interrupt`] | gives up work on request |
 //! | [`guard`] | makes a panic an error |
 //! | [`memory`] | asks for memory whose size a parameter decides |
@@ -27,6 +28,7 @@ pub mod error;
 pub mod guard;
 pub mod image;
 pub mod interrupt;
+pub mod lattice;
 pub mod memory;
 pub mod neighbors;
 pub mod order;
