@@ -2,6 +2,7 @@ from . import (
     datasets as datasets,
     detection as detection,
     exceptions as exceptions,
+    fields as fields,
     inspection as inspection,
     io as io,
     lattice as lattice,

@@ -15,6 +15,7 @@ collects what is drawn without drawing it.
 from ._amorphous_map import AmorphousMapDisplay
 from ._count_curve import CountCurveDisplay
 from ._detections import DetectionDisplay
+from ._field_map import FieldMapDisplay
 from ._finder import AtomFinderDisplay
 from ._front_parameters import FrontParametersDisplay
 from ._grain_map import GrainMapDisplay
@@ -29,6 +30,7 @@ __all__ = [
     "AtomFinderDisplay",
     "CountCurveDisplay",
     "DetectionDisplay",
+    "FieldMapDisplay",
     "FrontParametersDisplay",
     "GrainMapDisplay",
     "HypervolumeDisplay",

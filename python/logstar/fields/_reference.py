@@ -1,0 +1,80 @@
+"""The undisturbed lattice that displacement and strain are measured from."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from logstar._validation import FloatArray
+
+from ._atoms import Measured
+
+Reference: TypeAlias = Literal["fit", "crystal"] | ArrayLike
+
+#: A lattice has six numbers: three atoms, not on one line, are the least that it is fitted to.
+_LEAST_ATOMS = 3
+
+
+def reference_places(atoms: Measured, reference: Reference) -> FloatArray:
+    """Place every atom on an undisturbed lattice.
+
+    Parameters
+    ----------
+    atoms : Measured
+        Atoms and sites.
+    reference : "fit", "crystal", or array-like of shape (n_atoms,), bool
+        The lattice fitted to each grain; the crystal as given, turned and shifted onto each grain;
+        or the lattice fitted to those atoms of each grain that are marked.
+
+    Returns
+    -------
+    places : ndarray of shape (n_atoms, 2)
+        Row and column; NaN without a site, or in a grain with too few atoms to fit to.
+
+    Raises
+    ------
+    ValueError
+        If the reference is none of these.
+    """
+    chosen = _chosen(reference, atoms)
+    indexer = atoms.indexer
+    sites = indexer.references_
+    places = np.full(atoms.positions.shape, np.nan)
+    for grain in range(len(indexer.vectors_)):
+        members = atoms.usable & (indexer.components_ == grain)
+        used = members & chosen
+        design = np.column_stack([sites[used], np.ones(int(used.sum()))])
+        if np.linalg.matrix_rank(design) < _LEAST_ATOMS:
+            continue
+        if isinstance(reference, str) and reference == "crystal":
+            places[members] = _turned(sites[used], atoms.positions[used], sites[members])
+        else:
+            fitted = np.linalg.lstsq(design, atoms.positions[used], rcond=None)[0]
+            places[members] = sites[members] @ fitted[:2] + fitted[2]
+    return places
+
+
+def _turned(sites: FloatArray, seen: FloatArray, wanted: FloatArray) -> FloatArray:
+    """Turn and shift sites onto atoms by least squares, without stretching (Kabsch)."""
+    middle, seen_middle = sites.mean(axis=0), seen.mean(axis=0)
+    left, _, right = np.linalg.svd((sites - middle).T @ (seen - seen_middle))
+    return np.asarray((wanted - middle) @ (left @ right) + seen_middle)
+
+
+def _chosen(reference: Reference, atoms: Measured) -> NDArray[np.bool_]:
+    n = len(atoms.positions)
+    if isinstance(reference, str):
+        if reference not in {"fit", "crystal"}:
+            raise ValueError(
+                f"reference must be 'fit', 'crystal' or a mask of atoms, got {reference!r}."
+            )
+        return np.ones(n, dtype=bool)
+    mask = np.asarray(reference)
+    if mask.shape != (n,) or mask.dtype != bool:
+        raise ValueError(
+            f"reference must be a bool for each of the {n} atoms, got {mask.dtype} of shape "
+            f"{mask.shape}."
+        )
+    return mask
