@@ -15,6 +15,7 @@ TESTS = Path(__file__).parent
 #: Test files that mirror no module, and what they are about instead.
 ABOUT_MORE_THAN_A_MODULE = {
     "detection/test_pathological.py": "layouts of points that make any search among them slow",
+    "fields/test_fields.py": "what all fields promise: values and errors of known distortions",
     "inspection/test_alike.py": "what all displays have in common",
     "io/test_fuzz.py": "damaged files of all formats",
     "model_selection/_engines/test_engines.py": "what all engines promise",
@@ -46,6 +47,17 @@ TESTED_TOGETHER = {
     "datasets/test_fetched.py": ["datasets/_fetching.py"],
     "detection/test_detector.py": ["detection/_parameters.py", "detection/_scale_space.py"],
     "detection/test_exact_front.py": ["detection/_sweep_plan.py"],
+    "fields/test_fields.py": [
+        "fields/_atoms.py",
+        "fields/_displacements.py",
+        "fields/_polarization.py",
+        "fields/_reference.py",
+        "fields/_sites.py",
+        "fields/_spacings.py",
+        "fields/_strain.py",
+        "fields/_vacancies.py",
+        "fields/_vector_field.py",
+    ],
     "io/test_foreign.py": ["io/_signal.py"],
     "io/test_micrograph.py": ["io/_readers.py"],
     "io/test_positions.py": [
@@ -67,6 +79,7 @@ TESTED_TOGETHER = {
         "lattice/_mean_cell.py",
         "lattice/_phases.py",
     ],
+    "lattice/test_indexer.py": ["lattice/_motif.py", "lattice/_template.py"],
     "lattice/test_symmetry.py": ["lattice/_projection.py"],
     "model_selection/_engines/test_engines.py": [
         "model_selection/_engines/_acquisition.py",
