@@ -24,7 +24,7 @@ from ._reference import Reference, reference_places
 class SiteStatistics:
     """Occupancy, brightness and disorder of each kind of site, with intervals.
 
-    Attributes
+    Parameters
     ----------
     kinds : tuple of str
         Those of the lattice, in its order; all arrays are in this order as well.
@@ -48,6 +48,16 @@ class SiteStatistics:
         Coverage of the intervals.
     pixel_size : PixelSize or None
         Of the image.
+
+    Examples
+    --------
+    >>> from logstar.fields import SiteStatistics
+    >>> from logstar.lattice import Lattice, LatticeIndexer
+    >>> lattice = Lattice.perovskite(4.0, pixel_size=0.2)
+    >>> positions, kinds = lattice.positions((200, 200))
+    >>> indexer = LatticeIndexer(lattice).fit(positions, kinds)
+    >>> SiteStatistics.of(indexer, positions)
+    SiteStatistics(A: 100 of 100 sites, B: 100 of 100 sites)
     """
 
     kinds: tuple[str, ...]

@@ -18,7 +18,7 @@ from ._atoms import Atoms, measured
 class ScalarField:
     """A number at each of some places, with its standard deviation.
 
-    Attributes
+    Parameters
     ----------
     name : str
         What they are.
@@ -30,6 +30,16 @@ class ScalarField:
         In pixels; NaN where not defined, errors where those of the atoms are not known as well.
     pixel_size : PixelSize or None
         Of the image.
+
+    Examples
+    --------
+    >>> from logstar.fields import spacings
+    >>> from logstar.lattice import Lattice, LatticeIndexer
+    >>> lattice = Lattice.perovskite(4.0, pixel_size=0.2)
+    >>> positions, kinds = lattice.positions((200, 200))
+    >>> indexer = LatticeIndexer(lattice).fit(positions, kinds)
+    >>> spacings(indexer, positions)
+    ScalarField(spacing: 180 of 200 defined)
     """
 
     name: str

@@ -27,7 +27,7 @@ _MAD = 0.6745
 class VacancyEvidence:
     """How empty sites are.
 
-    Attributes
+    Parameters
     ----------
     amplitudes : ndarray of shape (n_vacancies,)
         Height of the peak that fits best at each site, of the width of its kind, once the other
@@ -38,6 +38,22 @@ class VacancyEvidence:
         Median amplitude of the kind's atoms.
     spreads : ndarray of shape (n_vacancies,)
         Standard deviation of these amplitudes.
+
+    Examples
+    --------
+    >>> from logstar.fields import vacancy_evidence
+    >>> from logstar.datasets import make_scene
+    >>> from logstar.lattice import Lattice, LatticeIndexer
+    >>> from logstar.refinement import GaussianRefiner
+    >>> lattice = Lattice.perovskite(4.0, pixel_size=0.2)
+    >>> scene = make_scene(lattice, (200, 200), noise=0.1, vacancy_fraction=0.02, random_state=2)
+    >>> inner = ((scene.positions > 4) & (scene.positions < 195)).all(axis=1)
+    >>> kinds = scene.kinds[inner]
+    >>> atoms = GaussianRefiner().refine(scene.image, scene.positions[inner].round())
+    >>> indexer = LatticeIndexer(lattice).fit(atoms.atoms, kinds)
+    >>> evidence = vacancy_evidence(scene.image, indexer, atoms)
+    >>> bool(evidence.empty().all())
+    True
     """
 
     amplitudes: FloatArray
@@ -96,6 +112,22 @@ def vacancy_evidence(
     ------
     TypeError, ValueError
         If an argument is not what it has to be.
+
+    Examples
+    --------
+    >>> from logstar.fields import vacancy_evidence
+    >>> from logstar.datasets import make_scene
+    >>> from logstar.lattice import Lattice, LatticeIndexer
+    >>> from logstar.refinement import GaussianRefiner
+    >>> lattice = Lattice.perovskite(4.0, pixel_size=0.2)
+    >>> scene = make_scene(lattice, (200, 200), noise=0.1, vacancy_fraction=0.02, random_state=2)
+    >>> inner = ((scene.positions > 4) & (scene.positions < 195)).all(axis=1)
+    >>> kinds = scene.kinds[inner]
+    >>> atoms = GaussianRefiner().refine(scene.image, scene.positions[inner].round())
+    >>> indexer = LatticeIndexer(lattice).fit(atoms.atoms, kinds)
+    >>> evidence = vacancy_evidence(scene.image, indexer, atoms)
+    >>> bool(evidence.empty().all())
+    True
     """
     pixels = np.asarray(as_image(image), dtype=np.float64)
     if not isinstance(refinement, Refinement):

@@ -19,7 +19,7 @@ _GROUP = 16
 class ZeroTest(NamedTuple):
     """Whether a field differs from zero anywhere.
 
-    Attributes
+    Parameters
     ----------
     consistent : bool
         Whether it does not, at the level asked for.
@@ -30,6 +30,21 @@ class ZeroTest(NamedTuple):
         Groups of neighbours whose means were tested, and the mean of all.
     center : ndarray of shape (2,)
         Row and column of the middle of the group that differs most.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from logstar.fields import polarization
+    >>> from logstar.lattice import Lattice, LatticeIndexer
+    >>> lattice = Lattice.perovskite(4.0, pixel_size=0.2)
+    >>> positions, kinds = lattice.positions((200, 200))
+    >>> indexer = LatticeIndexer(lattice).fit(positions, kinds)
+    >>> from logstar import AtomTable
+    >>> row, col = positions.T
+    >>> error = np.full(len(row), 0.1)
+    >>> columns = {"row": row, "col": col, "row_error": error, "col_error": error}
+    >>> polarization(indexer, AtomTable(columns)).zero_test().consistent
+    True
     """
 
     consistent: bool
@@ -42,7 +57,7 @@ class ZeroTest(NamedTuple):
 class VectorField:
     """Vectors (row, col) at atoms.
 
-    Attributes
+    Parameters
     ----------
     name : str
         What they are.
@@ -61,6 +76,16 @@ class VectorField:
         is constant. By them the errors of means follow, of vectors that share atoms as well.
     atom_covariances : ndarray of shape (n_atoms, 2, 2)
         Of the positions of all atoms.
+
+    Examples
+    --------
+    >>> from logstar.fields import displacements
+    >>> from logstar.lattice import Lattice, LatticeIndexer
+    >>> lattice = Lattice.perovskite(4.0, pixel_size=0.2)
+    >>> positions, kinds = lattice.positions((200, 200))
+    >>> indexer = LatticeIndexer(lattice).fit(positions, kinds)
+    >>> displacements(indexer, positions)
+    VectorField(displacement: 200 of 200 defined)
     """
 
     name: str
