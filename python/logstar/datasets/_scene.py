@@ -11,21 +11,19 @@ from scipy import ndimage
 
 from logstar._validation import FloatArray, check_integer, check_real
 from logstar.lattice import Lattice
-from logstar.lattice._elements import Z_EXPONENT, atomic_number
 
 from ._base import Scene
-from ._rendering import CUTOFF, render_atoms
+from ._exposure import expose, streams
+from ._grains import FARTHEST, SIGMA_SHARE, draw_origin, kind_heights
+from ._rendering import CUTOFF, PixelGrid
+from ._scan import Scan
 
 Pocket: TypeAlias = tuple[float, float, float]
 
-#: Sigma of an atom by the nearest distance: in `load_ybco` 0.17 (Cu, Y) to 0.20 (Ba).
-_SIGMA_SHARE = 0.18
 #: In amorphous pockets, unless told otherwise: displacement by the nearest distance.
 _DISPLACEMENT_SHARE = 0.15
 #: Columns below this share of the brightest are the light ones, which fade in amorphous pockets.
 _LIGHT = 0.5
-#: Displacements beyond this many rms are not expected in a million atoms.
-_FARTHEST = 6
 _PLACING_TRIALS = 1000
 
 
@@ -129,7 +127,7 @@ def make_scene(
     lattice.n_expected(shape)  # refuses a shape that is none, or that does not fit
     spacing = lattice.nearest_distance
     if sigma is None:
-        sigma = _SIGMA_SHARE * spacing
+        sigma = SIGMA_SHARE * spacing
     sigma = check_real(sigma, name="sigma", low=0, low_included=False)
     if amorphous_displacement is None:
         amorphous_displacement = _DISPLACEMENT_SHARE * spacing
@@ -140,18 +138,18 @@ def make_scene(
     jitter = check_real(jitter, name="jitter", low=0)
     scan_jitter = check_real(scan_jitter, name="scan_jitter", low=0)
     vacancy_fraction = check_real(vacancy_fraction, name="vacancy_fraction", low=0, high=1)
-    kind_heights = _kind_heights(lattice, amplitudes)
+    height_of = kind_heights(lattice, amplitudes)
     ramp = _ramp(shape[1], gradient)
-    place, move, drop, disorder, scan, expose = _streams(random_state, 6)
+    place, move, drop, disorder, scan, counting = streams(random_state, 6)
 
     pockets = _as_pockets(amorphous_pockets, shape, disorder)
-    reach = CUTOFF * sigma + _FARTHEST * (jitter + displacement * (len(pockets) > 0) + scan_jitter)
+    reach = CUTOFF * sigma + FARTHEST * (jitter + displacement * (len(pockets) > 0) + scan_jitter)
     points, kinds = _lay_atoms(lattice, shape, origin, rotation, reach, place)
     in_pocket = _within(points, pockets)
     points = points + jitter * move.normal(size=points.shape)
     points = points + displacement * in_pocket[:, None] * disorder.normal(size=points.shape)
-    heights = np.array([kind_heights[str(kind)] for kind in kinds])
-    light = heights < _LIGHT * max(kind_heights.values())
+    heights = np.array([height_of[str(kind)] for kind in kinds])
+    light = heights < _LIGHT * max(height_of.values())
     heights[in_pocket & light] *= fade
 
     field = np.flatnonzero(((points >= 0) & (points <= np.array(shape) - 1)).all(axis=1))
@@ -161,11 +159,12 @@ def make_scene(
     true = field[there[field]]
 
     shifts = scan_jitter * scan.normal(size=shape[0])
-    image = render_atoms(shape, points[there], heights[there], sigma, shifts) + background
+    grid = PixelGrid(shape, Scan(shape, shifts) if scan_jitter else None)
+    image = grid.render(points[there], heights[there], sigma) + background
     mask = _within(np.indices(shape).reshape(2, -1).T, pockets).reshape(shape)
     if len(pockets):
         image += diffuse * ndimage.gaussian_filter(mask.astype(np.float64), spacing / 2)
-    image = _expose(image * ramp, dose, noise, expose)
+    image = expose(image * ramp, dose, noise, counting)
     return Scene(
         image=image.astype(np.float32),
         positions=points[true],
@@ -174,29 +173,9 @@ def make_scene(
         description=_describe(lattice, len(pockets), len(missing), dose, noise),
         amorphous_mask=mask if len(pockets) else None,
         vacancies=points[np.sort(missing)] if len(missing) else None,
+        field_mask=lattice.mask,
+        displacement=grid.displacement,
     )
-
-
-def _streams(random_state: int | np.random.Generator | None, n: int) -> list[np.random.Generator]:
-    if isinstance(random_state, np.random.Generator):
-        return random_state.spawn(n)
-    if random_state is not None:
-        random_state = check_integer(random_state, name="random_state", low=0)
-    return np.random.default_rng(random_state).spawn(n)
-
-
-def _kind_heights(lattice: Lattice, amplitudes: Mapping[str, float] | None) -> dict[str, float]:
-    numbers = {column.kind: atomic_number(column.species) for column in lattice.columns}
-    heaviest = max(numbers.values())
-    heights = {kind: (number / heaviest) ** Z_EXPONENT for kind, number in numbers.items()}
-    for kind, height in (amplitudes or {}).items():
-        if kind not in heights:
-            raise ValueError(
-                f"amplitudes has the kind {kind!r}; the lattice has {', '.join(lattice.kinds)}."
-            )
-        name = f"amplitudes[{kind!r}]"
-        heights[kind] = check_real(height, name=name, low=0, low_included=False)
-    return heights
 
 
 def _ramp(n_cols: int, gradient: float) -> FloatArray:
@@ -215,12 +194,7 @@ def _lay_atoms(
     rng: np.random.Generator,
 ) -> tuple[FloatArray, NDArray[np.str_]]:
     if origin is None:
-        # In a square of a thousand cells' edge: evenly over the cell, whatever its shape.
-        edge = max(lattice.a, lattice.b)
-        if lattice.pixel_size is not None:
-            edge /= lattice.pixel_size.value
-        row, col = rng.uniform(0, 1000 * edge, size=2)
-        origin = (row, col)
+        origin = draw_origin(lattice, rng)
     points, kinds = lattice.positions(shape, origin=origin, rotation=rotation, margin=reach)
     if lattice.mask is not None:
         row, col = np.clip(np.rint(points).astype(int), 0, np.array(shape) - 1).T
@@ -271,22 +245,6 @@ def _within(
     for row, col, radius in pockets:
         inside |= (points[:, 0] - row) ** 2 + (points[:, 1] - col) ** 2 <= radius**2
     return inside
-
-
-def _expose(
-    image: FloatArray, dose: float | None, noise: float, rng: np.random.Generator
-) -> FloatArray:
-    """Count electrons and add noise."""
-    noise = check_real(noise, name="noise", low=0)
-    counting, reading = rng.spawn(2)
-    spread = float(np.ptp(image)) or 1.0
-    mean = float(image.mean())
-    if dose is not None:
-        dose = check_real(dose, name="dose", low=0, low_included=False)
-        if mean > 0:
-            counts = counting.poisson(image * (dose / mean))
-            image = counts.astype(np.float64) * (mean / dose)
-    return image + noise * spread * reading.normal(size=image.shape)
 
 
 def _describe(
