@@ -105,7 +105,7 @@ class GaussianRefiner(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
     polarity : {"bright", "dark"}, default="bright"
         Whether atoms are brighter than their surroundings (HAADF) or darker (ABF).
     max_iter : int, default=40
-        The most steps.
+        The most steps that are tried.
     tol : float, default=1e-3
         Atoms that move less in a step, in pixels, have converged.
     n_jobs : int, default=None

@@ -289,9 +289,10 @@ impl<'a, T: Pixel, const P: usize> Joint<'a, T, P> {
         let mut free: Vec<bool> = self.starts.iter().map(|start| !start.is_ghost).collect();
         let (mut steps, mut last) = (0, None);
         while steps < self.task.options.max_iter {
-            steps += 1;
             let before = self.state.clone();
-            if !self.step::<M>(&free)? {
+            let (is_better, tries) = self.step::<M>(&free, self.task.options.max_iter - steps)?;
+            steps += tries;
+            if !is_better {
                 // No step makes it better: rounding has taken over.
                 for (settled, &free) in settled.iter_mut().zip(&free) {
                     if free {
@@ -443,20 +444,22 @@ impl<'a, T: Pixel, const P: usize> Joint<'a, T, P> {
         Ok((step, cost))
     }
 
-    /// Takes one step that makes the cost smaller; false if none does.
-    fn step<M: Model<P>>(&mut self, free: &[bool]) -> Result<bool> {
+    /// Takes one step that makes the cost smaller, if one of up to `most` tries does; tells whether,
+    /// and how many tries it took.
+    fn step<M: Model<P>>(&mut self, free: &[bool], most: usize) -> Result<(bool, usize)> {
         let (profiles, members) = self.profiles::<M>(&self.state);
         if self.task.options.likelihood == Likelihood::Poisson {
             self.reweigh(&profiles, &members)?;
         }
-        for _ in 0..MOST_TRIES {
+        let most = MOST_TRIES.min(most);
+        for tries in 1..=most {
             let (movable, damping) = (self.movable.clone(), self.damping.clone());
             let what = Solve { free, movable: &movable, tolerance: STEP_TOLERANCE };
             let (step, cost) = self.solve::<M>(&profiles, &members, &what, Some(&damping))?;
             let mut tried = self.moved::<M>(&step, free);
             if let Some(cost) = self.better::<M>(&tried, cost)? {
                 self.accept::<M>(tried, cost, free);
-                return Ok(true);
+                return Ok((true, tries));
             }
             // Those around whom it became worse stay where they were.
             let offenders = self.offenders(&profiles, free);
@@ -468,14 +471,14 @@ impl<'a, T: Pixel, const P: usize> Joint<'a, T, P> {
                 }
                 if let Some(cost) = self.better::<M>(&tried, cost)? {
                     self.accept::<M>(tried, cost, free);
-                    return Ok(true);
+                    return Ok((true, tries));
                 }
             }
             for damping in &mut self.damping {
                 *damping = damping.max(FELT_DAMPING) * MORE_DAMPING;
             }
         }
-        Ok(false)
+        Ok((false, most))
     }
 
     fn accept<M: Model<P>>(&mut self, tried: State<P>, cost: f64, free: &[bool]) {

@@ -106,7 +106,7 @@ pub struct Options {
     /// Half width in sigmas of the window that an atom is fitted in by itself; None fits all
     /// together.
     pub window: Option<f64>,
-    /// The most steps.
+    /// The most steps that are tried.
     pub max_iter: usize,
     /// Atoms that move less in a step, in pixels, have converged.
     pub tolerance: f64,
