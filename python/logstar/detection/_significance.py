@@ -63,8 +63,8 @@ _LARGEST = 300.0
 _SIZES = (0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6)
 #: The size that is taken, in pixels, where none has at least this contrast. In 32 images of noise
 #: of eight kinds the greatest contrast of any size was 4.1. Taking the size of greatest contrast
-#: there as well would let noise choose where its maxima are strongest, and doubled the number of
-#: false atoms.
+#: there as well would let noise choose where its maxima are strongest: in Poisson's noise of 0.3
+#: and of 1 electron a pixel it made 20 false atoms in 10.5 million pixels instead of 6.
 _USUAL_SIZE, _LEAST_CONTRAST = 1.4, 5.0
 
 

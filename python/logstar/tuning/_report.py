@@ -105,7 +105,7 @@ def _rows(finder: AtomFinder, source: str, crystal: str) -> list[tuple[str, str]
     expected_of = "as given" if finder.expected is not None else crystal or "as given"
     number = f"{expected.count} atoms ({expected_of})"
     if math.isnan(expected.n_expected):
-        number = "no number told; at most one false atom per million pixels"
+        number = "no number told; about one false atom per million pixels"
     flagged = int(finder.atoms_["flagged"].sum())
     rule = f"distances to {N_NEIGHBORS} neighbours sum to less than {expected.distance_sum:.1f} px"
     plateau = finder.plateau_
