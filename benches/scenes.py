@@ -4,7 +4,8 @@
 
 "auto" is told nothing but the polarity, "told" the crystal of the first grain (the count and the
 least distance where there is none). F1 counts all that was found in the image, so also what was
-invented in vacuum. An answer is wrong if its F1 is below 0.9. Peers know the true spacing.
+invented in vacuum. An answer is wrong if its F1 is below 0.9. Peers know the
+true spacing; theirs is the mean F1 over the seeds, as they give no verdict that could be right.
 """
 
 from __future__ import annotations
@@ -185,7 +186,9 @@ def main() -> None:
         print("| " + " | ".join([kind, *_cells(results, ours)]) + " |", flush=True)
     print()
     for name, counts in tally.items():
-        print(f"{name}: " + ", ".join(f"{key} {n}" for key, n in counts.items()))
+        # Peers never say that an answer is to be checked, so that none of theirs says "ok" either.
+        shown = counts if name in ours else {key: counts[key] for key in ("right", "wrong")}
+        print(f"{name}: " + ", ".join(f"{key} {n}" for key, n in shown.items()))
 
 
 def _cells(

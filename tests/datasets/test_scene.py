@@ -115,6 +115,8 @@ class TestDisplacements:
         straight = make_scene(SQUARE, **settings)
         shifted = make_scene(SQUARE, scan_jitter=0.8, **settings)
         np.testing.assert_array_equal(straight.positions, shifted.positions)
+        np.testing.assert_array_equal(shifted.sample_positions, shifted.positions)
+        assert straight.displacement is None
         shifts = []
         for row in (10, 30, 50):  # across the atoms' centres
             phase = 2j * np.pi * np.arange(400) / 20

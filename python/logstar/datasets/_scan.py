@@ -46,7 +46,8 @@ class ScanDistortion:
         A drift that changes its direction: up to three swings a frame, drawn, with this rms along
         each axis.
     row_jitter : float, default=0.0
-        Shift of each row of pixels along itself, rms, drawn.
+        Shift of each row of pixels along itself, rms, drawn. It is in the displacement, and not in
+        the positions of atoms, each of which lies in several rows.
 
     Raises
     ------

@@ -175,6 +175,7 @@ def make_scene(
         vacancies=points[np.sort(missing)] if len(missing) else None,
         field_mask=lattice.mask,
         displacement=grid.displacement,
+        sample_positions=points[true] if scan_jitter else None,
     )
 
 

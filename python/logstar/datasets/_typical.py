@@ -27,10 +27,11 @@ Maker: TypeAlias = Callable[[Shape, np.random.Generator], Scene]
 
 #: The smallest image in which a grain, a particle or a hole still has a few cells.
 _SMALLEST = 128
-#: What most scenes have besides: an amorphous film or thick crystal under the columns (as share of
-#: their height), electrons per pixel, thermal and preparational displacement in pixels.
+#: Of most scenes: intensity between the columns, in units of the brightest ones.
 _BACKGROUND = 0.15
+#: Of most scenes: mean number of electrons per pixel, as in a good micrograph.
 _DOSE = 60.0
+#: Of most scenes: displacement of columns in pixels, rms along each axis.
 _JITTER = 0.25
 
 
