@@ -34,7 +34,7 @@ fn indices_follow_a_lattice_that_bends() {
     let nodes: Vec<[i32; 2]> = (0..side * side).map(|i| [i / side, i % side]).collect();
     let bent = |&[h, k]: &[i32; 2]| {
         let [row, col] = [h, k].map(|step| SPACING * f64::from(step));
-        [row + 12.0 * (col / 40.0).sin(), col + 0.0008 * row * row]
+        [row + 8.0 * (col / 40.0).sin(), col + 0.0005 * row * row]
     };
     let indexed = found(&nodes.iter().map(bent).collect::<Vec<_>>());
     let [first, other] = [indexed.sites[0].cell, nodes[0]];
