@@ -12,18 +12,18 @@
 //!
 //! | symbol | in the code |
 //! |---|---|
-//! | J, derivatives of the model by the parameters | a profile times a polynomial of [`model`] |
+//! | J, derivatives of the model by the parameters | a profile times a polynomial of `model` |
 //! | w, weight of a pixel: 0 where masked, 1, or 1 / variance | `weights` |
 //! | r = w (image - m) | `residual` |
 //! | g = Jᵀ r | `gradient` |
-//! | H = Jᵀ w J | [`system::System`] |
+//! | H = Jᵀ w J | `system::System` |
 //! | lambda, damping of each atom | `damping` |
 //!
 //! A step solves `(H + lambda diag H) step = g` by conjugate gradients, preconditioned by the blocks
 //! of H that belong to single atoms. Of round peaks and noise that is the same everywhere H is
-//! assembled from blocks of pairs, which are products of one-dimensional sums ([`assembled`]); else
+//! assembled from blocks of pairs, which are products of one-dimensional sums (`assembled`); else
 //! it is applied by painting and summing, at some tens of nanoseconds a row of a window, since a
-//! peak is a product of one-dimensional profiles ([`profile`]).
+//! peak is a product of one-dimensional profiles (`profile`).
 //!
 //! Results do not depend on the number of threads: each strip of the image and each atom has sums
 //! of its own, which are added in a fixed order. No fused multiply-add is used, so that all
