@@ -12,6 +12,7 @@ __all__ = [
     "distance_sums",
     "extract_patches",
     "find_candidates_of_parts",
+    "fit_peaks",
     "index_atoms",
     "instruction_sets",
     "order_statistics",

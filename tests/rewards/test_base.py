@@ -23,6 +23,7 @@ from logstar.rewards import (
     Perimeter,
     QualityCount,
     ShortPairs,
+    Significance,
     SpacingSpread,
 )
 from logstar.rewards._base import DetectionReward, Reward
@@ -48,6 +49,7 @@ ALL = [
     (Perimeter(), "Perimeter()"),
     (AmorphousArea(0.2), "AmorphousArea(expected=0.2)"),
     (DisorderSeparation(), "DisorderSeparation()"),
+    (Significance(), "Significance()"),
 ]
 
 
