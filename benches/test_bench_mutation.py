@@ -57,12 +57,11 @@ def test_what_is_changed():
     [
         ("lattice/_counting.py", ["tests/lattice/test_counting.py"]),
         ("pareto.py", ["tests/test_pareto.py"]),
+        ("datasets/_rendering.py", ["tests/datasets/test_rendering.py"]),
         # Covered together with others.
         ("io/_positions_csv.py", ["tests/io/test_positions.py"]),
         # Named by what it defines.
         ("preprocessing/_local_contrast.py", ["tests/preprocessing/test_transformers.py"]),
-        # By who imports it.
-        ("datasets/_rendering.py", ["tests/datasets/test_scene.py"]),
     ],
 )
 def test_the_tests_of_a_module(module, tests):
