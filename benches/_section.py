@@ -62,6 +62,8 @@ class Plan:
     tuning: Mapping[str, int]
     #: Evaluations of the paper's loop.
     n_evaluations: int
+    #: Rounds by size of image, of maps of damage and of quality reports.
+    maps: Mapping[int, int]
 
 
 FULL = Plan(
@@ -75,6 +77,7 @@ FULL = Plan(
     points={5_000: 9, 50_000: 5, 500_000: 3},
     tuning={"256": 3, "256d": 1, "256n": 1},
     n_evaluations=50,
+    maps={512: 5, 1024: 3, 2048: 2},
 )
 QUICK = Plan(
     blob_log={256: 3, 512: 2},
@@ -87,4 +90,5 @@ QUICK = Plan(
     points={5_000: 3, 50_000: 1},
     tuning={"256": 1},
     n_evaluations=12,
+    maps={256: 2, 512: 1},
 )

@@ -64,6 +64,13 @@ def targets() -> Iterator[Target]:
     yield Target("64 x 64 grid, 2048 px", ("grid", 2048), 2000, " ms", at_most=True)
     yield Target("whole tuning, 256 px", ("tuning", "256", "ms"), 25, " ms", at_most=True)
     yield Target("the same against the paper's loop", ("tuning", "256", "ratio"), 200)
+    for size, bound in {512: 200, 1024: 600, 2048: 2500}.items():
+        what = f"map of damage, {size} px"
+        yield Target(what, ("damage", size), bound, " ms", at_most=True)
+    yield Target("growth of the same a doubling", ("damage", "doubling"), 5, at_most=True)
+    for size, bound in {512: 20, 1024: 50, 2048: 250}.items():
+        what = f"quality report, {size} px"
+        yield Target(what, ("quality", size), bound, " ms", at_most=True)
     for name in ("256", "256d", "256n"):
         what = f"gain of hypervolume over the paper's loop, {name} px"
         yield Target(what, ("tuning", name, "gain"), 0, "")

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import _measure_blob_log
+import _measure_damage
 import _measure_rest
 import _measure_sweep
 from _peers import OPTIONAL_PEERS, PEERS, installed
@@ -39,7 +40,7 @@ def measure(plan: Plan) -> list[Section]:
     """Measure section by section, and tell on standard error how far it is."""
     sections = []
     start = time.perf_counter()
-    for subject in (_measure_blob_log, _measure_sweep, _measure_rest):
+    for subject in (_measure_blob_log, _measure_sweep, _measure_rest, _measure_damage):
         for section in subject.measure(plan):
             print(f"{time.perf_counter() - start:6.1f} s  {section.title}", file=sys.stderr)
             sections.append(section)

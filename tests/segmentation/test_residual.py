@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 
 from logstar.datasets import make_scene
+from logstar.segmentation._own_kind import Frames
 from logstar.segmentation._residual import _vote, crystal_residual
 
 
-def test_votes_are_medians():
-    rng = np.random.default_rng(0)
-    pixels, values = rng.integers(0, 20, 300), rng.normal(size=300).astype(np.float32)
-    expected = [np.median(values[pixels == i]) if (pixels == i).any() else 0 for i in range(25)]
-    assert _vote(values, pixels, 25) == pytest.approx(expected, abs=1e-6)
+@pytest.mark.parametrize("n", [0, 1, 40, 300])
+def test_votes_are_medians(n):
+    rng = np.random.default_rng(n)
+    size, shape = 5, (17, 23)
+    # Windows that reach beyond the image, several on one place, and values that are equal.
+    frames = Frames.of(rng.integers(0, shape, size=(n, 2)).astype(float), size, shape)
+    values = rng.integers(-3, 4, size=(n, size**2)).astype(np.float32)
+    votes = [[[] for _ in range(shape[1])] for _ in range(shape[0])]
+    for (row, col), window in zip(frames.first, values.reshape(n, size, size), strict=True):
+        for (i, j), value in np.ndenumerate(window):
+            if 0 <= row + i < shape[0] and 0 <= col + j < shape[1]:
+                votes[row + i][col + j].append(value)
+    expected = [[np.median(own) if own else 0 for own in line] for line in votes]
+    assert_array_equal(_vote(values, frames), expected)
 
 
 def test_a_moved_atom_is_seen_where_it_is_and_nowhere_else():

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
-from scipy import ndimage
+from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import KDTree
 
 from logstar._numerics import MAD_TO_SIGMA
 from logstar._validation import FloatArray, as_positions, check_real
 from logstar.lattice import ImageLattice, Lattice
+from logstar.neighbors import distance_sums
 
 from ._base import DetectionReward
+from ._gaps import covered
 
 #: Share of a lattice's nearest distance below which two columns cannot be. True columns may be
 #: nearer than that distance: rounding to whole pixels takes away up to 1 px (0.11 of the distance
@@ -142,33 +144,26 @@ class GapShare(_PlausibilityReward):
             return _GAP * self.reach.covering_radius
         return check_real(self.reach, name="reach", low=0, low_included=False)
 
-    def distances(self, atoms: ArrayLike, shape: tuple[int, int]) -> FloatArray:
-        """Map the distance to the nearest atom.
+    def field(self, shape: tuple[int, int]) -> NDArray[np.bool_]:
+        """Tell which pixels count.
 
         Parameters
         ----------
-        atoms : array-like of shape (n_atoms, >=2)
-            Row and column in pixels; taken at whole pixels.
         shape : tuple of two int
-            Rows and columns.
+            Rows and columns of the image.
 
         Returns
         -------
-        distances : ndarray of shape `shape`
-            In pixels; NaN outside of the field, infinite where there is no atom at all.
+        field : ndarray of shape `shape`, bool
+            The mask without the frame along the edges.
+
+        Raises
+        ------
+        ValueError
+            If the mask has another shape.
         """
-        table = as_positions(atoms, name="atoms")
-        limit = self.limit()
-        empty = np.ones(shape, dtype=bool)
-        rows, cols = np.round(table).astype(int).T
-        inside = (rows >= 0) & (rows < shape[0]) & (cols >= 0) & (cols < shape[1])
-        empty[rows[inside], cols[inside]] = False
-        if empty.all():
-            distances = np.full(shape, np.inf)
-        else:
-            distances = np.asarray(ndimage.distance_transform_edt(empty), dtype=np.float64)
-        frame = min(int(np.ceil(limit)), (min(shape) - 1) // 2)
-        field = np.zeros(shape, dtype=bool)
+        frame = min(math.ceil(self.limit()), (min(shape) - 1) // 2)
+        field = np.zeros(shape, dtype=np.bool_)
         field[frame : shape[0] - frame, frame : shape[1] - frame] = True
         mask = (
             self.reach.mask if self.mask is None and isinstance(self.reach, Lattice) else self.mask
@@ -178,15 +173,32 @@ class GapShare(_PlausibilityReward):
             if given.shape != shape:
                 raise ValueError(f"mask has shape {given.shape}, the image {shape}.")
             field &= given
-        distances[~field] = np.nan
-        return distances
+        return field
+
+    def gaps(self, atoms: ArrayLike, field: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Find the places without an atom within reach.
+
+        Parameters
+        ----------
+        atoms : array-like of shape (n_atoms, >=2)
+            Row and column in pixels; taken at whole pixels.
+        field : ndarray of shape (n_rows, n_cols), bool
+            Which pixels count.
+
+        Returns
+        -------
+        gaps : ndarray of shape (n_rows, n_cols), bool
+            Where all atoms are farther than the limit.
+        """
+        table = np.round(as_positions(atoms, name="atoms")).astype(int)
+        return field & ~covered(table, self.limit(), field.shape)
 
     def _measure(self, atoms: FloatArray, image: Any) -> float:
         if np.ndim(image) != 2:
             raise ValueError("GapShare looks at the field: give the image or its stack as X.")
-        distances = self.distances(atoms, np.shape(image))
-        field = np.isfinite(distances) | np.isposinf(distances)
-        return float((distances > self.limit()).sum() / max(field.sum(), 1))
+        n_rows, n_cols = np.shape(image)
+        field = self.field((n_rows, n_cols))
+        return float(self.gaps(atoms, field).sum() / max(field.sum(), 1))
 
 
 class SpacingSpread(_PlausibilityReward):
@@ -217,7 +229,7 @@ class SpacingSpread(_PlausibilityReward):
     def _measure(self, atoms: FloatArray, image: Any) -> float:  # noqa: ARG002
         if len(atoms) < 2:
             return 1.0
-        nearest = np.asarray(KDTree(atoms).query(atoms, k=2)[0])[:, 1]
+        nearest = distance_sums(atoms, n_neighbors=1)
         if self.lattice is not None:
             expected = np.unique(list(self.lattice.distance_sums(1).values()))
             nearest = (

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
-from scipy import ndimage
+from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import KDTree
 
 from logstar._validation import FloatArray, as_image, as_positions, check_integer
@@ -14,6 +13,7 @@ from logstar.lattice import Count, ImageLattice, Lattice
 from logstar.lattice._field_of_view import in_field
 
 from . import ErrorRate
+from ._gaps import deepest
 from ._plausibility import GapShare, ShortPairs, SpacingSpread
 
 #: Width of the frame in which atoms show a flank only, as a share of the nearest distance.
@@ -210,28 +210,42 @@ def quality_report(
         raise TypeError(f"lattice must be a Lattice, got {lattice!r}.")
     n_places = check_integer(n_places, name="n_places", low=1)
     shape = (pixels.shape[0], pixels.shape[1])
-    on_lattice = None
+    on_lattice, off = None, np.zeros(len(atoms), dtype=np.bool_)
     if isinstance(lattice, ImageLattice):
         lattice = lattice.refined(atoms)
         # What `OnLattice` measures, without its second refinement of the lattice.
-        on_lattice = float(lattice.on_lattice(atoms).mean()) if len(atoms) else 0.0
+        off = ~lattice.on_lattice(atoms)
+        on_lattice = 1 - float(off.mean()) if len(atoms) else 0.0
     n_inside = len(atoms)
     if expected is None:
         frame = min(_FRAME * lattice.nearest_distance, min(shape) / 4)
         expected = lattice.expected_count(shape, border=frame)
         n_inside = int(in_field(atoms, shape, frame, lattice.mask).sum())
     limit = lattice.distance_sum_threshold() if distance_sum is None else distance_sum
+    # What a lattice's limits are is worked out once.
+    short = ShortPairs(ShortPairs(lattice).limit())
+    gap = GapShare(GapShare(lattice).limit(), lattice.mask)
+    pairs = short.pairs(atoms)
+    field = gap.field(shape)
+    gaps = gap.gaps(atoms, field)
+    kinds = [
+        _short_pairs(atoms, pairs, short.limit()),
+        _gaps(atoms, gaps, gap.limit()),
+        _off_lattice(atoms[off], lattice),
+    ]
     return QualityReport(
         n_found=len(atoms),
         n_inside=n_inside,
         expected=expected,
         qc=(n_inside - expected.n) / expected.n,
         er=float(ErrorRate(limit, n_expected=expected.n).measure(atoms)),
-        short_pairs=float(ShortPairs(lattice).measure(atoms)),
-        gaps=float(GapShare(lattice).measure(atoms, pixels)),
+        short_pairs=len(pairs) / max(len(atoms), 1),
+        gaps=float(gaps.sum() / max(field.sum(), 1)),
         spread=float(SpacingSpread(lattice).measure(atoms)),
         on_lattice=on_lattice,
-        places=tuple(_places(atoms, _responses(detections), shape, lattice, n_places)),
+        places=tuple(
+            _places(kinds, atoms, _responses(detections), lattice.nearest_distance, n_places)
+        ),
         image=pixels,
         detections=atoms,
         radius=2.5 * lattice.nearest_distance,
@@ -239,16 +253,13 @@ def quality_report(
 
 
 def _places(
+    kinds: list[list[Place]],
     atoms: FloatArray,
     responses: FloatArray | None,
-    shape: tuple[int, int],
-    lattice: Lattice,
+    apart: float,
     n_places: int,
 ) -> list[Place]:
     """List where to look: the worst place of each kind in turn, then the weakest atoms."""
-    kinds = [_short_pairs(atoms, lattice), _gaps(atoms, shape, lattice)]
-    if isinstance(lattice, ImageLattice):
-        kinds.append(_off_lattice(atoms, lattice))
     ordered = [sorted(kind, key=lambda place: -place.badness) for kind in kinds]
     longest = max(map(len, ordered))
     in_turn = [kind[i] for i in range(longest) for kind in ordered if i < len(kind)]
@@ -260,10 +271,7 @@ def _places(
     for place in in_turn:
         if len(chosen) == n_places:
             break
-        if all(
-            np.hypot(place.row - other.row, place.col - other.col) > lattice.nearest_distance
-            for other in chosen
-        ):
+        if all(np.hypot(place.row - other.row, place.col - other.col) > apart for other in chosen):
             chosen.append(place)
     return chosen
 
@@ -274,34 +282,29 @@ def _responses(detections: ArrayLike) -> FloatArray | None:
     return table[:, 3] if table.ndim == 2 and table.shape[1] > 3 else None
 
 
-def _short_pairs(atoms: FloatArray, lattice: Lattice) -> list[Place]:
-    scorer = ShortPairs(lattice)
-    limit = scorer.limit()
+def _short_pairs(atoms: FloatArray, pairs: list[tuple[int, int]], limit: float) -> list[Place]:
     return [
         _place(
             (atoms[i] + atoms[j]) / 2,
             "short pair",
             1 - float(np.linalg.norm(atoms[i] - atoms[j])) / limit,
         )
-        for i, j in scorer.pairs(atoms)
+        for i, j in pairs
     ]
 
 
-def _gaps(atoms: FloatArray, shape: tuple[int, int], lattice: Lattice) -> list[Place]:
-    scorer = GapShare(lattice)
-    limit = scorer.limit()
-    distances = np.nan_to_num(scorer.distances(atoms, shape), nan=0.0, posinf=float(max(shape)))
-    labels, n = ndimage.label(distances > limit)
-    middles = np.reshape(ndimage.maximum_position(distances, labels, np.arange(1, n + 1)), (-1, 2))
+def _gaps(atoms: FloatArray, gaps: NDArray[np.bool_], limit: float) -> list[Place]:
+    places, distances = deepest(gaps, np.round(atoms).astype(int))
+    # Where nothing was found at all, a gap is as deep as the image is long.
+    depths = np.minimum(distances, max(gaps.shape)) / limit - 1
     return [
-        Place(row, col, "gap", float(distances[row, col]) / limit - 1)
-        for row, col in middles.astype(int).tolist()
+        Place(row, col, "gap", float(depth))
+        for (row, col), depth in zip(places.tolist(), depths, strict=True)
     ]
 
 
-def _off_lattice(atoms: FloatArray, lattice: ImageLattice) -> list[Place]:
-    off = atoms[~lattice.on_lattice(atoms)]
-    if len(off) == 0:
+def _off_lattice(off: FloatArray, lattice: Lattice) -> list[Place]:
+    if len(off) == 0 or not isinstance(lattice, ImageLattice):
         return []
     points, _ = lattice.positions(margin=lattice.nearest_distance)
     distances = np.asarray(KDTree(points).query(off)[0]) / lattice.nearest_distance

@@ -9,17 +9,17 @@ does, though windows reach into it. Pixels without any atom near them are judged
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage, sparse
-from sklearn.decomposition import PCA
-from sklearn.neighbors import NearestNeighbors
+from scipy import ndimage
 
 from logstar._numerics import parabola_vertex
 from logstar._validation import FloatArray, Image
 
+from ._own_kind import Frames, own_kind
 from ._patches import extract_patches
 
 #: Side of the windows, and sigma that the image is smoothed with before they are cut, both in units
@@ -31,10 +31,6 @@ _SMOOTHING = 0.155
 #: The residual is kept on a coarser grid than the image's: as coarse as leaves this many of its
 #: points between nearest atoms.
 _PIXELS_BETWEEN = 6
-#: How many windows the one of an atom is compared with: those most like it in this many principal
-#: components.
-_N_SIMILAR = 25
-_N_COMPONENTS = 20
 #: Least number of windows that lie wholly inside the image; fewer do not show the crystal.
 _MIN_WINDOWS = 8
 
@@ -102,27 +98,23 @@ def crystal_residual(
     if min(coarse.shape) < size:
         raise ValueError(_too_few(0, len(positions), size * step, image.shape))
     windows, kept = extract_patches(coarse, centres, size, border="reflect", n_jobs=n_jobs)
-    centres = centres[kept]
     windows = windows.reshape(len(windows), -1)
-    rows, cols = _pixels(centres, size)
-    last = np.array(coarse.shape) - 1
-    inside = (rows >= 0) & (rows <= last[0]) & (cols >= 0) & (cols <= last[1])
-    whole = np.flatnonzero(inside.all(axis=1))
-    if len(whole) < _MIN_WINDOWS:
-        raise ValueError(_too_few(len(whole), len(positions), size * step, image.shape))
+    frames = Frames.of(centres[kept], size, coarse.shape)
+    n_whole = int(frames.is_whole.sum())
+    if n_whole < _MIN_WINDOWS:
+        raise ValueError(_too_few(n_whole, len(positions), size * step, image.shape))
 
     centred = windows - windows.mean(axis=1, keepdims=True)
-    contrast = float(np.median(centred[whole].std(axis=1)))
+    contrast = float(np.median(centred[frames.is_whole].std(axis=1)))
     if contrast <= 16 * np.finfo(np.float32).eps * float(np.abs(coarse).max()):
         raise ValueError(
             "windows about the atoms are constant, so there is no crystal to compare with; is the "
             "image constant?"
         )
-    residuals = centred - _own_kind(centred, windows, inside, whole)
+    residuals = centred - own_kind(centred, frames)
     # By the median, which a damaged region does not move while it covers less than half a window.
-    residuals -= np.nanmedian(np.where(inside, residuals, np.nan), axis=1, keepdims=True)
-    values = _vote(residuals[inside], (rows * coarse.shape[1] + cols)[inside], coarse.size)
-    return Residual(values.reshape(coarse.shape), step, contrast)
+    residuals -= _medians(residuals, frames)[:, None]
+    return Residual(_vote(residuals, frames), step, contrast)
 
 
 def _too_few(n_whole: int, n_atoms: int, size: int, shape: tuple[int, ...]) -> str:
@@ -153,54 +145,77 @@ def _refined(image: Image, positions: FloatArray) -> FloatArray:
     return np.asarray(places + np.clip(np.column_stack(vertices), -0.5, 0.5))
 
 
-def _pixels(centres: FloatArray, size: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Row and column of the pixel nearest to each of a window, (n_atoms, size ** 2) each."""
-    offsets = np.arange(size) - (size - 1) / 2
-    rows = np.rint(centres[:, :1] + offsets).astype(np.intp)
-    cols = np.rint(centres[:, 1:] + offsets).astype(np.intp)
-    return np.repeat(rows, size, axis=1), np.tile(cols, (1, size))
-
-
-def _own_kind(
-    centred: NDArray[np.float32],
-    windows: NDArray[np.float32],
-    inside: NDArray[np.bool_],
-    whole: NDArray[np.intp],
-) -> NDArray[np.float32]:
-    """Mean of the whole windows that are most like each; as bright as it, in its variation."""
-    n_similar = min(_N_SIMILAR, len(whole) - 1)
-    n_components = min(_N_COMPONENTS, *centred[whole].shape)
-    pca = PCA(n_components, svd_solver="covariance_eigh").fit(centred[whole])
-    places = pca.transform(centred[whole])
-    neighbors = NearestNeighbors(n_neighbors=n_similar).fit(places)
-    # Called without windows, scikit-learn leaves out each window as its own neighbour.
-    graph = neighbors.kneighbors_graph(mode="connectivity")
-    kind = np.zeros_like(centred)
-    kind[whole] = (sparse.csr_array(graph) @ centred[whole]) / n_similar
-
-    bodies = windows[whole]
-    for atom in np.flatnonzero(~inside.all(axis=1)):
-        seen = inside[atom]
-        others = bodies[:, seen] - bodies[:, seen].mean(axis=1, keepdims=True)
-        own = windows[atom, seen] - windows[atom, seen].mean()
-        distances = ((others - own) ** 2).sum(axis=1)
-        nearest = np.argpartition(distances, n_similar - 1)[:n_similar]
-        kind[atom, seen] = others[nearest].mean(axis=0)
-    power = (kind**2 * inside).sum(axis=1)
-    gain = (kind * centred * inside).sum(axis=1) / np.where(power > 0, power, 1)
-    kind *= np.clip(gain, 0.5, 2.0)[:, None].astype(kind.dtype)
-    return kind
-
-
-def _vote(values: NDArray[np.float32], pixels: NDArray[np.intp], n_pixels: int) -> FloatArray:
-    """Median of the values of each pixel; 0 where there is none."""
-    order = np.lexsort((values, pixels))
-    values = values[order]
-    counts = np.bincount(pixels, minlength=n_pixels)
-    starts = np.cumsum(counts) - counts
-    covered = np.flatnonzero(counts)
-    low = starts[covered] + (counts[covered] - 1) // 2
-    high = starts[covered] + counts[covered] // 2
-    medians = np.zeros(n_pixels)
-    medians[covered] = (values[low].astype(np.float64) + values[high]) / 2
+def _medians(residuals: NDArray[np.float32], frames: Frames) -> NDArray[np.float32]:
+    """Median of what each window has inside the image."""
+    middle = residuals.shape[1] // 2  # a window has an odd number of pixels
+    medians = np.partition(residuals, middle, axis=1)[:, middle]
+    cut = residuals[~frames.is_whole]
+    medians[~frames.is_whole] = [
+        np.median(own[seen]) for own, seen in zip(cut, frames.cut_inside(), strict=True)
+    ]
     return medians
+
+
+def _vote(values: NDArray[np.float32], frames: Frames) -> FloatArray:
+    """Median of what the windows say of each pixel of the image; 0 where none reaches.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_windows, size ** 2)
+        Of each pixel of each window.
+    frames : Frames
+        Where the windows lie.
+
+    Returns
+    -------
+    medians : ndarray of shape (n_rows, n_cols), float64
+    """
+    size = frames.size
+    # With a margin as wide as a window, votes beyond the image need not be told apart.
+    n_rows, n_cols = (n + 2 * size for n in frames.shape)
+    first = frames.first + size
+    offsets = np.arange(size)
+    offsets = (offsets[:, None] * n_cols + offsets).ravel()
+    corners = first[:, 0] * n_cols + first[:, 1]
+    counts = _covering(first, size, (n_rows, n_cols)).ravel()
+    ends = counts.cumsum()
+    votes = np.empty(values.size, dtype=values.dtype)
+    place = ends - counts  # where the next vote on each pixel is written
+    for chosen in _apart(first, size):
+        pixels = corners[chosen, None] + offsets
+        places = place[pixels]
+        votes[places] = values[chosen]
+        place[pixels] = places + 1
+    medians = np.zeros(counts.size)
+    for n in np.unique(counts[counts > 0]):
+        pixels = np.flatnonzero(counts == n)
+        own = np.sort(votes[ends[pixels, None] - n + np.arange(n)], axis=1)
+        medians[pixels] = (own[:, (n - 1) // 2].astype(np.float64) + own[:, n // 2]) / 2
+    # Contiguous: joblib tells arrays apart by their layout, and gives back contiguous ones.
+    return np.ascontiguousarray(medians.reshape(n_rows, n_cols)[size:-size, size:-size])
+
+
+def _covering(first: NDArray[np.intp], size: int, shape: tuple[int, int]) -> NDArray[np.intp]:
+    """How many windows cover each pixel."""
+    steps = np.zeros((shape[0] + 1, shape[1] + 1), dtype=np.intp)
+    for row, col, step in ((0, 0, 1), (0, size, -1), (size, 0, -1), (size, size, 1)):
+        np.add.at(steps, (first[:, 0] + row, first[:, 1] + col), step)
+    return np.asarray(steps.cumsum(axis=0).cumsum(axis=1)[:-1, :-1])
+
+
+def _apart(first: NDArray[np.intp], size: int) -> Iterator[NDArray[np.intp]]:
+    """Part windows into groups in which no two overlap.
+
+    Windows that start in the same tile of the size of a window come into different groups, and so
+    do those of tiles next to each other: tiles of a group are even, or odd, along each axis.
+    """
+    tiles = first // size
+    parity = tiles % 2
+    order = np.lexsort((tiles[:, 1], tiles[:, 0], parity[:, 1], parity[:, 0]))
+    tiles, parity = tiles[order], parity[order]
+    starts = np.flatnonzero(np.r_[True, (tiles[1:] != tiles[:-1]).any(axis=1)])
+    rank = np.arange(len(order)) - np.repeat(starts, np.diff(np.r_[starts, len(order)]))
+    groups = 2 * parity[:, 0] + parity[:, 1] + 4 * rank
+    by_group = np.argsort(groups, kind="stable")
+    bounds = np.flatnonzero(np.diff(groups[by_group])) + 1
+    yield from np.split(order[by_group], bounds)

@@ -527,6 +527,10 @@ def _near(labels: NDArray[np.int64], chosen: NDArray[np.intp]) -> NDArray[np.boo
 
 def _enlarged(values: FloatArray, step: int, shape: tuple[int, ...]) -> NDArray[np.float32]:
     """From the grid to all pixels, linearly."""
-    rows, cols = (np.arange(n) / step for n in shape)
-    grid = np.meshgrid(rows, cols, indexing="ij")
-    return ndimage.map_coordinates(values, grid, order=1, mode="nearest").astype(np.float32)
+    for axis, n in enumerate(shape):
+        places = np.minimum(np.arange(n) / step, values.shape[axis] - 1)
+        before = places.astype(np.intp)
+        after = np.minimum(before + 1, values.shape[axis] - 1)
+        share = np.expand_dims(places - before, 1 - axis)
+        values = (1 - share) * values.take(before, axis) + share * values.take(after, axis)
+    return values.astype(np.float32)
