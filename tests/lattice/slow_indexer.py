@@ -17,6 +17,7 @@ OWN = 0.7
 SAME_SITE = 0.6
 LATE = 1.5
 FARTHEST = 1.3
+WIDEST_GAP = math.radians(185)
 
 
 class SlowIndexer:
@@ -121,7 +122,19 @@ class SlowIndexer:
             seed = self.seed(atom) if self.component[atom] < 0 else None
             if seed is not None:
                 count += self.grow(atom, seed[0], seed[1], count)
+        self.place_rest()
         return self
+
+    def place_rest(self):
+        """Give single atoms that are left the free places around them, the nearest first."""
+        grains = set(self.component[self.component >= 0].tolist())
+        left = np.flatnonzero(self.component < 0)
+        found = [(atom, self.by_all(atom, grains, steps=2)) for atom in left]
+        found = [(off, atom, *place) for atom, (off, *place) in found if place]
+        for _, atom, component, t, index, map_ in sorted(found, key=lambda item: item[:2]):
+            if sound(map_) and not self.taken(atom, t, index, component):
+                self.component[atom], self.column[atom], self.index[atom] = component, t, index
+                self.maps[atom] = map_
 
     def grow(self, atom, column, start, component):  # noqa: C901, PLR0912 - one loop, as told
         queue, members = [], []
@@ -147,9 +160,10 @@ class SlowIndexer:
             if not queue:
                 # What no single neighbour places well enough is placed by all of them together.
                 for j in late:
-                    found = self.by_all(j, component) if self.component[j] < 0 else None
-                    if found is not None and not self.taken(j, *found[:2], component):
-                        accept(j, *found)
+                    if self.component[j] < 0:
+                        _, *found = self.by_all(j, {component}, steps=1)
+                        if found:
+                            accept(j, *found[1:])
                 late = []
                 continue
             _, i, _, j, t, index = heapq.heappop(queue)
@@ -184,28 +198,43 @@ class SlowIndexer:
             self.column[members] = -1
         return len(members) >= LEAST_COMPONENT
 
-    def by_all(self, j, component):
-        """The site that most neighbours see an atom at, their map; None without agreement."""
+    def by_all(self, j, components, steps):
+        """How far it is from the place that most neighbours see an atom at, squared, and that.
+
+        An endless distance alone where they do not agree, or the place is not free.
+        """
         votes = {}
-        reach = FARTHEST * np.hypot(*self.template.vectors.T).max()
+        reach = steps * FARTHEST * np.hypot(*self.template.vectors.T).max()
         for k in sorted(self.tree.query_ball_point(self.points[j], reach)):
-            if self.component[k] != component:
+            if self.component[k] not in components:
                 continue
-            for t, cell, vector in self.edges(self.column[k]):
+            ends = [(t, cell, vector) for t, cell, vector in self.edges(self.column[k])]
+            if steps == 2:
+                ends += [
+                    (t, cell + more, vector + further)
+                    for s, cell, vector in ends
+                    for t, more, further in self.edges(s)
+                ]
+            for t, cell, vector in ends:
                 off = self.points[k] + self.maps[k] @ vector - self.points[j]
                 if self.fits(j, t) and (off**2).sum() <= (2 * LATE * self.near) ** 2:
-                    site = (t, *(self.index[k] + cell))
-                    votes.setdefault(site, []).append((off, self.maps[k]))
+                    site = (self.component[k], t, *(self.index[k] + cell))
+                    votes.setdefault(site, {})[k] = off
         ranked = sorted(votes.items(), key=lambda item: (-len(item[1]), item[0]))
         if not ranked or len(ranked[0][1]) < 2:
-            return None
+            return (math.inf,)
         if len(ranked) > 1 and len(ranked[1][1]) == len(ranked[0][1]):
-            return None
-        (t, h, k), seen = ranked[0]
-        off, map_ = (np.mean(x, axis=0) for x in zip(*seen, strict=True))
-        if (off**2).sum() > (LATE * self.near) ** 2:
-            return None
-        return t, (h, k), map_
+            return (math.inf,)
+        (component, t, *index), seen = ranked[0]
+        off = (np.mean(list(seen.values()), axis=0) ** 2).sum()
+        angles = np.sort([angle_of(self.points[k] - self.points[j]) for k in seen])
+        gaps = np.diff(angles, append=angles[0] + 2 * math.pi)
+        strict = steps == 2 and gaps.max() > WIDEST_GAP
+        if off > ((1 if strict else LATE) * self.near) ** 2:
+            return (math.inf,)
+        if self.taken(j, t, index, component):
+            return (math.inf,)
+        return off, component, t, tuple(index), self.maps[list(seen)].mean(axis=0)
 
     def taken(self, j, column, index, component):
         for k in self.tree.query_ball_point(self.points[j], SAME_SITE * self.nearest):

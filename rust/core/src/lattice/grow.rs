@@ -5,13 +5,14 @@ use std::collections::BinaryHeap;
 
 use super::map::{Map, Sums};
 use super::seed::Seed;
+use super::votes::Steps;
 use super::{ATOMS_BETWEEN_CHECKS, Atoms, LEAST_COMPONENT, NONE, Site, UNINDEXED};
 use crate::Result;
 use crate::interrupt::Effort;
 use crate::lattice::Edge;
 
 /// An index needs as many indexed neighbours that see it alike.
-const SUPPORTERS: usize = 2;
+pub(super) const SUPPORTERS: usize = 2;
 
 /// What an atom's own neighbours weigh in its map; the rest is that of the atom it was reached
 /// from.
@@ -21,17 +22,11 @@ const OWN: f64 = 0.7;
 /// that a dislocation leaves, atoms a whole spacing apart may.
 const SAME_SITE: f64 = 0.6;
 
-/// Atoms that are placed by all their neighbours together may be this many tolerances off.
-const LATE: f64 = 1.5;
-
-/// Neighbours that place an atom are within this many of the longest edge.
-const FARTHEST: f64 = 1.3;
-
 /// Where an atom is in the lattice.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
-    column: u32,
-    cell: [i32; 2],
+pub(super) struct Place {
+    pub(super) column: u32,
+    pub(super) cell: [i32; 2],
 }
 
 /// An atom that may be where its neighbour expects it.
@@ -99,8 +94,8 @@ impl Atoms<'_> {
                     break;
                 }
                 for atom in std::mem::take(&mut late) {
-                    if let Some((place, map)) = self.placed_by_all(atom, component) {
-                        self.accept(atom, place, map, &mut growth);
+                    if let Some(found) = self.placed_by_all(atom, Some(component), Steps::One) {
+                        self.accept(atom, found.place, found.map, &mut growth);
                     }
                 }
                 continue;
@@ -181,7 +176,7 @@ impl Atoms<'_> {
     }
 
     /// Whether an atom near to this one has this place already.
-    fn is_taken(&self, atom: usize, place: Place, component: i32) -> bool {
+    pub(super) fn is_taken(&self, atom: usize, place: Place, component: i32) -> bool {
         let mut taken = false;
         self.grid.within(self.points, self.points[atom], SAME_SITE * self.nearest, |other, _| {
             let site = &self.sites[other];
@@ -191,58 +186,9 @@ impl Atoms<'_> {
         });
         taken
     }
-
-    /// The free place that most neighbours see an atom at, and the mean of their maps; `None` if
-    /// they do not agree.
-    fn placed_by_all(&self, atom: usize, component: i32) -> Option<(Place, Map)> {
-        if self.sites[atom].component != NONE {
-            return None;
-        }
-        let mut near = Vec::new();
-        let reach = FARTHEST * self.template.longest();
-        self.grid.within(self.points, self.points[atom], reach, |other, _| {
-            if self.sites[other].component == component {
-                near.push(other);
-            }
-        });
-        near.sort_unstable();
-        let allowed = (LATE * self.near).powi(2);
-        let mut votes: Vec<(Place, [f64; 2], usize)> = Vec::new();
-        for other in near {
-            let site = &self.sites[other];
-            let map = Map(site.map);
-            for edge in self.template.of(site.column as u32) {
-                let [row, col] = self.place(other, &map, edge);
-                let off = [row - self.points[atom][0], col - self.points[atom][1]];
-                let square = off[0] * off[0] + off[1] * off[1];
-                if self.may_be(atom, edge.column) && square <= 4.0 * allowed {
-                    let cell = there(site.cell, edge);
-                    votes.push((Place { column: edge.column, cell }, off, other));
-                }
-            }
-        }
-        votes.sort_by_key(|&(place, _, other)| (place, other));
-        let groups: Vec<&[(Place, [f64; 2], usize)]> =
-            votes.chunk_by(|one, other| one.0 == other.0).collect();
-        let most = groups.iter().map(|group| group.len()).max()?;
-        let mut largest = groups.into_iter().filter(|group| group.len() == most);
-        let (group, rival) = (largest.next()?, largest.next());
-        if most < SUPPORTERS || rival.is_some() {
-            return None;
-        }
-        let weight = 1.0 / most as f64;
-        let (mut off, mut map) = ([0.0; 2], Map([[0.0; 2]; 2]));
-        for (_, [row, col], other) in group {
-            off = [off[0] + weight * row, off[1] + weight * col];
-            map = map.mixed(1.0, &Map(self.sites[*other].map), weight);
-        }
-        let place = group[0].0;
-        let fits = off[0] * off[0] + off[1] * off[1] <= allowed;
-        (fits && !self.is_taken(atom, place, component)).then_some((place, map))
-    }
 }
 
 /// The cell at the end of an edge.
-fn there(cell: [i32; 2], edge: &Edge) -> [i32; 2] {
+pub(super) fn there(cell: [i32; 2], edge: &Edge) -> [i32; 2] {
     [cell[0].wrapping_add(edge.cell[0]), cell[1].wrapping_add(edge.cell[1])]
 }

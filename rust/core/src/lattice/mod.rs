@@ -8,7 +8,9 @@
 //! changes little from one atom to the next.
 //!
 //! An atom takes an index that two indexed neighbours at least support. What no single neighbour
-//! places well enough is placed at last by all of them together, and the queue goes on from there.
+//! places well enough is placed by all of them together, and the queue goes on from there. Atoms
+//! that nobody reached, as in corners of the field or far from their sites, are placed one by one
+//! when all grains are grown, by neighbours up to two edges away.
 //!
 //! | here | what it is |
 //! |---|---|
@@ -22,6 +24,7 @@ mod grow;
 mod map;
 mod seed;
 mod template;
+mod votes;
 
 #[cfg(test)]
 mod tests;
@@ -156,7 +159,7 @@ impl Atoms<'_> {
                 components += i32::from(self.grow(atom, &seed, components, effort)?);
             }
         }
-        Ok(())
+        self.place_rest(effort)
     }
 
     fn may_be(&self, atom: usize, column: u32) -> bool {
