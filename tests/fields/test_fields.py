@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from logstar.datasets import make_scene
 from logstar.fields import (
@@ -85,13 +86,26 @@ def test_spacings_spread_as_they_say(noisy):
     assert np.nanmean(field.in_units) == pytest.approx(3.905, abs=1e-3)
 
 
-def test_zero_is_called_zero_as_often_as_stated():
+def answers_about_zero(n, *, stated):
+    """What is said of `n` fields of zero whose atoms have errors of `ERROR`."""
     positions, kinds = atoms(200)
     indexer = LatticeIndexer(LATTICE).fit(positions, kinds)
     rng = np.random.default_rng(1)
-    draws = [positions + rng.normal(scale=ERROR, size=positions.shape) for _ in range(100)]
-    tests = [polarization(indexer, table(draw)).zero_test() for draw in draws]
-    assert np.mean([test.consistent for test in tests]) >= 0.9
+    draws = [positions + rng.normal(scale=ERROR, size=positions.shape) for _ in range(n)]
+    return [polarization(indexer, table(draw, stated)).zero_test() for draw in draws]
+
+
+def test_probabilities_of_zero_are_uniform():
+    tests = answers_about_zero(200, stated=ERROR)
+    assert stats.kstest([test.p_value for test in tests], "uniform").pvalue > 0.01
+    assert np.mean([test.scatter for test in tests]) == pytest.approx(1, abs=0.02)
+    assert np.mean([test.consistent for test in tests]) == pytest.approx(0.95, abs=0.04)
+
+
+def test_errors_that_are_too_small_make_no_domains():
+    tests = answers_about_zero(100, stated=ERROR / 1.3)
+    assert np.mean([test.scatter for test in tests]) == pytest.approx(1.3, abs=0.03)
+    assert np.mean([test.consistent for test in tests]) >= 0.88
 
 
 def test_a_domain_is_seen_where_it_is(noisy):
