@@ -98,6 +98,19 @@ def test_another_crystal(other):
     assert "not that of the crystal" in str(comparison)
 
 
+def test_a_larger_cell_must_show_all_columns():
+    # At a pixel size that is too large by the root of 2, every second column of the crystal is
+    # where the image shows one.
+    comparison = CRYSTAL.with_pixel_size(0.1 * math.sqrt(2)).compare(seen(CRYSTAL))
+    assert comparison.cell_ratio == 2
+    assert comparison.seen_share == 0.5
+    assert not comparison.agrees
+    # A superstructure does show all.
+    side = 4.0 / math.sqrt(2)
+    alike = Lattice(side, side, columns=(Column("A", "X", 0, 0),), pixel_size=0.1)
+    assert alike.compare(seen(CRYSTAL)).agrees
+
+
 def test_only_with_an_image():
     with pytest.raises(TypeError, match="image_lattice must be an ImageLattice"):
         CRYSTAL.compare(CRYSTAL)

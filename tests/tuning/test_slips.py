@@ -15,6 +15,7 @@ from logstar.io import Micrograph
 from logstar.model_selection import MOBOSearchCV
 from logstar.tuning import Expectation
 from logstar.tuning._slips import _power_of_ten
+from logstar.units import PixelSize
 
 CRYSTAL = Lattice.perovskite(3.905, pixel_size=0.2)
 CIF = "SrTiO3.cif"
@@ -72,9 +73,27 @@ def test_a_wrong_zone_axis(scene, shared_data):
     path = shared_data / "crystals" / CIF
     with pytest.raises(CalibrationError, match="another zone axis"):
         AtomFinder(partial(Lattice.from_cif, path, "110"), pixel_size="0.2 A").fit(scene.image)
-    # Along [111] atoms are as dense as in the image: that is tuned, and said to be checked.
-    expected = Expectation.from_image(scene.image, Lattice.from_cif(path, "111", "0.2 A"))
+    # Along [111] atoms are as dense as in the image; their places are others all the same.
+    along_111 = Lattice.from_cif(path, "111", "0.2 A")
+    with pytest.raises(CalibrationError, match="another zone axis"):
+        Expectation.from_image(scene.image, along_111)
+    expected = Expectation.from_image(scene.image, along_111, force=True)
     assert "is not that of the crystal" in expected.calibration
+
+
+@pytest.mark.usefixtures("untuned")
+def test_a_crystal_that_is_as_dense(scene):
+    # Of YBa2Cu3O7 and SrTiO3 a column takes the same area, within 1 %.
+    with pytest.raises(CalibrationError, match="lattice='auto' takes the image's own"):
+        AtomFinder(Lattice.ybco("0.2 A")).fit(scene.image)
+
+
+@pytest.mark.usefixtures("untuned")
+def test_a_pixel_size_off_by_the_root_of_2(scene):
+    crystal = CRYSTAL.with_pixel_size(PixelSize(0.2 * 2**0.5))
+    with pytest.raises(CalibrationError, match=r"did you mean 0\.2 A/px") as caught:
+        AtomFinder(crystal).fit(scene.image)
+    assert caught.value.factor == pytest.approx(2**-0.5, rel=0.01)
 
 
 @pytest.mark.usefixtures("untuned")

@@ -26,6 +26,8 @@ _LARGEST_STRETCH, _LARGEST_SCALE = 0.25, 0.25
 #: Least share of the crystal's columns that the image must show. Weak columns may be hidden, at
 #: worst Cu and Y of YBa2Cu3O7, whose two Ba columns are a third of all.
 _LEAST_SEEN = 0.3
+#: Share of the columns that counts as all of them; it allows for rounding.
+_ALL_SEEN = 0.99
 #: Smaller distortions and errors of the pixel size are not spoken of.
 _NOTICED = 0.003
 
@@ -39,7 +41,9 @@ class LatticeComparison:
     agrees : bool
         Whether the image can show the crystal. For that a cell of the crystal must become the
         image's cell by at most 25 % of stretch and shear, and 25 % of scale; and the image must
-        show at least 0.3 of the crystal's columns, and not more than all of them.
+        show at least 0.3 of the crystal's columns, and not more than all of them. A cell that is
+        larger than the crystal's must show all: such a cell tells that columns of one element look
+        different, and columns that hide in one place of it hide in all.
     pixel_size : PixelSize
         That of the crystal.
     corrected_pixel_size : PixelSize
@@ -166,11 +170,14 @@ def compare_cells(
     stretch /= scale
     limits = np.sqrt(squared) / scale
     seen_share = n_columns[1] / (ratio * n_columns[0])
+    # Half of the columns of a cell twice as large: that would be any crystal at a pixel size that
+    # is too large by the root of 2.
+    least_seen = _LEAST_SEEN if ratio <= 1 else _ALL_SEEN
     return LatticeComparison(
         agrees=bool(
             limits.max() / limits.min() - 1 < _LARGEST_STRETCH
             and abs(math.log(scale)) < math.log(1 + _LARGEST_SCALE)
-            and _LEAST_SEEN <= seen_share < 1.01
+            and least_seen <= seen_share < 1.01
         ),
         pixel_size=pixel_size,
         corrected_pixel_size=PixelSize(pixel_size.value / scale, pixel_size.unit),

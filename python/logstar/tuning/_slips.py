@@ -110,16 +110,10 @@ def check_calibration(crystal: Lattice, seen: ImageLattice, comparison: LatticeC
             f"{shows}. {_what_would_fit(crystal, factor)} force=True goes on all the same.",
             factor,
         )
-    apart = math.sqrt(_area_of_atom(seen) / _area_of_atom(crystal))
-    if abs(math.log(apart)) > math.log1p(_LARGEST_ERROR):
-        raise CalibrationError(
-            f"{shows}, and no pixel size makes one of the other: is it another crystal, or seen "
-            "along another zone axis? force=True goes on all the same.",
-        )
-
-
-def _area_of_atom(lattice: Lattice) -> float:
-    return lattice.unit_cell_area / len(lattice.columns)
+    raise CalibrationError(
+        f"{shows}, and no pixel size makes one of the other: is it another crystal, or seen along "
+        "another zone axis? lattice='auto' takes the image's own, force=True goes on all the same.",
+    )
 
 
 def _what_both_are(crystal: Lattice, seen: ImageLattice) -> str:
