@@ -43,9 +43,9 @@ def test_an_image_without_lattice_leaves_the_count_uncertain(rng):
     assert expectation.calibration.startswith("not confirmed by the image, which shows no")
 
 
-def test_another_crystal_is_said_if_it_is_as_dense(scene):
+def test_another_crystal_is_said_if_it_is_forced(scene):
     other = Lattice(3.1, 5.2, columns=CRYSTAL.columns, pixel_size=0.25)
-    expectation = Expectation.from_image(scene.image, other)
+    expectation = Expectation.from_image(scene.image, other, force=True)
     assert "not that of the crystal" in expectation.calibration
     assert expectation.uncertainty > 0.06
     assert expectation.lattice == other

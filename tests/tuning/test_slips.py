@@ -82,7 +82,7 @@ def test_a_wrong_zone_axis(scene, shared_data):
 
 
 @pytest.mark.usefixtures("untuned")
-def test_a_crystal_that_is_as_dense(scene):
+def test_a_crystal_that_is_as_dense_is_refused(scene):
     # Of YBa2Cu3O7 and SrTiO3 a column takes the same area, within 1 %.
     with pytest.raises(CalibrationError, match="lattice='auto' takes the image's own"):
         AtomFinder(Lattice.ybco("0.2 A")).fit(scene.image)

@@ -35,12 +35,15 @@ class FoundLattice(NamedTuple):
         Row and column of the corner that is nearest to the middle of the image.
     bragg : BraggLattice
         The peaks that it explains.
+    maxima : tuple of tuple of two float
+        Fractional coordinates of what shows, where columns are hidden beside others; else empty.
     """
 
     vectors: FloatArray
     columns: tuple[Column, ...]
     origin: tuple[float, float]
     bragg: BraggLattice
+    maxima: tuple[tuple[float, float], ...] = ()
 
     @property
     def by_chance(self) -> float:
@@ -132,7 +135,10 @@ def place_lattice(
         for i, ((u, v), height) in enumerate(zip(places, cell.heights, strict=True))
     )
     origin = _nearest_to_the_middle((cell.places[0] - corner) @ vectors, vectors, flat.shape)
-    return FoundLattice(vectors, columns, origin, bragg)
+    maxima: tuple[tuple[float, float], ...] = ()
+    if cell.maxima is not None:
+        maxima = tuple((float(u), float(v)) for u, v in (cell.maxima - cell.places[0]) % 1.0)
+    return FoundLattice(vectors, columns, origin, bragg, maxima)
 
 
 def _nearest_to_the_middle(

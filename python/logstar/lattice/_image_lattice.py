@@ -73,6 +73,9 @@ class ImageLattice(Lattice):
         peaks tell.
     n_peaks : int, default=0
         How many Bragg peaks it explains.
+    maxima : iterable of tuple of two float, default=()
+        Fractional coordinates of the maxima of brightness, where columns are not resolved: halves
+        of a pair, or shoulders of brighter ones. Empty where each column is a maximum.
 
     Raises
     ------
@@ -97,6 +100,7 @@ class ImageLattice(Lattice):
     confidence: float
     vector_error: float
     n_peaks: int
+    maxima: tuple[tuple[float, float], ...]
 
     ybco = _NotOffered()
     perovskite = _NotOffered()
@@ -118,6 +122,7 @@ class ImageLattice(Lattice):
         confidence: float = 1.0,
         vector_error: float = 0.0,
         n_peaks: int = 0,
+        maxima: Iterable[tuple[float, float]] = (),
     ) -> None:
         super().__init__(
             a, b, angle, columns=columns, pixel_size=pixel_size, mask=mask, tolerance=tolerance
@@ -132,6 +137,9 @@ class ImageLattice(Lattice):
             confidence=check_real(confidence, name="confidence", low=0, high=1),
             vector_error=float(vector_error),
             n_peaks=check_integer(n_peaks, name="n_peaks", low=0),
+            maxima=tuple(
+                (check_real(u, name="maxima"), check_real(v, name="maxima")) for u, v in maxima
+            ),
         )
 
     @classmethod
@@ -184,9 +192,11 @@ class ImageLattice(Lattice):
 
         Notes
         -----
-        Columns that the detector does not resolve, that show as a mere shoulder of a neighbour or
-        drown in the noise of the mean cell, are not counted: a crystal, where it is known, knows
-        better.
+        Where Gaussians at the maxima do not explain the mean cell, and one more column does, it is
+        counted though it shows as no maximum: one of a pair that is not resolved, or the shoulder
+        of a brighter one. `maxima` are what shows then. Columns that are weaker than 0.15 of the
+        brightest one beside it, or drown in the noise of the mean cell, are not counted: a crystal,
+        where it is known, knows better.
 
         Examples
         --------
@@ -237,6 +247,7 @@ class ImageLattice(Lattice):
             confidence=found.confidence,
             vector_error=found.bragg.error,
             n_peaks=len(found.bragg.indices),
+            maxima=found.maxima,
         )
 
     @property
@@ -267,6 +278,20 @@ class ImageLattice(Lattice):
         size = PixelSize.of(pixel_size)
         ratio = size.value / self._pixel
         return dataclasses.replace(self, a=self.a * ratio, b=self.b * ratio, pixel_size=size)
+
+    def resolved(self) -> Self:
+        """Give the lattice of what shows in the image as maxima of brightness.
+
+        Returns
+        -------
+        lattice : ImageLattice
+            The same where each column is a maximum. Else its columns are the `maxima`: pairs that
+            are not resolved are one column, and shoulders are none.
+        """
+        if not self.maxima:
+            return self
+        columns = tuple(Column(f"M{i}", "X", u, v) for i, (u, v) in enumerate(self.maxima))
+        return dataclasses.replace(self, columns=columns, maxima=())
 
     def positions(
         self,

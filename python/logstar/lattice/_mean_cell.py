@@ -13,6 +13,7 @@ from logstar._numerics import parabola_vertex
 from logstar._validation import FloatArray
 
 from ._phases import Distortion
+from ._unresolved import find_overlap
 
 #: The mean cell has a bin for each pixel along an edge, but at least 16.
 _LEAST_BINS = 16
@@ -39,11 +40,16 @@ class MeanCell(NamedTuple):
     places : ndarray of shape (n, 2)
         Fractional coordinates.
     heights : ndarray of shape (n,)
-        Brightness above the darkest place, that of the brightest being 1.
+        Brightness above the darkest place, that of the brightest being 1. Of columns that overlap
+        the height of the column alone.
+    maxima : ndarray of shape (n_maxima, 2) or None
+        Fractional coordinates of the maxima, where columns are hidden beside others; None where
+        each column is a maximum.
     """
 
     places: FloatArray
     heights: FloatArray
+    maxima: FloatArray | None = None
 
 
 def mean_cell(
@@ -81,6 +87,9 @@ def mean_cell(
     peaks = [peak for peak, rise in _rises(smooth) if rise >= least]
     places = np.array([_between_bins(smooth, peak) / n_bins for peak in peaks])
     heights = np.array([smooth[peak] for peak in peaks]) - smooth.min()
+    overlap = find_overlap(mean, vectors, places)
+    if overlap is not None:
+        return MeanCell(overlap.places, overlap.heights, places % 1.0)
     order = np.argsort(-heights, kind="stable")
     return MeanCell(places[order] % 1.0, heights[order] / heights.max())
 

@@ -38,6 +38,7 @@ from ._choice import ER, N_NEIGHBORS, QC, THRESHOLDS, Plateau
 from ._evidence import LEAST_RESPONSE, weigh
 from ._expectation import Expectation
 from ._grains import flags_of_grains
+from ._overlap import divide, overlapping_lattice, searched
 from ._refining import columns_of, refine_atoms
 from ._single_atoms import STRENGTHS, is_explained_by_noise, search_single_atoms
 from ._source import (
@@ -364,12 +365,12 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         check_is_fitted(self, "detector_")
         image = X.image if isinstance(X, Micrograph) else X
         found: FloatArray | list[FloatArray] = self.detector_.predict(image)
-        if self.refine is None:
+        if self.refine is None and overlapping_lattice(self.expectation_) is None:
             return found
         if isinstance(found, list):
             images, _ = as_image_list(image)
-            return [self._refined(*one).atoms for one in zip(images, found, strict=True)]
-        return self._refined(as_image(image, name="X"), found).atoms
+            return [self._finished(*one) for one in zip(images, found, strict=True)]
+        return self._finished(as_image(image, name="X"), found)
 
     def fit_predict(self, X: Any, y: object = None) -> FloatArray:
         """Fit to an image and give its atoms.
@@ -599,7 +600,7 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
 
     def _tune(self, pixels: Image) -> None:
         """Search for the settings that agree with what is expected."""
-        expected = self.expectation_
+        expected = searched(self.expectation_)
         self.search_ = search = make_search(
             n_expected=expected.n_expected,
             uncertainty=expected.uncertainty,
@@ -660,7 +661,8 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
             self.detector_ = clone(search.estimator).set_params(**setting).fit(self.image_)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NoAtomsWarning)
-            detections = self.detector_.detect(self.image_)
+            shown = self.detector_.detect(self.image_)
+        detections = self._divided(self.image_, shown)
         self.params_ = plain_params(search, row)
         if isinstance(self.detector_, SignificanceDetector):
             self.plateau_ = Plateau(*self.detector_.plateau_)
@@ -690,7 +692,7 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
             ),
             origin=self._origin,
         ).with_columns(significance=self._significance(detections), flagged=flagged)
-        self._look_around()
+        self._look_around(shown[:, 3])
         detected = time.perf_counter()
         self.seconds_["detect"] = detected - start
         self.refinement_: Refinement | None = None
@@ -724,6 +726,7 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
             how=self.refine,  # type: ignore[arg-type] # not None where this is called
             polarity=self.polarity,
             lattice=own if isinstance(own, ImageLattice) else None,
+            overlap=overlapping_lattice(self.expectation_) is not None,
             n_jobs=self.n_jobs,
         )
 
@@ -739,7 +742,22 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
             remove_neighbors=not alone,
         )
 
-    def _look_around(self) -> None:
+    def _finished(self, image: Image, found: FloatArray) -> FloatArray:
+        """Divide and refine what was detected, (row, col, sigma) each."""
+        if overlapping_lattice(self.expectation_) is not None:
+            alike = np.column_stack([found, np.ones(len(found))])
+            found = self._divided(image, alike)[:, :3]
+        return found if self.refine is None else self._refined(image, found).atoms
+
+    def _divided(self, image: Image, detections: FloatArray) -> FloatArray:
+        """Divide what was detected into atoms, where columns overlap."""
+        lattice = overlapping_lattice(self.expectation_)
+        if lattice is None:
+            return detections
+        mask = self._field if image is self.image_ else None
+        return divide(image, detections, lattice, polarity=self.polarity, mask=mask)
+
+    def _look_around(self, responses: FloatArray) -> None:
         """Look at what else could have been found, at other thresholds and polarities."""
         # Candidates that stand out of noise are pruned already; none overlaps by more than 1.
         overlap = float(self.params_.get("overlap", 1.0))
@@ -752,7 +770,7 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
             self.detector_,
             self.image_,
             candidates,
-            responses=self.atoms_["response"],
+            responses=responses,
             overlap=overlap,
         )
 

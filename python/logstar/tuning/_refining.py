@@ -23,6 +23,7 @@ def refine_atoms(
     how: Literal["joint", "window"],
     polarity: Literal["bright", "dark"],
     lattice: ImageLattice | None = None,
+    overlap: bool = False,
     n_jobs: int | None = None,
 ) -> Refinement:
     """Refine atoms that were found.
@@ -32,13 +33,16 @@ def refine_atoms(
     image : ndarray of shape (n_rows, n_cols)
         The raw image.
     detections : ndarray of shape (n_atoms, >=2)
-        Row and column in pixels.
+        Row and column in pixels, and sigma.
     how : {"joint", "window"}
         All peaks together, or each in a window of its own.
     polarity : {"bright", "dark"}
         Whether atoms are brighter than their surroundings.
     lattice : ImageLattice, default=None
         The image's own lattice: errors are pooled by the kinds of its columns.
+    overlap : bool, default=False
+        Whether atoms overlap so much that no window shows one alone: then they have the sigma that
+        they are given to begin with, and one sigma in the end.
     n_jobs : int, default=None
         Threads.
 
@@ -46,12 +50,17 @@ def refine_atoms(
     -------
     refinement : Refinement
     """
-    refiner = GaussianRefiner(joint=how == "joint", polarity=polarity, n_jobs=n_jobs)
+    refiner = GaussianRefiner(
+        joint=how == "joint",
+        polarity=polarity,
+        share_sigma="all" if overlap else None,
+        n_jobs=n_jobs,
+    )
     with warnings.catch_warnings():
         # `describe` says so.
         warnings.simplefilter("ignore", CorrelatedNoiseWarning)
         warnings.simplefilter("ignore", UndersampledWarning)
-        return refiner.refine(image, detections[:, :2], lattice=lattice)
+        return refiner.refine(image, detections[:, : 3 if overlap else 2], lattice=lattice)
 
 
 def columns_of(refinement: Refinement) -> Mapping[str, ArrayLike]:

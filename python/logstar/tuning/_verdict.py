@@ -10,10 +10,12 @@ import numpy as np
 from logstar.detection import SignificanceDetector
 from logstar.rewards._quality import concerns_of_rewards
 
+from ._overlap import overlapping_lattice
 from ._single_atoms import FALSE_ALARMS
 from ._space import count_ladders
 
 if TYPE_CHECKING:
+    from ._expectation import Expectation
     from ._finder import AtomFinder
 
 #: Greatest relative correction of a pixel size that is no reason to doubt it: those of real files
@@ -78,16 +80,7 @@ def judge(finder: AtomFinder) -> Verdict:
     reasons = []
     if finder.search_.interrupted_:
         reasons.append("the search was interrupted before its end")
-    comparison = expected.comparison
-    if comparison is not None and not comparison.agrees:
-        reasons.append(str(comparison))
-    elif comparison is not None and abs(comparison.pixel_size_error) > _LARGEST_CORRECTION:
-        reasons.append(
-            f"the pixel size is off by {abs(comparison.pixel_size_error):.0%}, more than files "
-            "usually are"
-        )
-    elif expected.lattice is not None and expected.image_lattice is None:
-        reasons.append("the image does not show the crystal's lattice")
+    reasons += _concerns_of_expectation(expected)
     if by_noise and expected.image_lattice is not None:
         reasons.append(
             "the image shows a lattice, which was not asked for: weak atoms between strong ones "
@@ -111,3 +104,26 @@ def judge(finder: AtomFinder) -> Verdict:
     # The report repeats what the rewards say, in the same words.
     unique = tuple(dict.fromkeys(reasons))
     return Verdict("check" if unique else "ok", unique)
+
+
+def _concerns_of_expectation(expected: Expectation) -> list[str]:
+    """Say in words what an image contradicts, or does not tell clearly."""
+    reasons = []
+    comparison = expected.comparison
+    if comparison is not None and not comparison.agrees:
+        reasons.append(str(comparison))
+    elif comparison is not None and abs(comparison.pixel_size_error) > _LARGEST_CORRECTION:
+        reasons.append(
+            f"the pixel size is off by {abs(comparison.pixel_size_error):.0%}, more than files "
+            "usually are"
+        )
+    elif expected.lattice is not None and expected.image_lattice is None:
+        reasons.append("the image does not show the crystal's lattice")
+    overlapping = overlapping_lattice(expected)
+    if overlapping is not None:
+        n_shown, n_columns = len(overlapping.maxima), len(overlapping.columns)
+        reasons.append(
+            f"columns are not resolved, of {n_columns} in a cell {n_shown} show as maxima: atoms "
+            "were placed by the mean cell"
+        )
+    return reasons
