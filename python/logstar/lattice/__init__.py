@@ -17,6 +17,7 @@ here                        in the paper
 from ._columns import Column
 from ._comparison import LatticeComparison
 from ._counting import Count
+from ._drift import DriftField
 from ._field import estimate_field
 from ._grain_map import GrainBoundary, GrainMap
 from ._grains import find_grains
@@ -29,6 +30,7 @@ from ._zone_axis import parse_zone_axis
 __all__ = [
     "Column",
     "Count",
+    "DriftField",
     "GrainBoundary",
     "GrainMap",
     "ImageLattice",

@@ -14,12 +14,17 @@ from logstar.exceptions import NotOneLatticeError
 
 from ._bragg import BraggLattice, find_basis
 from ._columns import Column
+from ._drift import DriftField
 from ._mean_cell import mean_cell
 from ._peaks import Pixels, find_peaks, flatten
-from ._phases import local_phases, straighten
+from ._phases import bending, local_phases, straighten
+from ._straightening import find_bent
 
 #: Smaller images, in pixels, hold no Bragg peaks.
 _LEAST_SIDE = 32
+#: Where a lattice explains less of the Bragg peaks' power, drift may have smeared them. Sharp peaks
+#: of one crystal are explained to 0.995 and more.
+_SHARP = 0.98
 
 
 class FoundLattice(NamedTuple):
@@ -32,11 +37,14 @@ class FoundLattice(NamedTuple):
     columns : tuple of Column
         The brightest first; it makes the corner of the cell.
     origin : tuple of two float
-        Row and column of the corner that is nearest to the middle of the image.
+        Row and column of the corner that is nearest to the middle of the image; where it is bent,
+        of the straightened image.
     bragg : BraggLattice
         The peaks that it explains.
     maxima : tuple of tuple of two float
         Fractional coordinates of what shows, where columns are hidden beside others; else empty.
+    drift : DriftField or None
+        How the image is bent; None unless it had to be straightened for its lattice to be seen.
     """
 
     vectors: FloatArray
@@ -44,6 +52,7 @@ class FoundLattice(NamedTuple):
     origin: tuple[float, float]
     bragg: BraggLattice
     maxima: tuple[tuple[float, float], ...] = ()
+    drift: DriftField | None = None
 
     @property
     def by_chance(self) -> float:
@@ -99,6 +108,10 @@ def find_lattice(pixels: Image, mask: NDArray[np.bool_] | None = None) -> FoundL
     bragg = None
     if peaks is not None and len(peaks.frequencies) > 2:
         bragg = find_basis(peaks, pixels.shape)
+    if bragg is not None and bragg.share < _SHARP:
+        crystal = find_bent(flat, 1 - bragg.share, mask)
+        if crystal is not None:
+            return place_lattice(crystal.straight, crystal.bragg, mask, crystal.bend)
     if bragg is None:
         n = 0 if peaks is None else len(peaks.frequencies)
         raise NotOneLatticeError(
@@ -109,7 +122,10 @@ def find_lattice(pixels: Image, mask: NDArray[np.bool_] | None = None) -> FoundL
 
 
 def place_lattice(
-    flat: Pixels, bragg: BraggLattice, mask: NDArray[np.bool_] | None = None
+    flat: Pixels,
+    bragg: BraggLattice,
+    mask: NDArray[np.bool_] | None = None,
+    bend: NDArray[np.float32] | None = None,
 ) -> FoundLattice:
     """Find the columns and the place of a lattice whose Bragg peaks are known.
 
@@ -121,6 +137,8 @@ def place_lattice(
         The lattice.
     mask : ndarray of shape (n_rows, n_cols), bool, default=None
         Where in the image there is crystal.
+    bend : ndarray of shape (2, n_rows, n_cols), default=None
+        By how much `flat` was straightened before, at each pixel.
 
     Returns
     -------
@@ -138,7 +156,15 @@ def place_lattice(
     maxima: tuple[tuple[float, float], ...] = ()
     if cell.maxima is not None:
         maxima = tuple((float(u), float(v)) for u, v in (cell.maxima - cell.places[0]) % 1.0)
-    return FoundLattice(vectors, columns, origin, bragg, maxima)
+    drift = None
+    if bend is not None:
+        points = distortion.points()
+        rows, cols = np.rint(points).astype(np.intp).T
+        left = bending(bragg.vectors, distortion)
+        steps = left + bend[:, rows, cols].reshape(left.shape)
+        row, col = points[0].tolist()
+        drift = DriftField(steps, distortion.spacing, (row, col))
+    return FoundLattice(vectors, columns, origin, bragg, maxima, drift)
 
 
 def _nearest_to_the_middle(

@@ -17,6 +17,7 @@ from logstar.units import PixelSize, pixel_size_of
 
 from ._columns import Column
 from ._counting import Count
+from ._drift import DriftField
 from ._field_of_view import as_mask, as_shape, in_field
 from ._finding import FoundLattice, find_lattice
 from ._fitting import PlacedCell, fit_to_atoms, near_points
@@ -76,6 +77,9 @@ class ImageLattice(Lattice):
     maxima : iterable of tuple of two float, default=()
         Fractional coordinates of the maxima of brightness, where columns are not resolved: halves
         of a pair, or shoulders of brighter ones. Empty where each column is a maximum.
+    drift : DriftField, default=None
+        How the image is bent, where that smears its Bragg peaks; then origin and edges are those of
+        the straightened image. None if it is straight enough.
 
     Raises
     ------
@@ -101,6 +105,7 @@ class ImageLattice(Lattice):
     vector_error: float
     n_peaks: int
     maxima: tuple[tuple[float, float], ...]
+    drift: DriftField | None
 
     ybco = _NotOffered()
     perovskite = _NotOffered()
@@ -123,6 +128,7 @@ class ImageLattice(Lattice):
         vector_error: float = 0.0,
         n_peaks: int = 0,
         maxima: Iterable[tuple[float, float]] = (),
+        drift: DriftField | None = None,
     ) -> None:
         super().__init__(
             a, b, angle, columns=columns, pixel_size=pixel_size, mask=mask, tolerance=tolerance
@@ -140,6 +146,7 @@ class ImageLattice(Lattice):
             maxima=tuple(
                 (check_real(u, name="maxima"), check_real(v, name="maxima")) for u, v in maxima
             ),
+            drift=drift,
         )
 
     @classmethod
@@ -156,8 +163,10 @@ class ImageLattice(Lattice):
         """Find the lattice that an image shows, with no crystal given.
 
         Bragg peaks of the image's Fourier transform, refined to a hundredth of a bin, give the
-        edges of the cell. Then all cells of the image are averaged, slow distortions of the scan
-        taken out, and the maxima of this mean cell are its columns.
+        edges of the cell. Where they are smeared, as drift of the sample bends the crystal, the
+        image is straightened first, by the local phases of two of them. Then all cells of the image
+        are averaged, slow distortions of the scan taken out, and the maxima of this mean cell are
+        its columns.
 
         Parameters
         ----------
@@ -248,6 +257,7 @@ class ImageLattice(Lattice):
             vector_error=found.bragg.error,
             n_peaks=len(found.bragg.indices),
             maxima=found.maxima,
+            drift=found.drift,
         )
 
     @property
@@ -317,16 +327,24 @@ class ImageLattice(Lattice):
         Returns
         -------
         positions : ndarray of shape (n, 2), float64
-            Row and column of every column of the lattice.
+            Row and column of every column of the lattice; of a bent image, where that shows it.
         kinds : ndarray of shape (n,), str
             The kind of each.
         """
-        return super().positions(
-            self.shape if shape is None else shape,
+        field = self.shape if shape is None else as_shape(shape)
+        # Drift is that of the image's own field of view.
+        drift = self.drift if shape is None and origin is None and rotation is None else None
+        points, kinds = super().positions(
+            field,
             origin=self.origin if origin is None else origin,
             rotation=self.rotation if rotation is None else rotation,
-            margin=margin,
+            margin=margin if drift is None else margin + drift.largest,
         )
+        if drift is None:
+            return points, kinds
+        points = drift.bent(points)
+        shown = in_field(points, field, 0.5 - margin)
+        return points[shown], kinds[shown]
 
     def n_expected(self, shape: tuple[int, ...]) -> float:
         """Count the columns in a field of view.
@@ -410,6 +428,8 @@ class ImageLattice(Lattice):
         atoms = as_positions(detections, name="detections")
         reach = check_real(reach, name="reach", low=0, low_included=False)
         points, _ = self.positions(margin=self.nearest_distance)
+        if self.drift is not None:
+            points, atoms = self.drift.straightened(points), self.drift.straightened(atoms)
         return near_points(atoms, points, reach * self.nearest_distance)
 
     def refined(self, detections: ArrayLike) -> Self:
@@ -428,7 +448,10 @@ class ImageLattice(Lattice):
             atoms the lattice is returned unchanged.
         """
         cell = PlacedCell(self.vectors, np.array(self.origin), self._places(), self.vector_error)
-        fitted = fit_to_atoms(cell, as_positions(detections, name="detections"))
+        atoms = as_positions(detections, name="detections")
+        if self.drift is not None:
+            atoms = self.drift.straightened(atoms)
+        fitted = fit_to_atoms(cell, atoms)
         if fitted is None:
             return self
         return dataclasses.replace(

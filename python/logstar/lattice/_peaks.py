@@ -35,6 +35,14 @@ _ABOVE_NOISE = 6.0
 #: The mean power of noise is told by the median of this number of frequencies in each ring around
 #: frequency 0, and that of its two neighbours: it is right within 8 % (standard deviation).
 _RING_SAMPLES = 192
+#: Peaks have at least this share of the mean power of noise where that is strongest. The spectrum
+#: of a smooth image falls by nine orders of magnitude; what is left there is how the image's edges
+#: differ. A lattice with this power has an amplitude of 1e-4 of the image's rms.
+_LEAST_OF_NOISE = 1e-6
+#: Rows that are brighter or darker as a whole put power on the axis of zero frequency along the
+#: columns, and by the window within two bins of it. How much is told by the median of this number
+#: of bins along that axis, which Bragg peaks hardly shift.
+_AXIS_BINS, _AXIS_SAMPLES = 2, 33
 #: Rings of frequencies are this many bins of the shorter side wide.
 _RING_WIDTH = 2.0
 #: Peaks with less than this share of the strongest one's power, and those beyond the 48 strongest,
@@ -139,12 +147,20 @@ def find_peaks(flat: Pixels) -> Peaks:
         windowed[rows] *= across[rows, None]
     spectrum = fft.rfft2(windowed, s=shape, overwrite_x=True)
     noise = _noise_of_rings(spectrum, shape)
-    least = noise * np.float32(math.log(spectrum.size) + _ABOVE_NOISE)
-    bins = _strongest_maxima(spectrum, shape, _above(spectrum, shape, least))
+    factor = np.float32(math.log(spectrum.size) + _ABOVE_NOISE)
+    least = np.maximum(noise * factor, _LEAST_OF_NOISE * noise.max())
+    above = _above(spectrum, shape, least)
+    on_axis = np.abs(above[:, 1]) <= _AXIS_BINS
+    offsets = _noise_of_rows(spectrum)
+    height = _power(spectrum, shape, above) / offsets[above[:, 0]]
+    bins = _strongest_maxima(spectrum, shape, above[~on_axis | (height > factor)])
     powers = _power(spectrum, shape, bins)
     kept = _without_feet(bins, powers)
     bins, powers = bins[kept], powers[kept]
-    heights = powers / noise[_ring(bins, shape)]
+    expected = noise[_ring(bins, shape)].astype(float)
+    on_axis = np.abs(bins[:, 1]) <= _AXIS_BINS
+    expected[on_axis] = np.maximum(expected, offsets[bins[:, 0]])[on_axis]
+    heights = powers / expected
     frequencies = _refined(spectrum, shape, bins) / shape
     return Peaks(frequencies, powers, heights)
 
@@ -190,6 +206,13 @@ def _noise_of_rings(spectrum: Spectrum, shape: tuple[int, ...]) -> NDArray[np.fl
     # The median of an exponential distribution is its mean times ln 2.
     means = ndimage.median_filter(medians, 3) / math.log(2)
     return np.maximum(means, np.finfo(np.float32).tiny).astype(np.float32)
+
+
+def _noise_of_rows(spectrum: Spectrum) -> FloatArray:
+    """Mean power at each row frequency that offsets of whole rows make at column frequency 0."""
+    axis = spectrum[:, 0].real.astype(float) ** 2 + spectrum[:, 0].imag.astype(float) ** 2
+    means = ndimage.median_filter(axis, _AXIS_SAMPLES, mode="wrap") / math.log(2)
+    return np.maximum(means, np.finfo(np.float32).tiny)
 
 
 def _above(

@@ -222,9 +222,44 @@ def straighten(vectors: FloatArray, distortion: Distortion) -> tuple[FloatArray,
     corner : ndarray of shape (2,)
         Fractional coordinates of the pixel (0, 0).
     """
+    fit = _mean_strain(distortion)
+    return _corrected(vectors, fit), fit[0]
+
+
+def bending(vectors: FloatArray, distortion: Distortion) -> FloatArray:
+    """Tell what a distortion is beside a shift, a stretch and a shear of the whole image.
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (2, 2)
+        Edges of the cell by which the distortion is told, as rows (row, col) in pixels.
+    distortion : Distortion
+        From `local_phases`.
+
+    Returns
+    -------
+    bend : ndarray of shape (2, n_grid_rows, n_grid_cols)
+        At each point of the grid what must be added to its row and column in pixels, so that the
+        lattice is even.
+    """
+    fit = _mean_strain(distortion)
+    points = distortion.points()
+    straight = np.column_stack([np.ones(len(points)), points]) @ fit
+    bend = (distortion.fractions.reshape(2, -1).T - straight) @ _corrected(vectors, fit)
+    return np.asarray(bend.T.reshape(distortion.fractions.shape))
+
+
+def _corrected(vectors: FloatArray, fit: FloatArray) -> FloatArray:
+    """Edges of a cell, with the mean strain that was fitted."""
+    reciprocal = np.linalg.inv(vectors).T + fit[1:].T
+    return np.asarray(np.linalg.inv(reciprocal).T)
+
+
+def _mean_strain(distortion: Distortion) -> FloatArray:
+    """Fit fractions by ``(1, row, col) @ fit``, with the weights that points deserve."""
     points = distortion.points()
     table = np.column_stack([np.ones(len(points)), points])
     root = np.sqrt((np.minimum(distortion.amplitude, 1.0) * distortion.trust).ravel())[:, None]
-    fit = np.linalg.lstsq(table * root, distortion.fractions.reshape(2, -1).T * root, rcond=None)[0]
-    reciprocal = np.linalg.inv(vectors).T + fit[1:].T
-    return np.linalg.inv(reciprocal).T, fit[0]
+    fractions = distortion.fractions.reshape(2, -1).T
+    fit: FloatArray = np.linalg.lstsq(table * root, fractions * root, rcond=None)[0]
+    return fit

@@ -469,9 +469,11 @@ def _lattice_within(
     inner = None if mask[window].all() else mask[window]
     seen = ImageLattice.from_image(pixels[window], polarity=polarity, mask=inner)
     row, col = seen.origin
+    first_row, first_col = float(rows[0]), float(cols[0])
     return dataclasses.replace(
         seen,
-        origin=(row + float(rows[0]), col + float(cols[0])),
+        drift=None if seen.drift is None else seen.drift.moved(first_row, first_col),
+        origin=(row + first_row, col + first_col),
         shape=(pixels.shape[0], pixels.shape[1]),
         mask=mask,
     )

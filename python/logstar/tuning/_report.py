@@ -175,6 +175,10 @@ def _physics(finder: AtomFinder) -> list[tuple[str, str]]:
         of = "" if grains is None else "of the largest grain "
         confidence = f"(confidence {lattice.confidence:.2f})"
         rows.append(("lattice", f"{of}{edges}, {columns} {confidence}"))
+        if lattice.drift is not None:
+            rows.append(
+                ("drift", f"the crystal is {lattice.drift}, largest {lattice.drift.largest:.1f} px")
+            )
     given = finder.file_pixel_size_
     if finder.calibration_ is not None:
         says = "" if given is None or given == finder.pixel_size_ else f"; given was {given}"
@@ -278,4 +282,5 @@ def _lattice_values(finder: AtomFinder) -> dict[str, Any] | None:
         "columns": len(lattice.columns),
         "nearest_distance_px": lattice.nearest_distance,
         "confidence": lattice.confidence,
+        "bend_px": 0.0 if lattice.drift is None else lattice.drift.rms,
     }
