@@ -8,6 +8,8 @@ from scipy import ndimage
 from scipy.spatial import KDTree
 
 from logstar import AtomFinder, find_atoms
+from logstar.datasets import make_typical_scene
+from logstar.exceptions import CalibrationError
 from logstar.io import read_image
 from logstar.metrics import detection_metrics
 from logstar.tuning import Expectation
@@ -96,3 +98,26 @@ def test_the_atoms_of_a_gold_bicrystal(shared_data):
 def _disc(radius):
     rows, cols = np.indices((2 * radius + 1, 2 * radius + 1)) - radius
     return rows**2 + cols**2 <= radius**2
+
+
+@pytest.mark.parametrize("kind", ["twin", "five_fold_particle"])
+def test_grains_of_a_crystal_that_was_told(kind):
+    # One lattice of the image is what both twins have in common, or there is none.
+    scene = make_typical_scene(kind, (384, 384), random_state=0)
+    expected = Expectation.from_image(scene.image, scene.lattice.with_mask(None))
+    assert len(expected.grains) == len(scene.grains)
+    assert expected.strangers == ()
+    assert expected.comparison.agrees
+    assert abs(expected.comparison.pixel_size_error) < 0.006
+    assert expected.n_expected == pytest.approx(len(scene.positions), rel=0.03)
+
+
+def test_a_grain_that_is_not_of_the_crystal_is_told():
+    scene = compose(SHAPE, [(perovskite(), 5, LEFT), (hexagonal(), 20, ~LEFT)])
+    finder = AtomFinder(perovskite()).fit(scene.image)
+    (stranger,) = finder.expectation_.strangers
+    assert finder.expectation_.grains.mask_of(stranger)[200, 350]
+    assert finder.verdict_.status == "check"
+    assert any("shows another lattice than the" in reason for reason in finder.verdict_.reasons)
+    with pytest.raises(CalibrationError):
+        Expectation.from_image(scene.image, perovskite(31.0))

@@ -14,6 +14,7 @@ from logstar.exceptions import NotOneLatticeError
 
 from ._bragg import BraggLattice, find_basis
 from ._columns import Column
+from ._domains import shows_domains
 from ._drift import DriftField
 from ._mean_cell import mean_cell
 from ._peaks import Pixels, find_peaks, flatten
@@ -25,6 +26,12 @@ _LEAST_SIDE = 32
 #: Where a lattice explains less of the Bragg peaks' power, drift may have smeared them. Sharp peaks
 #: of one crystal are explained to 0.995 and more.
 _SHARP = 0.98
+#: The lattice that twins have in common has three columns or more; of cells with fewer it need not
+#: be asked whether all of the image shows the same peaks.
+_LEAST_SHARED = 3
+#: Where it does not, the confidence is lowered by this factor: below what one crystal has, and
+#: above what is no lattice.
+_IN_DOMAINS = 0.95
 
 
 class FoundLattice(NamedTuple):
@@ -45,6 +52,8 @@ class FoundLattice(NamedTuple):
         Fractional coordinates of what shows, where columns are hidden beside others; else empty.
     drift : DriftField or None
         How the image is bent; None unless it had to be straightened for its lattice to be seen.
+    in_domains : bool
+        Whether parts of the image show different peaks of it, as twins do.
     """
 
     vectors: FloatArray
@@ -53,6 +62,7 @@ class FoundLattice(NamedTuple):
     bragg: BraggLattice
     maxima: tuple[tuple[float, float], ...] = ()
     drift: DriftField | None = None
+    in_domains: bool = False
 
     @property
     def by_chance(self) -> float:
@@ -62,7 +72,8 @@ class FoundLattice(NamedTuple):
     @property
     def confidence(self) -> float:
         """Share of the peaks' power that it explains, less where chance might explain as much."""
-        return float(self.bragg.share * (1 - self.by_chance))
+        everywhere = _IN_DOMAINS if self.in_domains else 1.0
+        return float(self.bragg.share * (1 - self.by_chance) * everywhere)
 
     def doubts(self, least: float) -> str:
         """Say why the confidence is below the least one."""
@@ -118,7 +129,10 @@ def find_lattice(pixels: Image, mask: NDArray[np.bool_] | None = None) -> FoundL
             f"no lattice: {n} Bragg peaks stand out of the image's spectrum, and they span no "
             "lattice."
         )
-    return place_lattice(flat, bragg, mask)
+    found = place_lattice(flat, bragg, mask)
+    if len(found.columns) < _LEAST_SHARED:
+        return found
+    return found._replace(in_domains=shows_domains(flat, bragg))
 
 
 def place_lattice(

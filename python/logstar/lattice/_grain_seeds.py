@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from logstar._validation import Image
 
 from ._bragg import BraggLattice, find_basis
+from ._domains import shows_domains
 from ._misorientation import difference
 from ._peaks import find_peaks, flatten
 
@@ -45,10 +46,13 @@ class Tile(NamedTuple):
         Its rows and columns.
     bragg : BraggLattice
         Its lattice.
+    in_domains : bool
+        Whether the lattice explains all of the tile, but parts of it show different peaks.
     """
 
     window: tuple[slice, slice]
     bragg: BraggLattice
+    in_domains: bool
 
     def overlaps(self, other: Tile) -> bool:
         """Tell whether two tiles have pixels in common."""
@@ -82,6 +86,9 @@ def find_seeds(pixels: Image, mask: NDArray[np.bool_] | None = None) -> list[lis
         tiles without a pixel in common agree, or one has so many peaks that chance is excluded.
     """
     tiles = _tiles(pixels, mask)
+    # The lattice that twins have in common explains a tile across their boundary, and those of both
+    # twins as well.
+    tiles = [tile for tile in tiles if not tile.in_domains] or tiles
     # One lattice more from so many tiles is the likelier to be chance.
     least_odds = _LEAST_ODDS + math.log(max(len(tiles), 1))
     tiles.sort(key=lambda tile: -tile.bragg.worth)
@@ -107,7 +114,7 @@ def _tiles(pixels: Image, mask: NDArray[np.bool_] | None) -> list[Tile]:
         side = round(share * min(pixels.shape))
         if side < _LEAST_SIDE:
             break
-        pure = [tile for tile in tiles if tile.bragg.share >= _PURE]
+        pure = [tile for tile in tiles if tile.bragg.share >= _PURE and not tile.in_domains]
         for window in _windows(pixels.shape, side):
             if mask is not None and mask[window].mean() < _LEAST_INSIDE:
                 continue
@@ -153,6 +160,9 @@ def _tile(pixels: Image, window: tuple[slice, slice]) -> Tile | None:
     part = pixels[window]
     if part.min() == part.max():
         return None
-    peaks = find_peaks(flatten(part))
+    flat = flatten(part)
+    peaks = find_peaks(flat)
     bragg = find_basis(peaks, part.shape) if len(peaks.frequencies) > 2 else None
-    return None if bragg is None else Tile(window, bragg)
+    if bragg is None:
+        return None
+    return Tile(window, bragg, bragg.share >= _PURE and shows_domains(flat, bragg))

@@ -68,7 +68,8 @@ class ImageLattice(Lattice):
         Share of the smallest distance sum below which an atom counts as an error.
     confidence : float, default=1.0
         Share of the Bragg peaks' power that this one lattice explains, lowered where so few peaks
-        might fit by chance; 0 to 1.
+        might fit by chance, and where parts of the image show different peaks of it, as twins do;
+        0 to 1.
     vector_error : float, default=0.0
         Relative standard deviation of the edges, by how well the peaks agree; NaN where too few
         peaks tell.

@@ -92,16 +92,9 @@ def local_phases(flat: NDArray[np.float32], bragg: BraggLattice) -> Distortion:
     Geometric phase analysis: M. J. Hytch, E. Snoeck, R. Kilaas, Ultramicroscopy 74, 131 (1998).
     """
     chosen = _two_peaks(bragg)
-    lengths = np.linalg.norm(bragg.vectors, axis=1)
-    block = max(1, int(lengths.min() / _BLOCKS_PER_EDGE))
-    width = _SMOOTHING * float(lengths.max())
-    averages = [_averages(size, block, width) for size in flat.shape]
-    blocks = _demodulated(flat, chosen @ np.linalg.inv(bragg.vectors).T, block)
-    (across, spacing_r), (along, spacing_c) = averages
-    weight = np.outer(across.sum(axis=1), along.sum(axis=1))
+    waves, weight, spacing = _local_waves(flat, bragg.vectors, chosen)
     phases, amplitudes = [], []
-    for values in blocks:
-        local = _banded(along, _banded(across, values).T).T / weight
+    for local in waves:
         phases.append(_unwrapped(np.angle(local).astype(float)) / (2 * np.pi))
         amplitude = np.abs(local).astype(float)
         amplitudes.append(amplitude / max(np.percentile(amplitude, 90), np.finfo(float).tiny))
@@ -112,8 +105,48 @@ def local_phases(flat: NDArray[np.float32], bragg: BraggLattice) -> Distortion:
         fractions.reshape(2, *weight.shape),
         np.min(amplitudes, axis=0),
         trust.astype(float),
-        (spacing_r, spacing_c),
+        spacing,
     )
+
+
+def local_amplitudes(
+    flat: NDArray[np.float32], vectors: FloatArray, indices: NDArray[np.int_]
+) -> NDArray[np.float64]:
+    """Follow the amplitudes of Bragg peaks through the image.
+
+    Parameters
+    ----------
+    flat : ndarray of shape (n_rows, n_cols)
+        The flattened image.
+    vectors : ndarray of shape (2, 2)
+        Edges of the cell as rows (row, col), in pixels.
+    indices : ndarray of shape (n, 2), int
+        The peaks.
+
+    Returns
+    -------
+    amplitudes : ndarray of shape (n, n_grid_rows, n_grid_cols)
+        On the grid of `local_phases`.
+    """
+    return np.abs(_local_waves(flat, vectors, indices)[0]).astype(float)
+
+
+def _local_waves(
+    flat: NDArray[np.float32], vectors: FloatArray, indices: NDArray[np.int_]
+) -> tuple[NDArray[np.complex128], FloatArray, tuple[float, float]]:
+    """Average an image times waves around the points of a coarse grid.
+
+    Also how much of the Gaussian that averages is inside of the image, and the points' distances.
+    """
+    lengths = np.linalg.norm(vectors, axis=1)
+    block = max(1, int(lengths.min() / _BLOCKS_PER_EDGE))
+    width = _SMOOTHING * float(lengths.max())
+    averages = [_averages(size, block, width) for size in flat.shape]
+    blocks = _demodulated(flat, indices @ np.linalg.inv(vectors).T, block)
+    (across, spacing_r), (along, spacing_c) = averages
+    weight = np.outer(across.sum(axis=1), along.sum(axis=1))
+    waves = [_banded(along, _banded(across, values).T).T / weight for values in blocks]
+    return np.array(waves), weight, (spacing_r, spacing_c)
 
 
 def _centres(n: int, spacing: float) -> FloatArray:

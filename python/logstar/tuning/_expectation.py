@@ -28,7 +28,14 @@ from logstar.units import PixelSize
 
 from ._choice import N_NEIGHBORS
 from ._grains import count_of_grains, judge_of_grains, tightest
-from ._slips import check_calibration, check_nearest, check_spacing, compare, scaled
+from ._slips import (
+    check_calibration,
+    check_nearest,
+    check_spacing,
+    is_confirmed,
+    match,
+    scaled,
+)
 
 #: Relative uncertainty of an expected number that was typed in: counted by hand or by area.
 TYPED_UNCERTAINTY = 0.03
@@ -85,6 +92,8 @@ class Expectation:
         The grains, where the image shows several. Then the count is the sum over them, the distance
         sum the smallest, `image_lattice` that of the largest, and `lattice` is None if they are of
         several phases.
+    strangers : tuple of int
+        Grains whose lattice is not that of the crystal, where there is one.
 
     Examples
     --------
@@ -110,6 +119,7 @@ class Expectation:
     pixel_size: PixelSize | None = None
     field_share: float = 1.0
     grains: GrainMap | None = None
+    strangers: tuple[int, ...] = ()
 
     @property
     def n_expected(self) -> float:  # numpydoc ignore=RT01
@@ -297,32 +307,94 @@ class Expectation:
             return cls._of_image_lattice(crystal, shape, mask)
         if crystal is None:
             return cls._of_what_is_seen(pixels, polarity, mask)
+        seen, comparison, unknown = None, None, None
         try:
-            seen = _lattice_within(pixels, polarity, mask)
+            seen, comparison = match(crystal, _lattice_within(pixels, polarity, mask))
         except NotOneLatticeError as error:
-            crystal = crystal.with_mask(mask)
-            count = _count(crystal, shape, _UNCONFIRMED)
             unknown = f"not confirmed by the image, which shows {error}"
-            return cls._of(crystal, count, calibration=unknown)
-        comparison = compare(crystal, seen)
-        if not force:
+        if comparison is None or not is_confirmed(comparison):
+            # The one lattice may be what several grains of the crystal have in common.
+            grains = find_grains(pixels, polarity=polarity, mask=mask)
+            known = cls._of_known_grains(grains, crystal, shape, mask)
+            if known is not None:
+                return known
+            if seen is None and len(grains) > 1 and not force:
+                check_calibration(crystal, *match(crystal, grains.lattices[0]))
+        if seen is not None and comparison is not None and not force:
             check_calibration(crystal, seen, comparison)
-        if not comparison.agrees:
+        if seen is None or comparison is None or not comparison.agrees:
             crystal = crystal.with_mask(mask)
             return cls._of(
                 crystal,
                 _count(crystal, shape, _UNCONFIRMED),
                 image_lattice=seen,
                 comparison=comparison,
-                calibration=str(comparison),
+                calibration=str(comparison) if unknown is None else unknown,
             )
         seen, share = _with_field(seen, pixels, polarity, mask)
-        size = comparison.pixel_size
-        if not comparison.is_calibrated:
-            # Rounded to the five digits that are printed: what is said and what is used are one
-            # number.
-            corrected = comparison.corrected_pixel_size
-            size = PixelSize(float(f"{corrected.value:.5g}"), corrected.unit)
+        return cls._of_confirmed(crystal, seen, comparison, shape, share)
+
+    @classmethod
+    def of_grain(
+        cls,
+        grains: GrainMap,
+        grain: int,
+        crystal: Lattice | None = None,
+        *,
+        force: bool = False,
+    ) -> Self:
+        """Take it from one grain of an image.
+
+        Parameters
+        ----------
+        grains : GrainMap
+            The grains of the image.
+        grain : int
+            The label of one, from 1 on.
+        crystal : Lattice, default=None
+            The crystal; None takes the lattice that the grain shows.
+        force : bool, default=False
+            Whether to go on with a crystal that the grain contradicts.
+
+        Returns
+        -------
+        expectation : Expectation
+            Of that grain alone.
+
+        Raises
+        ------
+        CalibrationError
+            If the grain's lattice and the crystal differ by more than the calibration of a file can
+            be wrong, and `force` is False.
+        TypeError, ValueError
+            If there is no such grain.
+        """
+        shape = grains.labels.shape
+        mask = grains.mask_of(grain)
+        seen = grains.lattices[grain - 1]
+        if crystal is None:
+            return cls._of_image_lattice(seen, shape, mask)
+        seen, comparison = match(crystal, seen)
+        if not force:
+            check_calibration(crystal, seen, comparison)
+        if comparison.agrees:
+            return cls._of_confirmed(crystal, seen, comparison, shape, 1.0)
+        crystal = crystal.with_mask(mask)
+        count = _count(crystal, shape, _UNCONFIRMED)
+        words = str(comparison)
+        return cls._of(crystal, count, image_lattice=seen, comparison=comparison, calibration=words)
+
+    @classmethod
+    def _of_confirmed(
+        cls,
+        crystal: Lattice,
+        seen: ImageLattice,
+        comparison: LatticeComparison,
+        shape: tuple[int, ...],
+        share: float,
+    ) -> Self:
+        """Take it from a crystal that agrees with the image's lattice."""
+        size = _corrected(comparison)
         is_known = crystal.pixel_size is not None
         crystal = scaled(crystal, size.value / comparison.pixel_size.value).with_mask(seen.mask)
         densities = [len(x.columns) / x.unit_cell_area for x in (seen, crystal)]
@@ -374,6 +446,33 @@ class Expectation:
         seen, share = _with_field(seen, pixels, polarity, mask)
         count = _count(seen, pixels.shape, _CONFIRMED)
         return cls._of(seen, count, image_lattice=seen, field_share=share)
+
+    @classmethod
+    def _of_known_grains(
+        cls,
+        grains: GrainMap,
+        crystal: Lattice,
+        shape: tuple[int, ...],
+        mask: NDArray[np.bool_] | None,
+    ) -> Self | None:
+        """Take it from grains of which some are of a known crystal; None if there are no such."""
+        if len(grains) < 2:
+            return None
+        matches = [match(crystal, lattice) for lattice in grains.lattices]
+        own = [i for i, (_, comparison) in enumerate(matches, start=1) if is_confirmed(comparison)]
+        if not own:
+            return None
+        grains = dataclasses.replace(grains, lattices=tuple(lattice for lattice, _ in matches))
+        # The largest comes first.
+        comparison = matches[own[0] - 1][1]
+        is_known = crystal.pixel_size is not None
+        return dataclasses.replace(
+            cls._of_grains(grains, shape, mask),
+            comparison=comparison,
+            calibration=str(comparison) if is_known else None,
+            pixel_size=_corrected(comparison) if is_known else None,
+            strangers=tuple(i for i in range(1, len(grains) + 1) if i not in own),
+        )
 
     @classmethod
     def _of_grains(
@@ -453,6 +552,15 @@ class Expectation:
             pixel_size,
             field_share,
         )
+
+
+def _corrected(comparison: LatticeComparison) -> PixelSize:
+    """The pixel size that the image tells, or the given one where that is as good."""
+    if comparison.is_calibrated:
+        return comparison.pixel_size
+    # Rounded to the five digits that are printed: what is said and what is used are one number.
+    corrected = comparison.corrected_pixel_size
+    return PixelSize(float(f"{corrected.value:.5g}"), corrected.unit)
 
 
 def _lattice_within(

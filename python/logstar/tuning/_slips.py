@@ -40,6 +40,23 @@ def compare(crystal: Lattice, seen: ImageLattice) -> LatticeComparison:
     return crystal.compare(seen)
 
 
+def match(crystal: Lattice, seen: ImageLattice) -> tuple[ImageLattice, LatticeComparison]:
+    """Compare a crystal with what an image shows, with hidden columns if the crystal has them."""
+    comparison = compare(crystal, seen)
+    if seen.maxima and not comparison.agrees:
+        shown = seen.resolved()
+        again = compare(crystal, shown)
+        if again.agrees:
+            return shown, again
+    return seen, comparison
+
+
+def is_confirmed(comparison: LatticeComparison) -> bool:
+    """Tell whether an image shows a crystal, within what a calibration can be wrong."""
+    is_close = abs(math.log1p(comparison.pixel_size_error)) <= math.log1p(_LARGEST_ERROR)
+    return comparison.agrees and is_close
+
+
 def scaled(crystal: Lattice, factor: float) -> Lattice:
     """The crystal at a pixel size that is larger by a factor."""
     if crystal.pixel_size is None:
@@ -100,8 +117,7 @@ def check_calibration(crystal: Lattice, seen: ImageLattice, comparison: LatticeC
     CalibrationError
         If both are certain and differ.
     """
-    is_close = abs(math.log1p(comparison.pixel_size_error)) <= math.log1p(_LARGEST_ERROR)
-    if (comparison.agrees and is_close) or seen.confidence < _CERTAIN:
+    if is_confirmed(comparison) or seen.confidence < _CERTAIN:
         return
     shows = _what_both_are(crystal, seen)
     factor = _fitting_factor(crystal, seen)

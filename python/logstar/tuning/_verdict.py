@@ -119,6 +119,14 @@ def _concerns_of_expectation(expected: Expectation) -> list[str]:
         )
     elif expected.lattice is not None and expected.image_lattice is None:
         reasons.append("the image does not show the crystal's lattice")
+    if expected.strangers and expected.grains is not None:
+        numbers = ", ".join(map(str, expected.strangers))
+        share = sum(expected.grains.shares[i - 1] for i in expected.strangers)
+        several = len(expected.strangers) > 1
+        reasons.append(
+            f"grain{'s' if several else ''} {numbers}, {share:.0%} of the image, "
+            f"show{'' if several else 's'} another lattice than the crystal's"
+        )
     overlapping = overlapping_lattice(expected)
     if overlapping is not None:
         n_shown, n_columns = len(overlapping.maxima), len(overlapping.columns)
