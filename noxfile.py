@@ -42,6 +42,13 @@ def rust(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation into ``docs/_build``; a warning is an error."""
+    session.install(".[docs]")
+    session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build")
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure against the peers, and write ``benches/RESULTS.md``."""
     session.install(".[bench]")

@@ -12,7 +12,7 @@ from logstar._validation import Image
 
 @dataclass(frozen=True)
 class CountCriterion:
-    """The number of atoms against the expected one, |QC| beyond its uncertainty.
+    """The number of atoms against the expected one, QC beyond its uncertainty.
 
     Parameters
     ----------

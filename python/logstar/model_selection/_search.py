@@ -174,7 +174,7 @@ class MOBOSearchCV(FittedSearch):
     hypervolume_ : float
         What the front dominates up to `ref_point_`. This and the trace are computed when they are
         first asked for.
-    hypervolume_trace_ : ndarray of shape (n_evaluations_,)
+    hypervolume_trace_ : ndarray of shape (n_evaluations,)
         The same after each evaluation, with the final `ref_point_`; all rows of a sweep count as
         found at once.
     best_index_, best_params_ : int, dict

@@ -94,9 +94,9 @@ class AtomTypeGMM(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignor
         row 0, or towards column 0 if the brighter sides are rather left and right.
     n_types_ : int
         Number of types.
-    n_orientations_ : ndarray of shape (n_types_,), int64
+    n_orientations_ : ndarray of shape (n_types,), int64
         1 or 2 for each type.
-    brightness_ : ndarray of shape (n_types_,)
+    brightness_ : ndarray of shape (n_types,)
         Of each type, falling: the mean intensity of its windows under a Gaussian about the atom
         with a standard deviation of an eighth of the window's width.
     embedding_ : ndarray of shape (n_atoms, n_components), float64
@@ -231,7 +231,7 @@ class AtomTypeGMM(TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignor
 
         Returns
         -------
-        probabilities : ndarray of shape (n_atoms, n_types_), float64
+        probabilities : ndarray of shape (n_atoms, n_types), float64
             Their sums are 1.
         """
         prepared = self._transformed(X)

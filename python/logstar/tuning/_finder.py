@@ -194,8 +194,8 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
     search_ : MOBOSearchCV
         The search.
     front_ : ndarray of shape (n_front,), int
-        Rows of ``search_.cv_results_`` that were chosen from, the least |QC| first; `at` takes an
-        index into it.
+        Rows of ``search_.cv_results_`` that were chosen from, the least ``|QC|`` first; `at` takes
+        an index into it.
     index_ : int
         Index into `front_` of the chosen row.
     detector_ : LoGStarDetector or DetectionPipeline
