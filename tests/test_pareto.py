@@ -57,6 +57,17 @@ def test_front_of_real_numbers(points):
     np.testing.assert_array_equal(is_non_dominated(points), front_by_definition(points))
 
 
+@given(
+    arrays(
+        np.float64,
+        st.tuples(st.integers(10, 60), st.just(3)),
+        elements=st.sampled_from([-1e308, -1.0, 0.0, 1.0, 2.0, 3.0, 5.0, 1e308]),
+    )
+)
+def test_front_of_many_triples(points):
+    np.testing.assert_array_equal(is_non_dominated(points), front_by_definition(points))
+
+
 @given(tables(st.sampled_from([0.0, 1.0, 2.0, 3.0, 4.0, np.nan, np.inf]), max_rows=20))
 def test_ranks_are_those_of_peeling(points):
     ranks = pareto_ranks(points)

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from sklearn.exceptions import FitFailedWarning
 
 from logstar import Lattice, LoGStarDetector, MOBOSearchCV
 from logstar.datasets import make_scene
-from logstar.detection import ParetoFront, ScaleSpaceCandidates, _sweep_plan, _tables
+from logstar.detection import (
+    CountCriterion,
+    CrowdingCriterion,
+    ParetoFront,
+    ScaleSpaceCandidates,
+    _sweep_plan,
+    _tables,
+)
 from logstar.detection._criteria import Criteria
+from logstar.detection._exact_front import strongest
 from logstar.detection._plateaus import plateau_thresholds
 from logstar.detection._sweep_plan import SweepPlan, bounds_of
 from logstar.model_selection.protocols import Interval
@@ -501,3 +511,85 @@ def front_at(overlaps):
     return ParetoFront(
         np.full(n, 0.05), overlaps, np.linspace(0.07, 0.0, n), np.linspace(0.0, 0.1, n)
     )
+
+
+class TestOfTheStrongestCandidatesAlone:
+    """What a search sweeps that wants no more candidates than twice the expected number."""
+
+    @pytest.fixture(params=[0.0, 0.05])
+    def narrowed(self, request, scenes):
+        class Nearby(QualityCount):
+            def criterion(self, images, y=None):
+                whole = super().criterion(images, y)
+                return dataclasses.replace(whole, most_candidates=2.0, most_overlaps=12)
+
+        n_expected, lattice = len(scenes[0].positions), scenes[0].lattice
+        errors = ErrorRate(lattice, n_expected=n_expected)
+        scorers = {"qc": Nearby(n_expected, request.param), "er": errors}
+        return scorers | ({"stability": CountStability()} if request.param else {})
+
+    @pytest.fixture
+    def noisy(self, scenes):
+        return make_scene(scenes[0].lattice, (90, 100), noise=0.8, random_state=0).image
+
+    def test_scores_and_plateaus_are_those_of_all_candidates(self, noisy, narrowed, detector):
+        front = sweep_once(detector, noisy, ranges=RANGES, scorers=narrowed)
+        candidates = detector.find_candidates(noisy, 0.005)
+        for setting, scores in pairs_of(front):
+            fitted = LoGStarDetector(**(detector.get_params() | setting)).fit(noisy)
+            for name in ("qc", "er"):
+                assert narrowed[name](fitted, noisy) == pytest.approx(scores[name], abs=1e-12)
+        # A plateau may be cut off where candidates are left out; what is told of it holds.
+        thresholds = plateau_thresholds(0.005, 0.4)
+        columns = front.settings["overlap"], *(front.details.values())
+        for overlap, n_atoms, low, high in zip(*columns, strict=True):
+            on = thresholds[(thresholds >= low) & (thresholds <= high)]
+            counts = candidates.counts(on, [overlap])
+            assert (np.abs(counts - n_atoms) <= 0.002 * n_atoms).all()
+
+    def test_no_setting_with_as_few_candidates_has_a_better_count_and_errors(
+        self, noisy, narrowed, detector
+    ):
+        front = sweep_once(detector, noisy, ranges=RANGES, scorers=narrowed)
+        candidates = detector.find_candidates(noisy, 0.005)
+        expected = narrowed["qc"].n_expected
+        assert len(candidates) > 4 * expected
+        least = candidates.table[int(2 * expected), 3]
+        assert front.settings["threshold"].min() >= least
+        found = np.column_stack([front.scores[name] for name in ("qc", "er")])
+        for threshold in np.geomspace(least, 0.4, 12):
+            for overlap in np.unique(front.settings["overlap"]):
+                atoms = candidates.detections(float(threshold), float(overlap))
+                beyond = abs(narrowed["qc"].measure(atoms)) - narrowed["qc"].uncertainty
+                scores = np.array([-max(beyond, 0), -narrowed["er"].measure(atoms)])
+                assert (found >= scores - 1e-12).all(axis=1).any()
+
+    def test_few_candidates_are_all_swept(self, scenes, narrowed, detector):
+        scorers = narrowed | {
+            "qc": QualityCount(narrowed["qc"].n_expected, narrowed["qc"].uncertainty)
+        }
+        image = make_scene(scenes[0].lattice, (90, 100), noise=0.0, random_state=0).image
+        detector.set_params(min_sigma=2.0)
+        ranges = RANGES | {"overlap": Interval(low=0.2, high=0.2)}
+        fronts = [
+            sweep_once(detector, image, ranges=ranges, scorers=s) for s in (scorers, narrowed)
+        ]
+        assert pairs_of(fronts[0]) == pairs_of(fronts[1])
+
+    def test_what_exceeds_the_greatest_threshold_is_never_left_out(self):
+        table = np.column_stack([np.zeros((6, 3)), [0.9, 0.8, 0.7, 0.6, 0.5, 0.3]])
+        criteria = Criteria(
+            CountCriterion([1.0], most_candidates=2.0), CrowdingCriterion([1.0], 9.0, 4), None, ()
+        )
+        kept, least = strongest(table, 0.1, criteria, {"threshold": (0.1, 0.4)})
+        assert (len(kept), least) == (5, 0.4)
+        kept, least = strongest(table, 0.1, criteria, {"threshold": (0.1, 0.95)})
+        assert (len(kept), least) == (2, 0.7)
+
+    def test_equal_responses_are_left_out_together(self):
+        table = np.column_stack([np.zeros((4, 3)), [0.9, 0.5, 0.5, 0.5]])
+        criteria = Criteria(
+            CountCriterion([1.0], most_candidates=2.0), CrowdingCriterion([1.0], 9.0, 4), None, ()
+        )
+        kept, least = strongest(table, 0.1, criteria, {"threshold": (0.1, 0.95)})
+        assert (len(kept), least) == (1, 0.5)

@@ -20,17 +20,24 @@ class CountCriterion:
         The expected number of each image.
     uncertainty : float, default=0.0
         By which share of it a number may differ and be as good.
+    most_candidates : float, default=inf
+        Of one image only so many of the strongest candidates are swept, as a multiple of the
+        expected number: lower thresholds, at which there are more of them, are left out.
+    most_overlaps : int, default=64
+        Greatest number of overlaps that are tried, spread over those at which the outcome changes.
 
     Examples
     --------
     >>> import numpy as np
     >>> from logstar.rewards import QualityCount
     >>> QualityCount(120.0, 0.03).criterion([np.eye(64)])
-    CountCriterion(expected=[120.0], uncertainty=0.03)
+    CountCriterion(expected=[120.0], uncertainty=0.03, most_candidates=inf, most_overlaps=64)
     """
 
     expected: Sequence[float]
     uncertainty: float = 0.0
+    most_candidates: float = math.inf
+    most_overlaps: int = 64
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,8 @@ from logstar.pareto import is_non_dominated
 
 from . import ParetoFront, ScaleSpaceCandidates
 from ._criteria import Criteria, StabilityCriterion
-from ._plateaus import CountCurves, CountPlateaus, plateau_thresholds
+from ._plateaus import CountCurves, CountPlateaus, first_known, plateau_thresholds
 
-#: Greatest number of overlaps that are tried, spread over those at which the outcome changes. From
-#: one to the next a few atoms of a thousand change.
-_MAX_OVERLAPS = 64
 #: Greatest number of overlaps, spread over those on the front of QC and ER, at which all thresholds
 #: are searched for wide plateaus.
 _MAX_STABLE_OVERLAPS = 8
@@ -31,14 +28,44 @@ Bounds: TypeAlias = Mapping[str, tuple[float, float]]
 Columns = TypeVar("Columns", ParetoFront, CountPlateaus)
 
 
+def strongest(
+    table: FloatArray, threshold: float, criteria: Criteria, bounds: Bounds
+) -> tuple[FloatArray, float]:
+    """Leave out candidates of one image beyond the greatest number that is to be swept.
+
+    Parameters
+    ----------
+    table : ndarray of shape (n, 4)
+        Row, column, sigma and response, the strongest response first.
+    threshold : float
+        Every candidate that responds by more is in the table.
+    criteria, bounds
+        As of `exact_front`.
+
+    Returns
+    -------
+    table : ndarray of shape (n_left, 4)
+        The strongest.
+    threshold : float
+        Every candidate that responds by more is in that table.
+    """
+    most = criteria.count.most_candidates * criteria.count.expected[0]
+    if len(criteria.count.expected) > 1 or len(table) <= most:
+        return table, threshold
+    # What responds by more than the greatest threshold is there at every setting.
+    least = min(float(table[int(most), 3]), bounds["threshold"][1])
+    return table[table[:, 3] > least], least
+
+
 def exact_front(
     candidates: Sequence[ScaleSpaceCandidates], criteria: Criteria, bounds: Bounds
 ) -> Front:
     """Find the settings that no other beats in what is scored, and their scores.
 
-    Of one image the front of |QC| and ER is complete. Where stability is scored as well, the front
-    is that of these settings and of all plateaus at a few of their overlaps. Of a stack it is that
-    of a grid of settings.
+    Of one image the front of |QC| and ER is complete, but for the candidates and overlaps that
+    `CountCriterion` leaves out. Where stability is scored as well, the front is that of these
+    settings and of all plateaus at a few of their overlaps. Of a stack it is that of a grid of
+    settings.
     """
     if len(candidates) > 1:
         return _front_on_grid(candidates, criteria, bounds)
@@ -87,11 +114,16 @@ def _stable_as_well(
     accurate = _at(accurate, is_non_dominated(_losses(accurate, criteria)))
     overlaps = np.union1d(overlaps, accurate.overlap)
     thresholds = plateau_thresholds(*stability.threshold_range)
-    qc, er = candidates.objective_grid(thresholds, overlaps, **_rule(criteria))
+    known = first_known(thresholds, candidates)
+    qc, er = np.full((2, len(thresholds), len(overlaps)), np.inf)
+    qc[known:], er[known:] = candidates.objective_grid(
+        thresholds[known:], overlaps, **_rule(criteria)
+    )
     curves = CountCurves(thresholds, overlaps, _n_atoms(qc, criteria))
     # Neighbouring thresholds that find the same atoms are one setting.
     low, high = bounds["threshold"]
-    first, end = np.searchsorted(thresholds, low), np.searchsorted(thresholds, high, side="right")
+    first = max(known, int(np.searchsorted(thresholds, low)))
+    end = max(first, int(np.searchsorted(thresholds, high, side="right")))
     is_new = np.ones((end - first, len(overlaps)), dtype=np.bool_)
     is_new[1:] = (np.diff(qc[first:end], axis=0) != 0) | (np.diff(er[first:end], axis=0) != 0)
     columns, starts = np.nonzero(is_new.T)
@@ -118,11 +150,12 @@ def _stable_as_well(
 def _front_of_quality(
     candidates: ScaleSpaceCandidates, criteria: Criteria, bounds: Bounds
 ) -> ParetoFront:
+    low, high = bounds["threshold"]
     front = candidates.pareto_front(
         **_rule(criteria),
-        threshold_range=bounds["threshold"],
+        threshold_range=(max(low, candidates.threshold), high),
         overlap_range=bounds["overlap"],
-        max_overlaps=_MAX_OVERLAPS,
+        max_overlaps=criteria.count.most_overlaps,
     )
     return ParetoFront(front.threshold, front.overlap, front.qc, front.er * _er_scale(criteria))
 

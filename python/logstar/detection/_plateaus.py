@@ -77,9 +77,16 @@ class CountCurves:
         overlaps: FloatArray,
         threshold_range: tuple[float, float],
     ) -> Self:
-        """Count the candidates of an image."""
+        """Count the candidates of an image.
+
+        Below the least threshold for which they are known the count is infinite, so that no
+        plateau reaches there.
+        """
         thresholds = plateau_thresholds(*threshold_range)
-        return cls(thresholds, overlaps, candidates.counts(thresholds, overlaps))
+        known = first_known(thresholds, candidates)
+        counts = np.full((len(thresholds), len(overlaps)), np.inf)
+        counts[known:] = candidates.counts(thresholds[known:], overlaps)
+        return cls(thresholds, overlaps, counts)
 
     def around(
         self, thresholds: FloatArray, overlaps: FloatArray, counts: FloatArray
@@ -102,6 +109,11 @@ class CountCurves:
         low, high = (np.where(is_empty, thresholds, self.thresholds[end]) for end in ends)
         # Counted in steps, so that plateaus of equally many steps are exactly as stable.
         return CountPlateaus(low, high, np.where(is_empty, 0.0, (last - first) * self._step))
+
+
+def first_known(thresholds: FloatArray, candidates: ScaleSpaceCandidates) -> int:
+    """Tell the index of the least of rising thresholds that can be asked of candidates."""
+    return int(np.searchsorted(thresholds, candidates.threshold))
 
 
 @lru_cache(maxsize=8)

@@ -11,7 +11,7 @@ from logstar._validation import FloatArray, Image
 
 from . import ScaleSpaceCandidates
 from ._criteria import Criteria
-from ._exact_front import Bounds, exact_front
+from ._exact_front import Bounds, exact_front, strongest
 from ._parameters import check_parameters, check_sizes, ladder_of, scaling_of
 from ._shared_candidates import Request, SharedCandidates, Tables
 from ._tables import CandidateTest, Part, candidate_tables, scaled_images
@@ -112,8 +112,9 @@ class SweepPlan:
         candidates = []
         for place, table in enumerate(self._shared.take(index)):
             kept = table if test is None else table[test(table, place)]
+            kept, least = strongest(kept, self._least, self._criteria, self._bounds)
             n_threads = self._n_own_threads[index]
-            candidates.append(ScaleSpaceCandidates(kept, threshold=self._least, n_jobs=n_threads))
+            candidates.append(ScaleSpaceCandidates(kept, threshold=least, n_jobs=n_threads))
         return exact_front(candidates, self._criteria, self._bounds)
 
     def _find(self, index: int, ladder: FloatArray, parts: Sequence[Part]) -> list[Tables]:

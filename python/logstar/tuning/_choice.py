@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from logstar.detection import CountCriterion
 from logstar.rewards import CountStability, ErrorRate, QualityCount, choose_stable
 
 #: Names of the objectives of a search: the number of atoms, their distances, and, where the
@@ -22,6 +24,26 @@ THRESHOLDS = (0.005, 0.4)
 #: narrower one (96 px); on simulated YBa2Cu3O7 the ratio is above 4 up to noise 0.2, where every
 #: atom is found.
 LEAST_STABLE = 2.0
+
+
+#: Of each ladder, tuning sweeps the strongest candidates, this many times the expected number of
+#: atoms, and this many overlaps.
+MOST_CANDIDATES, MOST_OVERLAPS = 2.0, 12
+
+
+class _NearbyCount(QualityCount):
+    """QC of a search that looks only where the number of atoms may be right.
+
+    In strong noise there are many times as many candidates as atoms. A sweep of all of them takes
+    ten times as long, and finds settings that no rule would choose.
+    """
+
+    def criterion(self, images: Sequence[Any], y: Sequence[Any] | None = None) -> CountCriterion:
+        return dataclasses.replace(
+            super().criterion(images, y),
+            most_candidates=MOST_CANDIDATES,
+            most_overlaps=MOST_OVERLAPS,
+        )
 
 
 class Plateau(NamedTuple):
@@ -82,7 +104,7 @@ def objectives_of(
     stability decides.
     """
     scoring: dict[str, Any] = {
-        QC: QualityCount(n_expected, uncertainty),
+        QC: _NearbyCount(n_expected, uncertainty),
         ER: ErrorRate(distance_sum, n_expected=n_expected, n_neighbors=N_NEIGHBORS),
     }
     if uncertainty == 0:
