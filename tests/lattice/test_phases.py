@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from logstar.datasets import make_typical_scene
+from logstar.lattice import ImageLattice
 from logstar.lattice._bragg import BraggLattice
 from logstar.lattice._phases import (
     Distortion,
@@ -125,6 +127,17 @@ def test_a_mean_strain_corrects_the_vectors():
     vectors, corner = straighten(VECTORS, distortion)
     np.testing.assert_allclose(vectors, true, atol=1e-3)
     np.testing.assert_allclose((corner + 0.5) % 1.0, 0.5, atol=5e-3)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_support_of_a_small_particle_does_not_strain_it(seed):
+    """Its phases are noise; weighed by their amplitude alone they strain the cell by 2 %."""
+    scene = make_typical_scene("supported_particle", (320, 320), random_state=seed)
+    lattice = ImageLattice.from_image(scene.image)
+    # Two columns in the centred cell, and a primitive one in the image.
+    areas = lattice.unit_cell_area / len(lattice.columns), scene.lattice.unit_cell_area / 2
+    assert areas[0] == pytest.approx(areas[1], rel=0.005)
+    assert lattice.nearest_distance == pytest.approx(scene.lattice.nearest_distance, rel=0.005)
 
 
 class TestUnwrapped:

@@ -205,7 +205,7 @@ class TestField:
         part = find_atoms(scene.image, mask=mask, roi=((0, 150), (20, 170)))
         assert part.atoms_["col"].min() >= 20
         assert part.atoms_["col"].max() < 120
-        with pytest.raises(ValueError, match="mask has shape"):
+        with pytest.raises(ValueError, match="mask must be booleans of the image's shape"):
             part.predict(np.zeros((60, 60)) + np.eye(60))
 
     @pytest.mark.parametrize(

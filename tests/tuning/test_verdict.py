@@ -46,12 +46,16 @@ def test_the_count_that_is_compared_is_the_one_that_is_told(scene):
     assert near.quality_.concerns == []
 
 
-def test_vacancies_and_invented_atoms(scene):
+def test_holes_are_told_and_no_atoms_invented_in_them(scene):
     holes = scene.image.copy()
     rows, cols = np.mgrid[:150, :170]
     for row, col in ((60, 60), (90, 120)):
         holes[np.hypot(rows - row, cols - col) < 22] = holes.min()
-    assert any("gaps without atoms" in reason for reason in verdict(holes).reasons)
+    found = AtomFinder().fit(holes)
+    apart = np.hypot(*(found.atoms_.positions[:, None] - [(60, 60), (90, 120)]).T)
+    assert apart.min() > 18
+    assert found.expectation_.field_share == pytest.approx(1 - 2 * np.pi * 22**2 / 25500, abs=0.03)
+    assert found.verdict_.remarks[0].endswith("% of the field looks empty")
 
 
 def test_too_close(scene):

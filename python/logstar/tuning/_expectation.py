@@ -21,12 +21,12 @@ from logstar.lattice import (
     ImageLattice,
     Lattice,
     LatticeComparison,
-    estimate_field,
     find_grains,
 )
 from logstar.units import PixelSize
 
 from ._choice import N_NEIGHBORS
+from ._field import find_field
 from ._grains import count_of_grains, judge_of_grains, tightest
 from ._slips import (
     check_calibration,
@@ -50,8 +50,6 @@ _UNCONFIRMED, _CONFIRMED = 0.03, 0.002
 #: Share by which the numbers of columns per area of two lattices may differ if both have the same
 #: columns.
 _SAME_DENSITY = 0.02
-#: Share of the image below which a field of crystal has holes, or vacuum around it.
-_FULL_FIELD = 0.98
 #: The power of peaks goes with the square of a grain's brightness and area: below this confidence
 #: the lattice may be that of a bright or large grain alone. Of three simulated bicrystals that were
 #: taken for one crystal it was 0.73, 0.87 and 0.90.
@@ -94,6 +92,9 @@ class Expectation:
         several phases.
     strangers : tuple of int
         Grains whose lattice is not that of the crystal, where there is one.
+    field : ndarray of shape (n_rows, n_cols), bool, or None
+        Where atoms can be: half the nearest distance beyond the outermost columns, and not in holes
+        in which more than one column is missing. None is everywhere.
 
     Examples
     --------
@@ -120,6 +121,7 @@ class Expectation:
     field_share: float = 1.0
     grains: GrainMap | None = None
     strangers: tuple[int, ...] = ()
+    field: NDArray[np.bool_] | None = None
 
     @property
     def n_expected(self) -> float:  # numpydoc ignore=RT01
@@ -130,6 +132,35 @@ class Expectation:
     def uncertainty(self) -> float:  # numpydoc ignore=RT01
         """Relative standard deviation of that number."""
         return self.count.uncertainty / self.count.n
+
+    def field_of(
+        self,
+        image: NDArray[np.floating],
+        polarity: Literal["bright", "dark"],
+        mask: NDArray[np.bool_] | None,
+    ) -> NDArray[np.bool_] | None:
+        """Find where atoms can be in another image of the same crystal.
+
+        Parameters
+        ----------
+        image : ndarray of shape (n_rows, n_cols)
+            The image.
+        polarity : {"bright", "dark"}
+            Whether columns are brighter or darker than their surroundings.
+        mask : ndarray of shape (n_rows, n_cols), bool, or None
+            Where to look; None is everywhere.
+
+        Returns
+        -------
+        field : ndarray of shape (n_rows, n_cols), bool, or None
+            None is everywhere, also where the distances of columns are not known.
+        """
+        one = self.image_lattice if self.grains is None else None
+        lattice = self.lattice if one is None else one
+        lattice = self.image_lattice if lattice is None else lattice
+        if lattice is None:
+            return mask
+        return find_field(image, lattice, seen=one, polarity=polarity, mask=mask)
 
     @classmethod
     def from_lattice(
@@ -297,12 +328,15 @@ class Expectation:
             If the image's lattice and the crystal, both being certain, differ by more than the
             calibration of a file can be wrong, and `force` is False.
         ValueError
-            For atoms closer than three pixels, and whatever the lattice refuses.
+            For a mask of another shape, atoms closer than three pixels, and whatever the lattice
+            refuses.
         """
         pixels = as_image(image)
         shape = pixels.shape
         if mask is None and crystal is not None:
             mask = crystal.mask
+        if mask is not None and mask.shape != shape:
+            raise ValueError(f"mask has shape {mask.shape}, the image {shape}; use one of that.")
         if isinstance(crystal, ImageLattice):
             return cls._of_image_lattice(crystal, shape, mask)
         if crystal is None:
@@ -315,7 +349,7 @@ class Expectation:
         if comparison is None or not is_confirmed(comparison):
             # The one lattice may be what several grains of the crystal have in common.
             grains = find_grains(pixels, polarity=polarity, mask=mask)
-            known = cls._of_known_grains(grains, crystal, shape, mask)
+            known = cls._of_known_grains(grains, crystal, pixels, polarity, mask)
             if known is not None:
                 return known
             if seen is None and len(grains) > 1 and not force:
@@ -323,16 +357,21 @@ class Expectation:
         if seen is not None and comparison is not None and not force:
             check_calibration(crystal, seen, comparison)
         if seen is None or comparison is None or not comparison.agrees:
-            crystal = crystal.with_mask(mask)
+            field = find_field(pixels, crystal, polarity=polarity, mask=mask)
+            crystal = crystal.with_mask(field)
             return cls._of(
                 crystal,
                 _count(crystal, shape, _UNCONFIRMED),
                 image_lattice=seen,
                 comparison=comparison,
                 calibration=str(comparison) if unknown is None else unknown,
+                field=field,
+                field_share=_share(field, mask),
             )
-        seen, share = _with_field(seen, pixels, polarity, mask)
-        return cls._of_confirmed(crystal, seen, comparison, shape, share)
+        field = find_field(pixels, seen, seen=seen, polarity=polarity, mask=mask)
+        seen = seen.with_mask(field)
+        share = _share(field, mask)
+        return cls._of_confirmed(crystal, seen, comparison, shape, field, share)
 
     @classmethod
     def of_grain(
@@ -378,7 +417,7 @@ class Expectation:
         if not force:
             check_calibration(crystal, seen, comparison)
         if comparison.agrees:
-            return cls._of_confirmed(crystal, seen, comparison, shape, 1.0)
+            return cls._of_confirmed(crystal, seen, comparison, shape, mask, 1.0)
         crystal = crystal.with_mask(mask)
         count = _count(crystal, shape, _UNCONFIRMED)
         words = str(comparison)
@@ -391,6 +430,7 @@ class Expectation:
         seen: ImageLattice,
         comparison: LatticeComparison,
         shape: tuple[int, ...],
+        field: NDArray[np.bool_] | None,
         share: float,
     ) -> Self:
         """Take it from a crystal that agrees with the image's lattice."""
@@ -408,6 +448,7 @@ class Expectation:
             comparison=comparison,
             calibration=str(comparison) if is_known else None,
             pixel_size=size if is_known else None,
+            field=field,
             field_share=share,
         )
 
@@ -440,19 +481,22 @@ class Expectation:
         if refused is not None or seen.confidence < _ALL_EXPLAINED:
             grains = find_grains(pixels, polarity=polarity, mask=mask)
             if len(grains) > 1:
-                return cls._of_grains(grains, pixels.shape, mask)
+                return cls._of_grains(grains, pixels, polarity, mask)
         if refused is not None:
             raise refused
-        seen, share = _with_field(seen, pixels, polarity, mask)
+        field = find_field(pixels, seen, seen=seen, polarity=polarity, mask=mask)
+        seen = seen.with_mask(field)
         count = _count(seen, pixels.shape, _CONFIRMED)
-        return cls._of(seen, count, image_lattice=seen, field_share=share)
+        share = _share(field, mask)
+        return cls._of(seen, count, image_lattice=seen, field=field, field_share=share)
 
     @classmethod
     def _of_known_grains(
         cls,
         grains: GrainMap,
         crystal: Lattice,
-        shape: tuple[int, ...],
+        pixels: NDArray[np.floating],
+        polarity: Literal["bright", "dark"],
         mask: NDArray[np.bool_] | None,
     ) -> Self | None:
         """Take it from grains of which some are of a known crystal; None if there are no such."""
@@ -467,7 +511,7 @@ class Expectation:
         comparison = matches[own[0] - 1][1]
         is_known = crystal.pixel_size is not None
         return dataclasses.replace(
-            cls._of_grains(grains, shape, mask),
+            cls._of_grains(grains, pixels, polarity, mask),
             comparison=comparison,
             calibration=str(comparison) if is_known else None,
             pixel_size=_corrected(comparison) if is_known else None,
@@ -476,21 +520,28 @@ class Expectation:
 
     @classmethod
     def _of_grains(
-        cls, grains: GrainMap, shape: tuple[int, ...], mask: NDArray[np.bool_] | None
+        cls,
+        grains: GrainMap,
+        pixels: NDArray[np.floating],
+        polarity: Literal["bright", "dark"],
+        mask: NDArray[np.bool_] | None,
     ) -> Self:
+        shape = pixels.shape
+        field = find_field(
+            pixels, grains.lattices[0], core=grains.labels > 0, polarity=polarity, mask=mask
+        )
         counts = [_count(lattice, shape, _CONFIRMED) for lattice in grains.lattices]
         densest = tightest(grains.lattices)
         ranges = np.array([lattice.sigma_range for lattice in grains.lattices])
-        n_pixels = grains.labels.size if mask is None else np.count_nonzero(mask)
-        share = np.count_nonzero(grains.labels) / n_pixels
         return cls(
             count_of_grains(grains, counts),
             densest.distance_sum_threshold(N_NEIGHBORS),
             (float(ranges[:, 0].min()), float(ranges[:, 1].max())),
             judge_of_grains(grains),
             grains.lattices[0],
-            field_share=share if share < _FULL_FIELD else 1.0,
+            field_share=_share(field, mask),
             grains=grains,
+            field=field,
         )
 
     def with_numbers(
@@ -539,6 +590,7 @@ class Expectation:
         comparison: LatticeComparison | None = None,
         calibration: str | None = None,
         pixel_size: PixelSize | None = None,
+        field: NDArray[np.bool_] | None = None,
         field_share: float = 1.0,
     ) -> Self:
         return cls(
@@ -551,6 +603,7 @@ class Expectation:
             calibration,
             pixel_size,
             field_share,
+            field=field,
         )
 
 
@@ -587,23 +640,11 @@ def _lattice_within(
     )
 
 
-def _with_field(
-    seen: ImageLattice,
-    pixels: NDArray[np.floating],
-    polarity: Literal["bright", "dark"],
-    mask: NDArray[np.bool_] | None,
-) -> tuple[ImageLattice, float]:
-    """Give the lattice a mask of where the image shows crystal, and the share of that."""
-    field = estimate_field(pixels, seen, polarity=polarity, keep_disorder=True)
-    if mask is None:
-        share = float(field.mean())
-    else:
-        share = float(field[mask].mean())
-        field = field & mask
-    if share < _FULL_FIELD:
-        return seen.with_mask(field), share
-    # Smaller holes are within the uncertainty of the count.
-    return seen, 1.0
+def _share(field: NDArray[np.bool_] | None, mask: NDArray[np.bool_] | None) -> float:
+    """Share of a field, or of a mask's part of it."""
+    if field is None:
+        return 1.0
+    return float(field.mean() if mask is None else field[mask].mean())
 
 
 def _count(lattice: Lattice, shape: tuple[int, ...], calibration: float) -> Count:

@@ -37,6 +37,7 @@ from logstar.units import PixelSize
 from ._choice import ER, N_NEIGHBORS, QC, THRESHOLDS, Plateau
 from ._evidence import LEAST_RESPONSE, weigh
 from ._expectation import Expectation
+from ._field import looking_within
 from ._grains import flags_of_grains
 from ._overlap import divide, overlapping_lattice, searched
 from ._refining import columns_of, refine_atoms
@@ -187,6 +188,9 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         Over which thresholds the number of atoms is the same.
     count_curve_ : CountCurve
         Number of atoms against the threshold.
+    field_ : ndarray of shape (n_rows, n_cols), bool, or None
+        Where atoms were looked for: half the nearest distance beyond the outermost columns, and not
+        in holes; a part of the mask. None is everywhere.
     evidence_ : Evidence
         How far the atoms stand out.
     quality_ : QualityReport or None
@@ -228,7 +232,7 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
     >>> scene = make_scene(crystal, shape=(128, 128), rotation=11, noise=0.05, random_state=0)
     >>> finder = AtomFinder(crystal).fit(scene.image)
     >>> finder.verdict_
-    Verdict(status='ok', reasons=())
+    Verdict(status='ok', reasons=(), remarks=())
     >>> len(finder.atoms_)
     74
     >>> print(finder.expectation_.count)
@@ -340,7 +344,7 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
     def predict(self, X: Any) -> FloatArray | list[FloatArray]: ...
 
     def predict(self, X: Any) -> FloatArray | list[FloatArray]:
-        """Find the atoms of another image with the tuned settings.
+        """Find the atoms of another image with the tuned settings, where it shows crystal.
 
         Parameters
         ----------
@@ -364,13 +368,23 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         """
         check_is_fitted(self, "detector_")
         image = X.image if isinstance(X, Micrograph) else X
-        found: FloatArray | list[FloatArray] = self.detector_.predict(image)
-        if self.refine is None and overlapping_lattice(self.expectation_) is None:
-            return found
-        if isinstance(found, list):
-            images, _ = as_image_list(image)
-            return [self._finished(*one) for one in zip(images, found, strict=True)]
-        return self._finished(as_image(image, name="X"), found)
+        images, is_stack = as_image_list(image)
+        if self.expectation_.field is None:
+            predicted = self.detector_.predict(images)
+        else:
+            predicted = [self._detector_for(one).predict([one])[0] for one in images]
+        found: list[FloatArray] = predicted
+        if self.refine is not None or overlapping_lattice(self.expectation_) is not None:
+            found = [self._finished(*one) for one in zip(images, found, strict=True)]
+        return found if is_stack else found[0]
+
+    def _detector_for(self, image: Image) -> Any:
+        """The tuned detector, looking where an image shows crystal."""
+        expected = self.expectation_
+        if np.array_equal(image, self.image_):
+            return self.detector_
+        field = expected.field_of(image, self.polarity, as_field(self.mask, image.shape))
+        return looking_within(self.detector_, field)
 
     def fit_predict(self, X: Any, y: object = None) -> FloatArray:
         """Fit to an image and give its atoms.
@@ -551,7 +565,7 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
 
     def _learn(self, pixels: Image) -> None:
         """Learn what to expect."""
-        field = self._field = as_field(self.mask, pixels.shape)
+        field = self.field_ = as_field(self.mask, pixels.shape)
         given = None if self.pixel_size is None else PixelSize.of(self.pixel_size)
         if given is None and isinstance(self.lattice, Lattice):
             given = self.lattice.pixel_size
@@ -584,6 +598,8 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
                     distance_sum=self.distance_sum,
                     mask=field,
                 )
+        if expected.field is not None:
+            field = self.field_ = expected.field
         self.expectation_ = expected
         self.calibration_ = expected.calibration
         corrected = expected.pixel_size if self.calibration == "correct" else None
@@ -607,7 +623,7 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
             distance_sum=expected.distance_sum,
             sigma_range=expected.sigma_range,
             polarity=self.polarity,
-            mask=self._field,
+            mask=self.field_,
             denoisers=denoisers_of(self.denoise, self.n_jobs),
             n_iter=self.n_iter,
             n_jobs=self.n_jobs,
@@ -638,7 +654,7 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
             size=self._size,
             n_expected=self.expected,
             polarity=self.polarity,
-            mask=self._field,
+            mask=self.field_,
             callback=None if self._has_numbers else self.callback,
         )
         if self._has_numbers and not is_explained_by_noise(self.search_, search, pixels):
@@ -738,7 +754,7 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
             detections,
             size=float(self.params_["atom_size"]) if alone else None,
             polarity=self.polarity,
-            mask=self._field,
+            mask=self.field_,
             remove_neighbors=not alone,
         )
 
@@ -754,7 +770,7 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         lattice = overlapping_lattice(self.expectation_)
         if lattice is None:
             return detections
-        mask = self._field if image is self.image_ else None
+        mask = self.field_ if image is self.image_ else None
         return divide(image, detections, lattice, polarity=self.polarity, mask=mask)
 
     def _look_around(self, responses: FloatArray) -> None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 #: Greatest relative correction of a pixel size that is no reason to doubt it: those of real files
 #: are off by 2 to 8 %.
 _LARGEST_CORRECTION = 0.08
+#: Least share of an image without crystal that is worth a word.
+_LEAST_EMPTY = 0.005
 #: Share of the atoms that noise may explain, where a number was told.
 _EXPLAINED = 0.02
 
@@ -35,6 +37,8 @@ class Verdict:
         "ok" if nothing speaks against them; "check" if something does; "failed" if there are none.
     reasons : tuple of str
         What speaks against them, in words.
+    remarks : tuple of str
+        What else has to be known, such as how much of the field looks empty.
 
     Examples
     --------
@@ -45,9 +49,11 @@ class Verdict:
 
     status: Literal["ok", "check", "failed"]
     reasons: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return self.status if not self.reasons else f"{self.status}: {'; '.join(self.reasons)}"
+        said = (*self.reasons, *self.remarks)
+        return self.status if not said else f"{self.status}: {'; '.join(said)}"
 
 
 def judge(finder: AtomFinder) -> Verdict:
@@ -103,7 +109,7 @@ def judge(finder: AtomFinder) -> Verdict:
         reasons += finder.quality_.concerns
     # The report repeats what the rewards say, in the same words.
     unique = tuple(dict.fromkeys(reasons))
-    return Verdict("check" if unique else "ok", unique)
+    return Verdict("check" if unique else "ok", unique, _remarks(finder))
 
 
 def _concerns_of_expectation(expected: Expectation) -> list[str]:
@@ -135,3 +141,11 @@ def _concerns_of_expectation(expected: Expectation) -> list[str]:
             "were placed by the mean cell"
         )
     return reasons
+
+
+def _remarks(finder: AtomFinder) -> tuple[str, ...]:
+    """What has to be known of the atoms, without speaking against them."""
+    empty = 1 - finder.expectation_.field_share
+    if empty < _LEAST_EMPTY:
+        return ()
+    return (f"{empty:.0%} of the field looks empty",)

@@ -1,0 +1,301 @@
+"""Where atoms can be: the surroundings of columns that the image shows, one by one.
+
+Vacuum around a particle or a flake, and holes down to a single cell, hold no atoms; a count that
+includes them makes every search invent some. Bragg peaks tell where there is crystal to about a
+cell. Columns tell it to half their distance, wherever one stands out of noise by itself.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.spatial import KDTree
+from skimage.filters import threshold_otsu
+
+from logstar._validation import FloatArray, Image
+from logstar.lattice import ImageLattice, Lattice, estimate_field
+
+#: Sigma of the filter that columns respond to, by the nearest distance.
+_SIGMA = 0.2
+#: Half the side of the square in which a maximum is the highest, by the nearest distance.
+_APART = 0.3
+#: A maximum is a column if it responds with at least this share of what is typical of columns. The
+#: weakest ones, at the thin edge of a particle, respond with 0.2 to 0.4; maxima of noise in vacuum
+#: with 0.03 to 0.07.
+_WEAKEST = 0.1
+#: Where the crystal stands on something that has maxima of its own, columns respond with this many
+#: times the 90th percentile of those, but need to with `_STRONG_ENOUGH` of what is typical at most.
+_ABOVE_SUPPORT, _STRONG_ENOUGH = 1.6, 0.45
+#: Beside a column, at most this many nearest distances away, a response above this share of that
+#: level is one as well: the outermost columns of a particle are its weakest.
+_BESIDE, _WEAKER = 1.25, 0.7
+#: If the maxima away from the crystal are half as strong as columns, they are atoms as well.
+_ALSO_ATOMS = 0.5
+#: So many maxima have to be known for a percentile.
+_LEAST_MAXIMA = 20
+#: Least response of a column, and of typical ones, by the root mean square of that of noise. With
+#: less, maxima of noise and columns are confused.
+_CLEAR, _TYPICALLY_CLEAR = 5.0, 8.0
+#: Without a lattice columns are known only if they respond this many times as strongly as the other
+#: maxima. Columns of two elements differ by a factor of 2 to 3.
+_TWO_KINDS = 5.0
+#: A circle without a column is a hole if it is this much larger than that of a single vacancy.
+_LARGER_THAN_A_VACANCY = 1.12
+#: Noise is what a Gaussian of this sigma, in pixels, takes out of an image; it is averaged over
+#: another one.
+_PIXEL, _AROUND = 0.7, 16.0
+#: A field of crystal that is found by Bragg peaks alone is full if it is at least this share.
+_FULL = 0.98
+#: Least size of a flat region in which nothing can be seen, by the area of a column.
+_LEAST_FLAT = 1.5
+
+
+def find_field(
+    image: Image,
+    lattice: Lattice,
+    *,
+    seen: ImageLattice | None = None,
+    core: NDArray[np.bool_] | None = None,
+    polarity: Literal["bright", "dark"] = "bright",
+    mask: NDArray[np.bool_] | None = None,
+) -> NDArray[np.bool_] | None:
+    """Find where atoms can be.
+
+    Parameters
+    ----------
+    image : ndarray of shape (n_rows, n_cols)
+        The image.
+    lattice : Lattice
+        The crystal, from which the distances of columns are taken.
+    seen : ImageLattice, default=None
+        The image's own lattice; None where it is not known, or not one.
+    core : ndarray of shape (n_rows, n_cols), bool, default=None
+        Where the crystal certainly is, if that is known otherwise.
+    polarity : {"bright", "dark"}, default="bright"
+        Whether columns are brighter or darker than their surroundings.
+    mask : ndarray of shape (n_rows, n_cols), bool, default=None
+        Where to look; None is everywhere.
+
+    Returns
+    -------
+    field : ndarray of shape (n_rows, n_cols), bool, or None
+        A part of the mask. None is everywhere, also where nothing tells.
+    """
+    if isinstance(lattice, ImageLattice):
+        # Where columns overlap, maxima of brightness are what is seen.
+        lattice = lattice.resolved()
+    if seen is not None:
+        core = estimate_field(image, seen, polarity=polarity)
+    field = field_of_columns(image, lattice, core=core, polarity=polarity)
+    if field is None and seen is not None:
+        field = estimate_field(image, seen, polarity=polarity, keep_disorder=True)
+        # Noise tells no smaller holes.
+        field |= field.mean() >= _FULL
+    if field is None:
+        field = np.ones(image.shape, dtype=bool)
+    field &= ~flat_regions(image, lattice.nearest_distance)
+    if mask is not None:
+        field &= mask
+    if not field.any():
+        return mask
+    return None if field.all() else field
+
+
+def looking_within(detector: Any, mask: NDArray[np.bool_] | None) -> Any:
+    """Give a fitted detector, or pipeline with one at its end, that looks elsewhere.
+
+    Parameters
+    ----------
+    detector : LoGStarDetector, DetectionPipeline or SignificanceDetector
+        Fitted; it stays as it is.
+    mask : ndarray of shape (n_rows, n_cols), bool, or None
+        Where to look; None is everywhere.
+
+    Returns
+    -------
+    detector : LoGStarDetector, DetectionPipeline or SignificanceDetector
+        Fitted likewise, since nothing that a detector learns depends on its mask.
+    """
+    other = copy.copy(detector)
+    if hasattr(detector, "steps"):
+        name, last = detector.steps[-1]
+        other.steps = [*detector.steps[:-1], (name, looking_within(last, mask))]
+    else:
+        other.mask = mask
+    return other
+
+
+def field_of_columns(
+    image: Image,
+    lattice: Lattice,
+    *,
+    core: NDArray[np.bool_] | None = None,
+    polarity: Literal["bright", "dark"] = "bright",
+) -> NDArray[np.bool_] | None:
+    """Find where atoms can be, by the columns that an image shows.
+
+    Parameters
+    ----------
+    image : ndarray of shape (n_rows, n_cols)
+        The image.
+    lattice : Lattice
+        The crystal, from which the distances of columns are taken.
+    core : ndarray of shape (n_rows, n_cols), bool, default=None
+        Where the crystal certainly is; its columns are typical. None compares the strongest maxima
+        with the others.
+    polarity : {"bright", "dark"}, default="bright"
+        Whether columns are brighter or darker than their surroundings.
+
+    Returns
+    -------
+    field : ndarray of shape (n_rows, n_cols), bool, or None
+        It reaches half the nearest distance beyond the outermost columns. Gaps between columns
+        belong to it, and vacancies; holes in which more than one column is missing do not. None
+        where single columns cannot be told from noise.
+    """
+    nearest = lattice.nearest_distance
+    pixels = np.asarray(image if polarity == "bright" else -image, dtype=np.float64)
+    maxima = _maxima(pixels, nearest)
+    level = _level(maxima, core, nearest)
+    if level is None:
+        return None
+    is_clear = maxima.responses >= _WEAKER * level
+    is_clear &= maxima.responses >= _CLEAR * maxima.noise
+    is_column = is_clear & (maxima.responses >= level)
+    if not is_column.any():
+        return None
+    away = np.asarray(KDTree(maxima.places[is_column]).query(maxima.places)[0])
+    is_column |= is_clear & (away <= _BESIDE * nearest)
+    columns = np.zeros(pixels.shape, dtype=bool)
+    columns[tuple(maxima.places[is_column].T)] = True
+    return _surroundings(columns, nearest, _LARGER_THAN_A_VACANCY * vacancy_radius(lattice))
+
+
+def vacancy_radius(lattice: Lattice) -> float:
+    """Radius of the largest circle without a column when one of the columns is missing.
+
+    Parameters
+    ----------
+    lattice : Lattice
+        The crystal.
+
+    Returns
+    -------
+    radius : float
+        In pixels.
+    """
+    cell = lattice.vectors
+    places = np.array([[column.u, column.v] for column in lattice.columns])
+    steps = np.arange(-3, 4)
+    shifts = np.stack(np.meshgrid(steps, steps, indexing="ij"), axis=-1).reshape(-1, 1, 2)
+    points = ((places + shifts) @ cell).reshape(-1, 2)
+    radius = lattice.covering_radius
+    reach = np.linspace(-1.0, 1.0, 25) * radius
+    around = np.stack(np.meshgrid(reach, reach, indexing="ij"), axis=-1).reshape(-1, 2)
+    for place in places @ cell:
+        others = points[np.linalg.norm(points - place, axis=1) > 0.01 * radius]
+        radius = max(radius, float(np.max(KDTree(others).query(place + around)[0])))
+    return radius
+
+
+def flat_regions(image: Image, spacing: float) -> NDArray[np.bool_]:
+    """Find where an image has one value only, as where a detector is saturated.
+
+    Parameters
+    ----------
+    image : ndarray of shape (n_rows, n_cols)
+        The image.
+    spacing : float
+        Nearest distance of atoms, in pixels. The flat top of a single atom is no such region.
+
+    Returns
+    -------
+    flat : ndarray of shape (n_rows, n_cols), bool
+    """
+    equal = ndimage.maximum_filter(image, 3) == ndimage.minimum_filter(image, 3)
+    labels, n = ndimage.label(equal)
+    if n == 0:
+        return np.zeros(image.shape, dtype=bool)
+    sizes = np.bincount(labels.ravel())
+    large = sizes >= _LEAST_FLAT * spacing**2
+    large[0] = False
+    # The filters took a pixel from the region's edge.
+    return np.asarray(ndimage.binary_dilation(large[labels], np.ones((3, 3), dtype=bool)))
+
+
+class _Maxima(NamedTuple):
+    """Maxima of the response: row and column, response, and the rms response of noise there."""
+
+    places: NDArray[np.intp]
+    responses: FloatArray
+    noise: FloatArray
+
+
+def _maxima(pixels: FloatArray, nearest: float) -> _Maxima:
+    sigma = max(_SIGMA * nearest, 1.0)
+    response = -(sigma**2) * ndimage.gaussian_laplace(pixels, sigma)
+    side = 2 * max(1, int(_APART * nearest)) + 1
+    is_maximum = (response == ndimage.maximum_filter(response, side)) & (response > 0)
+    rough = pixels - ndimage.gaussian_filter(pixels, _PIXEL)
+    rms = np.sqrt(ndimage.gaussian_filter(rough**2, _AROUND))
+    places = np.argwhere(is_maximum)
+    rows, cols = places.T
+    return _Maxima(places, response[rows, cols], rms[rows, cols] * _response_of_noise(sigma))
+
+
+def _response_of_noise(sigma: float) -> float:
+    """Root mean square response to white noise, by that of what is taken for noise of it."""
+    point = np.zeros((2 * int(4 * sigma) + 9,) * 2)
+    point[point.shape[0] // 2, point.shape[1] // 2] = 1.0
+    responds = sigma**2 * ndimage.gaussian_laplace(point, sigma)
+    taken = point - ndimage.gaussian_filter(point, _PIXEL)
+    return float(np.linalg.norm(responds) / np.linalg.norm(taken))
+
+
+def _level(maxima: _Maxima, core: NDArray[np.bool_] | None, nearest: float) -> float | None:
+    """The least response of a column; None where that cannot be told."""
+    responses = maxima.responses
+    if len(responses) < _LEAST_MAXIMA:
+        return None
+    if core is None:
+        logs = np.log(responses)
+        above = logs > threshold_otsu(logs)
+        if np.median(responses[above]) < _TWO_KINDS * np.median(responses[~above]):
+            return None
+        inside, outside = above, ~above
+    else:
+        distance = ndimage.distance_transform_edt(~core)
+        # Between the two lies the edge of the crystal.
+        inside, outside = (
+            test[tuple(maxima.places.T)] for test in (distance == 0, distance > 3 * nearest)
+        )
+    if np.count_nonzero(inside) < _LEAST_MAXIMA:
+        return None
+    strong = responses[inside]
+    # Inside the crystal every second maximum may be one of noise.
+    typical = float(np.median(strong[strong >= 0.5 * np.percentile(strong, 90)]))
+    if typical < _TYPICALLY_CLEAR * np.median(maxima.noise[inside]):
+        return None
+    level = _WEAKEST * typical
+    if np.count_nonzero(outside) >= _LEAST_MAXIMA:
+        of_support = float(np.percentile(responses[outside], 90))
+        if of_support < _ALSO_ATOMS * typical:
+            level = max(level, min(_ABOVE_SUPPORT * of_support, _STRONG_ENOUGH * typical))
+    return level
+
+
+def _surroundings(columns: NDArray[np.bool_], nearest: float, gap: float) -> NDArray[np.bool_]:
+    """Close the gaps between columns, up to a radius, and reach half their distance beyond them."""
+    covered = ndimage.distance_transform_edt(~columns) <= gap
+    # A column on the very edge of the image shows a flank only, and is missed: what is covered
+    # half a distance inside is covered up to the edge.
+    frame = min(int(np.ceil(nearest / 2)), (min(columns.shape) - 1) // 2)
+    inner = covered[frame:-frame, frame:-frame] if frame else covered
+    covered = np.pad(inner, frame, mode="edge")
+    if covered.all():
+        return covered
+    return np.asarray(ndimage.distance_transform_edt(covered) > gap - nearest / 2)
