@@ -130,6 +130,7 @@ CALLERS_OF_THE_CORE = {
     "detection/_skimage/_blob_log.py",
     "detection/_skimage/_pair_order.py",
     "lattice/_indexer.py",
+    "lattice/_mean_cell.py",
     "neighbors.py",
     "refinement/_refiner.py",
     "segmentation/_patches.py",

@@ -13,6 +13,7 @@ __all__ = [
     "extract_patches",
     "find_candidates_of_parts",
     "fit_peaks",
+    "fold_cells",
     "index_atoms",
     "instruction_sets",
     "order_statistics",
@@ -151,3 +152,11 @@ def fit_peaks(
     int,
     float,
 ]: ...
+def fold_cells(
+    image: NDArray[np.float32],
+    mask: NDArray[np.bool_] | None,
+    grid: NDArray[np.float64],
+    spacing: tuple[float, float],
+    gradients: list[list[float]],
+    bins: tuple[int, int],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], float, float]: ...

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from logstar._core import fold_cells
 from logstar._numerics import parabola_vertex
 from logstar._validation import FloatArray
 
@@ -20,11 +21,6 @@ _LEAST_BINS = 16
 #: A maximum of the mean cell is a column if it rises above the saddle to the next higher maximum by
 #: 5 % of the mean cell's range, and by 6 standard errors of a bin.
 _LEAST_RISE, _LEAST_ERRORS = 0.05, 6.0
-#: Pixels are put into parts of bins, this many along each edge of a bin: by that they are off by up
-#: to 1 / 8 bin, in the mean over cells at any angle by far less.
-_PARTS = 4
-#: Pixels that are worked on together, so that they stay in the processor's cache.
-_BATCH = 2**15
 #: Standard deviation, in bins, of the Gaussian that smooths the mean cell.
 _CELL_SMOOTHING = 0.8
 #: Share of the variance of noise that is left in a bin after that, and after each pixel was shared
@@ -75,13 +71,24 @@ def mean_cell(
     -------
     cell : MeanCell
     """
-    n_bins = [max(_LEAST_BINS, round(float(length))) for length in np.linalg.norm(vectors, axis=1)]
-    sums = _fold(flat, vectors, distortion, n_bins, mask)
-    total, weight = sums.total, sums.weight
+    n_rows, n_cols = (
+        max(_LEAST_BINS, round(float(length))) for length in np.linalg.norm(vectors, axis=1)
+    )
+    n_bins = n_rows, n_cols
+    # Each pixel is shared by the four bins around it, and weighs by the square of the lattice's
+    # amplitude where it is.
+    total, weight, squares, squared_weights = fold_cells(
+        flat,
+        mask,
+        np.stack([*distortion.fractions, np.minimum(distortion.amplitude, 1.0)]),
+        distortion.spacing,
+        np.linalg.inv(vectors).T.tolist(),
+        n_bins,
+    )
     mean = total / np.maximum(weight, np.finfo(float).tiny)
-    variance = (sums.squares - float((mean * total).sum())) / weight.sum()
+    variance = (squares - float((mean * total).sum())) / weight.sum()
     smooth = ndimage.gaussian_filter(mean, _CELL_SMOOTHING, mode="wrap")
-    n_pixels = weight.mean() * weight.sum() / max(sums.squared_weights, np.finfo(float).tiny)
+    n_pixels = weight.mean() * weight.sum() / max(squared_weights, np.finfo(float).tiny)
     error = math.sqrt(max(variance, 0.0) * _VARIANCE_LEFT / n_pixels)
     least = max(_LEAST_RISE * float(np.ptp(smooth)), _LEAST_ERRORS * error)
     peaks = [peak for peak, rise in _rises(smooth) if rise >= least]
@@ -92,83 +99,6 @@ def mean_cell(
         return MeanCell(overlap.places, overlap.heights, places % 1.0)
     order = np.argsort(-heights, kind="stable")
     return MeanCell(places[order] % 1.0, heights[order] / heights.max())
-
-
-class _Sums(NamedTuple):
-    """Sums over the pixels of an image.
-
-    Attributes
-    ----------
-    total, weight : ndarray of shape (n_bins_0, n_bins_1)
-        In each bin of the cell the sum of weighted pixels, and of weights.
-    squares, squared_weights : float
-        Over the image, the sum of weighted squares of pixels, and of squares of weights.
-    """
-
-    total: FloatArray
-    weight: FloatArray
-    squares: float
-    squared_weights: float
-
-
-def _fold(
-    flat: NDArray[np.float32],
-    vectors: FloatArray,
-    distortion: Distortion,
-    n_bins: list[int],
-    mask: NDArray[np.bool_] | None,
-) -> _Sums:
-    """Sum up the pixels of all cells in the bins of one; a pixel is shared by the four around it.
-
-    Pixels weigh by the square of the lattice's amplitude where they are.
-    """
-    # Rounded to parts of a bin first, pixels are shared all at once.
-    n_parts = [n * _PARTS for n in n_bins]
-    parts = np.zeros((2, n_parts[0] * n_parts[1]))
-    squares = squared_weights = 0.0
-    gradients = np.linalg.inv(vectors).T
-    cols = np.arange(flat.shape[1])
-    lower, share = distortion.between(flat.shape[1], 1)
-    grid = np.stack([*distortion.fractions, np.minimum(distortion.amplitude, 1.0)])
-    upper = np.minimum(lower + 1, grid.shape[2] - 1)
-    grid = grid[:, :, lower] * (1 - share) + grid[:, :, upper] * share
-    grid[:2] += (gradients[:, 1, None] * cols)[:, None]
-    grid = grid.astype(np.float32)
-    lower, share = distortion.between(flat.shape[0], 0)
-    share = share.astype(np.float32)
-    upper = np.minimum(lower + 1, grid.shape[1] - 1)
-    # The sums of a batch take as long as the cell is large.
-    n_rows = max(1, max(_BATCH, parts.shape[1]) // flat.shape[1])
-    for start in range(0, flat.shape[0], n_rows):
-        rows = slice(start, min(start + n_rows, flat.shape[0]))
-        local = grid[:, upper[rows]]
-        local -= (base := grid[:, lower[rows]])
-        local *= share[rows, None]
-        local += base
-        down = gradients[:, :1] * np.arange(rows.start, rows.stop) % 1.0
-        local[:2] += down.astype(np.float32)[..., None]
-        local[:2] -= np.floor(local[:2])
-        index = np.minimum((local[0] * n_parts[0]).astype(np.intp), n_parts[0] - 1)
-        index *= n_parts[1]
-        index += np.minimum((local[1] * n_parts[1]).astype(np.intp), n_parts[1] - 1)
-        use = local[2] * local[2]
-        if mask is not None:
-            use *= mask[rows]
-        weighted = use * flat[rows]
-        parts[0] += np.bincount(index.ravel(), weighted.ravel(), parts.shape[1])
-        parts[1] += np.bincount(index.ravel(), use.ravel(), parts.shape[1])
-        squares += float(np.vdot(weighted, flat[rows]))
-        squared_weights += float(np.vdot(use, use))
-    across, along = (_shares(n) for n in n_bins)
-    total, weight = (across @ sums.reshape(n_parts) @ along.T for sums in parts)
-    return _Sums(total, weight, squares, squared_weights)
-
-
-def _shares(n_bins: int) -> FloatArray:
-    """Shares (n_bins, n_parts) of a part's pixels for the two bins around it."""
-    places = (np.arange(n_bins * _PARTS) + 0.5) / _PARTS
-    apart = np.abs(places - np.arange(n_bins)[:, None])
-    return np.asarray(np.maximum(1 - np.minimum(apart, n_bins - apart), 0.0))
 
 
 def _rises(values: FloatArray) -> list[tuple[tuple[int, int], float]]:

@@ -33,6 +33,7 @@
 mod convert;
 mod errors;
 mod lattice;
+mod mean_cell;
 mod patches;
 mod refine;
 mod shared;
@@ -252,6 +253,8 @@ fn distance_sums<'py>(
 mod _core {
     #[pymodule_export]
     use super::lattice::index_atoms;
+    #[pymodule_export]
+    use super::mean_cell::fold_cells;
     #[pymodule_export]
     use super::patches::extract_patches;
     #[pymodule_export]

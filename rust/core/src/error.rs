@@ -160,6 +160,24 @@ pub enum Error {
         /// Number of edges.
         edges: usize,
     },
+    /// Values of a grid that do not fill its shape, or there are none.
+    #[error("a grid of {rows} x {cols} points cannot be made of {len} values")]
+    GridShape {
+        /// Stated number of rows.
+        rows: usize,
+        /// Stated number of columns.
+        cols: usize,
+        /// Number of values given.
+        len: usize,
+    },
+    /// A cell without bins.
+    #[error("a cell needs bins along both edges, got {rows} x {cols}")]
+    NoBins {
+        /// Bins along the first edge.
+        rows: usize,
+        /// Bins along the second edge.
+        cols: usize,
+    },
     /// A pair that names a blob that is not there.
     #[error("pair ({first}, {second}) names a blob beyond the {len} given")]
     PairOutOfRange {
@@ -233,6 +251,10 @@ impl Error {
             Self::Template { columns, edges } => {
                 ("Template", of(&[("columns", columns), ("edges", edges)]))
             }
+            Self::GridShape { rows, cols, len } => {
+                ("GridShape", of(&[("rows", rows), ("cols", cols), ("len", len)]))
+            }
+            Self::NoBins { rows, cols } => ("NoBins", of(&[("rows", rows), ("cols", cols)])),
             Self::PairOutOfRange { first, second, len } => {
                 ("PairOutOfRange", of(&[("first", first), ("second", second), ("len", len)]))
             }

@@ -15,6 +15,7 @@
 //! | [`patches`] | cuts windows that are centred on atoms |
 //! | [`refine`] | fits Gaussian peaks to an image, all together |
 //! | [`lattice`] | gives atoms their indices in a crystal's lattice |
+//! | [`mean_cell`] | lays all cells of an image over one another |
 //! | [`interrupt`] | gives up work on request |
 //! | [`guard`] | makes a panic an error |
 //! | [`memory`] | asks for memory whose size a parameter decides |
@@ -29,6 +30,7 @@ pub mod guard;
 pub mod image;
 pub mod interrupt;
 pub mod lattice;
+pub mod mean_cell;
 pub mod memory;
 pub mod neighbors;
 pub mod order;
