@@ -29,7 +29,7 @@ from logstar import (
     preprocessing,
 )
 from logstar.datasets import make_scene
-from logstar.preprocessing import PatchPCADenoiser, ScanLineCorrector
+from logstar.preprocessing import PatchPCADenoiser, ScanDistortionCorrector, ScanLineCorrector
 
 IMAGE = "X is an image: its columns are pixels, not features that have a number or names"
 COMPLEX = "the TypeError says 'must hold real numbers', not 'Complex data not supported'"
@@ -42,6 +42,7 @@ PER_ATOM = "there is a row for each atom, not for each row of the image"
 COUNTS = "`score` compares with positions of atoms, not with one number for each row of X"
 NO_ATOMS = "the check's noise of a few columns is an image without a single atom"
 FEW_ATOMS = "the check's noise of a few columns is an image of fewer atoms than a crystal has"
+NO_CRYSTAL = "the check's noise of a few columns is an image without a crystal"
 NOT_SQUARE = "the check's table is no list of square windows: 2, 3, 5 or 10 pixels are no square"
 
 OF_IMAGES = {
@@ -123,6 +124,16 @@ EXPECTED = {
         "check_fit2d_1sample": AT_LEAST_TWO,
         "check_fit2d_1feature": AT_LEAST_TWO,
     },
+    ScanDistortionCorrector: {
+        **OF_IMAGES,
+        **dict.fromkeys(FITTING, NO_CRYSTAL),
+        "check_fit2d_1sample": NO_CRYSTAL,
+        "check_fit2d_1feature": NO_CRYSTAL,
+        "check_positive_only_tag_during_fit": NO_CRYSTAL,
+        "check_transformer_data_not_an_array": NO_CRYSTAL,
+        "check_transformer_general": NO_CRYSTAL,
+        "check_transformer_preserve_dtypes": NO_CRYSTAL,
+    },
     PatchPCADenoiser: {
         **{name: why for name, why in OF_IMAGES.items() if why != ORDER},
         "check_transformer_general": WINDOW,
@@ -181,6 +192,7 @@ def on_real_data():
         DetectionPipeline([("detect", DETECTOR)]),
         AtomPatches(DETECTOR, window_size=9),
         AmorphousGMMSegmenter(DETECTOR, random_state=0),
+        ScanDistortionCorrector(),
     ):
         yield pytest.param(estimator, SCENE.image, id=type(estimator).__name__)
     yield pytest.param(AtomTypeGMM(random_state=0), windows, id="AtomTypeGMM")

@@ -15,12 +15,14 @@ from sklearn.utils import estimator_checks
 
 from logstar import LoGStarDetector, preprocessing
 from logstar.datasets import make_scene
+from logstar.lattice import Lattice
 from logstar.preprocessing import (
     BackgroundSubtractor,
     GaussianDenoiser,
     LocalContrast,
     NonLocalMeansDenoiser,
     PatchPCADenoiser,
+    ScanDistortionCorrector,
     ScanLineCorrector,
     WienerDenoiser,
 )
@@ -35,6 +37,7 @@ ALL = [
     LocalContrast(),
     NonLocalMeansDenoiser(3, 4),
     PatchPCADenoiser(12),
+    ScanDistortionCorrector(),
     ScanLineCorrector(),
     WienerDenoiser(),
 ]
@@ -57,6 +60,13 @@ def image():
     return make_scene(shape=(64, 72), sigma=3.0, noise=0.2, random_state=0).image
 
 
+def shown_to(transformer, image):
+    """What corrects by the crystal needs some cells of it."""
+    if isinstance(transformer, ScanDistortionCorrector):
+        return make_scene(Lattice.perovskite(4.0, 0.2), (128, 136), noise=0.1, random_state=0).image
+    return image
+
+
 def test_all_are_here():
     assert {type(transformer).__name__ for transformer in ALL} == set(preprocessing.__all__)
 
@@ -69,6 +79,7 @@ def test_scikit_learns_checks_without_data(check, transformer):
 
 @each
 def test_images_and_stacks(transformer, image):
+    image = shown_to(transformer, image)
     single = clone(transformer).fit_transform(image)
     assert single.shape == image.shape
     assert single.dtype == np.float32
@@ -86,6 +97,7 @@ def test_images_and_stacks(transformer, image):
 @each
 def test_scale_and_offset_change_nothing_else(transformer, image):
     """Denoisers commute with both; background and contrast take off one or both."""
+    image = shown_to(transformer, image)
     plain = clone(transformer).fit_transform(image.astype(np.float64))
     other = clone(transformer).fit_transform(50.0 * image.astype(np.float64) + 300)
     if isinstance(transformer, LocalContrast):
@@ -109,6 +121,7 @@ def test_what_is_no_image_is_refused(transformer):
 
 @each
 def test_before_a_detector(transformer, image):
+    image = shown_to(transformer, image)
     atoms = make_pipeline(clone(transformer), LoGStarDetector(2, 4, 4, 0.05)).fit_predict(image)
     assert atoms.shape[1] == 3
     assert len(atoms) > 5
@@ -131,6 +144,10 @@ def test_only_what_learns_has_to_be_fitted(image):
         NonLocalMeansDenoiser(0),
         NonLocalMeansDenoiser(strength=0.0),
         NonLocalMeansDenoiser(noise=-1.0),
+        ScanDistortionCorrector(polarity="grey"),
+        ScanDistortionCorrector(bending="columns"),
+        ScanDistortionCorrector(scale="crystal"),
+        ScanDistortionCorrector(max_shift=0.0),
         ScanLineCorrector(0.0),
         ScanLineCorrector(n_iter=0),
     ],

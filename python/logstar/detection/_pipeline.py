@@ -6,7 +6,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, TypeAlias, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Literal,
+    NamedTuple,
+    Protocol,
+    Self,
+    TypeAlias,
+    overload,
+    runtime_checkable,
+)
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -38,6 +48,19 @@ if TYPE_CHECKING:
     from sklearn.utils import Tags
 
 _UNSUPPORTED = ("drop", "flag")
+
+
+@runtime_checkable
+class MovesPlaces(Protocol):
+    """A transformer that shows places elsewhere than the raw image: one that straightens."""
+
+    def transform(self, X: Any) -> Any:
+        """Transform images."""
+
+    def to_raw(self, positions: ArrayLike) -> FloatArray:
+        """Lead positions in the transformed image to those in the raw one."""
+
+
 Flags: TypeAlias = NDArray[np.bool_]
 
 
@@ -80,6 +103,10 @@ class DetectionPipeline(Pipeline):  # type: ignore[misc] # scikit-learn ships no
     -----
     The test comes before the rewards: detections that are dropped count neither in `QualityCount`
     nor in `ErrorRate`, in a sweep as well.
+
+    A transformer that moves places, such as `ScanDistortionCorrector`, has a method `to_raw`. The
+    raw image is then moved alike for the test, and positions are led back to where the raw image
+    has them; those outside of it are dropped.
 
     Examples
     --------
@@ -286,10 +313,10 @@ class DetectionPipeline(Pipeline):  # type: ignore[misc] # scikit-learn ships no
         images, is_stack = as_image_list(X)
         if is_stack:
             raise ValueError("X must be one image, got a stack; find the candidates of each.")
-        shown = self._processed(images, None)
+        processed = self._processed(images, None)
         detector = self.steps[-1][1]
-        found: ScaleSpaceCandidates = detector.find_candidates(shown[0], threshold)
-        keep = self._candidate_test(detector, images, shown)
+        found: ScaleSpaceCandidates = detector.find_candidates(processed.shown[0], threshold)
+        keep = self._candidate_test(detector, processed)
         if keep is None:
             return found
         table = found.table[keep(found.table, 0)]
@@ -422,38 +449,54 @@ class DetectionPipeline(Pipeline):  # type: ignore[misc] # scikit-learn ships no
             )
         check_real(self.min_evidence, name="min_evidence")
 
-    def _processed(self, images: list[Image], y: Any) -> list[Image]:
+    def _processed(self, images: list[Image], y: Any) -> _Processed:
         """Fit copies of the transformers and apply them, with what `memory` holds."""
         # `Pipeline` caches all steps but the last.
         transformers = Pipeline([*self.steps[:-1], ("image", "passthrough")], memory=self.memory)
         shown, _ = as_image_list(list(transformers.fit_transform(images, y)))
-        return shown
+        return _Processed.of(transformers.steps, images, shown)
 
     def _tested(self, images: list[Image]) -> list[tuple[FloatArray, Support]]:
-        """For each image what the detector finds, and its support."""
+        """For each image what the detector finds, where the raw image has it, and its support."""
         check_is_fitted(self)
         shown = images
         for _, transformer in self.steps[:-1]:
             if transformer is not None and transformer != "passthrough":
                 shown = list(transformer.transform(shown))
         detector = self.steps[-1][1]
-        maps = [self._support_map(detector, *pair) for pair in zip(images, shown, strict=True)]
-        keep = None if self.unsupported == "flag" else partial(self._supported, maps)
+        processed = _Processed.of(self.steps[:-1], images, shown)
+        maps = self._support_maps(detector, processed)
+        keep = self._test_by(maps, processed)
         tables = detector.detect(shown, keep=keep)
-        return [(table, known.at(table[:, :2])) for table, known in zip(tables, maps, strict=True)]
+        tested = []
+        for table, known in zip(tables, maps, strict=True):
+            support = known.at(table[:, :2])
+            tested.append((np.column_stack([processed.to_raw(table), table[:, 2:]]), support))
+        return tested
 
     def _candidate_test(
-        self, detector: LoGStarDetector, images: list[Image], shown: list[Image]
+        self, detector: LoGStarDetector, processed: _Processed
     ) -> CandidateTest | None:
-        if self.unsupported == "flag":
+        if self.unsupported == "flag" and not processed.movers:
             return None
-        pairs = zip(images, shown, strict=True)
-        return partial(self._supported, [self._support_map(detector, *pair) for pair in pairs])
+        return self._test_by(self._support_maps(detector, processed), processed)
+
+    def _test_by(self, maps: list[SupportMap], processed: _Processed) -> CandidateTest | None:
+        if self.unsupported == "flag" and not processed.movers:
+            return None
+        return partial(self._supported, maps, processed)
 
     def _supported(
-        self, maps: list[SupportMap], table: FloatArray, index: int
+        self, maps: list[SupportMap], processed: _Processed, table: FloatArray, index: int
     ) -> NDArray[np.bool_]:
-        return np.asarray(maps[index].at(table[:, :2]).evidence >= self.min_evidence)
+        kept = processed.is_inside(table)
+        if self.unsupported == "drop":
+            kept &= maps[index].at(table[:, :2]).evidence >= self.min_evidence
+        return kept
+
+    def _support_maps(self, detector: LoGStarDetector, processed: _Processed) -> list[SupportMap]:
+        pairs = zip(processed.raw, processed.shown, strict=True)
+        return [self._support_map(detector, *pair) for pair in pairs]
 
     @staticmethod
     def _support_map(detector: LoGStarDetector, raw: Image, processed: Image) -> SupportMap:
@@ -464,25 +507,67 @@ class DetectionPipeline(Pipeline):  # type: ignore[misc] # scikit-learn ships no
         return SupportMap.of(sign * raw, sign * processed, sigma=sigma)
 
 
+class _Processed(NamedTuple):
+    """Images that a detector sees, beside the raw ones.
+
+    Attributes
+    ----------
+    shown : list of ndarray
+        What the last transformer gives.
+    raw : list of ndarray
+        The raw images, with all places moved as in those shown.
+    movers : list of MovesPlaces
+        The transformers that move places, fitted.
+    """
+
+    shown: list[Image]
+    raw: list[Image]
+    movers: list[MovesPlaces]
+
+    @classmethod
+    def of(
+        cls, steps: Sequence[tuple[str, Any]], images: list[Image], shown: list[Image]
+    ) -> _Processed:
+        movers = [step for _, step in steps if isinstance(step, MovesPlaces)]
+        raw = images
+        for mover in movers:
+            raw = list(mover.transform(raw))
+        return cls(shown, raw, movers)
+
+    def to_raw(self, table: FloatArray) -> FloatArray:
+        """Where the raw image has the rows of a table."""
+        points = table[:, :2]
+        for mover in reversed(self.movers):
+            points = mover.to_raw(points)
+        return points
+
+    def is_inside(self, table: FloatArray) -> NDArray[np.bool_]:
+        """Whether the raw image has them at all."""
+        if not self.movers:
+            return np.ones(len(table), dtype=bool)
+        points, last = self.to_raw(table), np.array(self.raw[0].shape) - 1
+        return np.asarray(((points >= 0) & (points <= last)).all(axis=1))
+
+
 class _Prepared(NamedTuple):
     """A pipeline with the images that its detector sees."""
 
     pipeline: DetectionPipeline
-    images: list[Image]
-    shown: list[Image]
+    processed: _Processed
 
     @classmethod
     def of(cls, pipeline: DetectionPipeline, images: list[Image], y: Any) -> _Prepared:
         pipeline._check_parameters()  # noqa: SLF001 - of this module
-        return cls(pipeline, images, pipeline._processed(images, y))  # noqa: SLF001
+        return cls(pipeline, pipeline._processed(images, y))  # noqa: SLF001
 
     def sweep(
         self, settings: Sequence[Mapping[str, Any]], criteria: Criteria, bounds: Bounds
     ) -> Iterator[Front]:
         detector: LoGStarDetector = self.pipeline.steps[-1][1]
         test = self.pipeline._candidate_test  # noqa: SLF001 - of this module
-        make_test = partial(test, images=self.images, shown=self.shown)
-        return SweepPlan(detector, self.shown, settings, criteria, bounds, make_test).fronts()
+        make_test = partial(test, processed=self.processed)
+        shown = self.processed.shown
+        return SweepPlan(detector, shown, settings, criteria, bounds, make_test).fronts()
 
 
 def _preprocessing_of(setting: Mapping[str, Any], prefix: str) -> tuple[tuple[str, Any], ...]:

@@ -18,6 +18,7 @@ from ._columns import Column
 from ._comparison import LatticeComparison
 from ._counting import Count
 from ._drift import DriftField
+from ._drift_estimation import estimate_drift
 from ._field import estimate_field
 from ._grain_map import GrainBoundary, GrainMap
 from ._grains import find_grains
@@ -38,6 +39,7 @@ __all__ = [
     "LatticeComparison",
     "LatticeIndexer",
     "PlaneGroup",
+    "estimate_drift",
     "estimate_field",
     "find_grains",
     "parse_zone_axis",

@@ -5,6 +5,7 @@ from ._gaussian import GaussianDenoiser
 from ._local_contrast import LocalContrast
 from ._non_local_means import NonLocalMeansDenoiser
 from ._patch_pca import PatchPCADenoiser
+from ._scan_distortion import ScanDistortionCorrector
 from ._scan_lines import ScanLineCorrector
 from ._wiener import WienerDenoiser
 
@@ -14,6 +15,7 @@ __all__ = [
     "LocalContrast",
     "NonLocalMeansDenoiser",
     "PatchPCADenoiser",
+    "ScanDistortionCorrector",
     "ScanLineCorrector",
     "WienerDenoiser",
 ]

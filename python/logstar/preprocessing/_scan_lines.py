@@ -76,12 +76,12 @@ class ScanLineCorrector(ImageTransformer):
         pixels = pixels - pixels.mean(axis=1, keepdims=True)
         total = np.zeros(len(pixels))
         for _ in range(int(self.n_iter)):
-            steady = _shift_rows(pixels, -total)
+            steady = shift_rows(pixels, -total)
             total = np.clip(total + self._compare(steady), -self.max_shift, self.max_shift)
         return total
 
     def _transform_image(self, image: Image) -> Image:
-        return in_precision_of(image, _shift_rows(image, -self.shifts(image)))
+        return in_precision_of(image, shift_rows(image, -self.shifts(image)))
 
     def _compare(self, pixels: FloatArray) -> FloatArray:
         """How far each row is to the right of its neighbours' mean, by cross-correlation."""
@@ -101,8 +101,20 @@ class ScanLineCorrector(ImageTransformer):
         return found
 
 
-def _shift_rows(image: Image, shifts: FloatArray) -> FloatArray:
-    """Shift rows to the right, by cubic splines; beyond the ends the last pixel is repeated."""
+def shift_rows(image: Image, shifts: FloatArray) -> FloatArray:
+    """Shift rows to the right, by cubic splines; beyond the ends the last pixel is repeated.
+
+    Parameters
+    ----------
+    image : ndarray of shape (n_rows, n_cols)
+        The image.
+    shifts : ndarray of shape (n_rows,)
+        How far each row is shifted, in pixels.
+
+    Returns
+    -------
+    shifted : ndarray of shape (n_rows, n_cols), float64
+    """
     rows, cols = np.indices(image.shape, dtype=np.float64)
     # Splines run along rows only, since rows must not mix.
     coefficients = ndimage.spline_filter1d(
