@@ -158,3 +158,24 @@ class TestOtherImages:
         left[:, :64] = True
         assert looking_within(detector, left).predict(scene.image)[:, 1].max() < 64
         assert detector.mask is None
+
+
+class TestSmallDenseNoisy:
+    def test_columns_four_pixels_apart(self):
+        crystal = Lattice.perovskite(4.0, 0.7)
+        assert crystal.nearest_distance == pytest.approx(4.04, abs=0.01)
+        scene = make_scene(crystal, (128, 128), rotation=9, noise=0.1, random_state=0)
+        assert f1(AtomFinder(refine=None).fit(scene.image).atoms_.positions, scene) > 0.97
+
+    def test_noise_stronger_than_the_columns(self):
+        crystal = Lattice.perovskite(4.0, 0.2)
+        scene = make_scene(crystal, (200, 200), rotation=9, noise=1.2, random_state=0)
+        finder = AtomFinder(denoise="auto", refine=None).fit(scene.image)
+        assert f1(finder.atoms_.positions, scene) > 0.97
+
+
+def test_what_misses_half_of_the_atoms_does_not_say_ok():
+    scene = make_typical_scene("low_dose", (256, 256), random_state=0)
+    finder = AtomFinder(None, refine=None).fit(scene.image)
+    assert f1(finder.atoms_.positions, scene) < 0.9
+    assert finder.verdict_.status == "check"

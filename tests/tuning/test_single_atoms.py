@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from logstar.detection import LoGStarDetector, SignificanceDetector
 from logstar.exceptions import NoAtomsWarning
 from logstar.io import Micrograph
 from logstar.metrics import detection_metrics
+from logstar.tuning._single_atoms import count_hidden
 from logstar.units import PixelSize
 from tests.detection.noises import KINDS, noise_image, single_atoms
 
@@ -141,3 +143,24 @@ def test_what_is_said_and_written(untold, tmp_path):
 def test_denoising_is_refused(atoms):
     with pytest.raises(ValueError, match="denoise='auto' needs a lattice"):
         AtomFinder(None, denoise="auto").fit(atoms[0])
+
+
+class TestHiddenAtoms:
+    @pytest.mark.parametrize("kind", ["white", "1/f", "poisson-0.3", "row-shift"])
+    def test_noise_hides_none(self, kind):
+        image = noise_image(kind, (300, 300), 0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NoAtomsWarning)
+            detector = SignificanceDetector().fit(image)
+        assert count_hidden(image, detector) <= 4
+
+    def test_weak_atoms_are_told(self):
+        strong, weak = (
+            AtomFinder(None, refine=None).fit(single_atoms(40, (300, 300), height=height)[0])
+            for height in (2.0, 1.0)
+        )
+        assert strong.verdict_.status == "ok"
+        assert len(weak.atoms_) < 30
+        (words,) = [words for words in weak.verdict_.reasons if "more atoms are too weak" in words]
+        n = int(words.split()[2])
+        assert 4 < n <= 40 - len(weak.atoms_)

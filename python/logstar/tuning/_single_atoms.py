@@ -6,10 +6,12 @@ import warnings
 from collections.abc import Callable
 from typing import Any, Literal
 
+import numpy as np
 from numpy.typing import NDArray
 
 from logstar._validation import Image
 from logstar.detection import SignificanceDetector, estimate_atom_size
+from logstar.detection._significance import SignificanceMap
 from logstar.exceptions import NoAtomsWarning
 from logstar.model_selection import MOBOSearchCV
 from logstar.rewards import Significance
@@ -18,6 +20,9 @@ from ._choice import SIGNIFICANCE
 
 #: False atoms per million pixels where no number is told.
 FALSE_ALARMS = 1.0
+#: Where noise alone is expected to show so many maxima in the image, the excess beyond them is
+#: counted: atoms that are too weak to be taken one by one.
+_LOOKED_THROUGH = 3.0
 #: Least and greatest strength that atoms are counted above.
 STRENGTHS = (1.0, 30.0)
 #: What was tuned to numbers is kept unless noise could explain this much more of it. In a crystal
@@ -103,3 +108,28 @@ def is_explained_by_noise(tuned: MOBOSearchCV, single: MOBOSearchCV, image: Imag
             return False
     by_tuned, by_single = (reward(x.best_estimator_, image) for x in (tuned, single))
     return bool(by_tuned < by_single - _AS_SIGNIFICANT)
+
+
+def count_hidden(image: Image, detector: SignificanceDetector) -> float:
+    """Estimate how many atoms were not taken because noise could explain each of them.
+
+    Parameters
+    ----------
+    image : ndarray of shape (n_rows, n_cols)
+        The image.
+    detector : SignificanceDetector
+        Fitted to it, without a number of atoms.
+
+    Returns
+    -------
+    n_hidden : float
+        At least so many; with a standard deviation of 2, also below 0, where there are none.
+    """
+    mask = None if detector.mask is None else np.asarray(detector.mask, dtype=bool)
+    found = SignificanceMap.of(
+        image, size=detector.atom_size_, polarity=detector.polarity, mask=mask
+    )
+    strengths = found.maxima()[:, 3]
+    n_taken = np.count_nonzero(strengths > detector.threshold_)
+    n_beyond = np.count_nonzero(found.significance(strengths) >= -np.log10(_LOOKED_THROUGH))
+    return float(n_beyond - n_taken - _LOOKED_THROUGH)
