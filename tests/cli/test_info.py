@@ -56,6 +56,25 @@ def test_a_calibrated_image_with_a_lattice(tmp_path, capsys, scene):
         assert part in text
 
 
+def test_grains_are_told(tmp_path, capsys):
+    left = np.arange(256) < 130 + np.zeros((256, 1))
+    crystal = Lattice.perovskite(4.0, pixel_size=0.25)
+    image = sum(
+        make_scene(crystal.with_mask(side), rotation=angle, random_state=0).image
+        for side, angle in ((left, 5), (~left, 30))
+    )
+    path = tmp_path / "two.npy"
+    np.save(path, image)
+    found = info(capsys, path)["lattice"]
+    assert found["n_grains"] == 2
+    assert found["grains"].startswith("2 grains, misorientation")
+    assert main(["info", str(path)]) == 0
+    assert "--grain N looks at one" in capsys.readouterr().out
+    out = tmp_path / "out"
+    assert main(["detect", str(path), "--lattice", "auto", "--grain", "2", "--out", str(out)]) == 0
+    assert "0 too close" not in capsys.readouterr().out
+
+
 def test_an_image_without_a_lattice(tmp_path, capsys):
     noise = np.random.default_rng(0).normal(size=(128, 128))
     noise[5, 6] = np.nan

@@ -13,6 +13,7 @@ from logstar.exceptions import CalibrationError
 from logstar.io import read_image
 from logstar.metrics import detection_metrics
 from logstar.tuning import Expectation
+from logstar.tuning._grains import GrainQuality
 from tests.lattice.grain_scenes import compose, half, hexagonal, perovskite
 
 SHAPE = (384, 384)
@@ -121,3 +122,35 @@ def test_a_grain_that_is_not_of_the_crystal_is_told():
     assert any("shows another lattice than the" in reason for reason in finder.verdict_.reasons)
     with pytest.raises(CalibrationError):
         Expectation.from_image(scene.image, perovskite(31.0))
+
+
+def test_one_grain_only():
+    scene = compose(SHAPE, [(perovskite(), 5, LEFT), (perovskite(), 30, ~LEFT)])
+    for lattice in ("auto", perovskite()):
+        found = [AtomFinder(lattice, grain=grain).fit(scene.image) for grain in (1, 2)]
+        for one in found:
+            assert one.expectation_.n_expected == pytest.approx(len(one.atoms_), rel=0.04)
+            assert set(one.verdict_.reasons) <= {"gaps without atoms, 0.2% of the field"}
+        sides = [np.median(one.atoms_["col"]) > 192 for one in found]
+        assert sorted(sides) == [False, True]
+        assert sum(len(one.atoms_) for one in found) == pytest.approx(len(scene.atoms), rel=0.05)
+    with pytest.raises(ValueError, match="grain must be at most 2, got 3"):
+        AtomFinder(grain=3).fit(scene.image)
+    with pytest.raises(CalibrationError):
+        AtomFinder(perovskite(31.0), grain=1).fit(scene.image)
+    with pytest.raises(ValueError, match="none is looked for"):
+        AtomFinder(None, grain=1).fit(scene.image)
+
+
+def test_the_quality_of_each_grain_is_told():
+    scene = compose(SHAPE, [(perovskite(), 5, LEFT), (perovskite(), 30, ~LEFT)])
+    finder = AtomFinder().fit(scene.image)
+    values = finder.report().as_dict()["grains"]
+    assert values["n_found"] == pytest.approx(values["n_expected"], rel=0.05)
+    assert sum(values["n_expected"]) == pytest.approx(finder.expectation_.n_expected)
+    assert sum(values["n_flagged"]) == finder.atoms_["flagged"].sum()
+    texts = [text for name, text in finder.report().rows if name == ""]
+    assert any(text.startswith("grain 2: ") and "expected" in text for text in texts)
+    lost = GrainQuality(2, 0.4, n_found=70, n_expected=100, n_flagged=0)
+    assert lost.concern == "grain 2 has 30% fewer atoms than expected"
+    assert GrainQuality(2, 0.4, n_found=95, n_expected=100, n_flagged=0).concern == ""

@@ -270,6 +270,12 @@ def _add_physics(parser: Any) -> None:
         "lattice, or estimated from the image)",
     )
     physics.add_argument(
+        "--grain",
+        type=integer_from(1),
+        metavar="N",
+        help="look at one grain only; 1 is the largest, logstar info tells how many there are",
+    )
+    physics.add_argument(
         "--force",
         action="store_true",
         help="go on where the image's lattice is certainly not that of the crystal",

@@ -33,6 +33,7 @@ _OPTIONS = (
         "visible",
         "calibration",
         "force",
+        "grain",
         "polarity",
     ),
     *("average", "channel", "resample", "binning", "roi", "n_iter", "random_state", "denoise"),
@@ -224,6 +225,7 @@ def detect(
             mask=mask,
             calibration=args.calibration,
             force=args.force,
+            grain=args.grain,
         )
     except ValueError:
         if crystal is not None and args.pixel_size is None:

@@ -72,6 +72,10 @@ class FileInfo:
         if self.lattice is not None:
             lines.append(("lattice", _lattice(self.lattice)))
             found = self.lattice
+            if found["grains"] is not None:
+                lines.append(
+                    ("grains", f"{found['grains']}; --grain N looks at one, 1 the largest")
+                )
             spread = found["n_expected_uncertainty"]
             lines.append(("atoms", f"{found['n_expected']:.1f} +- {spread:.1f} expected"))
         elif self.no_lattice:
@@ -192,6 +196,8 @@ def _plain_lattice(expected: Expectation, pixel_size: PixelSize | None) -> dict[
         "nearest_distance_px": lattice.nearest_distance,
         "distance_sum_px": expected.distance_sum,
         "confidence": lattice.confidence,
+        "grains": None if expected.grains is None else str(expected.grains),
+        "n_grains": 1 if expected.grains is None else len(expected.grains),
         "field_share": expected.field_share,
         "n_expected": expected.n_expected,
         "n_expected_uncertainty": expected.uncertainty * expected.n_expected,

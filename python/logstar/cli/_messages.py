@@ -18,6 +18,7 @@ _OPTIONS = {
     "distance_sum": "--distance-sum",
     "expected": "--expected",
     "force": "--force",
+    "grain": "--grain",
     "mask": "--mask",
     "n_expected": "--expected",
     "n_iter": "--n-iter",

@@ -90,11 +90,15 @@ class Expectation:
         The grains, where the image shows several. Then the count is the sum over them, the distance
         sum the smallest, `image_lattice` that of the largest, and `lattice` is None if they are of
         several phases.
+    grain_counts : tuple of Count
+        The expected number of atoms of each grain.
     strangers : tuple of int
         Grains whose lattice is not that of the crystal, where there is one.
     field : ndarray of shape (n_rows, n_cols), bool, or None
         Where atoms can be: half the nearest distance beyond the outermost columns, and not in holes
         in which more than one column is missing. None is everywhere.
+    is_elongated : bool
+        Whether grains show columns that are not resolved, which are expected as one.
 
     Examples
     --------
@@ -120,8 +124,10 @@ class Expectation:
     pixel_size: PixelSize | None = None
     field_share: float = 1.0
     grains: GrainMap | None = None
+    grain_counts: tuple[Count, ...] = ()
     strangers: tuple[int, ...] = ()
     field: NDArray[np.bool_] | None = None
+    is_elongated: bool = False
 
     @property
     def n_expected(self) -> float:  # numpydoc ignore=RT01
@@ -530,7 +536,10 @@ class Expectation:
         field = find_field(
             pixels, grains.lattices[0], core=grains.labels > 0, polarity=polarity, mask=mask
         )
-        counts = [_count(lattice, shape, _CONFIRMED) for lattice in grains.lattices]
+        is_elongated = any(lattice.maxima for lattice in grains.lattices)
+        shown = tuple(lattice.resolved() for lattice in grains.lattices)
+        grains = dataclasses.replace(grains, lattices=shown)
+        counts = tuple(_count(lattice, shape, _CONFIRMED) for lattice in grains.lattices)
         densest = tightest(grains.lattices)
         ranges = np.array([lattice.sigma_range for lattice in grains.lattices])
         return cls(
@@ -542,6 +551,8 @@ class Expectation:
             field_share=_share(field, mask),
             grains=grains,
             field=field,
+            grain_counts=counts,
+            is_elongated=is_elongated,
         )
 
     def with_numbers(

@@ -24,13 +24,14 @@ from logstar._validation import (
     Stack,
     as_image,
     as_image_list,
+    check_integer,
     check_real,
 )
 from logstar.detection import SignificanceDetector, atom_significance
 from logstar.detection._plateaus import plateau_thresholds
 from logstar.exceptions import NoAtomsWarning
 from logstar.io import AtomTable, Micrograph, provenance
-from logstar.lattice import ImageLattice, Lattice
+from logstar.lattice import ImageLattice, Lattice, find_grains
 from logstar.rewards import ErrorRate, QualityCount, QualityReport, flag_errors, quality_report
 from logstar.units import PixelSize
 
@@ -146,6 +147,9 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         `Lattice`; of a CIF it shows the columns that HAADF shows, and all where atoms are dark.
     mask : array-like of shape (n_rows, n_cols), bool, default=None
         Where to look. None is everywhere.
+    grain : int, default=None
+        The grain to look at, by its label in `find_grains`: 1 is the largest. Its lattice alone
+        tells what to expect, and atoms of other grains are not found. None takes all grains.
     n_iter : int, default=None
         Ladders of sigmas to try, each with all thresholds and overlaps; None tries all there are.
     n_jobs : int, default=None
@@ -251,6 +255,7 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         atom_size: float | str | PixelSize | None = None,
         visible: Visible = None,
         mask: ArrayLike | None = None,
+        grain: int | None = None,
         n_iter: int | None = None,
         n_jobs: int | None = None,
         random_state: int | None = 0,
@@ -268,6 +273,7 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         self.atom_size = atom_size
         self.visible = visible
         self.mask = mask
+        self.grain = grain
         self.n_iter = n_iter
         self.n_jobs = n_jobs
         self.random_state = random_state
@@ -302,7 +308,8 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         NotOneLatticeError
             If there is no crystal, and the image shows no lattice, or several but no grains.
         TypeError, ValueError
-            For a path, a stack, an image that cannot hold atoms, and parameters that cannot be.
+            For a path, a stack, an image that cannot hold atoms, a grain that there is not, and
+            parameters that cannot be.
 
         Warns
         -----
@@ -553,6 +560,13 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
                 "visible chooses among the columns of a crystal, and there is none: got "
                 f"visible={self.visible!r} with lattice={self.lattice!r}."
             )
+        if self.grain is not None:
+            check_integer(self.grain, name="grain", low=1)
+            if self.lattice is None or isinstance(self.lattice, ImageLattice):
+                raise ValueError(
+                    "grain chooses among the lattices that the image shows, and none is looked for "
+                    f"with lattice={self.lattice!r}."
+                )
         for name in ("expected", "distance_sum"):
             value = getattr(self, name)
             if value is not None:
@@ -588,9 +602,14 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
                 crystal = crystal_at(
                     self.lattice, given, visible=self.visible, polarity=self.polarity
                 )
-            expected = Expectation.from_image(
-                pixels, crystal, polarity=self.polarity, mask=field, force=self.force
-            )
+            if self.grain is None:
+                expected = Expectation.from_image(
+                    pixels, crystal, polarity=self.polarity, mask=field, force=self.force
+                )
+            else:
+                grains = find_grains(pixels, polarity=self.polarity, mask=field)
+                field = self.field_ = grains.mask_of(self.grain)
+                expected = Expectation.of_grain(grains, self.grain, crystal, force=self.force)
             if self.expected is not None or self.distance_sum is not None:
                 expected = expected.with_numbers(
                     pixels.shape,

@@ -13,6 +13,7 @@ from logstar.detection import SignificanceDetector
 from logstar.lattice import ImageLattice
 
 from ._choice import ER, N_NEIGHBORS, QC
+from ._grains import GrainQuality, quality_of_grains
 from ._refining import describe
 from ._space import count_ladders
 
@@ -168,6 +169,7 @@ def _physics(finder: AtomFinder) -> list[tuple[str, str]]:
     grains = finder.expectation_.grains
     if grains is not None:
         rows.append(("grains", str(grains)))
+        rows += [("", text) for text in map(str, _grain_quality(finder))]
     if lattice is not None:
         edges = f"{lattice.a:.5g} x {lattice.b:.5g} {lattice.unit}, {lattice.angle:.2f} degrees"
         n = len(lattice.columns)
@@ -257,14 +259,21 @@ def _quality_values(finder: AtomFinder) -> dict[str, Any] | None:
     }
 
 
+def _grain_quality(finder: AtomFinder) -> list[GrainQuality]:
+    atoms = finder.atoms_
+    return quality_of_grains(finder.expectation_, atoms.positions, atoms["flagged"])
+
+
 def _grain_values(finder: AtomFinder) -> dict[str, Any] | None:
     grains = finder.expectation_.grains
     if grains is None:
         return None
-    owners = grains.grain_of(finder.atoms_.positions)
+    each = _grain_quality(finder)
     return {
         "shares": grains.shares.tolist(),
-        "n_found": np.bincount(owners, minlength=len(grains) + 1)[1:].tolist(),
+        "n_found": [one.n_found for one in each],
+        "n_expected": [one.n_expected for one in each],
+        "n_flagged": [one.n_flagged for one in each],
         "vectors_px": [lattice.vectors.tolist() for lattice in grains.lattices],
         "distance_sums": [
             lattice.distance_sum_threshold(N_NEIGHBORS) for lattice in grains.lattices

@@ -10,6 +10,7 @@ import numpy as np
 from logstar.detection import SignificanceDetector
 from logstar.rewards._quality import concerns_of_rewards
 
+from ._grains import quality_of_grains
 from ._overlap import overlapping_lattice
 from ._single_atoms import FALSE_ALARMS, count_hidden
 from ._space import count_ladders
@@ -112,6 +113,8 @@ def judge(finder: AtomFinder) -> Verdict:
             "the number of atoms hangs on the threshold, it is the same only from "
             f"{plateau.low:.3g} to {plateau.high:.3g}"
         )
+    each = quality_of_grains(expected, finder.atoms_.positions, finder.atoms_["flagged"])
+    reasons += [one.concern for one in each if one.concern]
     reasons += finder.evidence_.concerns(finder.polarity, is_significant=by_noise)
     reasons += concerns_of_rewards(len(finder.atoms_), expected.count, finder.er_)
     if finder.quality_ is not None:
@@ -142,6 +145,8 @@ def _concerns_of_expectation(expected: Expectation) -> list[str]:
             f"grain{'s' if several else ''} {numbers}, {share:.0%} of the image, "
             f"show{'' if several else 's'} another lattice than the crystal's"
         )
+    if expected.is_elongated:
+        reasons.append("columns look elongated: an unresolved pair?")
     overlapping = overlapping_lattice(expected)
     if overlapping is not None:
         n_shown, n_columns = len(overlapping.maxima), len(overlapping.columns)
