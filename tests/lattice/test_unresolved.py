@@ -98,6 +98,12 @@ def test_the_lattice_of_an_image_counts_them(kind):
     np.testing.assert_allclose(shown.vectors, lattice.vectors)
 
 
+def test_a_hole_is_no_column():
+    # Here a Gaussian of negative height explains more than the shoulder, at first.
+    scene = make_typical_scene("shoulders", (512, 512), random_state=4)
+    assert len(ImageLattice.from_image(scene.image).columns) == 2
+
+
 def test_resolved_columns_are_all_maxima():
     for crystal in (Lattice.perovskite(3.905, 0.2), Lattice.ybco(0.2)):
         scene = make_scene(crystal, (256, 256), rotation=9, noise=0.05, random_state=0)

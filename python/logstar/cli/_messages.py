@@ -19,6 +19,7 @@ _OPTIONS = {
     "expected": "--expected",
     "force": "--force",
     "grain": "--grain",
+    "lattice": "--lattice",
     "mask": "--mask",
     "n_expected": "--expected",
     "n_iter": "--n-iter",
@@ -45,7 +46,17 @@ _PAIR = re.compile(r"\((\w+), (\w+)\)")
 _SUBJECT = re.compile(rf"(?<![\w.-])({_NAMES})(?= (must|needs|is|has|cannot|leaves|takes)\b)")
 #: Parameters that are common words as well. Such a word is taken for the parameter only at the
 #: beginning of a sentence or clause that goes on with "must".
-_ALSO_WORDS = {"average", "calibration", "channel", "expected", "mask", "threshold", "tolerance"}
+_ALSO_WORDS = {
+    "average",
+    "calibration",
+    "channel",
+    "expected",
+    "grain",
+    "lattice",
+    "mask",
+    "threshold",
+    "tolerance",
+}
 
 
 def message_of(error: BaseException) -> str:
