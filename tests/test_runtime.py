@@ -7,8 +7,10 @@ import threading
 import time
 
 import pytest
+import scipy.linalg  # noqa: F401 - BLAS is loaded with it, and has threads only then
+from threadpoolctl import threadpool_info, threadpool_limits
 
-from logstar._runtime import THREADS_VARIABLE, all_threads, in_order
+from logstar._runtime import THREADS_VARIABLE, all_threads, in_order, one_blas_thread
 
 
 def test_the_environment_sets_the_number_of_threads(monkeypatch):
@@ -77,3 +79,40 @@ def test_what_nobody_takes_is_not_begun(n_threads):
     while threading.active_count() > n_before:
         assert time.monotonic() < deadline
         time.sleep(0.005)
+
+
+def blas_threads():
+    return {info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"}
+
+
+def test_blas_has_one_thread_inside_and_as_many_as_before_outside():
+    @one_blas_thread()
+    def inner():
+        return blas_threads()
+
+    with threadpool_limits(2, user_api="blas"):
+        with one_blas_thread():
+            assert blas_threads() == inner() == blas_threads() == {1}
+        assert blas_threads() == {2}
+
+
+def test_other_threads_leave_blas_as_it_is():
+    found = []
+
+    def look():
+        with one_blas_thread():
+            found.append(blas_threads())
+
+    with threadpool_limits(2, user_api="blas"):
+        other = threading.Thread(target=look)
+        other.start()
+        other.join()
+        assert found == [{2}]
+        assert blas_threads() == {2}
+
+
+def test_the_threads_of_blas_come_back_after_an_error():
+    with threadpool_limits(2, user_api="blas"):
+        with pytest.raises(ZeroDivisionError), one_blas_thread():
+            raise ZeroDivisionError
+        assert blas_threads() == {2}

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from contextlib import contextmanager
+from functools import lru_cache
+from threading import current_thread, main_thread
+from typing import Any, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -49,3 +52,27 @@ def in_order(
 
     with ThreadPoolExecutor(n_threads) as pool:
         yield from pool.map(work, items)
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Let products of small matrices run on one thread while inside; usable as a decorator.
+
+    Further threads of BLAS wait for work by spinning, which takes more time than small products
+    do. The limit is that of the whole process, so only the main thread sets it: of several threads
+    none could restore what was before, and OpenBLAS obeys no other thread.
+    """
+    if current_thread() is not main_thread():
+        yield
+        return
+    with _blas().limit(limits=1, user_api="blas"):
+        yield
+
+
+@lru_cache(maxsize=1)
+def _blas() -> Any:
+    """The BLAS libraries of this process: found once, as that takes a millisecond or more."""
+    import scipy.linalg  # noqa: F401, PLC0415 - SciPy's own BLAS is found only once it is loaded
+    from threadpoolctl import ThreadpoolController  # noqa: PLC0415 - spares those without products
+
+    return ThreadpoolController()

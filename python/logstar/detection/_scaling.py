@@ -55,8 +55,10 @@ def scale_intensities(
             f"image {index} is constant: every pixel is {image.flat[0]!r}; there is nothing "
             "to find."
         )
-    # Python floats leave the image's precision as it is.
-    return (image - low if polarity == "bright" else high - image) / (high - low)
+    # Python floats leave the image's precision as it is. Divided in place, there is one copy.
+    scaled = image - low if polarity == "bright" else high - image
+    scaled /= high - low
+    return scaled
 
 
 def _percentiles(image: Image, percents: tuple[float, float]) -> tuple[float, float]:

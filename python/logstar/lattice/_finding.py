@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from logstar._runtime import one_blas_thread
 from logstar._validation import FloatArray, Image
 from logstar.exceptions import NotOneLatticeError
 
@@ -89,6 +90,7 @@ class FoundLattice(NamedTuple):
         )
 
 
+@one_blas_thread()
 def find_lattice(pixels: Image, mask: NDArray[np.bool_] | None = None) -> FoundLattice:
     """Find the strongest lattice of an image, however weak it is.
 
