@@ -7,7 +7,7 @@ import pytest
 from scipy import ndimage
 
 from logstar import AtomFinder, Lattice, find_atoms
-from logstar.datasets import load_ybco, make_scene
+from logstar.datasets import load_ybco, make_scene, make_typical_scene
 from logstar.tuning import Evidence
 
 PEROVSKITE, YBCO = Lattice.perovskite(4.0, 0.2), Lattice.ybco(0.2)
@@ -88,3 +88,10 @@ def test_words():
     assert Evidence(0.5, 2.0).concerns("dark") == [NOISE]
     (words,) = Evidence(1.5, 2.0).concerns("bright")
     assert words == "dark maxima are as many and 1.5 times as strong: are atoms dark?"
+
+
+def test_a_saturated_core_is_no_crowd_of_candidates():
+    """Of the same response everywhere, each of its pixels was one: too many pairs to be pruned."""
+    finder = find_atoms(make_typical_scene("saturated", random_state=0).image)
+    assert np.isfinite(finder.evidence_.other_polarity)
+    assert abs(finder.qc_) < 0.05

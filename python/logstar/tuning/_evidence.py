@@ -16,8 +16,9 @@ from sklearn.base import clone
 from logstar._validation import FloatArray, Image
 from logstar.detection import ScaleSpaceCandidates
 
-#: Threshold at which all maxima are candidates; responses below it are rounding.
-LEAST_RESPONSE = 1e-6
+#: Threshold at which all maxima are candidates. Kernels are cut off and do not sum to 0: the core
+#: of a saturated patch responds by up to 0.0014, alike at all of its pixels, each a maximum then.
+LEAST_RESPONSE = 2e-3
 #: Least number of maxima of the other polarity, for each atom, with which atoms are compared.
 _AS_MANY = 0.8
 #: Bounds on the ratio of median responses, the other polarity's over the atoms'. Above the first,
