@@ -11,6 +11,7 @@ import os
 import resource
 import time
 import traceback
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ import pytest
 
 from logstar import LoGStarDetector, _core, blob_log
 from logstar.detection import ScaleSpaceCandidates
+from logstar.detection._scale_space import half_kernels
 from logstar.neighbors import distance_sums
 from logstar.segmentation import extract_patches
 from tests.conftest import atoms_image
@@ -207,6 +209,13 @@ def test_no_number_ends_the_process(name):
         assert "bytes" in message
 
 
+def limit_to(spare):
+    """Leave so much address space beyond what is in use."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    limit = pages * resource.getpagesize() + spare
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
 @pytest.mark.parametrize("spare", [2**20, 2**23, 2**25, 2**27])
 @pytest.mark.parametrize("size", [64, 1_500])
 def test_little_memory_is_an_error_or_enough(spare, size):
@@ -214,10 +223,72 @@ def test_little_memory_is_an_error_or_enough(spare, size):
     image[::7, ::9] = 1.0
 
     def with_spare():
-        pages = int(Path("/proc/self/statm").read_text().split()[0])
-        limit = pages * resource.getpagesize() + spare
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        limit_to(spare)
         blob_log(image, max_sigma=3, num_sigma=3, threshold=0.05)
 
     kind, message, _ = outcome_of(with_spare)
     assert kind in {None, "MemoryError"}, message
+
+
+@cache
+def kernel_calls():
+    """A call of each kind of computation, whose arguments are there already."""
+    rng = np.random.default_rng(0)
+    blobs = np.column_stack([rng.uniform(0, 200, (3_000, 2)), np.full((3_000, 2), 2.0)])
+    responses = np.linspace(2, 1, len(blobs))
+    kernels = half_kernels(np.float64(3.0))
+    scales = [(*kernels, *kernels, 1.0)] * 5
+    image = rng.random((400, 400))
+    held = _core.CandidateSet(blobs, responses, 1)
+    pairs = np.column_stack([np.arange(20_000), np.arange(20_000) + 20_000])
+    overlaps = np.linspace(0, 1, 50)
+    return {
+        "find_candidates": lambda: _core.find_candidates_of_parts(
+            image, scales, [(0, 5)], None, (0, 0), 2
+        ),
+        "extract_patches": lambda: _core.extract_patches(
+            image, blobs[:, :2], 16, True, "reflect", "zscore", 2
+        ),
+        "order_statistics": lambda: _core.order_statistics(image, [5, 500]),
+        "prune_by_scale": lambda: _core.prune_by_scale(blobs, responses, 0.5, 2),
+        "prune_compatible": lambda: _core.prune_compatible(blobs, 0.5, 2),
+        "set_order": lambda: _core.set_order(pairs),
+        "distance_sums": lambda: _core.distance_sums(blobs[:, :2], 4, 2),
+        "CandidateSet": lambda: _core.CandidateSet(blobs, responses, 2),
+        "fit_peaks": lambda: _core.fit_peaks(
+            image,
+            None,
+            np.column_stack([blobs[:, :3], responses]),
+            np.zeros(len(blobs), dtype=np.uint32),
+            np.zeros(len(blobs), dtype=bool),
+            False,
+            False,
+            3.0,
+            30.0,
+            False,
+            None,
+            None,
+            3,
+            1e-3,
+            2,
+            None,
+        ),
+        "kept": lambda: held.kept(1.5, 0.5),
+        "grid": lambda: held.grid(responses[::100], overlaps, 4, 2.0, 2),
+    }
+
+
+@pytest.mark.parametrize("name", kernel_calls())
+def test_no_headroom_ends_the_process(name):
+    """Where even small allocations fail, which nothing asks for beforehand."""
+    call = kernel_calls()[name]
+    draw = np.random.default_rng(list(kernel_calls()).index(name))
+
+    def with_spare(spare):
+        limit_to(spare)
+        call()
+
+    # From a page to more than is asked for when a call begins.
+    for spare in map(int, 2 ** draw.uniform(12, 26, 12)):
+        kind, message, _ = outcome_of(partial(with_spare, spare))
+        assert kind in {None, "MemoryError"}, (spare, message)

@@ -12,8 +12,11 @@ use pyo3::exceptions::{PyMemoryError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-/// What must be free when a call begins, for arguments and results that are small.
-const ROOM_TO_CONVERT: usize = 1 << 20;
+use crate::MEMORY;
+
+/// What must be free when a call begins, and when its computation does. What grows with a parameter
+/// or is a multiple of the image is asked for where it is needed; all else fits in here.
+const HEADROOM: usize = 32 << 20;
 
 /// An error of the core, which knows its numbers.
 pub(crate) trait CoreError: std::error::Error + Send {
@@ -63,11 +66,38 @@ pub(crate) fn to_python(error: impl CoreError) -> PyErr {
     exception
 }
 
+/// Whether there is memory for what a call needs beside that which it asks for.
+pub(crate) fn check_headroom() -> PyResult<()> {
+    check_room::<u8>(HEADROOM, "the working memory of a call").map_err(to_python)
+}
+
 /// The one way from Python into the module: every function and method does its work in here, so
-/// that a panic of the core, or of a conversion, ends as an exception that scripts can handle.
+/// that a panic of the core, or of a conversion, ends as an exception that scripts can handle, and
+/// that nothing begins where there is next to no memory.
 pub(crate) fn guarded<R>(work: impl FnOnce() -> PyResult<R>) -> PyResult<R> {
-    check_room::<u8>(ROOM_TO_CONVERT, "the arguments of a call").map_err(to_python)?;
-    caught(work).unwrap_or_else(|panic| Err(of_panic(&panic)))
+    let drawn = MEMORY.drawn();
+    let of_panic = |panic| {
+        // Python's interface panics where it finds no memory for a string.
+        if MEMORY.drawn() > drawn || check_headroom().is_err() {
+            no_memory()
+        } else {
+            of_panic(&panic)
+        }
+    };
+    let result = caught(|| check_headroom().and_then(|()| work()));
+    result.unwrap_or_else(|panic| Err(of_panic(panic))).map_err(made)
+}
+
+/// The error with its exception made, which otherwise is once the guard is left: there is one for
+/// which there is always memory.
+fn made(error: PyErr) -> PyErr {
+    let made = caught(|| Python::attach(|py| error.value(py).is_none()));
+    if made.is_ok() { error } else { no_memory() }
+}
+
+/// A `MemoryError` without words: Python keeps some of these.
+fn no_memory() -> PyErr {
+    PyMemoryError::new_err(())
 }
 
 fn of_panic(panic: &Panicked) -> PyErr {

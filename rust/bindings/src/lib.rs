@@ -11,6 +11,14 @@
 //! | `logstar_core::Error` | `ValueError`, `MemoryError`; see `errors` |
 //! | a panic | `RuntimeError`; see `errors::guarded` |
 //!
+//! # Memory
+//!
+//! A call begins only where some memory is free (`errors::guarded`), and small allocations have a
+//! reserve behind them, so that none ends the process (`logstar_core::reserve`). A computation
+//! that draws on it ends in a `MemoryError`.
+//!
+//! # Arrays
+//!
 //! Arrays whose elements are not aligned are refused (`convert::elements`); `logstar._validation`
 //! copies them before they come here.
 //!
@@ -40,11 +48,13 @@ mod shared;
 mod signals;
 mod sweep;
 
+use std::alloc::System;
 use std::num::NonZeroUsize;
 use std::ops::Range;
 
 use logstar_core::image::Pixel;
 use logstar_core::memory::check_room;
+use logstar_core::reserve::WithReserve;
 use logstar_core::scale_space::{Query, Resources};
 use logstar_core::simd::InstructionSet;
 use logstar_core::{Precision, Result, neighbors, order, prune, scale_space, skimage};
@@ -55,6 +65,10 @@ use convert::{Floats, ScaleKernels, in_its_precision};
 use errors::{guarded, to_python};
 use shared::SharedPixels;
 use signals::{ALONE, detached};
+
+/// Every allocation of the module, and of what it is built on.
+#[global_allocator]
+static MEMORY: WithReserve = WithReserve::behind(System);
 
 /// Candidates `(row, col, scale)` and their responses.
 type Candidates<'py> = (Bound<'py, PyArray2<i64>>, Bound<'py, PyArray1<f64>>);

@@ -19,6 +19,7 @@
 //! | [`interrupt`] | gives up work on request |
 //! | [`guard`] | makes a panic an error |
 //! | [`memory`] | asks for memory whose size a parameter decides |
+//! | [`reserve`] | has a little memory left where there is no more |
 //! | [`simd`] | chooses the instruction set of the vectors, at run time |
 //!
 //! Positions are `(row, column)` in pixels with pixel centres at integers. Results do not depend
@@ -37,6 +38,7 @@ pub mod order;
 pub mod patches;
 pub mod prune;
 pub mod refine;
+pub mod reserve;
 pub mod scale_space;
 pub mod simd;
 pub mod skimage;

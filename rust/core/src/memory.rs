@@ -2,7 +2,7 @@
 //!
 //! Where Rust's collections find no memory they end the process. What grows with a parameter (a
 //! number of scales, of neighbours, of settings) or is a multiple of the image is asked for here
-//! first; what is small beside that is not.
+//! first; what is small beside that is not, and has the [`crate::reserve`] behind it.
 
 use crate::{Error, Result};
 
@@ -54,7 +54,30 @@ pub(crate) fn extend<T>(of: &mut Vec<T>, mut more: Vec<T>, what: &'static str) -
 /// # Errors
 /// [`Error::Memory`].
 pub fn check_room<T>(len: usize, what: &'static str) -> Result<()> {
-    room::<T>(len, what).map(drop)
+    // The compiler may leave out an allocation whose memory nobody looks at.
+    room::<T>(len, what).map(|room| drop(std::hint::black_box(room)))
+}
+
+/// Whether so many bytes of address space can be had from the system.
+///
+/// A heap may have them left over from what was given back to it, and lend them to
+/// [`check_room`], where the system has none: for stacks of threads, and for what the C library
+/// keeps for each of them.
+#[cfg(unix)]
+#[allow(unsafe_code, reason = "the system's own call")]
+pub(crate) fn has_address_space(bytes: usize) -> bool {
+    let (access, kind) =
+        (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    // SAFETY: a new mapping, at a place that the system chooses; no memory of ours is touched.
+    let place = unsafe { libc::mmap(std::ptr::null_mut(), bytes, access, kind, -1, 0) };
+    // SAFETY: the mapping that was just made, to which nothing refers.
+    place != libc::MAP_FAILED && unsafe { libc::munmap(place, bytes) } == 0
+}
+
+/// Whether so many bytes can be had: systems without `mmap` refuse a thread where they cannot.
+#[cfg(not(unix))]
+pub(crate) fn has_address_space(bytes: usize) -> bool {
+    check_room::<u8>(bytes, "threads").is_ok()
 }
 
 fn bytes_of<T>(len: usize) -> u128 {
@@ -73,6 +96,12 @@ mod tests {
             assert_eq!(check_room::<f64>(len, "the thing"), refused);
             assert_eq!(filled(0.0, len, "the thing").map(drop), refused);
         }
+    }
+
+    #[test]
+    fn some_megabytes_of_address_space_there_are_and_half_of_all_there_is_not() {
+        assert!(has_address_space(4 << 20));
+        assert!(!has_address_space(usize::MAX / 2));
     }
 
     #[test]

@@ -15,7 +15,7 @@ const THREAD_BYTES: usize = 4 << 20;
 /// Whether so many threads may find no memory to start with, in which case the C library of Linux
 /// ends the process instead of refusing them.
 fn has_no_room_for(threads: usize) -> bool {
-    memory::check_room::<u8>(threads * THREAD_BYTES, "threads").is_err()
+    !memory::has_address_space(threads * THREAD_BYTES)
 }
 
 /// Applies `work` to every item on up to `threads` threads; the results keep the items' order.
