@@ -1,206 +1,235 @@
 //! How uncertain the parameters of each atom are.
 
 use crate::geometry::cells::{Cells, squared_distance};
-use crate::simd::{Available, Kernel, Lanes};
+use crate::image::{Image, Pixel};
 use crate::{Result, parallel};
 
-use super::assembled::pair_block;
-use super::canvas::Canvas;
+use super::levenberg::Walk;
+use super::look::{Desk, Look, Scene, Seen};
 use super::model::{AMPLITUDE, COL, Model, ROW, TERMS};
-use super::profile::{MOMENTS, Profile, Profiles, Scratch};
-use super::solve::inverse;
-use super::system::block;
-use super::{Fit, Status};
+use super::overlap::pair_block;
+use super::region::Region;
+use super::solve::{conjugate_gradients, inverse, subtract_explained};
+use super::sums::{RowSums, Rows, SumsOfRows, row_block};
+use super::{Fit, Status, walk};
 
-/// Neighbours within so many sigmas share an atom's pixels: their parameters are uncertain too.
+/// Neighbours within this many sigmas share an atom's pixels: their parameters are uncertain too.
 const NEAR: f64 = 4.5;
 /// The most neighbours that are regarded.
 const MOST_NEAR: usize = 8;
-/// An amplitude is significant above so many standard deviations.
+/// An amplitude is significant above this many standard deviations.
 const SIGNIFICANT: f64 = 3.0;
 /// Share of the squared profile that must lie on pixels with weight.
 const LEAST_SEEN: f64 = 0.25;
 /// An amplitude below this share of the brightest one is what rounding leaves.
 const LEAST_AMPLITUDE: f64 = 1e-9;
 /// Atoms per task.
-const CHUNK: usize = 32;
+const CHUNK: usize = 64;
+/// How exactly the background's share of the errors is solved for.
+const TOLERANCE: f64 = 1e-2;
+const MOST_CONJUGATE_STEPS: usize = 60;
 
-/// Residuals at the end of a fit.
-pub(super) struct Residuals<'a> {
-    pub canvas: &'a Canvas<'a>,
-    /// Image minus model, times the weight.
-    pub residual: &'a [f32],
-    pub weights: &'a [f32],
+/// Describes the atoms: parameters, errors, and whether these can be told; and tells how
+/// residuals of neighbouring columns are correlated.
+pub(super) fn describe<const P: usize, M: Model<P>, T: Pixel>(
+    walk: &mut Walk<'_, T, P>,
+    steps: usize,
+) -> Result<(Vec<Fit>, f64)> {
+    let look = walk.look::<M>()?;
+    let covariances = covariances::<P, M, T>(walk, &look);
+    let scene = walk.scene;
+    let n_parameters = P * walk.len() + walk.state.ground.len();
+    let left = scene.admitted.count.saturating_sub(n_parameters).max(1);
+    let (mut fits, autocorrelation) = describe_rows::<P, M, T>(walk, &covariances)?;
+    let noise = Noise { dispersion: look.squares / left as f64, brightest: brightest(scene.image) };
+    for (atom, fit) in fits.iter_mut().enumerate() {
+        noise.judge(fit, look.atoms[atom].weight > LEAST_SEEN * fullest(&scene, &look));
+        let [row, col] = fit.centre;
+        fit.background = scene.ground.at(&walk.state.ground, row, col);
+        fit.iterations = walk.settled[atom].unwrap_or(steps as u32);
+        let of = (&walk.state.atoms[atom], &walk.starts[atom], walk.bound(atom));
+        fit.status =
+            walk::status::<P, M>(fit, scene.shape(), of, walk.settled[atom].is_some());
+    }
+    Ok((fits, autocorrelation))
+}
+
+/// The weight that a pixel may have at most.
+fn fullest<const P: usize, T: Pixel>(scene: &Scene<'_, T>, look: &Look<P>) -> f64 {
+    // By Poisson's law weights fall with height: none of an atom that is seen whole is below those
+    // of the brightest.
+    if scene.floor.is_none() {
+        return 1.0;
+    }
+    let mut weights: Vec<f64> = look.atoms.iter().map(|seen| seen.weight).collect();
+    if weights.is_empty() {
+        return 0.0;
+    }
+    let middle = weights.len() / 10;
+    *weights.select_nth_unstable_by(middle, f64::total_cmp).1
+}
+
+/// What the errors of all atoms are measured by.
+pub(super) struct Noise {
     /// Variance of a pixel of weight 1.
     pub dispersion: f64,
     /// The largest magnitude of a pixel.
     pub brightest: f64,
 }
 
-impl Residuals<'_> {
-    /// Correlation of residuals of neighbouring columns.
-    pub(super) fn autocorrelation(&self) -> f64 {
-        let Canvas { rows, cols, stride, .. } = *self.canvas;
-        let (mut products, mut squares) = (0.0, 0.0);
-        for row in 0..rows {
-            let line = &self.residual[row * stride..row * stride + cols];
-            for pair in line.windows(2) {
-                products += f64::from(pair[0]) * f64::from(pair[1]);
-                squares += f64::from(pair[0]) * f64::from(pair[0]);
+impl Noise {
+    /// Turns the errors for a variance of 1 into those of this noise, and judges whether there is
+    /// an atom at all.
+    pub(super) fn judge(&self, fit: &mut Fit, is_seen: bool) {
+        for entry in fit.covariance.iter_mut().flatten().chain(&mut fit.robust) {
+            *entry *= self.dispersion;
+        }
+        if fit.status != Status::Ok {
+            return;
+        }
+        let least = LEAST_AMPLITUDE * self.brightest;
+        if !is_seen {
+            fit.status = Status::TooFewPixels;
+        } else if !(fit.amplitude > (SIGNIFICANT * fit.covariance[3][3].sqrt()).max(least)) {
+            fit.status = Status::NotSignificant;
+        }
+    }
+}
+
+/// The largest magnitude of a pixel; NaN is none.
+fn brightest<T: Pixel>(image: &Image<T>) -> f64 {
+    image.pixels().iter().fold(0.0, |most: f64, pixel| most.max(pixel.to_f64().abs()))
+}
+
+/// Covariances of the parameters of each atom if a pixel of weight 1 has the variance 1; None where
+/// there is none.
+fn covariances<const P: usize, M: Model<P>, T: Pixel>(
+    walk: &Walk<'_, T, P>,
+    look: &Look<P>,
+) -> Vec<Option<[[f64; P]; P]>> {
+    let n = walk.len();
+    let atoms = &walk.state.atoms[..n];
+    if n == 0 {
+        return Vec::new();
+    }
+    let marginal = Marginal::<'_, P, M>::new(atoms, &look.atoms);
+    let chunks: Vec<usize> = (0..n).step_by(CHUNK).collect();
+    let parts = parallel::map(&chunks, walk.scene.effort.threads, |&first| {
+        (first..(first + CHUNK).min(n))
+            .map(|atom| inverse(&marginal.of(atom)))
+            .collect::<Vec<_>>()
+    });
+    let mut covariances: Vec<_> = parts.into_iter().flatten().collect();
+    // A background that is fitted as well: the column of the inverse of H that belongs to it,
+    // divided by the root of its own entry, is what its error adds to those of all others.
+    let (zeros, all) = (vec![0.0; n], vec![[true; P]; n]);
+    let equations = walk.information::<M>(look, &zeros, &all);
+    let nodes = walk.state.ground.len();
+    if nodes == 1 && look.ground_diagonal[0] > 0.0 {
+        let mut right = vec![0.0; equations.len()];
+        right[n * P] = 1.0;
+        let x = conjugate_gradients(&equations, &right, TOLERANCE, MOST_CONJUGATE_STEPS);
+        let own = x[n * P];
+        let (changes, _) = equations.changes(x);
+        for (covariance, change) in covariances.iter_mut().zip(changes) {
+            if let (Some(covariance), true) = (covariance, own > 0.0) {
+                for p in 0..P {
+                    for q in 0..P {
+                        covariance[p][q] += change[p] * change[q] / own;
+                    }
+                }
             }
         }
-        if squares > 0.0 { products / squares } else { 0.0 }
+    } else {
+        add_nodes::<P, M, T>(walk, look, &mut covariances);
     }
+    covariances
 }
 
-/// Describes the atoms: parameters, errors, and whether these can be told.
-pub(super) fn describe<const P: usize, M: Model<P>>(
-    residuals: &Residuals<'_>,
-    profiles: &Profiles,
-    atoms: &[[f64; P]],
-) -> Result<Vec<Fit>> {
-    let centres: Vec<[f64; 2]> = atoms.iter().map(|atom| [atom[ROW], atom[COL]]).collect();
-    if centres.is_empty() {
-        return Ok(Vec::new());
-    }
-    let (cells, order) = Cells::new(&centres);
-    let jacobians: Vec<_> = atoms.iter().map(M::jacobian).collect();
-    let canvas = residuals.canvas;
-    let chunks: Vec<usize> = (0..atoms.len()).step_by(CHUNK).collect();
-    let parts = parallel::map(&chunks, canvas.effort.threads, |&first| {
-        let last = (first + CHUNK).min(atoms.len());
-        canvas.instruction_set.run(Description::<'_, P, M> {
-            residuals,
-            profiles,
-            atoms,
-            jacobians: &jacobians,
-            centres: &centres,
-            cells: &cells,
-            order: &order,
-            first,
-            last,
-            model: std::marker::PhantomData,
+/// Adds what the errors of a smooth background's nodes add, each node being taken by itself.
+fn add_nodes<const P: usize, M: Model<P>, T: Pixel>(
+    walk: &Walk<'_, T, P>,
+    look: &Look<P>,
+    covariances: &mut [Option<[[f64; P]; P]>],
+) {
+    let ground = walk.scene.ground;
+    let mut rest = look.ground_diagonal.clone();
+    let explained: Vec<Option<([f64; P], f64)>> = covariances
+        .iter()
+        .zip(&look.atoms)
+        .map(|(covariance, seen)| {
+            covariance.map(|covariance| {
+                let by = covariance
+                    .map(|row| row.iter().zip(seen.constant).map(|(a, b)| a * b).sum::<f64>());
+                (by, by.iter().zip(seen.constant).map(|(a, b)| a * b).sum())
+            })
         })
-    });
-    canvas.effort.check()?;
-    Ok(parts.into_iter().flatten().collect())
+        .collect();
+    let around = |atom: usize| {
+        let parameters = &walk.state.atoms[atom];
+        ground.around(parameters[ROW], parameters[COL])
+    };
+    for (atom, explained) in explained.iter().enumerate() {
+        if let Some((_, explained)) = explained {
+            for (node, [share, ..]) in around(atom) {
+                rest[node] -= share * share * explained;
+            }
+        }
+    }
+    for (atom, explained) in explained.iter().enumerate() {
+        if let (Some(covariance), Some((by, _))) = (&mut covariances[atom], explained) {
+            let variance: f64 = around(atom)
+                .into_iter()
+                .filter(|&(node, _)| rest[node] > 0.0)
+                .map(|(node, [share, ..])| share * share / rest[node])
+                .sum();
+            for p in 0..P {
+                for q in 0..P {
+                    covariance[p][q] += by[p] * by[q] * variance;
+                }
+            }
+        }
+    }
 }
 
-struct Description<'a, const P: usize, M> {
-    residuals: &'a Residuals<'a>,
-    profiles: &'a Profiles,
+/// Blocks of H less what neighbours explain.
+struct Marginal<'a, const P: usize, M> {
     atoms: &'a [[f64; P]],
-    jacobians: &'a [[[f64; TERMS]; P]],
-    centres: &'a [[f64; 2]],
-    cells: &'a Cells,
-    order: &'a [u32],
-    first: usize,
-    last: usize,
+    seen: &'a [Seen<P>],
+    jacobians: Vec<[[f64; TERMS]; P]>,
+    cells: Cells,
+    order: Vec<u32>,
     model: std::marker::PhantomData<M>,
 }
 
-impl<const P: usize, M: Model<P>> Kernel for Description<'_, P, M> {
-    type Output = Vec<Fit>;
-
-    #[inline(always)]
-    fn run<V: Lanes, const OUTPUTS: usize>(self, _: Available<V>) -> Vec<Fit> {
-        let mut scratch = Scratch::default();
-        (self.first..self.last).map(|atom| self.of(atom, &mut scratch)).collect()
-    }
-}
-
-impl<const P: usize, M: Model<P>> Description<'_, P, M> {
-    #[inline(always)]
-    fn of(&self, atom: usize, scratch: &mut Scratch) -> Fit {
-        let canvas = self.residuals.canvas;
-        let weights = canvas.padded(self.residuals.weights);
-        let parameters = &self.atoms[atom];
-        let sigma = M::sigma(parameters);
-        let profile = self.profiles.of(atom);
-        let moments = profile.squared_moments(weights, scratch);
-        let [a, b, c] = M::precision(parameters);
-        let mut fit = Fit {
-            status: Status::Ok,
-            centre: self.centres[atom],
-            sigma,
-            amplitude: parameters[AMPLITUDE],
-            precision: [a, b, c],
-            background: f64::NAN,
-            residual: f64::NAN,
-            iterations: 0,
-            covariance: [[f64::NAN; 4]; 4],
-            robust: [f64::NAN; 4],
-        };
-        // The sum of the squared profile over all pixels, were they all there with this weight.
-        let whole = std::f64::consts::PI / (a * c - b * b).max(f64::MIN_POSITIVE).sqrt();
-        if !(profile.seen(weights) > LEAST_SEEN * whole) {
-            fit.status = Status::TooFewPixels;
-            return fit;
-        }
-        let own = self.marginal(atom, &moments, whole);
-        let Some(covariance) = inverse(&own) else {
-            fit.status = Status::TooFewPixels;
-            return fit;
-        };
-        let rows = self.rows(&profile, atom, &covariance);
-        fit.residual = (rows.squares / rows.pixels.max(1.0)).sqrt();
-        let by = M::sigma_gradient(parameters);
-        let report = |matrix: &[[f64; P]; P]| {
-            let mut rows = [[0.0; P]; 4];
-            for (to, from) in [(0, ROW), (1, COL), (3, AMPLITUDE)] {
-                rows[to][from] = 1.0;
-            }
-            rows[2] = by;
-            let mut result = [[0.0; 4]; 4];
-            for (i, left) in rows.iter().enumerate() {
-                for (j, right) in rows.iter().enumerate() {
-                    result[i][j] = (0..P)
-                        .map(|p| left[p] * (0..P).map(|q| matrix[p][q] * right[q]).sum::<f64>())
-                        .sum();
-                }
-            }
-            result
-        };
-        let naive = report(&covariance);
-        for (to, from) in fit.covariance.iter_mut().flatten().zip(naive.iter().flatten()) {
-            *to = from * self.residuals.dispersion;
-        }
-        let (seen, expected) = (
-            report(&sandwich(&covariance, &rows.seen)),
-            report(&sandwich(&covariance, &rows.white)),
-        );
-        for (i, to) in fit.robust.iter_mut().enumerate() {
-            let ratio = seen[i][i] / expected[i][i];
-            *to = if expected[i][i] > 0.0 { naive[i][i] * ratio } else { f64::NAN };
-        }
-        let least = LEAST_AMPLITUDE * self.residuals.brightest;
-        if !(fit.amplitude > (SIGNIFICANT * fit.covariance[3][3].sqrt()).max(least)) {
-            fit.status = Status::NotSignificant;
-        }
-        fit
+impl<'a, const P: usize, M: Model<P>> Marginal<'a, P, M> {
+    fn new(atoms: &'a [[f64; P]], seen: &'a [Seen<P>]) -> Self {
+        let centres: Vec<[f64; 2]> = atoms.iter().map(|atom| [atom[ROW], atom[COL]]).collect();
+        let (cells, order) = Cells::new(&centres);
+        let jacobians = atoms.iter().map(M::jacobian).collect();
+        Self { atoms, seen, jacobians, cells, order, model: std::marker::PhantomData }
     }
 
     /// The atom's block of H less what its neighbours could explain as well.
-    fn marginal(&self, atom: usize, moments: &[f64; MOMENTS], whole: f64) -> [[f64; P]; P] {
-        let mut own = block(&self.jacobians[atom], moments);
+    fn of(&self, atom: usize) -> [[f64; P]; P] {
+        let own = self.seen[atom].own;
+        let centre = |atom: usize| [self.atoms[atom][ROW], self.atoms[atom][COL]];
         let reach = NEAR * M::sigma(&self.atoms[atom]);
         let mut near: Vec<(f64, usize)> = self
             .cells
-            .around(self.centres[atom], reach)
+            .around(centre(atom), reach)
             .spans()
             .flatten()
             .map(|number| self.order[number] as usize)
             .filter(|&other| other != atom)
-            .map(|other| (squared_distance(self.centres[atom], self.centres[other]), other))
+            .map(|other| (squared_distance(centre(atom), centre(other)), other))
             .filter(|&(distance, _)| distance < reach * reach)
             .collect();
-        near.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        near.truncate(MOST_NEAR);
         if near.is_empty() {
             return own;
         }
-        // The mean weight on the atom stands for those on the pixels that it shares.
-        let mean = moments[0] / whole;
+        near.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        near.truncate(MOST_NEAR);
         let ones: Vec<usize> = near.iter().map(|&(_, other)| other).collect();
         let size = ones.len() * P;
         let mut among = vec![0.0; size * size];
@@ -208,137 +237,151 @@ impl<const P: usize, M: Model<P>> Description<'_, P, M> {
         for (i, &first) in ones.iter().enumerate() {
             let pair = self.pair(first, atom);
             for p in 0..P {
-                for q in 0..P {
-                    cross[(i * P + p) * P + q] = mean * pair[p][q];
-                }
+                cross[(i * P + p) * P..(i * P + p + 1) * P].copy_from_slice(&pair[p]);
             }
             for (j, &second) in ones.iter().enumerate().take(i + 1) {
-                let pair = self.pair(first, second);
+                let pair = if i == j { self.seen[first].own } else { self.pair(first, second) };
                 for p in 0..P {
                     for q in 0..P {
-                        among[(i * P + p) * size + j * P + q] = mean * pair[p][q];
-                        among[(j * P + q) * size + i * P + p] = mean * pair[p][q];
+                        among[(i * P + p) * size + j * P + q] = pair[p][q];
+                        among[(j * P + q) * size + i * P + p] = pair[p][q];
                     }
                 }
             }
         }
-        subtract_explained(&mut own, among, cross, size);
-        own
+        subtract_explained(&own, among, cross, size)
     }
 
-    /// The block of H between two atoms if all pixels have the weight 1.
     fn pair(&self, first: usize, second: usize) -> [[f64; P]; P] {
-        let between = (&self.jacobians[first], &self.jacobians[second]);
-        pair_block(&self.profiles.of(first), &self.profiles.of(second), between, 1.0)
+        let weight = (self.seen[first].weight * self.seen[second].weight).sqrt();
+        pair_block::<P, M>(
+            (&self.atoms[first], &self.jacobians[first]),
+            (&self.atoms[second], &self.jacobians[second]),
+        )
+        .map(|row| row.map(|entry| weight * entry))
     }
+}
 
-    /// What the rows of an atom's window say about its parameters.
-    #[inline(always)]
-    fn rows(&self, profile: &Profile<'_>, atom: usize, covariance: &[[f64; P]; P]) -> Rows<P> {
-        let canvas = self.residuals.canvas;
-        let residual = canvas.padded(self.residuals.residual);
-        let weights = canvas.padded(self.residuals.weights);
-        let jacobian = &self.jacobians[atom];
-        let mut rows =
-            Rows { seen: [[0.0; P]; P], white: [[0.0; P]; P], squares: 0.0, pixels: 0.0 };
-        for line in 0..profile.window.rows {
-            let sums = profile.line(line, residual, weights);
-            rows.squares += sums.squares;
-            rows.pixels += sums.pixels;
-            let score: [f64; P] = std::array::from_fn(|p| {
-                jacobian[p].iter().zip(sums.first).map(|(k, m)| k * m).sum()
-            });
-            let own = block(jacobian, &sums.second);
-            let explained = sandwich(&own, covariance);
-            for p in 0..P {
-                for q in 0..P {
-                    rows.seen[p][q] += score[p] * score[q];
-                    rows.white[p][q] += own[p][q] - explained[p][q];
-                }
+/// What rows of residuals say of each atom: a last look at all regions.
+fn describe_rows<const P: usize, M: Model<P>, T: Pixel>(
+    walk: &Walk<'_, T, P>,
+    covariances: &[Option<[[f64; P]; P]>],
+) -> Result<(Vec<Fit>, f64)> {
+    let Walk { scene, regions, state, .. } = walk;
+    let places = scene.places::<P, M>(&state.atoms, regions);
+    let indices: Vec<usize> = (0..regions.len()).collect();
+    let parts = parallel::map_with(&indices, scene.effort.threads, Desk::default, |desk, &index| {
+        if (scene.effort.interrupted)() {
+            return None;
+        }
+        let (region, outer) = (&regions[index], places.lookup.outer(index, &regions[index]));
+        let Region { core, home } = region;
+        scene.paint::<P, M>(state, &places, (core, outer, home), desk);
+        let range = desk.first..desk.first + home.len();
+        let whole: Vec<bool> =
+            range.clone().map(|index| scene.is_whole(&desk.profiles.of(index))).collect();
+        let rows = scene.instruction_set.run(Rows {
+            profiles: &desk.profiles,
+            range,
+            residual: &desk.residual,
+            weights: (!desk.is_plain).then_some(&desk.weights),
+            whole: &whole,
+        });
+        let fits: Vec<Fit> = home
+            .clone()
+            .zip(&rows)
+            .map(|(atom, rows)| {
+                describe_one::<P, M>(&state.atoms[atom], covariances[atom].as_ref(), rows)
+            })
+            .collect();
+        let (mut products, mut squares) = (0.0, 0.0);
+        for row in core.row..core.end_row() {
+            let line = desk.residual.line(row, core.col, core.cols);
+            for pair in line.windows(2) {
+                products += pair[0] * pair[1];
+                squares += pair[0] * pair[0];
             }
         }
-        rows
+        Some((fits, products, squares))
+    });
+    scene.effort.check()?;
+    let (mut fits, mut products, mut squares) = (Vec::with_capacity(walk.len()), 0.0, 0.0);
+    for (of_region, product, square) in parts.into_iter().flatten() {
+        fits.extend(of_region);
+        products += product;
+        squares += square;
     }
+    Ok((fits, if squares > 0.0 { products / squares } else { 0.0 }))
 }
 
-/// Sums over the rows of a window, the scan lines.
-struct Rows<const P: usize> {
-    /// Outer products of the rows' scores.
-    seen: [[f64; P]; P],
-    /// What these are expected to be in white noise of variance 1. Of a row's own block B of H a
-    /// fit of covariance C leaves B - B C B.
-    white: [[f64; P]; P],
-    /// Squared residuals by the weight, and the number of pixels with weight.
-    squares: f64,
-    pixels: f64,
-}
-
-/// Describes an atom that was fitted alone.
-#[inline(always)]
-pub(super) fn describe_alone<const P: usize, M: Model<P>>(
-    residuals: &Residuals<'_>,
-    profiles: &Profiles,
+/// Describes one atom for a variance of 1 of a pixel of weight 1.
+pub(super) fn describe_one<const P: usize, M: Model<P>>(
     atom: &[f64; P],
-    scratch: &mut Scratch,
+    covariance: Option<&[[f64; P]; P]>,
+    (rows, squares, pixels): &SumsOfRows,
 ) -> Fit {
-    let centres = [[atom[ROW], atom[COL]]];
-    let (cells, order) = Cells::new(&centres);
-    let description = Description::<'_, P, M> {
-        residuals,
-        profiles,
-        atoms: std::slice::from_ref(atom),
-        jacobians: &[M::jacobian(atom)],
-        centres: &centres,
-        cells: &cells,
-        order: &order,
-        first: 0,
-        last: 1,
-        model: std::marker::PhantomData,
+    let mut fit = Fit {
+        status: Status::Ok,
+        centre: [atom[ROW], atom[COL]],
+        sigma: M::sigma(atom),
+        amplitude: atom[AMPLITUDE],
+        precision: M::precision(atom),
+        background: f64::NAN,
+        residual: f64::NAN,
+        iterations: 0,
+        covariance: [[f64::NAN; 4]; 4],
+        robust: [f64::NAN; 4],
     };
-    description.of(0, scratch)
-}
-
-/// C S C.
-fn sandwich<const P: usize>(outer: &[[f64; P]; P], inner: &[[f64; P]; P]) -> [[f64; P]; P] {
-    let times = |a: &[[f64; P]; P], b: &[[f64; P]; P]| -> [[f64; P]; P] {
-        std::array::from_fn(|i| std::array::from_fn(|j| (0..P).map(|k| a[i][k] * b[k][j]).sum()))
+    let Some(covariance) = covariance else {
+        fit.status = Status::TooFewPixels;
+        return fit;
     };
-    times(&times(outer, inner), outer)
-}
-
-/// Subtracts crossᵀ among⁻¹ cross, by a Cholesky factor; nothing if there is none.
-fn subtract_explained<const P: usize>(
-    own: &mut [[f64; P]; P],
-    mut among: Vec<f64>,
-    mut cross: Vec<f64>,
-    size: usize,
-) {
-    for i in 0..size {
-        for j in 0..=i {
-            let dot: f64 = (0..j).map(|k| among[i * size + k] * among[j * size + k]).sum();
-            let rest = among[i * size + j] - dot;
-            if i == j {
-                if !(rest > 1e-12 * among[i * size + i].abs()) {
-                    return;
-                }
-                among[i * size + i] = rest.sqrt();
-            } else {
-                among[i * size + j] = rest / among[j * size + j];
-            }
-        }
-        // Forward substitution of this row of the right sides.
-        for q in 0..P {
-            let dot: f64 = (0..i).map(|k| among[i * size + k] * cross[k * P + q]).sum();
-            cross[i * P + q] = (cross[i * P + q] - dot) / among[i * size + i];
+    // Row, column, sigma and amplitude by the parameters of the model, and their covariances with
+    // these parameters.
+    let mut reported = [[0.0; P]; 4];
+    for (to, from) in [(0, ROW), (1, COL), (3, AMPLITUDE)] {
+        reported[to][from] = 1.0;
+    }
+    reported[2] = M::sigma_gradient(atom);
+    let times = |matrix: &[[f64; P]; P], x: &[f64; P]| -> [f64; P] {
+        std::array::from_fn(|p| dot(&matrix[p], x))
+    };
+    let weighted = reported.map(|by| times(covariance, &by));
+    for i in 0..4 {
+        for j in 0..4 {
+            fit.covariance[i][j] = dot(&reported[i], &weighted[j]);
         }
     }
-    let mut rest = *own;
+    let jacobian = M::jacobian(atom);
+    // Of a row's own block B of H a fit of covariance C leaves B - B C B of the scores.
+    let (mut seen, mut white) = ([0.0; 4], [0.0; 4]);
+    for RowSums { x, off, squared } in rows {
+        let score: [f64; P] = jacobian.map(|[k, kx, kxx, ky, kxy, kyy]| {
+            (k + x * (kx + x * kxx)) * off[0] + (ky + x * kxy) * off[1] + kyy * off[2]
+        });
+        let block = row_block(&jacobian, *x, squared);
+        for i in 0..4 {
+            let score = dot(&weighted[i], &score);
+            let through = times(&block, &weighted[i]);
+            seen[i] += score * score;
+            white[i] += dot(&weighted[i], &through) - dot(&through, &times(covariance, &through));
+        }
+    }
+    fit.residual = (squares / pixels.max(1.0)).sqrt();
+    for i in 0..4 {
+        fit.robust[i] = if white[i] > 0.0 {
+            fit.covariance[i][i] * seen[i] / white[i]
+        } else {
+            f64::NAN
+        };
+    }
+    fit
+}
+
+fn dot<const P: usize>(a: &[f64; P], b: &[f64; P]) -> f64 {
+    let mut sum = 0.0;
     for p in 0..P {
-        for q in 0..P {
-            rest[p][q] -= (0..size).map(|k| cross[k * P + p] * cross[k * P + q]).sum::<f64>();
-        }
+        sum += a[p] * b[p];
     }
-    if inverse(&rest).is_some() {
-        *own = rest;
-    }
+    sum
 }

@@ -1,27 +1,76 @@
 //! Which pixels are fitted.
 
-use crate::Result;
+use crate::{Result, memory};
 
-use super::canvas::Canvas;
+use super::region::Rect;
 use super::{Options, Start};
 
-/// Within so many sigmas of the frame columns beyond it shine on pixels.
+/// Columns beyond the frame shine on pixels within this many sigmas of it.
 const FRAME: f64 = 2.5;
+/// Side of the squares of which it is known whether all of their pixels are fitted.
+const BLOCK: usize = 16;
 
-/// Weights 0 and 1 of all pixels, padded.
-pub(super) fn weights(
-    canvas: &Canvas<'_>,
+/// The pixels that are fitted.
+pub(super) struct Admitted {
+    shape: [usize; 2],
+    /// 1 for each that is, else 0.
+    pixels: Vec<u8>,
+    /// Whether all pixels of a block are.
+    whole: Vec<bool>,
+    /// How many are.
+    pub count: usize,
+}
+
+impl Admitted {
+    pub(super) fn new(
+        shape: [usize; 2],
+        mask: Option<&[bool]>,
+        starts: &[Start],
+        options: Options,
+    ) -> Result<Self> {
+        let pixels = pixels(shape, mask, starts, options)?;
+        let [rows, cols] = shape;
+        let mut whole = vec![true; rows.div_ceil(BLOCK) * cols.div_ceil(BLOCK)];
+        for (row, line) in pixels.chunks_exact(cols.max(1)).enumerate() {
+            let blocks = &mut whole[row / BLOCK * cols.div_ceil(BLOCK)..];
+            for (whole, pixels) in blocks.iter_mut().zip(line.chunks(BLOCK)) {
+                *whole &= !pixels.contains(&0);
+            }
+        }
+        let count = pixels.iter().map(|&pixel| usize::from(pixel)).sum();
+        Ok(Self { shape, pixels, whole, count })
+    }
+
+    /// A row's pixels.
+    #[inline(always)]
+    pub(super) fn row(&self, row: usize) -> &[u8] {
+        &self.pixels[row * self.shape[1]..(row + 1) * self.shape[1]]
+    }
+
+    /// Whether all pixels of a rectangle are known to be fitted.
+    pub(super) fn is_whole(&self, rect: Rect) -> bool {
+        let blocks = self.shape[1].div_ceil(BLOCK);
+        (rect.row / BLOCK..rect.end_row().div_ceil(BLOCK)).all(|row| {
+            self.whole[row * blocks..][rect.col / BLOCK..rect.end_col().div_ceil(BLOCK)]
+                .iter()
+                .all(|&whole| whole)
+        })
+    }
+}
+
+/// 1 for each pixel that is fitted, else 0.
+fn pixels(
+    [rows, cols]: [usize; 2],
     mask: Option<&[bool]>,
     starts: &[Start],
     options: Options,
-) -> Result<Vec<f32>> {
-    let mut weights = canvas.blank()?;
-    let (rows, cols, stride) = (canvas.rows, canvas.cols, canvas.stride);
-    let widest = median_sigma(starts);
+) -> Result<Vec<u8>> {
+    let mut weights = memory::filled(0, rows * cols, "the pixels that are fitted")?;
+        let widest = median_sigma(starts);
     let frame = if options.edge.is_some() { (FRAME * widest).ceil() as usize } else { 0 };
-    for (row, line) in weights.chunks_exact_mut(stride).enumerate() {
+    for (row, line) in weights.chunks_exact_mut(cols.max(1)).enumerate() {
         if row >= frame && row + frame < rows && 2 * frame < cols {
-            line[frame..cols - frame].fill(1.0);
+            line[frame..cols - frame].fill(1);
         }
     }
     if let Some(reach) = options.edge {
@@ -41,17 +90,17 @@ pub(super) fn weights(
                 for col in range(start.col, cols) {
                     let (x, y) = (row as f64 - start.row, col as f64 - start.col);
                     if x * x + y * y <= reach * reach {
-                        weights[row * stride + col] = 1.0;
+                        weights[row * cols + col] = 1;
                     }
                 }
             }
         }
     }
     if let Some(mask) = mask {
-        for (line, mask) in weights.chunks_exact_mut(stride).zip(mask.chunks_exact(cols)) {
+        for (line, mask) in weights.chunks_exact_mut(cols.max(1)).zip(mask.chunks_exact(cols.max(1))) {
             for (weight, &looked_at) in line.iter_mut().zip(mask) {
                 if !looked_at {
-                    *weight = 0.0;
+                    *weight = 0;
                 }
             }
         }

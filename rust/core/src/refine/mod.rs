@@ -13,37 +13,44 @@
 //! | symbol | in the code |
 //! |---|---|
 //! | J, derivatives of the model by the parameters | a profile times a polynomial of `model` |
-//! | w, weight of a pixel: 0 where masked, 1, or 1 / variance | `weights` |
+//! | w, weight of a pixel: 0 where masked, 1, or proportional to 1 / variance | `weights` |
 //! | r = w (image - m) | `residual` |
 //! | g = Jᵀ r | `gradient` |
-//! | H = Jᵀ w J | `system::System` |
+//! | H = Jᵀ w J | `equations` |
 //! | lambda, damping of each atom | `damping` |
 //!
-//! A step solves `(H + lambda diag H) step = g` by conjugate gradients, preconditioned by the blocks
-//! of H that belong to single atoms. Of round peaks and noise that is the same everywhere H is
-//! assembled from blocks of pairs, which are products of one-dimensional sums (`assembled`); else
-//! it is applied by painting and summing, at some tens of nanoseconds a row of a window, since a
-//! peak is a product of one-dimensional profiles (`profile`).
+//! A step looks at the image tile by tile (`look`): in working memory that fits a core's cache all
+//! peaks that reach there are painted, and what they leave gives g and the blocks of H that belong
+//! to single atoms. Blocks of pairs are integrals of Gaussians (`overlap`). The step solves
+//! `(H + lambda diag H) step = g` by conjugate gradients, preconditioned by the blocks of single
+//! atoms. When few atoms are left that still move, these go on by themselves, in the small parts of
+//! the image around them (`joint`).
 //!
-//! Results do not depend on the number of threads: each strip of the image and each atom has sums
-//! of its own, which are added in a fixed order. No fused multiply-add is used, so that all
-//! instruction sets give the same bits.
+//! Results do not depend on the number of threads: each tile of the image and each atom has sums of
+//! its own, which are added in a fixed order. No fused multiply-add is used, so that all instruction
+//! sets give the same bits.
 
 #![allow(clippy::needless_range_loop, reason = "matrices read best by their indices")]
 #![allow(clippy::neg_cmp_op_on_partial_ord, reason = "what is NaN is to fail the test")]
 
-mod assembled;
+mod admission;
 mod background;
-mod canvas;
 mod covariance;
+mod equations;
 mod joint;
+mod levenberg;
+mod look;
 mod mask;
 mod model;
+mod overlap;
 mod profile;
+mod region;
+mod sheet;
 mod solve;
-mod system;
+mod sums;
 #[cfg(test)]
 mod tests;
+mod walk;
 mod window;
 
 use crate::image::{Image, Pixel};

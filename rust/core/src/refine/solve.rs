@@ -50,13 +50,47 @@ pub(super) fn inverse<const N: usize>(matrix: &[[f64; N]; N]) -> Option<[[f64; N
     Some(result)
 }
 
+/// `own` less crossᵀ among⁻¹ cross, `among` of `size` rows and `cross` of as many: what is left of
+/// a block of a matrix once unknowns next to it are eliminated; `own` itself if nothing would be
+/// left of it.
+pub(super) fn subtract_explained<const P: usize>(
+    own: &[[f64; P]; P],
+    mut among: Vec<f64>,
+    mut cross: Vec<f64>,
+    size: usize,
+) -> [[f64; P]; P] {
+    for i in 0..size {
+        for j in 0..=i {
+            let dot: f64 = (0..j).map(|k| among[i * size + k] * among[j * size + k]).sum();
+            let rest = among[i * size + j] - dot;
+            if i == j {
+                if !(rest > 1e-12 * among[i * size + i].abs()) {
+                    return *own;
+                }
+                among[i * size + i] = rest.sqrt();
+            } else {
+                among[i * size + j] = rest / among[j * size + j];
+            }
+        }
+        // Forward substitution of this row of the right sides.
+        for q in 0..P {
+            let dot: f64 = (0..i).map(|k| among[i * size + k] * cross[k * P + q]).sum();
+            cross[i * P + q] = (cross[i * P + q] - dot) / among[i * size + i];
+        }
+    }
+    let mut rest = *own;
+    for p in 0..P {
+        for q in 0..P {
+            rest[p][q] -= (0..size).map(|k| cross[k * P + p] * cross[k * P + q]).sum::<f64>();
+        }
+    }
+    if inverse(&rest).is_some() { rest } else { *own }
+}
+
 /// A symmetric positive definite operator and an approximate inverse of it.
 pub(super) trait Operator {
-    /// Why it may fail.
-    type Error;
-
     /// Applies it.
-    fn apply(&mut self, x: &[f64], out: &mut [f64]) -> Result<(), Self::Error>;
+    fn apply(&self, x: &[f64], out: &mut [f64]);
 
     /// Applies the approximate inverse.
     fn precondition(&self, x: &[f64], out: &mut [f64]);
@@ -65,11 +99,11 @@ pub(super) trait Operator {
 /// Solves `operator * x = right` by conjugate gradients, from 0, until the residual is `tolerance`
 /// of what it was, in the norm of the approximate inverse, or for `most` steps.
 pub(super) fn conjugate_gradients<O: Operator>(
-    operator: &mut O,
+    operator: &O,
     right: &[f64],
     tolerance: f64,
     most: usize,
-) -> Result<Vec<f64>, O::Error> {
+) -> Vec<f64> {
     let len = right.len();
     let (mut x, mut residual) = (vec![0.0; len], right.to_vec());
     let (mut z, mut product) = (vec![0.0; len], vec![0.0; len]);
@@ -81,7 +115,7 @@ pub(super) fn conjugate_gradients<O: Operator>(
         if !(rho > enough && rho > 0.0) {
             break;
         }
-        operator.apply(&direction, &mut product)?;
+        operator.apply(&direction, &mut product);
         let curvature = dot(&direction, &product);
         if !(curvature > 0.0) {
             // Rounding has taken over.
@@ -100,7 +134,7 @@ pub(super) fn conjugate_gradients<O: Operator>(
             direction[i] = z[i] + share * direction[i];
         }
     }
-    Ok(x)
+    x
 }
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {
@@ -133,12 +167,10 @@ mod tests {
     struct Dense([[f64; 4]; 4]);
 
     impl Operator for Dense {
-        type Error = ();
-        fn apply(&mut self, x: &[f64], out: &mut [f64]) -> Result<(), ()> {
+        fn apply(&self, x: &[f64], out: &mut [f64]) {
             for i in 0..4 {
                 out[i] = (0..4).map(|j| self.0[i][j] * x[j]).sum();
             }
-            Ok(())
         }
         fn precondition(&self, x: &[f64], out: &mut [f64]) {
             for i in 0..4 {
@@ -155,8 +187,7 @@ mod tests {
         ) {
             let matrix = positive(values);
             let direct = substitute(&cholesky(&matrix).unwrap(), &right);
-            let iterated =
-                conjugate_gradients(&mut Dense(matrix), &right, 1e-12, 50).unwrap();
+            let iterated = conjugate_gradients(&Dense(matrix), &right, 1e-12, 50);
             let inverse = inverse(&matrix).unwrap();
             for i in 0..4 {
                 let product: f64 = (0..4).map(|j| matrix[i][j] * direct[j]).sum();

@@ -1,27 +1,25 @@
 //! Each atom fitted by itself, in a window that holds little of its neighbours: for quick looks.
 
 use crate::image::Pixel;
-use crate::interrupt::Effort;
-use crate::simd::{Available, Kernel, Lanes};
+use crate::simd::{Available, InstructionSet, Kernel, Lanes};
 use crate::{Result, parallel};
 
-use super::canvas::Canvas;
-use super::covariance::{self, Residuals};
-use super::joint::{Task, admit, mark_merged};
-use super::model::{AMPLITUDE, COL, Model, ROW, TERMS};
-use super::profile::{LANES, Padded, Profiles, Scratch, Tile};
-use super::solve::{cholesky, substitute};
-use super::system::block;
-use super::{Fit, Fitted, Start, Status};
+use super::admission::{admit, mark_merged};
+use super::covariance::{Noise, describe_one};
+use super::joint::Task;
+use super::look::{Seen, Summing, see};
+use super::model::{AMPLITUDE, Model};
+use super::profile::{Frame, LANES, Profiles};
+use super::region::Rect;
+use super::sheet::Sheet;
+use super::solve::{cholesky, inverse, substitute};
+use super::sums::Rows;
+use super::{Fit, Fitted, Start, Status, walk};
 
 /// Atoms per task.
 const CHUNK: usize = 32;
 /// A profile reaches over the whole window, whatever becomes of its sigma.
 const REACH: f64 = 12.0;
-/// As in the joint fit.
-const MOST_MOVE: f64 = 0.5;
-const DAMPING: f64 = 1e-3;
-const MOST_TRIES: usize = 6;
 
 pub(super) fn fit<const P: usize, M: Model<P>, T: Pixel>(
     task: &Task<'_, T>,
@@ -30,312 +28,257 @@ pub(super) fn fit<const P: usize, M: Model<P>, T: Pixel>(
     let (kept, refused) = admit(task);
     let kept: Vec<usize> = kept.into_iter().filter(|&i| !task.starts[i].is_ghost).collect();
     let chunks: Vec<&[usize]> = kept.chunks(CHUNK).collect();
-    let parts = parallel::map(&chunks, task.effort.threads, |chunk| {
+    let parts = parallel::map_with(&chunks, task.effort.threads, Patch::default, |patch, chunk| {
         task.effort.check()?;
-        Ok(task.instruction_set.run(Chunk::<'_, P, M, T> {
-            task,
-            indices: chunk,
-            half,
-            model: std::marker::PhantomData,
-        }))
+        let fits = chunk.iter().map(|&index| {
+            let start = &task.starts[index];
+            patch.cut(task, start, half);
+            patch.fit::<P, M, T>(task, start)
+        });
+        Ok(fits.collect::<Vec<_>>())
     });
     let mut fits: Vec<Fit> = Vec::with_capacity(kept.len());
     for part in parts {
         fits.extend(part?);
     }
-    let centres: Vec<[f64; 2]> = fits.iter().map(|fit| fit.centre).collect();
-    mark_merged(&mut fits, &centres);
+    mark_merged(&mut fits);
     let iterations = fits.iter().map(|fit| fit.iterations as usize).max().unwrap_or(0);
-    let mut atoms: Vec<Fit> = task
-        .starts
-        .iter()
-        .zip(&refused)
-        .map(|(start, status)| Fit::refused(start, status.unwrap_or(Status::Ok)))
-        .collect();
-    for (&index, fit) in kept.iter().zip(fits) {
-        atoms[index] = fit;
-    }
+    let atoms = task.collect(&refused, &kept, fits);
     Ok(Fitted { atoms, iterations, autocorrelation: f64::NAN })
-}
-
-struct Chunk<'a, const P: usize, M, T: Pixel> {
-    task: &'a Task<'a, T>,
-    indices: &'a [usize],
-    half: f64,
-    model: std::marker::PhantomData<M>,
-}
-
-impl<const P: usize, M: Model<P>, T: Pixel> Kernel for Chunk<'_, P, M, T> {
-    type Output = Vec<Fit>;
-
-    #[inline(always)]
-    fn run<V: Lanes, const OUTPUTS: usize>(self, _: Available<V>) -> Vec<Fit> {
-        let mut patch = Patch::default();
-        let mut scratch = Scratch::default();
-        self.indices
-            .iter()
-            .map(|&index| {
-                let start = &self.task.starts[index];
-                patch.cut(self.task, start, self.half);
-                patch.fit::<P, M, T>(self.task, start, &mut scratch)
-            })
-            .collect()
-    }
 }
 
 /// The pixels of one window, and what is painted on them.
 #[derive(Default)]
 struct Patch {
-    shape: [usize; 2],
-    corner: [usize; 2],
-    stride: usize,
-    pixels: Vec<f64>,
-    weights: Vec<f32>,
-    residual: Vec<f32>,
-    painted: Vec<f64>,
+    pixels: Sheet,
+    weights: Sheet,
+    residual: Sheet,
+    profiles: Profiles,
     mixed: Vec<f64>,
+    n_pixels: usize,
+    low: f64,
+    high: f64,
 }
 
-/// Sums of a patch at some parameters.
+/// The cost at some parameters, and its slope by the background.
+#[derive(Clone, Copy)]
 struct Cost {
     cost: f64,
-    ground_gradient: f64,
-}
-
-/// Where the fit of one atom ended.
-struct End<const P: usize> {
-    atom: [f64; P],
     ground: f64,
-    cost: f64,
-    settled: bool,
-    steps: usize,
 }
 
 impl Patch {
     /// Copies the pixels around a start.
     fn cut<T: Pixel>(&mut self, task: &Task<'_, T>, start: &Start, half: f64) {
         let [rows, cols] = task.shape();
-        let reach = (half * start.sigma).round().max(2.0) as isize;
+        let reach = (half * start.sigma).round().max(2.0);
         let range = |x: f64, len: usize| {
-            let middle = x.round() as isize;
-            let first = (middle - reach).clamp(0, len as isize - 1) as usize;
-            first..(middle + reach).clamp(0, len as isize - 1) as usize + 1
+            let clamp = |x: f64| x.clamp(0.0, len as f64 - 1.0) as usize;
+            let (first, last) = (clamp(x.round() - reach), clamp(x.round() + reach));
+            (first, last + 1 - first)
         };
-        let (rows_of, cols_of) = (range(start.row, rows), range(start.col, cols));
-        self.shape = [rows_of.len(), cols_of.len()];
-        self.corner = [rows_of.start, cols_of.start];
-        self.stride = self.shape[1].next_multiple_of(LANES) + LANES;
-        let len = self.shape[0] * self.stride;
-        self.pixels.clear();
-        self.pixels.resize(len, 0.0);
-        self.weights.clear();
-        self.weights.resize(len, 0.0);
-        self.residual.clear();
-        self.residual.resize(len, 0.0);
-        self.painted.resize(len, 0.0);
-        for (line, row) in rows_of.enumerate() {
-            for (k, col) in cols_of.clone().enumerate() {
-                if task.mask.is_none_or(|mask| mask[row * cols + col]) {
-                    let at = line * self.stride + k;
-                    self.pixels[at] = task.image.row(row)[col].to_f64();
-                    self.weights[at] = 1.0;
+        let ((row, rows), (col, width)) = (range(start.row, rows), range(start.col, cols));
+        let rect = Rect { row, rows, col, cols: width };
+        for sheet in [&mut self.pixels, &mut self.weights, &mut self.residual] {
+            sheet.lay(rect);
+        }
+        (self.n_pixels, self.low, self.high) = (0, f64::INFINITY, f64::NEG_INFINITY);
+        for row in row..rect.end_row() {
+            let pixels = &task.image.row(row)[col..rect.end_col()];
+            let mask = task.mask.map(|mask| &mask[row * cols + col..][..width]);
+            let (out, beyond) = self.pixels.row_mut(row);
+            let (weights, without) = self.weights.row_mut(row);
+            beyond.fill(0.0);
+            without.fill(0.0);
+            for (k, pixel) in pixels.iter().enumerate() {
+                let is_admitted = mask.is_none_or(|mask| mask[k]);
+                let value = if is_admitted { pixel.to_f64() } else { 0.0 };
+                out[k] = value;
+                weights[k] = if is_admitted { 1.0 } else { 0.0 };
+                if is_admitted {
+                    self.n_pixels += 1;
+                    self.low = self.low.min(value);
+                    self.high = self.high.max(value);
                 }
             }
         }
     }
 
     /// Paints the residual.
-    #[inline(always)]
-    fn paint<const P: usize>(&mut self, profiles: &Profiles, height: f64, ground: f64) -> Cost {
-        self.painted.fill(ground);
-        let mut polynomial = [0.0; TERMS];
-        polynomial[0] = height;
-        let mut tile = Tile {
-            row: 0,
-            rows: self.shape[0],
-            col: 0,
-            cols: self.stride,
-            out: &mut self.painted[..self.shape[0] * self.stride],
-            mixed: &mut self.mixed,
-        };
-        profiles.of(0).add(&polynomial, &mut tile);
-        let (mut cost, mut sum) = (0.0, 0.0);
-        for (((out, pixel), painted), weight) in
-            self.residual.iter_mut().zip(&self.pixels).zip(&self.painted).zip(&self.weights)
-        {
-            let off = f64::from(*weight) * (pixel - painted);
-            *out = off as f32;
-            cost += off * off;
-            sum += off;
-        }
-        Cost { cost, ground_gradient: sum }
+    fn paint<const P: usize, M: Model<P>>(
+        &mut self,
+        atom: &[f64; P],
+        ground: f64,
+        set: InstructionSet,
+    ) -> Cost {
+        let frame = frame::<P, M>(atom, self.pixels.rect);
+        self.profiles.fill::<P, M>([(atom, frame)].into_iter());
+        set.run(Painting { patch: self, height: atom[AMPLITUDE], ground })
     }
 
-    #[inline(always)]
+    fn see<const P: usize, M: Model<P>>(
+        &mut self,
+        atom: &[f64; P],
+        set: InstructionSet,
+    ) -> Seen<P> {
+        let sums = set.run(Summing {
+            profiles: &self.profiles,
+            first: 0,
+            residual: &self.residual,
+            weights: Some(&self.weights),
+            whole: &[false],
+            smooth: &[false],
+            near: &[[Rect::default(); 2]],
+            mixed: &mut self.mixed,
+        });
+        see::<P, M>(atom, &sums[0])
+    }
+
     fn fit<const P: usize, M: Model<P>, T: Pixel>(
         &mut self,
         task: &Task<'_, T>,
         start: &Start,
-        scratch: &mut Scratch,
     ) -> Fit {
-        let n_pixels = self.weights.iter().filter(|&&weight| weight > 0.0).count();
-        if n_pixels < P + 2 {
+        if self.n_pixels < P + 2 {
             return Fit::refused(start, Status::TooFewPixels);
         }
-        let local = [start.row - self.corner[0] as f64, start.col - self.corner[1] as f64];
-        let (low, high) = self
-            .pixels
-            .iter()
-            .zip(&self.weights)
-            .filter(|(_, weight)| **weight > 0.0)
-            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), (&pixel, _)| {
-                (low.min(pixel), high.max(pixel))
-            });
-        let mut atom = M::start(local[0], local[1], high - low, start.sigma);
-        let mut ground = low;
-        let mut damping = DAMPING;
-        let mut profiles = Profiles::new::<P, M>(&[atom], self.shape, REACH);
-        let mut cost = self.paint::<P>(&profiles, atom[AMPLITUDE], ground);
-        let mut settled = false;
-        let mut steps = 0;
-        while steps < task.options.max_iter && !settled {
+        let (n_pixels, set) = (self.n_pixels as f64, task.instruction_set);
+        let mut atom = M::start(start.row, start.col, self.high - self.low, start.sigma);
+        let mut ground = self.low;
+        let (mut damping, mut before) = (walk::DAMPING, f64::INFINITY);
+        let mut cost = self.paint::<P, M>(&atom, ground, set);
+        let (mut is_settled, mut steps) = (false, 0);
+        let mut is_painted = true;
+        while steps < task.options.max_iter && !is_settled {
             steps += 1;
-            let jacobian = M::jacobian(&atom);
-            let profile = profiles.of(0);
-            let weights = Padded { values: &self.weights, stride: self.stride };
-            let residual = Padded { values: &self.residual, stride: self.stride };
-            let seen = profile.moments(weights, scratch);
-            let off = profile.moments(residual, scratch);
-            let own = block(&jacobian, &profile.squared_moments(weights, scratch));
-            let dot = |polynomial: &[f64; TERMS], moments: &[f64; TERMS]| -> f64 {
-                polynomial.iter().zip(moments).map(|(k, m)| k * m).sum()
-            };
-            let gradient: [f64; P] = std::array::from_fn(|p| dot(&jacobian[p], &off));
-            let cross: [f64; P] = std::array::from_fn(|p| dot(&jacobian[p], &seen));
-            let mut better = false;
-            for _ in 0..MOST_TRIES {
-                let Some((change, ground_change)) = bordered(
-                    &own,
-                    &cross,
-                    n_pixels as f64,
-                    &gradient,
-                    cost.ground_gradient,
-                    damping,
-                ) else {
-                    damping *= 10.0;
+            if !is_painted {
+                cost = self.paint::<P, M>(&atom, ground, set);
+                is_painted = true;
+            }
+            let seen = self.see::<P, M>(&atom, set);
+            let mut is_better = false;
+            for _ in 0..walk::MOST_TRIES {
+                let Some((change, by)) = bordered(&seen, n_pixels, cost.ground, damping) else {
+                    damping = walk::more_damping(damping);
                     continue;
                 };
-                let mut tried = atom;
-                let most = MOST_MOVE * M::sigma(&atom);
-                let within =
-                    |x: f64, middle: f64| x.clamp(middle - start.limit, middle + start.limit);
-                tried[ROW] = within(atom[ROW] + change[ROW].clamp(-most, most), local[0]);
-                tried[COL] = within(atom[COL] + change[COL].clamp(-most, most), local[1]);
-                tried[AMPLITUDE] += change[AMPLITUDE];
-                M::reshape(&mut tried, &change, start.sigma);
-                let tried_profiles = Profiles::new::<P, M>(&[tried], self.shape, REACH);
-                let before = std::mem::take(&mut self.residual);
-                self.residual.clone_from(&before);
-                let tried_cost =
-                    self.paint::<P>(&tried_profiles, tried[AMPLITUDE], ground + ground_change);
-                if tried_cost.cost <= cost.cost * (1.0 + 1e-9) {
-                    let moved = (tried[ROW] - atom[ROW])
-                        .abs()
-                        .max((tried[COL] - atom[COL]).abs())
-                        .max((M::sigma(&tried) - M::sigma(&atom)).abs());
-                    settled = moved < task.options.tolerance;
-                    (atom, ground, cost, profiles) =
-                        (tried, ground + ground_change, tried_cost, tried_profiles);
-                    damping = (damping * 0.1).max(1e-9);
-                    better = true;
+                let tried = walk::moved::<P, M>(&atom, &change, start, start.sigma);
+                let tried_cost = self.paint::<P, M>(&tried, ground + by, set);
+                is_painted = false;
+                if tried_cost.cost <= cost.cost * (1.0 + walk::ROUNDING) {
+                    let length = walk::length::<P, M>(&tried, &atom);
+                    is_settled = walk::is_settled(length, before, task.options.tolerance);
+                    (before, atom, ground, cost) = (length, tried, ground + by, tried_cost);
+                    damping = walk::less_damping(damping);
+                    (is_better, is_painted) = (true, true);
                     break;
                 }
-                self.residual = before;
-                damping *= 10.0;
+                damping = walk::more_damping(damping);
             }
-            if !better {
-                settled = true;
-            }
+            is_settled |= !is_better;
         }
-        let end = End { atom, ground, cost: cost.cost, settled, steps };
-        self.describe::<P, M, T>(task, start, &profiles, &end, scratch)
-    }
-
-    /// Describes the atom that was found.
-    #[inline(always)]
-    fn describe<const P: usize, M: Model<P>, T: Pixel>(
-        &self,
-        task: &Task<'_, T>,
-        start: &Start,
-        profiles: &Profiles,
-        end: &End<P>,
-        scratch: &mut Scratch,
-    ) -> Fit {
-        let End { atom, ground, cost, settled, steps } = end;
-        let brightest = self.pixels.iter().fold(0.0, |most: f64, pixel| most.max(pixel.abs()));
-        let n_pixels = self.weights.iter().filter(|&&weight| weight > 0.0).count();
-        let local = [start.row - self.corner[0] as f64, start.col - self.corner[1] as f64];
-        let left = n_pixels.saturating_sub(P + 1).max(1);
-        let canvas = Canvas {
-            rows: self.shape[0],
-            cols: self.shape[1],
-            stride: self.stride,
-            effort: Effort::of(std::num::NonZeroUsize::MIN),
-            instruction_set: task.instruction_set,
+        if !is_painted {
+            cost = self.paint::<P, M>(&atom, ground, set);
+        }
+        let noise = Noise {
+            dispersion: cost.cost / self.n_pixels.saturating_sub(P + 1).max(1) as f64,
+            brightest: self.low.abs().max(self.high.abs()),
         };
-        let residuals = Residuals {
-            canvas: &canvas,
+        let seen = self.see::<P, M>(&atom, set);
+        let covariance = inverse(&without_ground(&seen, n_pixels));
+        let rows = set.run(Rows {
+            profiles: &self.profiles,
+            range: 0..1,
             residual: &self.residual,
-            weights: &self.weights,
-            dispersion: cost / left as f64,
-            brightest,
-        };
-        let mut fit = covariance::describe_alone::<P, M>(&residuals, profiles, atom, scratch);
-        fit.centre = [atom[ROW] + self.corner[0] as f64, atom[COL] + self.corner[1] as f64];
-        fit.background = *ground;
-        fit.iterations = *steps as u32;
-        let [rows, cols] = task.shape();
-        let inside = |x: f64, len: usize| (-0.5..=len as f64 - 0.5).contains(&x);
-        let at_limit = |x: f64, from: f64| (x - from).abs() >= start.limit * (1.0 - 1e-9);
-        if fit.status == Status::Ok {
-            fit.status = if !inside(fit.centre[0], rows) || !inside(fit.centre[1], cols) {
-                Status::OutsideFrame
-            } else if at_limit(atom[ROW], local[0]) || at_limit(atom[COL], local[1]) {
-                Status::MovedTooFar
-            } else if M::is_at_bound(atom, start.sigma) {
-                Status::SigmaAtBound
-            } else if *settled {
-                Status::Ok
-            } else {
-                Status::NotConverged
-            };
-        }
+            weights: Some(&self.weights),
+            whole: &[false],
+        });
+        let mut fit = describe_one::<P, M>(&atom, covariance.as_ref(), &rows[0]);
+        noise.judge(&mut fit, true);
+        fit.background = ground;
+        fit.iterations = steps as u32;
+        let of = (&atom, start, start.sigma);
+        fit.status = walk::status::<P, M>(&fit, task.shape(), of, is_settled);
         fit
     }
 }
 
+/// Paints the residual of a peak, whose profile is there, and a constant.
+struct Painting<'p> {
+    patch: &'p mut Patch,
+    height: f64,
+    ground: f64,
+}
+
+impl Kernel for Painting<'_> {
+    type Output = Cost;
+
+    #[inline(always)]
+    fn run<V: Lanes, const OUTPUTS: usize>(self, _: Available<V>) -> Cost {
+        let Self { patch, height, ground } = self;
+        let Patch { pixels, weights, residual, profiles, mixed, .. } = patch;
+        let rect = pixels.rect;
+        residual.fill(ground);
+        profiles.of(0).add(height, residual, mixed);
+        let mut lanes = [[0.0; LANES]; 2];
+        // The sheets hold 0 beyond their columns, weights as well: loops need no remainder.
+        let len = rect.cols.next_multiple_of(LANES);
+        for row in rect.row..rect.end_row() {
+            let (line, _) = residual.line_mut(row, rect.col, len).as_chunks_mut::<LANES>();
+            let (pixels, _) = pixels.line(row, rect.col, len).as_chunks::<LANES>();
+            let (weights, _) = weights.line(row, rect.col, len).as_chunks::<LANES>();
+            for ((line, pixels), weights) in line.iter_mut().zip(pixels).zip(weights) {
+                for lane in 0..LANES {
+                    let off = weights[lane] * (pixels[lane] - line[lane]);
+                    line[lane] = off;
+                    lanes[0][lane] += off * off;
+                    lanes[1][lane] += off;
+                }
+            }
+        }
+        let [cost, ground] = lanes.map(|lanes| lanes.iter().sum());
+        Cost { cost, ground }
+    }
+}
+
+/// The part of a window that a profile is not negligible on: nearly always the whole.
+fn frame<const P: usize, M: Model<P>>(atom: &[f64; P], rect: Rect) -> Frame {
+    // In coordinates that begin at the corner of the window.
+    let mut local = *atom;
+    local[0] -= rect.row as f64;
+    local[1] -= rect.col as f64;
+    let mut frame = Frame::new::<P, M>(&local, [rect.rows, rect.cols], REACH);
+    frame.rect.row += rect.row;
+    frame.rect.col += rect.col;
+    frame
+}
+
+/// An atom's block of H less what a constant background explains.
+fn without_ground<const P: usize>(seen: &Seen<P>, n_pixels: f64) -> [[f64; P]; P] {
+    let mut rest = seen.own;
+    for p in 0..P {
+        for q in 0..P {
+            rest[p][q] -= seen.constant[p] * seen.constant[q] / n_pixels;
+        }
+    }
+    rest
+}
+
 /// Solves the damped normal equations of an atom and a constant background.
 fn bordered<const P: usize>(
-    own: &[[f64; P]; P],
-    cross: &[f64; P],
+    seen: &Seen<P>,
     n_pixels: f64,
-    gradient: &[f64; P],
     ground_gradient: f64,
     damping: f64,
 ) -> Option<([f64; P], f64)> {
     // The background is eliminated first: it is well determined by itself.
-    let mut rest = *own;
-    let mut right = *gradient;
+    let mut rest = without_ground(seen, n_pixels);
+    let mut right = seen.gradient;
     for p in 0..P {
-        for q in 0..P {
-            rest[p][q] -= cross[p] * cross[q] / n_pixels;
-        }
-        right[p] -= cross[p] * ground_gradient / n_pixels;
-    }
-    for p in 0..P {
-        rest[p][p] += damping * own[p][p] + f64::MIN_POSITIVE;
+        right[p] -= seen.constant[p] * ground_gradient / n_pixels;
+        rest[p][p] += damping * seen.own[p][p] + f64::MIN_POSITIVE;
     }
     let change = substitute(&cholesky(&rest)?, &right);
-    let explained: f64 = cross.iter().zip(change).map(|(c, x)| c * x).sum();
+    let explained: f64 = seen.constant.iter().zip(change).map(|(c, x)| c * x).sum();
     Some((change, (ground_gradient - explained) / n_pixels))
 }

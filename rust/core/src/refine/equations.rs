@@ -1,0 +1,393 @@
+//! The normal equations of a step: blocks of single atoms, of pairs, and with the background.
+//!
+//! Blocks of pairs are integrals over all pixels times the mean weight that both are seen with, and
+//! those with the nodes of a smooth background take its shares for products of straight lines. Such
+//! approximations change how many steps a fit takes and not where it ends: the gradient is exact.
+//!
+//! Unknowns are in units in which the diagonal of H is 1.
+
+use std::ops::Range;
+
+use crate::geometry::cells::{Cells, squared_distance};
+use crate::interrupt::Effort;
+use crate::parallel;
+
+use super::background::Background;
+use super::look::{Look, State};
+use super::model::{COL, Model, ROW, SHAPE};
+use super::overlap::{pair_block, with_plane};
+use super::solve::{Operator, inverse};
+
+/// Peaks further apart than this, in sigmas of the wider one, share less than 3e-5 of their squares.
+const REACH: f64 = 6.5;
+/// Atoms per task.
+const CHUNK: usize = 1024;
+/// What is added to the diagonal of blocks that precondition, for those of which nearly nothing is
+/// seen.
+const STEADY: f64 = 1e-4;
+
+/// The damped normal equations of some atoms and of the background.
+pub(super) struct Equations<'a, const P: usize> {
+    ground: &'a Background,
+    effort: Effort<'a>,
+    owner: &'a [u32],
+    shares: bool,
+    /// Units of the unknowns; 0 for those that do not change.
+    scale: Vec<[f64; P]>,
+    ground_scale: Vec<f64>,
+    own: Vec<[[f64; P]; P]>,
+    inverse: Vec<[[f64; P]; P]>,
+    /// Where each atom's neighbours begin, and one place more.
+    starts: Vec<u32>,
+    /// Neighbours, and the block of H between the atom and each.
+    links: Vec<(u32, [[f32; P]; P])>,
+    /// Nodes that an atom is coupled with, equally many for each atom, and the blocks.
+    nodes: Vec<(u32, [f64; P])>,
+}
+
+/// What equations are made for.
+pub(super) struct Setting<'a, const P: usize> {
+    pub ground: &'a Background,
+    pub effort: Effort<'a>,
+    /// For each atom the one that stands for the shape of its kind; its own if none is shared.
+    pub owner: &'a [u32],
+    /// Which parameters of each atom may change.
+    pub movable: &'a [[bool; P]],
+    /// The share by which the diagonal of each atom is increased.
+    pub damping: &'a [f64],
+}
+
+fn chunks(n: usize) -> Vec<Range<usize>> {
+    (0..n).step_by(CHUNK).map(|first| first..(first + CHUNK).min(n)).collect()
+}
+
+/// Who is near whom: for each atom where its neighbours begin, and these.
+fn neighbours<const P: usize, M: Model<P>>(
+    atoms: &[[f64; P]],
+    scale: &[[f64; P]],
+    effort: Effort<'_>,
+) -> (Vec<u32>, Vec<u32>) {
+    let centres: Vec<[f64; 2]> = atoms.iter().map(|atom| [atom[ROW], atom[COL]]).collect();
+    let sigmas: Vec<f64> = atoms.iter().map(M::sigma).collect();
+    let widest = sigmas.iter().copied().fold(0.0, f64::max);
+    let (cells, order) = Cells::new(&centres);
+    let is_free = |atom: usize| scale[atom].iter().any(|&scale| scale > 0.0);
+    let parts = parallel::map(&chunks(atoms.len()), effort.threads, |range| {
+        let (mut counts, mut near) = (Vec::with_capacity(range.len()), Vec::new());
+        for atom in range.clone() {
+            let first = near.len();
+            if is_free(atom) {
+                // Both of a pair see it, by the wider of them.
+                for number in cells.around(centres[atom], REACH * widest).spans().flatten() {
+                    let other = order[number] as usize;
+                    let reach = REACH * sigmas[atom].max(sigmas[other]);
+                    let distance = squared_distance(centres[atom], centres[other]);
+                    if other != atom && distance < reach * reach && is_free(other) {
+                        near.push(other as u32);
+                    }
+                }
+            }
+            near[first..].sort_unstable();
+            counts.push((near.len() - first) as u32);
+        }
+        (counts, near)
+    });
+    let (mut starts, mut all) = (vec![0], Vec::new());
+    let mut at = 0;
+    for (counts, near) in parts {
+        for count in counts {
+            at += count;
+            starts.push(at);
+        }
+        all.extend(near);
+    }
+    (starts, all)
+}
+
+impl<'a, const P: usize> Equations<'a, P> {
+    /// The equations of the first atoms of a state, those that were looked at.
+    pub(super) fn new<M: Model<P>>(
+        setting: &Setting<'a, P>,
+        state: &State<P>,
+        look: &Look<P>,
+    ) -> Self {
+        let Setting { ground, effort, owner, movable, damping } = *setting;
+        let n = look.atoms.len();
+        let atoms = &state.atoms[..n];
+        let shares = owner.iter().enumerate().any(|(index, &owner)| owner as usize != index);
+        let jacobians: Vec<_> = atoms.iter().map(M::jacobian).collect();
+        let mut diagonal: Vec<[f64; P]> = look
+            .atoms
+            .iter()
+            .zip(movable)
+            .map(|(seen, movable)| {
+                std::array::from_fn(|p| if movable[p] { seen.own[p][p] } else { 0.0 })
+            })
+            .collect();
+        if shares {
+            for atom in 0..n {
+                let owner = owner[atom] as usize;
+                if owner != atom {
+                    for p in SHAPE..P {
+                        diagonal[owner][p] += diagonal[atom][p];
+                    }
+                }
+            }
+            for atom in 0..n {
+                let owner = owner[atom] as usize;
+                for p in SHAPE..P {
+                    let moves = movable[atom][p];
+                    diagonal[atom][p] = if moves { diagonal[owner][p] } else { 0.0 };
+                }
+            }
+        }
+        let unit = |x: f64| if x > f64::MIN_POSITIVE && x.is_finite() { 1.0 / x.sqrt() } else { 0.0 };
+        let scale: Vec<[f64; P]> = diagonal.iter().map(|diagonal| diagonal.map(unit)).collect();
+        let ground_scale: Vec<f64> = look.ground_diagonal.iter().map(|&x| unit(x)).collect();
+        let scaled = |block: &[[f64; P]; P], one: &[f64; P], other: &[f64; P]| -> [[f64; P]; P] {
+            std::array::from_fn(|p| std::array::from_fn(|q| block[p][q] * one[p] * other[q]))
+        };
+        let mut own: Vec<[[f64; P]; P]> = (0..n)
+            .map(|atom| {
+                let mut block = scaled(&look.atoms[atom].own, &scale[atom], &scale[atom]);
+                for p in 0..P {
+                    block[p][p] += damping[atom] * block[p][p];
+                }
+                block
+            })
+            .collect();
+        let (starts, near) = neighbours::<P, M>(atoms, &scale, effort);
+        let parts = parallel::map(&chunks(n), effort.threads, |range| {
+            let mut links = Vec::new();
+            for atom in range.clone() {
+                for &other in &near[starts[atom] as usize..starts[atom + 1] as usize] {
+                    let to = other as usize;
+                    // The same numbers from both sides.
+                    let (low, high) = (atom.min(to), atom.max(to));
+                    let weight = (look.atoms[low].weight * look.atoms[high].weight).sqrt();
+                    let block = pair_block::<P, M>(
+                        (&atoms[low], &jacobians[low]),
+                        (&atoms[high], &jacobians[high]),
+                    );
+                    let block = scaled(&block, &scale[low], &scale[high]);
+                    let entry = |p: usize, q: usize| {
+                        (weight * if low == atom { block[p][q] } else { block[q][p] }) as f32
+                    };
+                    links.push((
+                        other,
+                        std::array::from_fn(|p| std::array::from_fn(|q| entry(p, q))),
+                    ));
+                }
+            }
+            links
+        });
+        let links = parts.into_iter().flatten().collect();
+        let mut nodes = Vec::new();
+        if !ground_scale.is_empty() {
+            for atom in 0..n {
+                let seen = &look.atoms[atom];
+                let mut link = |node: usize, block: [f64; P]| {
+                    let scale = |p: usize| ground_scale[node] * scale[atom][p];
+                    nodes.push((node as u32, std::array::from_fn(|p| block[p] * scale(p))));
+                };
+                if ground_scale.len() == 1 {
+                    link(0, seen.constant);
+                    continue;
+                }
+                let plane = with_plane::<P, M>(&atoms[atom], &jacobians[atom]);
+                for (node, shares) in ground.around(atoms[atom][ROW], atoms[atom][COL]) {
+                    let block = |p: usize| -> f64 {
+                        (0..4).map(|k| seen.weight * plane[p][k] * shares[k]).sum()
+                    };
+                    link(node, std::array::from_fn(block));
+                }
+            }
+        }
+        let mut equations = Self {
+            ground,
+            effort,
+            owner,
+            shares,
+            scale,
+            ground_scale,
+            own: Vec::new(),
+            inverse: Vec::new(),
+            starts,
+            links,
+            nodes,
+        };
+        equations.inverse = equations.inverses(&own, damping);
+        std::mem::swap(&mut equations.own, &mut own);
+        equations
+    }
+
+    /// Inverses of the blocks of single atoms, which precondition.
+    fn inverses(&self, own: &[[[f64; P]; P]], damping: &[f64]) -> Vec<[[f64; P]; P]> {
+        own.iter()
+            .enumerate()
+            .map(|(atom, block)| {
+                let mut block = *block;
+                for p in 0..P {
+                    if self.shares && p >= SHAPE {
+                        // A shared shape belongs to its owner, is not coupled with any one place,
+                        // and all of its kind together make its diagonal 1.
+                        block[p] = [0.0; P];
+                        for row in &mut block {
+                            row[p] = 0.0;
+                        }
+                        block[p][p] = 1.0 + damping[atom];
+                    } else if self.scale[atom][p] == 0.0 {
+                        block[p][p] = 1.0;
+                    }
+                    block[p][p] += STEADY;
+                }
+                inverse(&block).unwrap_or_else(|| {
+                    std::array::from_fn(|p| std::array::from_fn(|q| f64::from(u8::from(p == q))))
+                })
+            })
+            .collect()
+    }
+
+    /// Number of unknowns.
+    pub(super) fn len(&self) -> usize {
+        self.scale.len() * P + self.ground_scale.len()
+    }
+
+    /// The right side: the gradient in the unknowns' units.
+    pub(super) fn right(&self, look: &Look<P>) -> Vec<f64> {
+        let mut right = Vec::with_capacity(self.len());
+        for (seen, scale) in look.atoms.iter().zip(&self.scale) {
+            right.extend((0..P).map(|p| seen.gradient[p] * scale[p]));
+        }
+        right.extend(look.ground.iter().zip(&self.ground_scale).map(|(g, scale)| g * scale));
+        self.gather_shapes(&mut right);
+        right
+    }
+
+    /// Changes of the parameters that a solution stands for, those of shapes with every atom.
+    pub(super) fn changes(&self, mut x: Vec<f64>) -> (Vec<[f64; P]>, Vec<f64>) {
+        self.spread_shapes(&mut x);
+        let n = self.scale.len();
+        let atoms = self
+            .scale
+            .iter()
+            .zip(x.chunks_exact(P))
+            .map(|(scale, x)| std::array::from_fn(|p| scale[p] * x[p]))
+            .collect();
+        let ground = x[n * P..].iter().zip(&self.ground_scale).map(|(x, scale)| x * scale).collect();
+        (atoms, ground)
+    }
+
+    /// Adds what belongs to shared shapes up at their owners.
+    fn gather_shapes(&self, x: &mut [f64]) {
+        if self.shares {
+            for (atom, &owner) in self.owner.iter().enumerate().take(self.scale.len()) {
+                let owner = owner as usize;
+                if owner != atom {
+                    for p in SHAPE..P {
+                        x[owner * P + p] += x[atom * P + p];
+                        x[atom * P + p] = 0.0;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Gives every atom the shape of its owner.
+    fn spread_shapes(&self, x: &mut [f64]) {
+        if self.shares {
+            for (atom, &owner) in self.owner.iter().enumerate().take(self.scale.len()) {
+                for p in SHAPE..P {
+                    x[atom * P + p] = x[owner as usize * P + p];
+                }
+            }
+        }
+    }
+
+    /// The rows of some atoms.
+    fn rows(&self, range: &Range<usize>, x: &[f64], out: &mut [f64]) {
+        let of = |atom: usize| -> [f64; P] { std::array::from_fn(|p| x[atom * P + p]) };
+        let ground = &x[self.scale.len() * P..];
+        let per_atom = self.nodes.len() / self.scale.len().max(1);
+        for (atom, out) in range.clone().zip(out.chunks_exact_mut(P)) {
+            let mut sum = [0.0; P];
+            let own = of(atom);
+            for p in 0..P {
+                for q in 0..P {
+                    sum[p] += self.own[atom][p][q] * own[q];
+                }
+            }
+            for (other, block) in
+                &self.links[self.starts[atom] as usize..self.starts[atom + 1] as usize]
+            {
+                let other = of(*other as usize);
+                for p in 0..P {
+                    for q in 0..P {
+                        sum[p] += f64::from(block[p][q]) * other[q];
+                    }
+                }
+            }
+            for (node, block) in &self.nodes[atom * per_atom..(atom + 1) * per_atom] {
+                for p in 0..P {
+                    sum[p] += block[p] * ground[*node as usize];
+                }
+            }
+            out.copy_from_slice(&sum);
+        }
+    }
+}
+
+impl<const P: usize> Operator for Equations<'_, P> {
+    fn apply(&self, x: &[f64], out: &mut [f64]) {
+        let n = self.scale.len();
+        let mut spread = Vec::new();
+        let x = if self.shares {
+            spread.extend_from_slice(x);
+            self.spread_shapes(&mut spread);
+            &spread
+        } else {
+            x
+        };
+        let (atoms, ground) = out.split_at_mut(n * P);
+        let mut parts: Vec<(usize, &mut [f64])> =
+            atoms.chunks_mut(CHUNK * P).enumerate().collect();
+        parallel::for_each_with(&mut parts, self.effort.threads, || (), |(), (chunk, out)| {
+            let first = *chunk * CHUNK;
+            self.rows(&(first..first + out.len() / P), x, out);
+        });
+        if !ground.is_empty() {
+            ground.copy_from_slice(&self.ground.correlate(&x[n * P..]));
+            for (out, scale) in ground.iter_mut().zip(&self.ground_scale) {
+                // A node that shines on no pixel stays as it is.
+                if *scale == 0.0 {
+                    *out = 0.0;
+                }
+            }
+            let per_atom = self.nodes.len() / n.max(1);
+            for (atom, x) in x[..n * P].chunks_exact(P).enumerate() {
+                for (node, block) in &self.nodes[atom * per_atom..(atom + 1) * per_atom] {
+                    for p in 0..P {
+                        ground[*node as usize] += block[p] * x[p];
+                    }
+                }
+            }
+        }
+        self.gather_shapes(out);
+    }
+
+    fn precondition(&self, x: &[f64], out: &mut [f64]) {
+        let n = self.scale.len();
+        for ((inverse, x), out) in
+            self.inverse.iter().zip(x.chunks_exact(P)).zip(out.chunks_exact_mut(P))
+        {
+            for p in 0..P {
+                let mut sum = 0.0;
+                for q in 0..P {
+                    sum += inverse[p][q] * x[q];
+                }
+                out[p] = sum;
+            }
+        }
+        out[n * P..].copy_from_slice(&x[n * P..]);
+    }
+}
