@@ -96,7 +96,11 @@ impl Background {
         let [down, along] = [self.rows, self.cols].map(|axis| axis.nodes);
         let share = |k: usize, other: usize, n: usize| {
             let is_half = |k: usize| k == 0 || k + 1 == n;
-            if is_half(k) == is_half(other) { if n == 2 { 0.5 } else { 0.25 } } else { 0.125_f64.sqrt() }
+            if is_half(k) == is_half(other) {
+                if n == 2 { 0.5 } else { 0.25 }
+            } else {
+                0.125_f64.sqrt()
+            }
         };
         let mut by_col = x.to_vec();
         for row in 0..down {

@@ -48,8 +48,7 @@ pub(super) fn describe<const P: usize, M: Model<P>, T: Pixel>(
         fit.background = scene.ground.at(&walk.state.ground, row, col);
         fit.iterations = walk.settled[atom].unwrap_or(steps as u32);
         let of = (&walk.state.atoms[atom], &walk.starts[atom], walk.bound(atom));
-        fit.status =
-            walk::status::<P, M>(fit, scene.shape(), of, walk.settled[atom].is_some());
+        fit.status = walk::status::<P, M>(fit, scene.shape(), of, walk.settled[atom].is_some());
     }
     Ok((fits, autocorrelation))
 }
@@ -78,10 +77,10 @@ pub(super) struct Noise {
 }
 
 impl Noise {
-    /// Turns the errors for a variance of 1 into those of this noise, and judges whether there is
-    /// an atom at all.
+    /// Turns the covariances for a variance of 1 into those of this noise, and judges whether there
+    /// is an atom at all.
     pub(super) fn judge(&self, fit: &mut Fit, is_seen: bool) {
-        for entry in fit.covariance.iter_mut().flatten().chain(&mut fit.robust) {
+        for entry in fit.covariance.iter_mut().flatten() {
             *entry *= self.dispersion;
         }
         if fit.status != Status::Ok {
@@ -115,9 +114,7 @@ fn covariances<const P: usize, M: Model<P>, T: Pixel>(
     let marginal = Marginal::<'_, P, M>::new(atoms, &look.atoms);
     let chunks: Vec<usize> = (0..n).step_by(CHUNK).collect();
     let parts = parallel::map(&chunks, walk.scene.effort.threads, |&first| {
-        (first..(first + CHUNK).min(n))
-            .map(|atom| inverse(&marginal.of(atom)))
-            .collect::<Vec<_>>()
+        (first..(first + CHUNK).min(n)).map(|atom| inverse(&marginal.of(atom))).collect::<Vec<_>>()
     });
     let mut covariances: Vec<_> = parts.into_iter().flatten().collect();
     // A background that is fitted as well: the column of the inverse of H that belongs to it,
@@ -270,40 +267,42 @@ fn describe_rows<const P: usize, M: Model<P>, T: Pixel>(
     let Walk { scene, regions, state, .. } = walk;
     let places = scene.places::<P, M>(&state.atoms, regions);
     let indices: Vec<usize> = (0..regions.len()).collect();
-    let parts = parallel::map_with(&indices, scene.effort.threads, Desk::default, |desk, &index| {
-        if (scene.effort.interrupted)() {
-            return None;
-        }
-        let (region, outer) = (&regions[index], places.lookup.outer(index, &regions[index]));
-        let Region { core, home } = region;
-        scene.paint::<P, M>(state, &places, (core, outer, home), desk);
-        let range = desk.first..desk.first + home.len();
-        let whole: Vec<bool> =
-            range.clone().map(|index| scene.is_whole(&desk.profiles.of(index))).collect();
-        let rows = scene.instruction_set.run(Rows {
-            profiles: &desk.profiles,
-            range,
-            residual: &desk.residual,
-            weights: (!desk.is_plain).then_some(&desk.weights),
-            whole: &whole,
-        });
-        let fits: Vec<Fit> = home
-            .clone()
-            .zip(&rows)
-            .map(|(atom, rows)| {
-                describe_one::<P, M>(&state.atoms[atom], covariances[atom].as_ref(), rows)
-            })
-            .collect();
-        let (mut products, mut squares) = (0.0, 0.0);
-        for row in core.row..core.end_row() {
-            let line = desk.residual.line(row, core.col, core.cols);
-            for pair in line.windows(2) {
-                products += pair[0] * pair[1];
-                squares += pair[0] * pair[0];
+    let parts =
+        parallel::map_with(&indices, scene.effort.threads, Desk::default, |desk, &index| {
+            if (scene.effort.interrupted)() {
+                return None;
             }
-        }
-        Some((fits, products, squares))
-    });
+            let (region, outer) = (&regions[index], places.lookup.outer(index, &regions[index]));
+            let Region { core, home } = region;
+            scene.paint::<P, M>(state, &places, (core, outer, home), desk);
+            let range = desk.first..desk.first + home.len();
+            let whole: Vec<bool> =
+                range.clone().map(|index| scene.is_whole(&desk.profiles.of(index))).collect();
+            let rows = scene.instruction_set.run(Rows {
+                profiles: &desk.profiles,
+                range,
+                residual: &desk.residual,
+                weights: (!desk.is_plain).then_some(&desk.weights),
+                has_law: scene.floor.is_some(),
+                whole: &whole,
+            });
+            let fits: Vec<Fit> = home
+                .clone()
+                .zip(&rows)
+                .map(|(atom, rows)| {
+                    describe_one::<P, M>(&state.atoms[atom], covariances[atom].as_ref(), rows)
+                })
+                .collect();
+            let (mut products, mut squares) = (0.0, 0.0);
+            for row in core.row..core.end_row() {
+                let line = desk.residual.line(row, core.col, core.cols);
+                for pair in line.windows(2) {
+                    products += pair[0] * pair[1];
+                    squares += pair[0] * pair[0];
+                }
+            }
+            Some((fits, products, squares))
+        });
     scene.effort.check()?;
     let (mut fits, mut products, mut squares) = (Vec::with_capacity(walk.len()), 0.0, 0.0);
     for (of_region, product, square) in parts.into_iter().flatten() {
@@ -369,11 +368,8 @@ pub(super) fn describe_one<const P: usize, M: Model<P>>(
     }
     fit.residual = (squares / pixels.max(1.0)).sqrt();
     for i in 0..4 {
-        fit.robust[i] = if white[i] > 0.0 {
-            fit.covariance[i][i] * seen[i] / white[i]
-        } else {
-            f64::NAN
-        };
+        fit.robust[i] =
+            if white[i] > 0.0 { fit.covariance[i][i] * seen[i] / white[i] } else { f64::NAN };
     }
     fit
 }

@@ -141,7 +141,8 @@ impl<'a, const P: usize> Equations<'a, P> {
                 }
             }
         }
-        let unit = |x: f64| if x > f64::MIN_POSITIVE && x.is_finite() { 1.0 / x.sqrt() } else { 0.0 };
+        let unit =
+            |x: f64| if x > f64::MIN_POSITIVE && x.is_finite() { 1.0 / x.sqrt() } else { 0.0 };
         let scale: Vec<[f64; P]> = diagonal.iter().map(|diagonal| diagonal.map(unit)).collect();
         let ground_scale: Vec<f64> = look.ground_diagonal.iter().map(|&x| unit(x)).collect();
         let scaled = |block: &[[f64; P]; P], one: &[f64; P], other: &[f64; P]| -> [[f64; P]; P] {
@@ -274,7 +275,8 @@ impl<'a, const P: usize> Equations<'a, P> {
             .zip(x.chunks_exact(P))
             .map(|(scale, x)| std::array::from_fn(|p| scale[p] * x[p]))
             .collect();
-        let ground = x[n * P..].iter().zip(&self.ground_scale).map(|(x, scale)| x * scale).collect();
+        let ground =
+            x[n * P..].iter().zip(&self.ground_scale).map(|(x, scale)| x * scale).collect();
         (atoms, ground)
     }
 
@@ -349,12 +351,16 @@ impl<const P: usize> Operator for Equations<'_, P> {
             x
         };
         let (atoms, ground) = out.split_at_mut(n * P);
-        let mut parts: Vec<(usize, &mut [f64])> =
-            atoms.chunks_mut(CHUNK * P).enumerate().collect();
-        parallel::for_each_with(&mut parts, self.effort.threads, || (), |(), (chunk, out)| {
-            let first = *chunk * CHUNK;
-            self.rows(&(first..first + out.len() / P), x, out);
-        });
+        let mut parts: Vec<(usize, &mut [f64])> = atoms.chunks_mut(CHUNK * P).enumerate().collect();
+        parallel::for_each_with(
+            &mut parts,
+            self.effort.threads,
+            || (),
+            |(), (chunk, out)| {
+                let first = *chunk * CHUNK;
+                self.rows(&(first..first + out.len() / P), x, out);
+            },
+        );
         if !ground.is_empty() {
             ground.copy_from_slice(&self.ground.correlate(&x[n * P..]));
             for (out, scale) in ground.iter_mut().zip(&self.ground_scale) {

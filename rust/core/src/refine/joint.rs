@@ -72,8 +72,7 @@ pub(super) fn fit<const P: usize, M: Model<P>, T: Pixel>(task: &Task<'_, T>) -> 
     let homes: Vec<Start> = atoms.iter().map(|&index| task.starts[index]).collect();
     let (order, regions) = tiles(Rect { row: 0, rows, col: 0, cols }, &homes);
     let order: Vec<usize> = order.into_iter().map(|index| atoms[index]).collect();
-    let starts: Vec<Start> =
-        order.iter().chain(&ghosts).map(|&index| task.starts[index]).collect();
+    let starts: Vec<Start> = order.iter().chain(&ghosts).map(|&index| task.starts[index]).collect();
     let admitted = Admitted::new([rows, cols], task.mask, &starts, task.options)?;
     let ground = Background::new([rows, cols], task.options.background_step);
     let scene = Scene {
@@ -131,6 +130,11 @@ fn run<const P: usize, M: Model<P>, T: Pixel>(walk: &mut Walk<'_, T, P>) -> Resu
         // What has changed there lets the background and all others take one step more.
         let settled = walk.settled.clone();
         walk.forget();
+        for (movable, settled) in walk.movable.iter_mut().zip(&settled) {
+            if settled.is_none_or(|step| step > steps) {
+                *movable = [false; P];
+            }
+        }
         walk.step::<M>(last.min(most))?;
         for (now, before) in walk.settled.iter_mut().zip(settled) {
             *now = before.or(*now);
@@ -170,15 +174,11 @@ fn settle_rest<const P: usize, M: Model<P>, T: Pixel>(
         .map(|atom| Frame::new::<P, M>(atom, shape, scene.options.reach))
         .collect();
     let clusters = clusters::<P, M, T>(walk, &frames);
-    let alone = Scene {
-        effort: Effort { threads: std::num::NonZeroUsize::MIN, ..scene.effort },
-        ..scene
-    };
+    let alone =
+        Scene { effort: Effort { threads: std::num::NonZeroUsize::MIN, ..scene.effort }, ..scene };
     let parts = parallel::map(&clusters, scene.effort.threads, |cluster| {
         let Cluster { atoms, others } = cluster;
-        let whole = atoms
-            .iter()
-            .fold(Rect::default(), |sum, &atom| sum.and(&frames[atom].rect));
+        let whole = atoms.iter().fold(Rect::default(), |sum, &atom| sum.and(&frames[atom].rect));
         let homes: Vec<Start> = atoms.iter().map(|&atom| walk.starts[atom]).collect();
         let (order, regions) = tiles(whole, &homes);
         let order: Vec<usize> = order.into_iter().map(|index| atoms[index]).collect();
@@ -272,8 +272,7 @@ fn clusters<const P: usize, M: Model<P>, T: Pixel>(
             next += 1;
         }
         members.sort_unstable();
-        let whole =
-            members.iter().fold(Rect::default(), |sum, &atom| sum.and(&frames[atom].rect));
+        let whole = members.iter().fold(Rect::default(), |sum, &atom| sum.and(&frames[atom].rect));
         // Twice as far as windows reach nothing is painted on the part that is looked at, even
         // when these grow.
         let reach = 2.0 * walk.scene.options.reach * widest;

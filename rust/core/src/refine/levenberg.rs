@@ -15,8 +15,10 @@ use super::walk;
 const STEP_TOLERANCE: f64 = 1e-2;
 const HEIGHT_TOLERANCE: f64 = 1e-3;
 const MOST_CONJUGATE_STEPS: usize = 60;
-/// A step is bad for an atom if the squares around it grow by more than this share of them.
+/// A step is bad for an atom if the squares around it grow by more than this share of them: where
+/// pixels weigh the same, and by Poisson's law, by which weights change as well.
 const WORSE: f64 = 0.01;
+const WORSE_BY_LAW: f64 = 0.2;
 /// Shapes stay as they begin until centres are about right: a peak beside its atom would grow until
 /// it covers it.
 const FIRST_STEPS: u32 = 2;
@@ -166,11 +168,12 @@ impl<'a, T: Pixel, const P: usize> Walk<'a, T, P> {
             drop(equations);
             let mut tried = self.moved::<M>(&changes, &ground);
             let mut seen = self.looked::<M>(&tried)?;
+            let worse = if self.scene.floor.is_some() { WORSE_BY_LAW } else { WORSE };
             // Those around whom it became worse stay where they were.
             let offenders: Vec<usize> = (0..self.len())
                 .filter(|&atom| {
                     let (before, after) = (look.atoms[atom].around, seen.atoms[atom].around_before);
-                    after > before * (1.0 + WORSE) + walk::ROUNDING * look.squares
+                    after > before * (1.0 + worse) + walk::ROUNDING * look.squares
                 })
                 .collect();
             let is_few = offenders.len() * 2 < self.len();

@@ -132,14 +132,21 @@ impl<'a, T: Pixel> Scene<'a, T> {
     ) -> Result<Look<P>> {
         let places = self.places::<P, M>(&state.atoms, regions);
         let indices: Vec<usize> = (0..regions.len()).collect();
-        let parts = parallel::map_with(&indices, self.effort.threads, Desk::default, |desk, &index| {
-            if (self.effort.interrupted)() {
-                return None;
-            }
-            let region = &regions[index];
-            let outer = places.lookup.outer(index, region);
-            Some(self.look_at::<P, M>([state, before], &places, (region, outer), desk, with_ground))
-        });
+        let parts =
+            parallel::map_with(&indices, self.effort.threads, Desk::default, |desk, &index| {
+                if (self.effort.interrupted)() {
+                    return None;
+                }
+                let region = &regions[index];
+                let outer = places.lookup.outer(index, region);
+                Some(self.look_at::<P, M>(
+                    [state, before],
+                    &places,
+                    (region, outer),
+                    desk,
+                    with_ground,
+                ))
+            });
         self.effort.check()?;
         let nodes = if with_ground { state.ground.len() } else { 0 };
         let mut look = Look {
@@ -177,9 +184,11 @@ impl<'a, T: Pixel> Scene<'a, T> {
         desk.heights.clear();
         desk.heights
             .extend(desk.reaching.iter().map(|&atom| state.atoms[atom as usize][AMPLITUDE]));
-        desk.profiles.fill::<P, M>(desk.reaching.iter().map(|&atom| {
-            (&state.atoms[atom as usize], places.windows[atom as usize])
-        }));
+        desk.profiles.fill::<P, M>(
+            desk.reaching
+                .iter()
+                .map(|&atom| (&state.atoms[atom as usize], places.windows[atom as usize])),
+        );
         desk.residual.lay(outer);
         self.ground.on(&outer).fill(&state.ground, &mut desk.residual);
         self.instruction_set.run(Painting(&mut *desk));
@@ -249,12 +258,20 @@ impl<T: Pixel> Kernel for Subtracting<'_, '_, T> {
                     floor,
                 );
             }
-            for (((value, pixel), admitted), weight) in
-                line.iter_mut().zip(pixels).zip(admitted).zip(weights.iter_mut())
-            {
-                let own = scene.floor.map_or(1.0, |floor| floor / (value.max(0.0) + floor));
-                *weight = f64::from(*admitted) * own;
-                // A pixel without weight may be anything, NaN as well.
+            let all = line.iter_mut().zip(pixels).zip(admitted).zip(weights.iter_mut());
+            // A pixel without weight may be anything, NaN as well.
+            let Some(floor) = scene.floor else {
+                for (((value, pixel), admitted), weight) in all {
+                    *weight = f64::from(*admitted);
+                    *value = if *admitted > 0 { pixel.to_f64() - *value } else { 0.0 };
+                }
+                if is_core {
+                    totals.squares += squares(&line[before..after]);
+                }
+                continue;
+            };
+            for (((value, pixel), admitted), weight) in all {
+                *weight = f64::from(*admitted) * floor / (value.max(0.0) + floor);
                 let off = if *admitted > 0 { pixel.to_f64() - *value } else { 0.0 };
                 *value = off * *weight;
             }
@@ -391,6 +408,7 @@ impl<T: Pixel> Scene<'_, T> {
             first: desk.first,
             residual: &desk.residual,
             weights: (!desk.is_plain).then_some(&desk.weights),
+            has_law: self.floor.is_some(),
             whole: &whole,
             near: &home.clone().map(near).collect::<Vec<_>>(),
             smooth: &home
@@ -435,6 +453,8 @@ pub(super) struct Summing<'a> {
     pub residual: &'a Sheet,
     /// None where all are 1.
     pub weights: Option<&'a Sheet>,
+    /// Whether weights follow Poisson's law, else they are 0 or 1.
+    pub has_law: bool,
     /// For each atom whether its weights are 1 on all of its window, which the image's frame does
     /// not cut.
     pub whole: &'a [bool],
@@ -450,15 +470,15 @@ impl Kernel for Summing<'_> {
 
     #[inline(always)]
     fn run<V: Lanes, const OUTPUTS: usize>(self, _: Available<V>) -> Vec<Sums> {
-        let Self { profiles, first, residual, weights, whole, smooth, near, mixed } = self;
+        let Self { profiles, first, residual, weights, has_law, whole, smooth, near, mixed } = self;
         let mut all = Vec::with_capacity(near.len());
         for (index, ((near, &is_whole), &is_smooth)) in
             near.iter().zip(whole).zip(smooth).enumerate()
         {
             let profile = profiles.of(first + index);
             let off = profile.moments(residual, mixed);
-            let own = weights.filter(|_| !is_whole);
-            let around = near.map(|near| squares_on(&near, residual, own));
+            let by = weights.filter(|_| has_law);
+            let around = near.map(|near| squares_on(&near, residual, by));
             let weights = if is_whole && is_smooth {
                 None
             } else {

@@ -66,7 +66,7 @@ fn pixels(
     options: Options,
 ) -> Result<Vec<u8>> {
     let mut weights = memory::filled(0, rows * cols, "the pixels that are fitted")?;
-        let widest = median_sigma(starts);
+    let widest = median_sigma(starts);
     let frame = if options.edge.is_some() { (FRAME * widest).ceil() as usize } else { 0 };
     for (row, line) in weights.chunks_exact_mut(cols.max(1)).enumerate() {
         if row >= frame && row + frame < rows && 2 * frame < cols {
@@ -97,7 +97,9 @@ fn pixels(
         }
     }
     if let Some(mask) = mask {
-        for (line, mask) in weights.chunks_exact_mut(cols.max(1)).zip(mask.chunks_exact(cols.max(1))) {
+        for (line, mask) in
+            weights.chunks_exact_mut(cols.max(1)).zip(mask.chunks_exact(cols.max(1)))
+        {
             for (weight, &looked_at) in line.iter_mut().zip(mask) {
                 if !looked_at {
                     *weight = 0;

@@ -49,8 +49,8 @@ pub(super) fn pair_block<const P: usize, M: Model<P>>(
     let (pull_x, pull_y) = (a2 * dx + b2 * dy, b2 * dx + c2 * dy);
     let from_one = [xx * pull_x + xy * pull_y, xy * pull_x + yy * pull_y];
     let from_other = [from_one[0] - dx, from_one[1] - dy];
-    let exponent = dx * (a1 * from_one[0] + b1 * from_one[1])
-        + dy * (b1 * from_one[0] + c1 * from_one[1]);
+    let exponent =
+        dx * (a1 * from_one[0] + b1 * from_one[1]) + dy * (b1 * from_one[0] + c1 * from_one[1]);
     let mass = cloud.mass * (-0.5 * exponent).exp();
     let products = cloud.products();
     let shifted: [[f64; TERMS]; P] = std::array::from_fn(|q| shift(&right[q], from_other));

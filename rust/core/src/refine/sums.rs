@@ -252,6 +252,8 @@ pub(super) struct Rows<'a> {
     pub residual: &'a Sheet,
     /// None where all are 1.
     pub weights: Option<&'a Sheet>,
+    /// Whether weights follow Poisson's law, else they are 0 or 1.
+    pub has_law: bool,
     /// For each atom whether its weights are 1 on all of its window.
     pub whole: &'a [bool],
 }
@@ -265,7 +267,7 @@ impl Kernel for Rows<'_> {
 
     #[inline(always)]
     fn run<V: Lanes, const OUTPUTS: usize>(self, _: Available<V>) -> Self::Output {
-        let Self { profiles, range, residual, weights, whole } = self;
+        let Self { profiles, range, residual, weights, has_law, whole } = self;
         let mut all = Vec::with_capacity(range.len());
         for (index, &is_whole) in range.zip(whole) {
             let profile = profiles.of(index);
@@ -278,7 +280,8 @@ impl Kernel for Rows<'_> {
                 let squared = match weights {
                     Some(weights) => {
                         let own = weights.line(row + line, col, cols);
-                        total += weighted_squares(values, own);
+                        total +=
+                            if has_law { weighted_squares(values, own) } else { squares(values) };
                         pixels += own.iter().filter(|&&weight| weight > 0.0).count() as f64;
                         profile.along_row::<2, 5>(line, Some(weights))
                     }
@@ -340,9 +343,7 @@ pub(super) fn row_block<const P: usize>(
     along: &[f64; 5],
 ) -> [[f64; P]; P] {
     // At a fixed x each polynomial is one in y alone.
-    let in_y = jacobian.map(|[one, x1, x2, y1, xy, y2]| {
-        [one + x * (x1 + x * x2), y1 + x * xy, y2]
-    });
+    let in_y = jacobian.map(|[one, x1, x2, y1, xy, y2]| [one + x * (x1 + x * x2), y1 + x * xy, y2]);
     let mut block = [[0.0; P]; P];
     for p in 0..P {
         for q in 0..=p {
@@ -378,9 +379,8 @@ mod tests {
         fn run<V: Lanes, const OUTPUTS: usize>(self, _: Available<V>) -> Self::Output {
             let mut mixed = Vec::new();
             let rows = 0..self.0.frame.rect.rows;
-            let along: Vec<f64> = rows
-                .map(|line| self.0.along_row::<1, 3>(line, Some(self.1))[1])
-                .collect();
+            let along: Vec<f64> =
+                rows.map(|line| self.0.along_row::<1, 3>(line, Some(self.1))[1]).collect();
             (self.0.moments(self.1, &mut mixed), self.0.squared_moments(self.1, &mut mixed), along)
         }
     }

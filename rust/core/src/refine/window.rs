@@ -126,6 +126,7 @@ impl Patch {
             first: 0,
             residual: &self.residual,
             weights: Some(&self.weights),
+            has_law: false,
             whole: &[false],
             smooth: &[false],
             near: &[[Rect::default(); 2]],
@@ -191,6 +192,7 @@ impl Patch {
             range: 0..1,
             residual: &self.residual,
             weights: Some(&self.weights),
+            has_law: false,
             whole: &[false],
         });
         let mut fit = describe_one::<P, M>(&atom, covariance.as_ref(), &rows[0]);
