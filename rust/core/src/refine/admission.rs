@@ -17,7 +17,7 @@ pub(super) fn admit<T: Pixel>(task: &Task<'_, T>) -> (Vec<usize>, Vec<Option<Sta
     let [rows, cols] = task.shape();
     let starts = task.starts;
     let outside = |start: &Start| {
-        !start.is_ghost && !(is_inside(start.row, rows) && is_inside(start.col, cols))
+        !(start.is_ghost || is_inside(start.row, rows) && is_inside(start.col, cols))
     };
     let mut refused: Vec<Option<Status>> =
         starts.iter().map(|start| outside(start).then_some(Status::OutsideFrame)).collect();

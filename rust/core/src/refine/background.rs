@@ -261,7 +261,9 @@ mod tests {
                     shares[row * shape[1]..(row + 1) * shape[1]].copy_from_slice(line);
                 }
                 let size = shares.iter().map(|x| x * x).sum::<f64>().sqrt();
-                shares.iter_mut().for_each(|share| *share /= size);
+                for share in shares.iter_mut() {
+                    *share /= size;
+                }
             }
             for node in 0..ground.len() {
                 let mut unit = vec![0.0; ground.len()];

@@ -104,6 +104,42 @@ fn neighbours<const P: usize, M: Model<P>>(
     (starts, all)
 }
 
+/// The diagonal of H by atom, 0 for what does not change; of shared shapes that of all their kind.
+fn diagonals<const P: usize>(
+    setting: &Setting<'_, P>,
+    shares: bool,
+    look: &Look<P>,
+) -> Vec<[f64; P]> {
+    let Setting { owner, movable, .. } = *setting;
+    let n = look.atoms.len();
+    let mut diagonal: Vec<[f64; P]> = look
+        .atoms
+        .iter()
+        .zip(movable)
+        .map(|(seen, movable)| {
+            std::array::from_fn(|p| if movable[p] { seen.own[p][p] } else { 0.0 })
+        })
+        .collect();
+    if shares {
+        for atom in 0..n {
+            let owner = owner[atom] as usize;
+            if owner != atom {
+                for p in SHAPE..P {
+                    diagonal[owner][p] += diagonal[atom][p];
+                }
+            }
+        }
+        for atom in 0..n {
+            let owner = owner[atom] as usize;
+            for p in SHAPE..P {
+                let moves = movable[atom][p];
+                diagonal[atom][p] = if moves { diagonal[owner][p] } else { 0.0 };
+            }
+        }
+    }
+    diagonal
+}
+
 impl<'a, const P: usize> Equations<'a, P> {
     /// The equations of the first atoms of a state, those that were looked at.
     pub(super) fn new<M: Model<P>>(
@@ -111,36 +147,12 @@ impl<'a, const P: usize> Equations<'a, P> {
         state: &State<P>,
         look: &Look<P>,
     ) -> Self {
-        let Setting { ground, effort, owner, movable, damping } = *setting;
+        let Setting { ground, effort, owner, damping, .. } = *setting;
         let n = look.atoms.len();
         let atoms = &state.atoms[..n];
         let shares = owner.iter().enumerate().any(|(index, &owner)| owner as usize != index);
         let jacobians: Vec<_> = atoms.iter().map(M::jacobian).collect();
-        let mut diagonal: Vec<[f64; P]> = look
-            .atoms
-            .iter()
-            .zip(movable)
-            .map(|(seen, movable)| {
-                std::array::from_fn(|p| if movable[p] { seen.own[p][p] } else { 0.0 })
-            })
-            .collect();
-        if shares {
-            for atom in 0..n {
-                let owner = owner[atom] as usize;
-                if owner != atom {
-                    for p in SHAPE..P {
-                        diagonal[owner][p] += diagonal[atom][p];
-                    }
-                }
-            }
-            for atom in 0..n {
-                let owner = owner[atom] as usize;
-                for p in SHAPE..P {
-                    let moves = movable[atom][p];
-                    diagonal[atom][p] = if moves { diagonal[owner][p] } else { 0.0 };
-                }
-            }
-        }
+        let diagonal = diagonals(setting, shares, look);
         let unit =
             |x: f64| if x > f64::MIN_POSITIVE && x.is_finite() { 1.0 / x.sqrt() } else { 0.0 };
         let scale: Vec<[f64; P]> = diagonal.iter().map(|diagonal| diagonal.map(unit)).collect();

@@ -158,7 +158,9 @@ impl<'a, T: Pixel, const P: usize> Walk<'a, T, P> {
         let look = self.look::<M>()?;
         let mut movable = self.movable.clone();
         if number <= FIRST_STEPS {
-            movable.iter_mut().for_each(|movable| movable[SHAPE..].fill(false));
+            for movable in &mut movable {
+                movable[SHAPE..].fill(false);
+            }
         }
         for _ in 0..walk::MOST_TRIES {
             let equations = self.equations::<M>(&look, &movable, &self.damping);

@@ -96,7 +96,7 @@ pub(super) struct Places {
     pub lookup: Lookup,
 }
 
-impl<'a, T: Pixel> Scene<'a, T> {
+impl<T: Pixel> Scene<'_, T> {
     pub(super) fn shape(&self) -> [usize; 2] {
         [self.image.rows(), self.image.cols()]
     }

@@ -17,7 +17,7 @@ impl Sheet {
         self.rect = rect;
         // An odd number of cache lines: rows that were a power of 2 apart would displace each
         // other from the cache.
-        self.stride = (rect.cols.next_multiple_of(LANES) / LANES + 1 | 1) * LANES;
+        self.stride = ((rect.cols.div_ceil(LANES) + 1) | 1) * LANES;
         self.values.resize(rect.rows * self.stride, 0.0);
     }
 

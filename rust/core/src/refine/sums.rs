@@ -277,23 +277,19 @@ impl Kernel for Rows<'_> {
             let plain = profile.along_columns();
             for line in 0..rows {
                 let values = residual.line(row + line, col, cols);
-                let squared = match weights {
-                    Some(weights) => {
-                        let own = weights.line(row + line, col, cols);
-                        total +=
-                            if has_law { weighted_squares(values, own) } else { squares(values) };
-                        pixels += own.iter().filter(|&&weight| weight > 0.0).count() as f64;
-                        profile.along_row::<2, 5>(line, Some(weights))
-                    }
-                    None => {
-                        total += squares(values);
-                        pixels += cols as f64;
-                        if profile.cross.is_some() {
-                            profile.along_row::<2, 5>(line, None)
-                        } else {
-                            let height = profile.rows[line] * profile.rows[line];
-                            plain.map(|sum| height * sum)
-                        }
+                let squared = if let Some(weights) = weights {
+                    let own = weights.line(row + line, col, cols);
+                    total += if has_law { weighted_squares(values, own) } else { squares(values) };
+                    pixels += own.iter().filter(|&&weight| weight > 0.0).count() as f64;
+                    profile.along_row::<2, 5>(line, Some(weights))
+                } else {
+                    total += squares(values);
+                    pixels += cols as f64;
+                    if profile.cross.is_some() {
+                        profile.along_row::<2, 5>(line, None)
+                    } else {
+                        let height = profile.rows[line] * profile.rows[line];
+                        plain.map(|sum| height * sum)
                     }
                 };
                 let off = profile.along_row::<1, 3>(line, Some(residual));
