@@ -24,6 +24,8 @@ const LEAST_VARIANCE: f64 = 0.015;
 const BRIGHT: f64 = 0.9;
 /// Where one atom in this many is left, the others stay as they are meanwhile.
 const FEW: usize = 20;
+/// They have this many steps more.
+const LAST_STEPS: u32 = 10;
 /// Atoms within this many sigmas of one another are fitted together.
 const TOGETHER: f64 = 6.5;
 /// Neighbours of those that are left, within this many sigmas, are fitted with them.
@@ -201,8 +203,9 @@ fn settle_rest<const P: usize, M: Model<P>, T: Pixel>(
                 part.movable[index][SHAPE..].fill(false);
             }
         }
+        let most = scene.options.max_iter as u32;
         let mut last = steps;
-        while last < scene.options.max_iter as u32 && part.n_unsettled() > 0 {
+        while last < most.min(steps + LAST_STEPS) && part.n_unsettled() > 0 {
             last += 1;
             if !part.step::<M>(last)? {
                 part.settled.iter_mut().for_each(|settled| _ = settled.get_or_insert(last));

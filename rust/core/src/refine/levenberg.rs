@@ -224,15 +224,16 @@ impl<'a, T: Pixel, const P: usize> Walk<'a, T, P> {
                 && offenders.binary_search(&atom).is_err()
                 && walk::is_settled(length, self.lengths[atom], tolerance);
             self.lengths[atom] = length;
-            if is_settled {
+            // What has come to the end of where it may go stays there: were it to push on, each
+            // step would count on a change that is not made.
+            let start = &self.starts[atom];
+            let is_at_limit = walk::is_at_limit(now, start);
+            if is_settled || is_at_limit {
                 self.settled[atom].get_or_insert(number);
             } else {
                 self.settled[atom] = None;
             }
-            // What has come to the end of where it may go stays there: were it to push on, each
-            // step would count on a change that is not made.
-            let start = &self.starts[atom];
-            if walk::is_at_limit(now, start) {
+            if is_at_limit {
                 self.movable[atom][ROW] = false;
                 self.movable[atom][COL] = false;
             }
