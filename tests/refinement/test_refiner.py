@@ -107,6 +107,17 @@ def test_the_same_as_a_general_fit_of_all_parameters(rng):
     np.testing.assert_allclose(found.amplitudes, expected[:, 3], rtol=2e-3)
     expected_errors = np.sqrt(covariance.diagonal()[:-1]).reshape(3, 4)
     np.testing.assert_allclose(found.errors[:, :2], expected_errors[:, :2], rtol=0.05)
+    # Sigma and height are uncertain also because the background is.
+    np.testing.assert_allclose(found.errors[:, 2], expected_errors[:, 2], rtol=0.06)
+    np.testing.assert_allclose(found.amplitude_errors, expected_errors[:, 3], rtol=0.06)
+    np.testing.assert_allclose(
+        found.intensities, 2 * np.pi * expected[:, 2] ** 2 * expected[:, 3], rtol=3e-3
+    )
+    for atom, (sigma, height) in enumerate(expected[:, 2:]):
+        both = covariance[4 * atom + 2 : 4 * atom + 4, 4 * atom + 2 : 4 * atom + 4]
+        slopes = 2 * np.pi * sigma * np.array([2 * height, sigma])
+        error = np.sqrt(slopes @ both @ slopes)
+        np.testing.assert_allclose(found.intensity_errors[atom], error, rtol=0.06)
 
 
 @pytest.mark.parametrize("apart", [1.5, 2.0, 3.0])

@@ -51,6 +51,8 @@ class Refinement:
         Covariance of row and column, in square pixels.
     amplitudes, amplitude_errors : ndarray of shape (n_atoms,)
         Height above the background in units of the image, and its standard deviation.
+    intensity_errors : ndarray of shape (n_atoms,)
+        Standard deviations of `intensities`; heights and sigmas are correlated.
     precisions : ndarray of shape (n_atoms, 2, 2)
         Inverse of the peak's own covariance matrix, in inverse square pixels: ``1 / sigma**2`` on
         the diagonal for round peaks.
@@ -92,6 +94,7 @@ class Refinement:
     covariances: FloatArray
     amplitudes: FloatArray
     amplitude_errors: FloatArray
+    intensity_errors: FloatArray
     precisions: FloatArray
     background: FloatArray
     residual: FloatArray
@@ -122,14 +125,6 @@ class Refinement:
     def intensities(self) -> FloatArray:  # numpydoc ignore=RT01
         """Integral of each peak, ``2 pi sigma**2 amplitude``, background removed."""
         return np.asarray(2 * math.pi * self.atoms[:, 2] ** 2 * self.amplitudes)
-
-    @property
-    def intensity_errors(self) -> FloatArray:  # numpydoc ignore=RT01
-        """Standard deviations of the intensities, sigma and amplitude taken for independent."""
-        relative = np.hypot(
-            2 * self.errors[:, 2] / self.atoms[:, 2], self.amplitude_errors / self.amplitudes
-        )
-        return np.asarray(np.abs(self.intensities) * relative)
 
     def to_table(self) -> AtomTable:
         """Give everything as a table.

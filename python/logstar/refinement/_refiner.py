@@ -368,6 +368,9 @@ class GaussianRefiner(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
             covariances=np.where(ok[:, None, None], covariances[:, :2, :2], np.nan),
             amplitudes=table[:, 3] * (1.0 if self.polarity == "bright" else -1.0),
             amplitude_errors=errors[:, 3],
+            intensity_errors=_intensity_errors(
+                refined[:, 2], table[:, 3], np.where(ok[:, None, None], covariances, np.nan)
+            ),
             precisions=np.stack([a, b, b, c], axis=1).reshape(n, 2, 2),
             background=table[:, 7] * (1.0 if self.polarity == "bright" else -1.0),
             residual=table[:, 8],
@@ -454,6 +457,15 @@ def _robust_factors(
     return factors
 
 
+def _intensity_errors(
+    sigmas: FloatArray, amplitudes: FloatArray, covariances: FloatArray
+) -> FloatArray:
+    """Standard deviations of ``2 pi sigma**2 amplitude`` from the covariances of all parameters."""
+    slopes = 2 * math.pi * sigmas[:, None] * np.column_stack([2 * amplitudes, sigmas])
+    both = covariances[:, 2:, 2:]
+    return np.asarray(np.sqrt(np.einsum("ij,ijk,ik->i", slopes, both, slopes)))
+
+
 def _nothing(pixel_size: PixelSize | None) -> Refinement:
     return Refinement(
         atoms=np.empty((0, 3)),
@@ -461,6 +473,7 @@ def _nothing(pixel_size: PixelSize | None) -> Refinement:
         covariances=np.empty((0, 2, 2)),
         amplitudes=np.empty(0),
         amplitude_errors=np.empty(0),
+        intensity_errors=np.empty(0),
         precisions=np.empty((0, 2, 2)),
         background=np.empty(0),
         residual=np.empty(0),

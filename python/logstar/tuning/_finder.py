@@ -174,10 +174,10 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         The atoms: "row", "col" and "sigma" in pixels, "response" (of single atoms, by that of
         noise), "support" if the image was denoised, "significance", minus the decimal logarithm of
         how many maxima as strong noise alone would show in the image, and "flagged", the atoms
-        that are too close to their neighbours. If they are
-        refined also "row_error", "col_error", "sigma_error", "amplitude", "amplitude_error" and
-        "status", which says whose fit failed: such atoms stand where they were found, with NaN for
-        errors. The strongest first.
+        that are too close to their neighbours. If they are refined also "row_error", "col_error",
+        "sigma_error", "amplitude", "amplitude_error", "intensity" (the integral of the peak),
+        "intensity_error" and "status", which says whose fit failed: such atoms stand where they
+        were found, with NaN for errors. The strongest first.
     refinement_ : Refinement or None
         What the fit of the peaks found, if positions are refined.
     verdict_ : Verdict

@@ -68,7 +68,7 @@ def columns_of(refinement: Refinement) -> Mapping[str, ArrayLike]:
     table = refinement.to_table()
     names = (
         *("row", "col", "sigma", "row_error", "col_error", "sigma_error"),
-        *("amplitude", "amplitude_error", "status"),
+        *("amplitude", "amplitude_error", "intensity", "intensity_error", "status"),
     )
     return {name: table[name] for name in names}
 
