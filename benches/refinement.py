@@ -179,12 +179,16 @@ def bounded(crystal: str, seeds: int, **how: Any) -> Iterator[tuple[Trial, Float
     """Scenes, and the least error of a row or column of each of their atoms."""
     heights = kind_heights(CRYSTALS[crystal], None)
     for seed in range(seeds):
-        trial = Trial(crystal, seed, **how)
+        bare = {name: value for name, value in how.items() if name not in ("noise", "dose")}
+        clean = Trial(crystal, seed, **bare).scene.image
+        law = dict(how)
         if "noise" in how:
-            clean = Trial(crystal, seed, **how | {"noise": 0.0}).scene.image
-            law: dict[str, float] = {"noise": how["noise"] * float(np.ptp(clean))}
+            # A scene's noise is by the range of its intensities.
+            law["noise"] = how["noise"] * float(np.ptp(clean))
+            trial = Trial(crystal, seed, **how)
         else:
-            law = {"dose": how["dose"], "background": how["background"]}
+            # A scene's dose is that of its mean intensity; here it is that of an intensity of 1.
+            trial = Trial(crystal, seed, **bare, dose=how["dose"] * float(clean.mean()))
         least = {
             kind: cramer_rao_bound([[20.3, 20.4]], trial.sigma, height, **law)[0, 0]
             for kind, height in heights.items()
