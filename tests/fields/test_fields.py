@@ -16,8 +16,10 @@ from logstar.fields import (
     vacancy_evidence,
 )
 from logstar.io import AtomTable
-from logstar.lattice import Lattice, LatticeIndexer
+from logstar.lattice import Column, Lattice, LatticeIndexer
 from logstar.refinement import GaussianRefiner
+from tests.lattice.crystals_in_images import crystal
+from tests.lattice.test_indexer import dislocated
 
 LATTICE = Lattice.perovskite(3.905, pixel_size=0.2)
 EDGE = 19.525
@@ -59,6 +61,19 @@ def test_polarization_spreads_as_it_says(noisy):
     known = np.isfinite(field.vectors).all(axis=1)
     assert spread(field.vectors, field.errors) == pytest.approx([1, 1], abs=0.06)
     np.testing.assert_allclose(field.errors[known], ERROR * np.sqrt(1.25))
+
+
+def test_a_lattice_that_is_polar_itself_has_all_its_neighbors():
+    """As an image's own lattice has, whose columns are where the image shows them."""
+    columns = [Column("A", "Ba", 0, 0), Column("B", "Ti", 0.46, 0.53)]
+    lattice = Lattice(4.0, 4.0, columns=columns, pixel_size=0.2)
+    positions, kinds = lattice.positions((200, 200))
+    field = polarization(LatticeIndexer(lattice).fit(positions, kinds), positions)
+    a, b = lattice.vectors
+    expected = -0.04 * a + 0.03 * b
+    known = np.isfinite(field.vectors).all(axis=1)
+    assert known.sum() > 50
+    np.testing.assert_allclose(field.vectors[known], np.tile(expected, (known.sum(), 1)), atol=1e-9)
 
 
 @pytest.mark.parametrize("measure", ["infinitesimal", "lagrangian"])
@@ -165,6 +180,18 @@ def test_a_region_is_rotated_against_the_rest():
     assert np.nanmedian(field.rotation[field.positions[:, 1] < 180]) == pytest.approx(0, abs=0.01)
 
 
+def test_a_dislocation_does_not_stretch_the_reference():
+    truth = dislocated(crystal("perovskite", 500), np.array([251.3, 247.1]))
+    indexer = LatticeIndexer(truth.lattice).fit(truth.positions, truth.kinds)
+    assert len(indexer.conflicts_) > 0
+    field = strain(indexer, truth.positions)
+    far = np.hypot(*(field.positions - (251.3, 247.1)).T) > 100
+    # The field is that of one edge dislocation in the middle: odd in y, so that its mean is none.
+    assert np.nanmean(field.e_xx[far]) == pytest.approx(0, abs=0.003)
+    above, below = (far & (side * (field.positions[:, 0] - 251.3) > 60) for side in (-1, 1))
+    assert np.nanmean(field.e_xx[above]) * np.nanmean(field.e_xx[below]) < 0
+
+
 def test_what_misses_a_neighbor_is_nan():
     positions, kinds = atoms(200)
     middle = np.flatnonzero(kinds == "A")[np.hypot(*(positions[kinds == "A"] - 100).T).argmin()]
@@ -203,7 +230,12 @@ def test_fields_of_a_refined_image_cover_the_truth():
     evidence = vacancy_evidence(scene.image, indexer, refined)
     off = np.hypot(*(indexer.vacancies_[:, None] - scene.vacancies[None]).transpose(2, 0, 1))
     assert (off.min(axis=1) < 3).all()
-    assert evidence.empty().all()
+    # Those that are looked at beside the indexer's vacancies are faint atoms.
+    np.testing.assert_array_equal(evidence.empty(), evidence.atoms < 0)
+    assert (refined.amplitudes[evidence.atoms[evidence.atoms >= 0]] > 0).all()
+    table = evidence.to_table()
+    assert (np.diff(table["probability"]) <= 0).all()
+    assert table["empty"].sum() == len(indexer.vacancies_)
     statistics = SiteStatistics.of(indexer, refined)
     assert statistics.n_vacancies.sum() == len(indexer.vacancies_)
     low, high = statistics.occupancy_interval.T
@@ -221,8 +253,24 @@ def test_an_atom_that_is_there_is_no_vacancy():
     refined = GaussianRefiner().refine(scene.image, truth[keep].round(), kinds=kinds[keep])
     indexer = LatticeIndexer(LATTICE).fit(refined.atoms, kinds[keep])
     evidence = vacancy_evidence(scene.image, indexer, refined)
-    assert len(evidence.amplitudes) == 1
+    assert (evidence.atoms < 0).sum() == 1
     assert not evidence.empty().any()
+
+
+def test_noise_that_was_taken_for_an_atom_is_told_from_one():
+    scene = make_scene(LATTICE, (200, 200), noise=0.1, vacancy_fraction=0.03, random_state=3)
+    inside = ((scene.positions > 4) & (scene.positions < 195)).all(axis=1)
+    empty = scene.vacancies[((scene.vacancies > 15) & (scene.vacancies < 184)).all(axis=1)]
+    starts = np.concatenate([scene.positions[inside].round(), empty.round()])
+    n = int(inside.sum())
+    refined = GaussianRefiner().refine(scene.image, starts)
+    indexer = LatticeIndexer(LATTICE).fit(refined.atoms, intensities=refined.amplitudes)
+    evidence = vacancy_evidence(scene.image, indexer, refined)
+    noise = evidence.atoms[evidence.empty() & (evidence.atoms >= 0)]
+    assert set(noise) == set(range(n, len(starts)))
+    assert (evidence.probabilities(1e-9) <= evidence.probabilities(0.5)).all()
+    with pytest.raises(ValueError, match="prior"):
+        evidence.empty(prior=1)
 
 
 def test_disorder_beyond_errors_is_found():

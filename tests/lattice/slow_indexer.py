@@ -111,10 +111,15 @@ class SlowIndexer:
         return fitted, math.sqrt(sum(rest) / len(rest))
 
     def run(self):
+        self.grains(0)
+        self.place_rest()
+        return self
+
+    def grains(self, count):
         n = len(self.points)
-        sample = [(atom, self.seed(atom)) for atom in range(0, n, max(1, n // SAMPLE))]
-        seeds = [(atom, seed) for atom, seed in sample if seed is not None]
-        count = 0
+        sample = [atom for atom in range(0, n, max(1, n // SAMPLE)) if self.component[atom] < 0]
+        seeds = [(atom, self.seed(atom)) for atom in sample]
+        seeds = [(atom, seed) for atom, seed in seeds if seed is not None]
         if seeds:
             atom, (column, start, _) = min(seeds, key=lambda item: item[1][2])
             count += self.grow(atom, column, start, count)
@@ -122,8 +127,7 @@ class SlowIndexer:
             seed = self.seed(atom) if self.component[atom] < 0 else None
             if seed is not None:
                 count += self.grow(atom, seed[0], seed[1], count)
-        self.place_rest()
-        return self
+        return count
 
     def place_rest(self):
         """Give single atoms that are left the free places around them, the nearest first."""

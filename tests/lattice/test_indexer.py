@@ -12,7 +12,7 @@ from sklearn.base import clone
 
 from logstar import _core
 from logstar.exceptions import AmbiguousMotifWarning
-from logstar.lattice import ImageLattice, Lattice, LatticeIndexer
+from logstar.lattice import Column, ImageLattice, Lattice, LatticeIndexer
 from logstar.lattice._template import template_of
 
 from .crystals_in_images import CRYSTALS, crystal, share_right
@@ -74,6 +74,19 @@ def test_atoms_of_corners_have_their_sites():
     """In a corner an atom may have no two neighbours among those of its column's template."""
     truth = crystal("si110", SIDE)
     assert (indexed(truth).components_ == 0).all()
+
+
+@pytest.mark.parametrize("angle", [90, 85, 75, 65])
+@pytest.mark.parametrize("ratio", [1.0, 1.2, 1.45])
+@pytest.mark.parametrize("n_columns", [1, 2])
+def test_no_cell_is_so_oblong_or_oblique_that_a_grain_falls_apart(angle, ratio, n_columns):
+    columns = [Column("A", "Sr", 0, 0), Column("B", "Ti", 0.5, 0.5)][:n_columns]
+    lattice = Lattice(3.9, 3.9 * ratio, angle, columns=columns, pixel_size=0.2)
+    positions, kinds = lattice.positions((300, 300), rotation=10)
+    found = LatticeIndexer(lattice).fit(positions, kinds)
+    assert len(found.vectors_) == 1
+    assert (found.components_ >= 0).mean() >= 0.995
+    assert len(found.conflicts_) == 0
 
 
 def test_a_crystal_does_not_swallow_what_surrounds_it():

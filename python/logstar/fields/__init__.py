@@ -18,6 +18,8 @@ here                           symbol
 """
 
 from ._displacements import displacements
+from ._field_grid import FieldGrid
+from ._field_table import field_table
 from ._polarization import polarization
 from ._sites import SiteStatistics
 from ._spacings import ScalarField, spacings
@@ -26,6 +28,7 @@ from ._vacancies import VacancyEvidence, vacancy_evidence
 from ._vector_field import VectorField, ZeroTest
 
 __all__ = [
+    "FieldGrid",
     "ScalarField",
     "SiteStatistics",
     "StrainField",
@@ -33,6 +36,7 @@ __all__ = [
     "VectorField",
     "ZeroTest",
     "displacements",
+    "field_table",
     "polarization",
     "spacings",
     "strain",

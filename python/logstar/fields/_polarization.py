@@ -11,9 +11,11 @@ from logstar.lattice import Lattice, LatticeIndexer
 from ._atoms import Atoms, measured
 from ._vector_field import VectorField, vector_field
 
-#: Neighbours whose distances in the crystal differ by less than this share are one shell: those
-#: that a ferroelectric moves its columns between.
-_ONE_SHELL = 1.1
+#: Neighbours whose distances in the lattice differ by less than this factor are one shell. The
+#: lattice that a ferroelectric's image shows has its columns displaced already: by 3 % of the cell
+#: in both directions, distances of four that are alike in the parent differ by 12 %. The next shell
+#: is further away by 1.41 (a square lattice) or more.
+_ONE_SHELL = 1.35
 
 
 def polarization(
@@ -30,7 +32,7 @@ def polarization(
     kind : str, default="B"
         The columns that are displaced, by a kind of the lattice.
     neighbors : str, default="A"
-        Their neighbours: all of this kind that are nearest in the crystal, to 10 %.
+        Their neighbours: all of this kind that are nearest in the lattice, to 35 %.
 
     Returns
     -------

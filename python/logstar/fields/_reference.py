@@ -50,10 +50,26 @@ def reference_places(atoms: Measured, reference: Reference) -> FloatArray:
             continue
         if isinstance(reference, str) and reference == "crystal":
             places[members] = _turned(sites[used], atoms.positions[used], sites[members])
+        elif used[indexer.conflicts_].any():
+            places[members] = _along_bonds(atoms, used, sites[members])
         else:
             fitted = np.linalg.lstsq(design, atoms.positions[used], rcond=None)[0]
             places[members] = sites[members] @ fitted[:2] + fitted[2]
     return places
+
+
+def _along_bonds(atoms: Measured, used: NDArray[np.bool_], wanted: FloatArray) -> FloatArray:
+    """Lay a lattice whose edges are those of the mean bond.
+
+    Across the cut that a dislocation leaves indices jump by its Burgers vector: a lattice fitted to
+    places would be stretched by that. Bonds do not cross the cut.
+    """
+    sites, bonds = atoms.indexer.references_, atoms.indexer.bonds_
+    start, end = bonds[used[bonds].all(axis=1)].T
+    own, seen = sites[end] - sites[start], atoms.positions[end] - atoms.positions[start]
+    linear = np.linalg.lstsq(own, seen, rcond=None)[0]
+    corner = (atoms.positions[used] - sites[used] @ linear).mean(axis=0)
+    return np.asarray(wanted @ linear + corner)
 
 
 def _turned(sites: FloatArray, seen: FloatArray, wanted: FloatArray) -> FloatArray:

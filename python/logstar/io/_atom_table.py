@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 DETECTION_COLUMNS = ("row", "col", "sigma", "response")
 FLAGGED = "flagged"
 #: Columns that are lengths in pixels, and so have a value in units as well.
-_LENGTH = re.compile(r"(row|col|sigma)(_error)?")
+_LENGTH = re.compile(r"(row|col|sigma|spacing|(displacement|polarization)_(row|col))(_error)?")
 #: Names that files give to lengths in units.
 LENGTH_IN_UNITS = re.compile(rf"({_LENGTH.pattern})_({'|'.join(PIXEL_UNITS)})")
 
@@ -221,7 +221,8 @@ class AtomTable:
         Parameters
         ----------
         name : str
-            "row", "col" or "sigma", or one of these with "_error".
+            "row", "col" or "sigma", what a field of lengths is called, such as
+            "displacement_row", or one of these with "_error".
 
         Returns
         -------
@@ -237,7 +238,10 @@ class AtomTable:
         """
         column = self[name]
         if _LENGTH.fullmatch(name) is None:
-            raise ValueError(f"{name!r} is no length: rows, columns, sigmas and their errors are.")
+            raise ValueError(
+                f"{name!r} is no length: rows, columns, sigmas, displacements, polarizations, "
+                "spacings and their errors are."
+            )
         if self._pixel_size is None:
             raise ValueError(f"{name!r} has no value in units: the table has no pixel_size.")
         first = dict(zip(("row", "col"), self._origin, strict=True)).get(name, 0.0)

@@ -52,7 +52,7 @@ class LatticeIndexer(BaseEstimator):  # type: ignore[misc] # scikit-learn ships 
         times as much of where all its neighbours on average expect it, has its index, too.
     reach : float, default=1.45
         Neighbours are within this many distances to the nearest one, from 1 to 3. Where these do
-        not surround a column, or are fewer than four, those of further shells are taken.
+        not surround a column, or are fewer than six, those of further shells are taken.
 
     Attributes
     ----------
@@ -197,6 +197,7 @@ class LatticeIndexer(BaseEstimator):  # type: ignore[misc] # scikit-learn ships 
         ends = _Ends.of(bonds, template, state)
         n_components = int(component.max(initial=-1)) + 1
         agree = _agree(ends, state)
+        laid = _laid(lattice, points, tolerance * nearest)
         self.ambiguous_ = np.zeros(n_components, dtype=bool)
         for grain in range(n_components):
             members = component == grain
@@ -209,6 +210,7 @@ class LatticeIndexer(BaseEstimator):  # type: ignore[misc] # scikit-learn ships 
                 ends.atoms[agree & members[ends.atoms[:, 0]]],
                 lattice=lattice,
                 limit=tolerance * nearest,
+                laid=laid,
                 intensities=None if brightness is None else np.where(members, brightness, np.nan),
             )
             self.ambiguous_[grain] = chosen.is_ambiguous
@@ -446,6 +448,18 @@ def _numbers_of(kinds: ArrayLike | None, lattice: Lattice, n_atoms: int) -> NDAr
             f"{', '.join(map(repr, lattice.kinds))}, and '' is an unknown one."
         )
     return np.array([known[name] for name in names.tolist()], dtype=np.int32)
+
+
+def _laid(lattice: Lattice, points: FloatArray, near: float) -> NDArray[np.str_] | None:
+    """Kinds of atoms by the columns of an image's lattice, laid over it; "" where none is near.
+
+    Where the image is bent they are wrong in patches, but for each shift of the lattice alike.
+    """
+    if not isinstance(lattice, ImageLattice) or not len(points):
+        return None
+    places, kinds = lattice.positions(margin=near)
+    off, nearest = KDTree(places).query(points)
+    return np.where(off <= near, kinds[nearest], "")
 
 
 def _checked_intensities(intensities: ArrayLike | None, n_atoms: int) -> FloatArray | None:

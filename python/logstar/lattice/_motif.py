@@ -19,6 +19,9 @@ _SURE = 4.0
 #: Bonds are shared: what two neighbours leave is not independent. Standard errors are larger by
 #: about the root of the number of atoms that one displaced atom disturbs.
 _SHARED = 3.0
+#: An image's own lattice tells kinds apart if it agrees with a labelling on at least this share of
+#: atoms more than with any other.
+_AGREES = 0.3
 #: Intensities tell kinds apart if they correlate with weights better by at least this.
 _CLEARER = 0.1
 
@@ -39,7 +42,8 @@ def best_shift(
     *,
     lattice: Lattice,
     limit: float,
-    intensities: FloatArray | None,
+    laid: NDArray[np.str_] | None = None,
+    intensities: FloatArray | None = None,
 ) -> Shift:
     """Find the shift of the lattice after which it fits the atoms best.
 
@@ -57,13 +61,17 @@ def best_shift(
         The crystal.
     limit : float
         How far a column may be from that which it becomes, in pixels.
-    intensities : ndarray of shape (n_atoms,) or None
+    laid : ndarray of shape (n_atoms,), str, default=None
+        Kinds by an image's own lattice, whose columns are where the whole image shows them; ""
+        for none.
+    intensities : ndarray of shape (n_atoms,), default=None
         How bright each atom is; NaN for atoms that do not count.
 
     Returns
     -------
     shift : Shift
-        Ambiguous if another that changes kinds fits as well, and intensities do not tell.
+        Ambiguous if another that changes kinds fits as well, and neither the image's lattice nor
+        intensities tell.
     """
     places = np.array([[column.u, column.v] for column in lattice.columns])
     shifts = _shifts(places, lattice.vectors, limit)
@@ -83,11 +91,17 @@ def best_shift(
     rivals = [i for i in equal if (names[shifts[i][0]] != names[shifts[chosen][0]]).any()]
     if not rivals:
         return Shift(*shifts[chosen], is_ambiguous=False)
+    if laid is not None:
+        counted = np.intersect1d(atoms, np.flatnonzero(laid != ""))
+        shares = [(names[shifts[i][0]][columns[counted]] == laid[counted]).mean() for i in equal]
+        first = int(np.argmax(shares)) if len(counted) else 0
+        if len(counted) and _is_clear(shares, first, [names[shifts[i][0]] for i in equal]):
+            return Shift(*shifts[equal[first]], is_ambiguous=False)
     if intensities is None:
         return Shift(*shifts[chosen], is_ambiguous=True)
-    weights = _weights(lattice)
+    weights = weights_of(lattice)
     known = np.isfinite(intensities) & (columns >= 0)
-    fits = [_correlation(intensities[known], weights[shifts[i][0]][columns[known]]) for i in equal]
+    fits = [correlation(intensities[known], weights[shifts[i][0]][columns[known]]) for i in equal]
     first = int(np.argmax(fits))
     chosen = equal[first]
     others = [
@@ -143,7 +157,15 @@ def _is_worse(rest: FloatArray, best: FloatArray) -> bool:
     return bool(more.sum() > _SURE * error + rounding)
 
 
-def _weights(lattice: Lattice) -> FloatArray:
+def _is_clear(shares: list[float], first: int, kinds: list[NDArray[np.str_]]) -> bool:
+    """Whether the first share is ahead of all whose kinds are others."""
+    others = [
+        share for share, labels in zip(shares, kinds, strict=True) if (labels != kinds[first]).any()
+    ]
+    return shares[first] - max(others) >= _AGREES
+
+
+def weights_of(lattice: Lattice) -> FloatArray:
     """How bright each column is; of unknown elements the kinds are named from the brightest on."""
 
     def weight(column: int) -> float:
@@ -157,7 +179,7 @@ def _weights(lattice: Lattice) -> FloatArray:
     return np.array([weight(column) for column in range(len(lattice.columns))])
 
 
-def _correlation(one: FloatArray, other: FloatArray) -> float:
+def correlation(one: FloatArray, other: FloatArray) -> float:
     one, other = one - one.mean(), other - other.mean()
     size = np.sqrt((one**2).sum() * (other**2).sum())
     return float((one * other).sum() / size) if size > 0 else 0.0

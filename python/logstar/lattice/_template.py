@@ -15,8 +15,10 @@ from ._periodic import columns_within
 #: Neighbours must surround a column, so that indices spread in every direction: no gap between the
 #: directions of two successive ones may be wider than this, in radians.
 _WIDEST_GAP = math.radians(170)
-#: And they must be so many that an atom mostly has two neighbours which are indexed before it.
-_LEAST_NEIGHBORS = 4
+#: And they must be so many that around any grain there are atoms with two indexed neighbours. With
+#: four, as in a sheared perovskite, whose columns have neighbours of the other kind alone, nine
+#: atoms around a seed have their index and no further one has two such neighbours.
+_LEAST_NEIGHBORS = 6
 #: Distances that differ by less than this share are of one shell, however they are rounded.
 _SAME_SHELL = 1.05
 
@@ -54,7 +56,7 @@ def template_of(vectors: FloatArray, places: FloatArray, reach: float) -> Templa
         Fractional coordinates.
     reach : float
         How far neighbours are, in distances to the nearest one. Where these do not surround the
-        column, or are fewer than four, further shells are taken.
+        column, or are fewer than six, further shells are taken.
 
     Returns
     -------
