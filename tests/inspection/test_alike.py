@@ -21,6 +21,7 @@ from logstar.inspection import (
     ParameterImportanceDisplay,
     ParetoFrontDisplay,
     QualityReportDisplay,
+    StrainMapDisplay,
     SurrogateSliceDisplay,
 )
 from logstar.model_selection import MOBOSearchCV
@@ -32,6 +33,7 @@ SEVERAL_PANELS = {
     AtomFinderDisplay,
     FrontParametersDisplay,
     QualityReportDisplay,
+    StrainMapDisplay,
     SurrogateSliceDisplay,
 }
 

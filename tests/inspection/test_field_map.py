@@ -51,6 +51,17 @@ def test_spacings_have_their_unit_and_vacancies_a_mark(sheared, tmp_path):
     assert np.asarray(Image.open(path)).std() > 10
 
 
+def test_vacancies_alone_are_drawn_over_the_image():
+    display = FieldMapDisplay(
+        None, image=np.eye(40), vacancies=[[10, 20]], pixel_size="0.2 A"
+    ).plot()
+    assert display.drawn_ is None
+    np.testing.assert_array_equal(display.vacancies_.get_xydata(), [[20, 10]])
+    assert len(display.ax_.images) == 1
+    with pytest.raises(TypeError, match="or None with an image"):
+        FieldMapDisplay(None).plot()
+
+
 def test_what_is_no_field_is_refused(sheared):
     indexer, positions, _ = sheared
     with pytest.raises(TypeError, match="field must be one of"):

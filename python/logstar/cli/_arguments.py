@@ -11,7 +11,9 @@ from ._inputs import ALL
 from ._printing import Output, complain, one_line
 from ._values import (
     CRYSTALS,
+    FIELDS,
     FORMATS,
+    GRIDS,
     Crystal,
     crystal_of_cif,
     integer_from,
@@ -20,8 +22,10 @@ from ._values import (
     parse_crystal,
     parse_dataset,
     parse_elements,
+    parse_kinds,
     parse_pixel_size,
     parse_roi,
+    parse_step,
     parse_tolerance,
     parse_zone,
 )
@@ -81,6 +85,7 @@ def build_parser(version: str) -> argparse.ArgumentParser:
     _add_info(commands)
     _add_detect(commands)
     _add_segment(commands)
+    _add_map(commands)
     _add_compare(commands)
     _add_completion(commands)
     return parser
@@ -140,6 +145,75 @@ def _add_segment(commands: Any) -> None:
         default=None,
         metavar="P",
         help="probability above which a place is amorphous, 0 to 1 (default 0.7)",
+    )
+
+
+def _add_map(commands: Any) -> None:
+    maps = _add_command(
+        commands, "map", "map strain, polarization, displacement, spacings and vacancies",
+        _help.MAP, _help.MAP_EPILOG,
+    )  # fmt: skip
+    _add_micrographs(maps)
+    group = maps.add_argument_group("fields")
+    group.add_argument(
+        "--field",
+        action="append",
+        choices=FIELDS,
+        dest="fields",
+        help="what to map; may be given several times (default strain)",
+    )
+    group.add_argument(
+        "--reference",
+        choices=("fit", "crystal"),
+        default="fit",
+        help="what strain and displacement are measured from: the lattice fitted to each grain "
+        "(default), or the crystal at the pixel size of the results",
+    )
+    group.add_argument(
+        "--measure",
+        choices=("infinitesimal", "lagrangian"),
+        default="infinitesimal",
+        help="of strain: linear (default), or what no rotation changes",
+    )
+    group.add_argument(
+        "--axes",
+        choices=("image", "a"),
+        default="image",
+        help="of strain: x along columns and y along rows (default), or x along the edge a",
+    )
+    group.add_argument(
+        "--radius",
+        type=number_between(1, 1e6, "px"),
+        metavar="PX",
+        help="how far the atoms are that strain is fitted to (default: all eight cells around)",
+    )
+    group.add_argument(
+        "--kinds",
+        type=parse_kinds,
+        default=("B", "A"),
+        metavar="KIND,NEIGHBORS",
+        help="polarization: the kind that is displaced from the centre of its neighbours, such as "
+        "Ti,Ba (default B,A)",
+    )
+    group.add_argument(
+        "--step",
+        type=parse_step,
+        default=(1, 0),
+        metavar="A,B",
+        help="spacing: how many cells along a and b the other atom is (default 1,0)",
+    )
+    group.add_argument(
+        "--grid",
+        action="append",
+        choices=GRIDS,
+        dest="grids",
+        help="write fields on a square grid as well, for NumPy or ParaView; may be given twice",
+    )
+    group.add_argument(
+        "--grid-step",
+        type=number_between(1, 1e6, "px"),
+        metavar="PX",
+        help="distance of the grid's nodes (default: a quarter of the distance of atoms)",
     )
 
 
@@ -393,6 +467,10 @@ def check_together(args: argparse.Namespace) -> Crystal | None:
         raise ValueError(
             f"say what physics expects: --crystal ({CRYSTALS}), --cif FILE --zone UVW, --lattice "
             "auto or none, or --expected N with --distance-sum PX."
+        )
+    if args.command == "map" and (alone or not any(ways)):
+        raise ValueError(
+            "map needs a lattice, whose sites atoms are on: --crystal, --cif or --lattice auto."
         )
     if args.visible is not None and not any(ways[:2]):
         raise ValueError("--visible names columns of a crystal; it needs --crystal or --cif.")

@@ -92,12 +92,15 @@ class Row:
             "reasons": "; ".join(result["verdict"]["reasons"]) if result else "",
             **{name: result.get(name) for name in names},
             "stability": self.stability,
-            **{name: result[name] for name in ("amorphous_share", "n_regions") if name in result},
+            **{name: result[name] for name in _OF_COMMANDS if name in result},
             "seconds": None if seconds is None else round(sum(seconds.values()), 3),
             "folder": None if self.folder is None else str(self.folder),
             "message": self.message,
         }
 
+
+#: What some commands tell beyond `logstar detect`.
+_OF_COMMANDS = ("amorphous_share", "n_regions", "n_grains", "n_vacancies")
 
 #: Formats of numbers in summary.csv, with as many digits as mean something: an atom of ten
 #: thousand, a hundredth of a second.

@@ -40,6 +40,10 @@ _OPTIONS = (
     "refine",
     *("formats", "zone", "plots"),
 )
+#: Those of `logstar map` alone.
+_OF_MAPS = (
+    *("fields", "reference", "measure", "axes", "radius", "kinds", "step", "grids", "grid_step"),
+)
 #: Files that a reader reads beside the one that is named: the extension of the latter, and a
 #: pattern of what follows its stem in the names of the former.
 _COMPANIONS = {".emi": "_*.ser", ".mib": ".hdr", ".rpl": ".raw", ".xml": "*.raw"}
@@ -129,7 +133,8 @@ def request_of(args: argparse.Namespace, one: Input) -> dict[str, Any]:
     files = {name: getattr(args, name) for name in ("cif", "mask")}
     pattern = _COMPANIONS.get(one.path.suffix.lower())
     companions = [] if pattern is None else one.path.parent.glob(escape(one.path.stem) + pattern)
-    options = {name: getattr(args, name) for name in _OPTIONS}
+    names = _OPTIONS + (_OF_MAPS if args.command == "map" else ())
+    options = {name: getattr(args, name) for name in names}
     return {
         "version": __version__,
         "command": args.command,

@@ -104,6 +104,37 @@ what is written into DIR, beside the files of logstar detect:
 Crystals, formats, many files and exit status: see logstar detect --help.
 """
 
+MAP = """\
+Find the atoms of a micrograph as `logstar detect` does, tell which site of the crystal each is, and
+map what their places measure, with standard deviations:
+  strain         e_xx, e_yy, e_xy and the rotation of the lattice around each atom
+  polarization   displacement of one kind from the centre of its neighbours of another (--kinds)
+  displacement   of each atom from its site
+  spacing        distance of each atom to the same column some cells further on (--step)
+  vacancies      sites without an atom, marked on the image
+
+x points along columns, to the right; y along rows, downwards; rotations are counter-clockwise as
+displayed. What is not defined, as for want of a neighbour, is nan.
+"""
+
+MAP_EPILOG = f"""\
+examples:
+  logstar map film.dm4 --cif BaTiO3.cif --zone 100 --field polarization --kinds Ti,Ba
+  logstar map film.dm4 --lattice auto --field strain --field vacancies --grid vtk
+
+what is written into DIR, beside the files of logstar detect:
+  fields.csv      atoms with kind, grain, cell and each field's values and errors, in pixels and
+                  units; degrees; strains as numbers. --format writes it in other formats as well
+  vacancies.csv   sites that may be empty: place, kind, cell, height of what is there, that of an
+                  atom of the kind, and the probability that it is empty
+  fields.npz      with --grid npz: fields on a square grid of nodes, each with the value of the
+                  nearest atom; likewise fields.vtk, for ParaView
+  strain.png      and other pictures, named by their field
+
+Crystals, formats and many files: see logstar detect --help.
+
+{EXIT_STATUS}"""
+
 INFO = """\
 Say what is in files: images, their calibration and intensities; the lattice that the image shows;
 and what to run next. Nothing is written.

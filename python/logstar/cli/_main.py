@@ -110,6 +110,7 @@ class _Command:
             "demo": self._demo,
             "detect": self._micrographs,
             "segment": self._micrographs,
+            "map": self._micrographs,
             "info": self._info,
             "compare": self._compare,
             "completion": self._completion,
@@ -166,6 +167,10 @@ class _Command:
                 from ._segment import segment  # noqa: PLC0415 - heavy; detect needs none of it
 
                 segment(outcome, results, args, show)
+            if args.command == "map" and not outcome.interrupted:
+                from ._map import map_fields  # noqa: PLC0415 - likewise
+
+                map_fields(outcome, results, args, show)
             results.finish(outcome.as_dict(), request_of(args, one))
         return outcome
 

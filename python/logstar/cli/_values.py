@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 #: Formats of the table of positions.
 FORMATS = ("csv", "json", "parquet", "hdf5", "xyz")
+#: What `logstar map` maps, and the formats of its grids.
+FIELDS = ("strain", "polarization", "displacement", "spacing", "vacancies")
+GRIDS = ("npz", "vtk")
 #: How the crystals that have a name are written.
 CRYSTALS = "ybco, perovskite:a=ANGSTROM"
 #: Least and greatest side of a pixel in angstrom; those of every microscope lie well between them.
@@ -128,6 +131,27 @@ def parse_elements(text: str) -> tuple[str, ...]:
             f"must be element symbols such as Sr,Ti,O, {what}, got {text[:40]!r}"
         )
     return names
+
+
+def parse_kinds(text: str) -> tuple[str, str]:
+    """Read two kinds of columns such as "Ti,Ba"."""
+    names = [part.strip() for part in text.split(",")]
+    if len(names) != 2 or not all(names):
+        raise argparse.ArgumentTypeError(
+            f"must be two kinds of columns such as Ti,Ba, got {text[:40]!r}"
+        )
+    return names[0], names[1]
+
+
+def parse_step(text: str) -> tuple[int, int]:
+    """Read a step of some cells along a and b, such as "1,0"."""
+    parts = text.split(",")
+    found = [re.fullmatch(r"\s*[+-]?[0-9]{1,6}\s*", part) for part in parts]
+    if len(parts) != 2 or not all(found) or not any(map(int, parts)):
+        raise argparse.ArgumentTypeError(
+            f"must be two whole numbers of cells, not both 0, such as 1,0, got {text[:40]!r}"
+        )
+    return int(parts[0]), int(parts[1])
 
 
 def parse_pixel_size(text: str) -> PixelSize:

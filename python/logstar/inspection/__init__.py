@@ -24,6 +24,7 @@ from ._importance import ParameterImportanceDisplay
 from ._pareto_front import ParetoFrontDisplay
 from ._quality import QualityReportDisplay
 from ._slices import SurrogateSliceDisplay
+from ._strain_map import StrainMapDisplay
 
 __all__ = [
     "AmorphousMapDisplay",
@@ -37,5 +38,6 @@ __all__ = [
     "ParameterImportanceDisplay",
     "ParetoFrontDisplay",
     "QualityReportDisplay",
+    "StrainMapDisplay",
     "SurrogateSliceDisplay",
 ]

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial import KDTree
 
 from logstar._validation import FloatArray, Image, as_image, as_positions
 from logstar.fields import ScalarField, StrainField, VectorField
+from logstar.fields._field_grid import nearest_atoms, spacing_of
+from logstar.units import PixelSize
 
 from ._image import draw_image, show_whole
 from ._saving import new_figure, save_figure
@@ -24,15 +25,14 @@ if TYPE_CHECKING:
 
 #: Longer side of the raster that numbers at atoms are spread over, in points: more are not seen.
 _RASTER = 800
-#: Nothing is drawn further from an atom than this many median distances to the nearest.
-_FAR = 0.9
 #: The longest arrows, but for a few, are as long as this share of the median nearest distance.
 _ARROW = 0.9
 #: Share of values within the range of colours, and of arrows that are not longer than the above.
 _SHOWN = 98
 #: Arrows shorter than this many standard deviations may be noise, and are drawn faintly.
 _CLEAR = 2.0
-_NAMES = {
+#: Components of a strain as they are drawn, in this order.
+STRAIN_TITLES = {
     "e_xx": r"$\varepsilon_{xx}$ (%)",
     "e_yy": r"$\varepsilon_{yy}$ (%)",
     "e_xy": r"$\varepsilon_{xy}$ (%)",
@@ -48,8 +48,8 @@ class FieldMapDisplay:
 
     Parameters
     ----------
-    field : VectorField, ScalarField or StrainField
-        As `logstar.fields` has them.
+    field : VectorField, ScalarField, StrainField or None
+        As `logstar.fields` has them. None draws vacancies alone, and needs an image.
     component : {"e_xx", "e_yy", "e_xy", "rotation"}, default="e_xx"
         Which part of a strain is drawn.
     image : array-like of shape (n_rows, n_cols), default=None
@@ -57,10 +57,12 @@ class FieldMapDisplay:
         atoms are.
     vacancies : array-like of shape (n, >=2), default=None
         Row and column of missing atoms, such as `LatticeIndexer.vacancies_`.
+    pixel_size : PixelSize, str or float, default=None
+        Side of a pixel, for the scale bar. None takes the field's.
 
     Attributes
     ----------
-    drawn_ : matplotlib Quiver or AxesImage
+    drawn_ : matplotlib Quiver, AxesImage or None
         Arrows or colours.
     vacancies_ : matplotlib Line2D or None
         Marks of vacancies.
@@ -88,16 +90,18 @@ class FieldMapDisplay:
 
     def __init__(
         self,
-        field: VectorField | ScalarField | StrainField,
+        field: VectorField | ScalarField | StrainField | None,
         *,
         component: str = "e_xx",
         image: ArrayLike | None = None,
         vacancies: ArrayLike | None = None,
+        pixel_size: PixelSize | str | float | None = None,
     ) -> None:
         self.field = field
         self.component = component
         self.image = image
         self.vacancies = vacancies
+        self.pixel_size = pixel_size
 
     def plot(
         self,
@@ -129,27 +133,38 @@ class FieldMapDisplay:
         Raises
         ------
         TypeError, ValueError
-            If the field is none, or has no such component.
+            If the field is none of `logstar.fields`, or has no such component.
         """
         field = self.field
-        if not isinstance(field, (VectorField, ScalarField, StrainField)):
-            raise TypeError(f"field must be one of logstar.fields, got {type(field).__name__}.")
-        if isinstance(field, StrainField) and self.component not in _NAMES:
+        is_field = isinstance(field, (VectorField, ScalarField, StrainField))
+        if not (is_field or (field is None and self.image is not None)):
+            raise TypeError(
+                "field must be one of logstar.fields, or None with an image, got "
+                f"{type(field).__name__}."
+            )
+        if isinstance(field, StrainField) and self.component not in STRAIN_TITLES:
             raise ValueError(
-                f"component must be one of {', '.join(map(repr, _NAMES))}, got {self.component!r}."
+                f"component must be one of {', '.join(map(repr, STRAIN_TITLES))}, got "
+                f"{self.component!r}."
             )
         image = None if self.image is None else as_image(self.image)
         shape = _shape(field, image)
         ax = axes_or_new(ax, (6.0, 6.0 * min(shape[0] / shape[1], 1.5) + 0.4))
+        self.drawn_: Any = None
         if isinstance(field, VectorField):
             self._draw_vectors(ax, field, image, shape, limit)
-        else:
+        elif field is not None:
             self._draw_numbers(ax, field, shape, limit, cmap)
+        elif image is not None:
+            draw_image(ax, image)
         self.vacancies_: Line2D | None = None
         if self.vacancies is not None:
             self._mark_vacancies(ax, as_positions(self.vacancies, name="vacancies"))
-        if scale_bar and field.pixel_size is not None:
-            draw_scale_bar(ax, shape[1], field.pixel_size)
+        size = None if self.pixel_size is None else PixelSize.of(self.pixel_size)
+        if size is None and field is not None:
+            size = field.pixel_size
+        if scale_bar and size is not None:
+            draw_scale_bar(ax, shape[1], size)
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
@@ -167,6 +182,7 @@ class FieldMapDisplay:
             The same.
         """
         figure = new_figure(6.4, 6.0)
+        figure.set_layout_engine("constrained")
         self.plot(figure.add_subplot())
         return save_figure(figure, path)
 
@@ -195,7 +211,7 @@ class FieldMapDisplay:
                 2
             )
         color = ATOM if image is not None else "black"
-        self.drawn_: Any = ax.quiver(
+        self.drawn_ = ax.quiver(
             cols,
             rows,
             vectors[:, 1],
@@ -203,8 +219,8 @@ class FieldMapDisplay:
             angles="xy",
             scale_units="xy",
             units="xy",
-            scale=longest / (_ARROW * _spacing(field.positions[known])),
-            width=0.08 * _spacing(field.positions[known]),
+            scale=longest / (_ARROW * spacing_of(field.positions[known])),
+            width=0.08 * spacing_of(field.positions[known]),
             pivot="tail",
             headlength=4,
             headaxislength=3.5,
@@ -235,7 +251,7 @@ class FieldMapDisplay:
         if isinstance(field, StrainField):
             values = np.asarray(getattr(field, self.component))
             values = values if self.component == "rotation" else 100 * values
-            title, signed = _NAMES[self.component], True
+            title, signed = STRAIN_TITLES[self.component], True
         else:
             values, signed = field.in_units, False
             title = f"{field.name} ({field.unit})"
@@ -279,21 +295,18 @@ class FieldMapDisplay:
         ax.legend(handles=[key], loc="lower right", fontsize="small")
 
 
-def _shape(field: VectorField | ScalarField | StrainField, image: Image | None) -> tuple[int, int]:
+def _shape(
+    field: VectorField | ScalarField | StrainField | None, image: Image | None
+) -> tuple[int, int]:
     if image is not None:
         return image.shape[0], image.shape[1]
+    if field is None:
+        return 1, 1
     places = field.positions[np.isfinite(field.positions).all(axis=1)]
     if not len(places):
         return 1, 1
-    rows, cols = np.ceil(places.max(axis=0) + _spacing(places) / 2).astype(int)
+    rows, cols = np.ceil(places.max(axis=0) + spacing_of(places) / 2).astype(int)
     return max(int(rows), 1), max(int(cols), 1)
-
-
-def _spacing(positions: FloatArray) -> float:
-    if len(positions) < 2:
-        return 1.0
-    distances = np.asarray(KDTree(positions).query(positions, k=2)[0])
-    return float(np.median(distances[:, 1])) or 1.0
 
 
 def _raster(positions: FloatArray, values: FloatArray, shape: tuple[int, int]) -> NDArray[Any]:
@@ -301,8 +314,5 @@ def _raster(positions: FloatArray, values: FloatArray, shape: tuple[int, int]) -
     step = max(shape) / min(_RASTER, max(shape))
     rows = np.arange(step / 2 - 0.5, shape[0] - 0.5, step)
     cols = np.arange(step / 2 - 0.5, shape[1] - 0.5, step)
-    if not len(positions):
-        return np.full((len(rows), len(cols)), np.nan)
-    grid = np.stack(np.meshgrid(rows, cols, indexing="ij"), axis=-1)
-    far, nearest = (np.asarray(x) for x in KDTree(positions).query(grid))
-    return np.where(far <= _FAR * _spacing(positions), values[nearest], np.nan)
+    nearest = nearest_atoms(positions, rows, cols)
+    return np.where(nearest >= 0, np.append(values, np.nan)[nearest], np.nan)

@@ -58,6 +58,7 @@ from ._workflow import denoisers_of
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from logstar.lattice import LatticeIndexer
     from logstar.refinement import Refinement
 
     from ._report import Report
@@ -436,6 +437,41 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         other.seconds_ = dict(self.seconds_)
         other._settle(int(self.front_[i]))  # noqa: SLF001 - of this class
         return other
+
+    def index(self) -> LatticeIndexer:
+        """Tell which site of the lattice each atom is, and which sites have none.
+
+        Returns
+        -------
+        indexer : LatticeIndexer
+            Fitted to `atoms_`, in their order: `logstar.fields` takes it together with these, or
+            with `refinement_`.
+
+        Raises
+        ------
+        ValueError
+            If the atoms were found without a lattice, or are of several phases.
+
+        Warns
+        -----
+        AmbiguousMotifWarning
+            If nothing tells which kind is which.
+
+        Examples
+        --------
+        >>> from logstar import Lattice, find_atoms
+        >>> from logstar.datasets import make_scene
+        >>> from logstar.fields import strain
+        >>> crystal = Lattice.perovskite(4.0, pixel_size=0.2)
+        >>> scene = make_scene(crystal, shape=(128, 128), noise=0.05, random_state=0)
+        >>> finder = find_atoms(scene.image, lattice=crystal)
+        >>> strain(finder.index(), finder.refinement_)
+        StrainField(infinitesimal, axes='image': 72 of 72 defined)
+        """
+        from ._indexing import index_atoms  # noqa: PLC0415 - fitting needs none of it
+
+        check_is_fitted(self, "verdict_")
+        return index_atoms(self)
 
     def report(self, *, source: str | None = None, crystal: str | None = None) -> Report:
         """Say everything that was found out.
