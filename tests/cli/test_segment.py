@@ -11,8 +11,10 @@ import tifffile
 from PIL import Image
 
 from logstar.cli import main
-from logstar.datasets import make_scene
+from logstar.datasets import Grain, Region, compose_scene, make_scene
 from logstar.io import read_image
+from logstar.lattice import Lattice
+from logstar.segmentation import KINDS
 from tests.cli.common import assert_one_line_error
 
 
@@ -64,3 +66,29 @@ def test_people_are_told_and_nothing_is_drawn_that_is_not_wanted(tmp_path, capsy
 def test_a_threshold_beyond_its_range_is_wrong_usage(capsys):
     assert main(["segment", "film.npy", "--crystal", "ybco", "--threshold", "2"]) == 2
     assert_one_line_error(capsys, "must be a number from 0 to 1")
+
+
+def test_kinds_and_reasons_reach_files_and_answers(tmp_path, capsys):
+    sheet = ~Region.disc((130, 120), 60)
+    scene = compose_scene(
+        (288, 288),
+        [Grain(Lattice.perovskite(3.905, 0.2), sheet, rotation=11)],
+        background=0.1,
+        dose=60,
+        random_state=0,
+    )
+    np.save(tmp_path / "hole.npy", scene.image)
+    out = tmp_path / "out"
+    options = ["--lattice", "auto", "--json", "--no-plots", "--out", str(out)]
+    assert main(["segment", str(tmp_path / "hole.npy"), *options]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    kinds = np.load(out / "kinds.npy")
+    assert answer["shares"]["vacuum"] == (kinds == KINDS.index("vacuum")).mean() > 0.05
+    assert answer["amorphous_share"] == 0
+    assert [region["kind"] for region in answer["regions"]] == ["vacuum"]
+    (row,) = csv.DictReader((out / "regions.csv").read_text().splitlines())
+    assert (row["kind"], row["disorder"], row["rejected_for"]) == ("vacuum", "", "")
+    assert float(row["confidence"]) > 0.5
+    rejected = list(csv.DictReader((out / "rejected_regions.csv").read_text().splitlines()))
+    assert len(rejected) == len(answer["rejected_regions"])
+    assert all("is below" in row["rejected_for"] for row in rejected)

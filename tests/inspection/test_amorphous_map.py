@@ -5,12 +5,13 @@ from __future__ import annotations
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 from PIL import Image
 
 from logstar import LoGStarDetector
 from logstar.datasets import make_scene
 from logstar.inspection import AmorphousMapDisplay
-from logstar.segmentation import AmorphousGMMSegmenter
+from logstar.segmentation import KINDS, AmorphousGMMSegmenter
 from logstar.units import PixelSize
 
 NOTHING = np.zeros((32, 40))
@@ -63,6 +64,36 @@ def test_rejected_regions_are_drawn_as_such(scene, segmenter):
     )
     assert np.abs(kept - [100, 100]).max() < 10
     assert np.abs(rejected - [205, 205]).max() < 10
+
+
+def test_kinds_have_colours_of_their_own_and_names():
+    kinds = np.zeros(NOTHING.shape, dtype=np.uint8)
+    kinds[2:9, 2:9] = KINDS.index("vacuum")
+    kinds[20:30, 20:30] = KINDS.index("contamination")
+    mask = np.zeros(NOTHING.shape, dtype=bool)
+    mask[12:18, 2:9] = True
+    kinds[mask] = KINDS.index("amorphous")
+    display = AmorphousMapDisplay(
+        NOTHING + np.arange(40), mask, mask * 1.0, [[3, 4], [9, 9]], [0, 1], [[0], [1]], kinds=kinds
+    ).plot()
+    (legend,) = display.figure_.legends
+    lines = {
+        text.get_text(): line
+        for text, line in zip(legend.get_texts(), legend.get_lines(), strict=True)
+    }
+    assert list(lines) == ["amorphous", "vacuum", "contamination"]
+    drawn = contours(display.axes_[0])
+    middles = {
+        to_hex(contour.get_edgecolor()[0]): np.concatenate(
+            [path.vertices for path in contour.get_paths()]
+        ).mean(axis=0)
+        for contour in drawn
+    }
+    assert middles[to_hex(lines["vacuum"].get_color())] == pytest.approx([5, 5], abs=1)
+    assert middles[to_hex(lines["contamination"].get_color())] == pytest.approx([24.5, 24.5], abs=1)
+    assert len(middles) == 3
+    title = display.axes_[0].get_title()
+    assert title == "amorphous 3.28 %, vacuum 3.83 %, contamination 7.81 %"
 
 
 def test_the_axes_are_named_with_their_share(scene, segmenter):

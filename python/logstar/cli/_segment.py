@@ -1,27 +1,33 @@
-"""The command `segment`: from atoms to a map of amorphous regions."""
+"""The command `segment`: from atoms to a map of what is no crystal."""
 
 from __future__ import annotations
 
 import argparse
 import csv
+import math
 import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from logstar.io import write_mask
-from logstar.segmentation import AmorphousGMMSegmenter
+from logstar.segmentation import KINDS, AmorphousGMMSegmenter, Region
 from logstar.units import PixelSize
 
 from ._detect import Outcome, write_files
 from ._progress import Stages
 from ._results import Results
 
-_DPI = 150
-_COLUMNS = ("label", "row", "col", "n_atoms", "area_px2", "perimeter_px", "compactness")
+_AMORPHOUS = "amorphous"
+_COLUMNS = (
+    "label", "row", "col", "n_atoms", "area_px2", "perimeter_px", "compactness", "kind",
+    "confidence", "disorder", "area_atoms",
+)  # fmt: skip
 
 
 def segment(outcome: Outcome, results: Results, args: argparse.Namespace, stages: Stages) -> None:
-    """Map the amorphous regions of an image whose atoms were found, and write them.
+    """Map what is no crystal in an image whose atoms were found, and write it.
 
     Parameters
     ----------
@@ -55,13 +61,20 @@ def segment(outcome: Outcome, results: Results, args: argparse.Namespace, stages
         return _write(segmenter, finder.image_, folder, plots=plots)
 
     write_files(outcome, results, save, args, stages)
-    share, regions = float(segmenter.mask_.mean()), segmenter.regions_
-    text = f"{share:.2%} of the area, in {len(regions)} regions" if regions else "no region"
-    outcome.more.append(("amorphous", text))
+    regions = segmenter.regions_
+    shares = {kind: float((segmenter.kinds_ == i).mean()) for i, kind in enumerate(KINDS)}
+    for kind in sorted({region.kind for region in regions}, key=KINDS.index):
+        n_regions = sum(region.kind == kind for region in regions)
+        text = f"{shares[kind]:.2%} of the area, in {n_regions} region" + "s" * (n_regions > 1)
+        outcome.more.append((kind, text))
+    if shares[_AMORPHOUS] == 0:
+        outcome.more.append((_AMORPHOUS, "no region"))
     outcome.more_values |= {
-        "amorphous_share": share,
+        "amorphous_share": shares[_AMORPHOUS],
+        "shares": shares,
         "n_regions": len(regions),
         "regions": [_plain(region) for region in regions],
+        "rejected_regions": [_plain(region) for region in segmenter.rejected_],
     }
 
 
@@ -74,8 +87,14 @@ def _write(
         # A npy holds no pixel size.
         size = None if kind == "mask_npy" else segmenter.pixel_size_
         write_mask(path, segmenter.mask_, pixel_size=size)
-    files["regions"] = folder / "regions.csv"
-    _write_regions(files["regions"], segmenter.regions_, segmenter.pixel_size_)
+    files["kinds"] = folder / "kinds.npy"
+    np.save(files["kinds"], segmenter.kinds_)
+    for name, regions in (
+        ("regions", segmenter.regions_),
+        ("rejected_regions", segmenter.rejected_),
+    ):
+        files[name] = folder / f"{name}.csv"
+        _write_regions(files[name], regions, segmenter.pixel_size_)
     if plots:
         from logstar.inspection import AmorphousMapDisplay  # noqa: PLC0415 - only drawing pays
 
@@ -90,18 +109,30 @@ def _write_regions(path: Path, regions: Any, size: PixelSize | None) -> None:
     in_units = () if size is None else (f"area_{size.unit}2", f"perimeter_{size.unit}")
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*_COLUMNS, *in_units])
+        writer.writerow([*_COLUMNS, *in_units, "rejected_for"])
         for region in regions:
             # The area counts pixels; places and perimeters are no better than a hundredth of one.
             row, col = region.centroid
             values = [f"{row:.2f}", f"{col:.2f}", region.n_atoms, f"{region.area:.0f}"]
             values += [f"{region.perimeter:.2f}", f"{region.compactness:.5f}"]
+            values.append(region.kind)
+            numbers = (region.confidence, region.disorder, region.area_in_atoms)
+            values += ["" if math.isnan(number) else f"{number:.3g}" for number in numbers]
             if size is not None:
                 values += [f"{region.area_in_units:.6g}", f"{region.perimeter_in_units:.6g}"]
-            writer.writerow([region.label, *values])
+            writer.writerow([region.label, *values, region.rejected_for or ""])
 
 
-def _plain(region: Any) -> dict[str, Any]:
+def _plain(region: Region) -> dict[str, Any]:
     row, col = region.centroid
-    names = ("n_atoms", "area", "perimeter", "compactness", "area_in_units", "perimeter_in_units")
-    return {"row": row, "col": col, **{name: getattr(region, name) for name in names}}
+    names = (
+        "kind", "n_atoms", "area", "perimeter", "compactness", "area_in_units",
+        "perimeter_in_units", "confidence", "disorder", "area_in_atoms", "rejected_for",
+    )  # fmt: skip
+    values = {name: getattr(region, name) for name in names}
+    # JSON knows no NaN.
+    known = {
+        name: None if isinstance(value, float) and math.isnan(value) else value
+        for name, value in values.items()
+    }
+    return {"row": row, "col": col, **known}

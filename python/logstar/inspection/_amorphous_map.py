@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from logstar._validation import FloatArray, as_image, as_positions
+from logstar.segmentation import KINDS
 from logstar.units import PixelSize
 
 from ._image import draw_image, draw_picture, show_whole
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 _MAP = "magma"
 #: Colour of the boundaries of regions that were rejected, which are dashed as well.
 _REJECTED = "#9fd8ff"
+#: Colours of the boundaries of regions that are not amorphous, by kind: apart from one another and
+#: from red for all kinds of colour vision, and seen on grey.
+_COLORS = {"other grain": "#56b4e9", "vacuum": "#f0e442", "contamination": "#cc79a7"}
+_AMORPHOUS = "amorphous"
 #: Inches: width of a panel; room at its right for a colour bar, and left of the plane for its
 #: label; above each panel for its title, above all for the legend, below, and around.
 _PANEL, _BAR, _LEFT, _ABOVE, _LEGEND, _BELOW, _EDGE = 4.6, 0.75, 0.35, 0.35, 0.3, 0.55, 0.1
@@ -58,6 +63,9 @@ class AmorphousMapDisplay:
         Side of a pixel: with its unit, such as "0.2 A", or in angstrom. Draws a scale bar.
     rejected : array-like of shape (n_rows, n_cols), bool, default=None
         Where regions were found and rejected; their boundaries are dashed. None draws none.
+    kinds : array-like of shape (n_rows, n_cols), int, default=None
+        What each pixel shows, as places in `logstar.segmentation.KINDS`: boundaries of vacuum,
+        contamination and other grains are drawn in colours of their own. None draws none.
     variances : array-like of shape (n_pca,), default=None
         Share of the variance that each component explains, for the labels of the axes.
 
@@ -99,6 +107,7 @@ class AmorphousMapDisplay:
         pixel_size: PixelSize | str | float | None = None,
         rejected: ArrayLike | None = None,
         variances: ArrayLike | None = None,
+        kinds: ArrayLike | None = None,
     ) -> None:
         self.image = image
         self.mask = mask
@@ -109,6 +118,7 @@ class AmorphousMapDisplay:
         self.pixel_size = None if pixel_size is None else PixelSize.of(pixel_size)
         self.rejected = rejected
         self.variances = variances
+        self.kinds = kinds
 
     @classmethod
     def of(
@@ -158,6 +168,7 @@ class AmorphousMapDisplay:
             pixel_size=segmenter.pixel_size_ if pixel_size is None else pixel_size,
             rejected=segmenter.rejected_mask_,
             variances=segmenter.pca_.explained_variance_ratio_,
+            kinds=segmenter.kinds_,
         )
 
     @classmethod
@@ -259,8 +270,10 @@ class AmorphousMapDisplay:
             for ax in (on_image, on_atoms)
         )
         faint.set_alpha(0.55)
-        share = mask.mean()
-        on_image.set_title(f"amorphous: {share:.1%} of the area" if mask.any() else "no region")
+        kinds = self._other_kinds()
+        shares = {_AMORPHOUS: mask, **kinds} if mask.any() else kinds
+        words = [f"{kind} {100 * where.mean():.3g} %" for kind, where in shares.items()]
+        on_image.set_title(", ".join(words) or "no region")
         if self.pixel_size is not None:
             draw_scale_bar(on_image, image.shape[1], self.pixel_size)
         self.map_ = on_map.imshow(np.asarray(self.probability), cmap=_MAP, vmin=0, vmax=1)
@@ -279,6 +292,8 @@ class AmorphousMapDisplay:
         show_whole(on_atoms, image.shape)
         on_atoms.set_title(f"{len(positions)} atoms, coloured as at the right")
         for ax in (on_image, on_map, on_atoms):
+            for kind, where in kinds.items():
+                _outline(ax, where, _COLORS[kind], "solid")
             _outline(ax, mask, "white" if ax is on_map else contour_color, "solid")
             if self.rejected is not None:
                 _outline(ax, np.asarray(self.rejected, dtype=bool), _REJECTED, "dashed")
@@ -286,7 +301,7 @@ class AmorphousMapDisplay:
         figure.colorbar(
             self.scatter_, cax=_beside(on_plane), label="posterior of the atom's window"
         )
-        self._write_legend(figure, mask, contour_color)
+        self._write_legend(figure, mask, list(kinds), contour_color)
         self.axes_, self.figure_ = np.array(axes, dtype=object), figure
 
     def _add_axes(self, figure: Figure | SubFigure) -> list[Axes]:
@@ -306,21 +321,31 @@ class AmorphousMapDisplay:
             for col in range(2)
         ]
 
+    def _other_kinds(self) -> dict[str, NDArray[np.bool_]]:
+        """Where vacuum and the like are, of the kinds that there are."""
+        kinds = np.asarray(0 if self.kinds is None else self.kinds)
+        masks = {kind: np.asarray(kinds == KINDS.index(kind)) for kind in _COLORS}
+        return {kind: mask for kind, mask in masks.items() if mask.any()}
+
     def _write_legend(
-        self, figure: Figure | SubFigure, mask: NDArray[np.bool_], contour_color: str
+        self,
+        figure: Figure | SubFigure,
+        mask: NDArray[np.bool_],
+        kinds: list[str],
+        contour_color: str,
     ) -> None:
         from matplotlib.lines import Line2D  # noqa: PLC0415 - only drawing pays for it
 
         handles = []
         if mask.any():
-            text = "amorphous"
-            handles.append(Line2D([], [], color=contour_color, lw=1.6, label=text))
+            handles.append(Line2D([], [], color=contour_color, lw=1.6, label=_AMORPHOUS))
+        handles += [Line2D([], [], color=_COLORS[kind], lw=1.6, label=kind) for kind in kinds]
         if self.rejected is not None and np.any(self.rejected):
             text = "looked at and rejected: too small, or too little disordered"
             handles.append(Line2D([], [], color=_REJECTED, lw=1.6, ls="dashed", label=text))
         if handles:
             figure.legend(
-                handles=handles, loc="upper left", ncols=2, frameon=False, borderaxespad=0.2
+                handles=handles, loc="upper left", ncols=5, frameon=False, borderaxespad=0.2
             )
 
     def _draw_plane(self, ax: Axes, colors: dict[str, Any]) -> Any:

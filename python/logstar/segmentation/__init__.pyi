@@ -1,3 +1,4 @@
+from ._kind_names import KINDS as KINDS
 from ._patches import (
     AtomPatches as AtomPatches,
     Patches as Patches,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -125,23 +126,50 @@ def find_levels(share: FloatArray) -> Levels:
     return levels
 
 
-def disorder_of_regions(
-    mask: NDArray[np.bool_], residual: Residual, spacing: float
-) -> tuple[NDArray[np.int64], FloatArray]:
-    """Number the regions of a mask, and measure how far each is from the crystal.
+class Disorder(NamedTuple):
+    """How far places and regions are from the crystal.
 
-    Returns
-    -------
+    Attributes
+    ----------
     labels : ndarray of shape (n_coarse_rows, n_coarse_cols), int64
         Regions from 1.
-    disorder : ndarray of shape (n_regions,)
+    of_regions : ndarray of shape (n_regions,)
         Root of the mean square of the residual about a point, the median over the region, beyond
         that outside all regions, by the contrast of the crystal. Medians, since the residual of a
         few vacancies is as large as that of many displaced atoms, but in few places.
+    local : ndarray of shape (n_coarse_rows, n_coarse_cols)
+        The same of each point.
+    """
+
+    labels: NDArray[np.int64]
+    of_regions: FloatArray
+    local: FloatArray
+
+
+def measure_disorder(mask: NDArray[np.bool_], residual: Residual, spacing: float) -> Disorder:
+    """Number the regions of a mask, and measure how far each is from the crystal.
+
+    Parameters
+    ----------
+    mask : ndarray of shape (n_coarse_rows, n_coarse_cols), bool
+        Where windows are dispersed.
+    residual : Residual
+        Of the image.
+    spacing : float
+        Of atoms in pixels.
+
+    Returns
+    -------
+    disorder : Disorder
     """
     labels, n_regions = label_regions(mask)
     energy = ndimage.gaussian_filter(residual.values**2, _COMBINING * spacing / residual.step)
     outside = float(np.median(energy[~mask])) if not mask.all() else 0.0
-    inside = np.asarray(ndimage.median(energy, labels, np.arange(1, n_regions + 1)))
-    excess = np.sqrt(np.maximum(inside - outside, 0))
-    return labels, excess / residual.contrast
+    local = np.sqrt(np.maximum(energy - outside, 0)) / residual.contrast
+    of_regions = np.zeros(n_regions)
+    order = labels.ravel().argsort(kind="stable")
+    ends = np.bincount(labels.ravel(), minlength=n_regions + 1).cumsum()
+    for number in range(n_regions):
+        inside = energy.ravel()[order[ends[number] : ends[number + 1]]]
+        of_regions[number] = math.sqrt(max(float(np.median(inside)) - outside, 0))
+    return Disorder(labels, of_regions / residual.contrast, local)

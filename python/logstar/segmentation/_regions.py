@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from logstar._validation import FloatArray
 from logstar.units import PixelSize
+
+from ._kind_names import AMORPHOUS, KINDS
 
 Mask = NDArray[np.bool_]
 Scalar = TypeVar("Scalar", bound=np.generic)
@@ -17,7 +21,7 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 
 @dataclass(frozen=True)
 class Region:
-    """A connected amorphous region.
+    """A connected region that is not the crystal.
 
     Lengths and areas are in pixels; in units of length they are known where the pixel size is.
 
@@ -35,8 +39,22 @@ class Region:
         Row and column in pixels.
     n_atoms : int
         Atoms found inside.
-    pixel_size : PixelSize or None
+    pixel_size : PixelSize, default=None
         Side of a pixel, if it is known.
+    kind : str, default="amorphous"
+        "amorphous" (atoms without order, or a film without atoms), "vacuum" (no atoms and no
+        intensity), "contamination" (intensity that the crystal has not) or "other grain" (another
+        orientation or crystal).
+    confidence : float, default=nan
+        How sure the kind is, from 0 to 1: the mean over the region of how far the evidence is
+        beyond its limits, 0.5 at the limits. It is no frequency of being right.
+    disorder : float, default=nan
+        How far it is from the crystal; see `AmorphousGMMSegmenter.min_disorder`. NaN for what is
+        told by other evidence.
+    area_in_atoms : float, default=nan
+        Area by that which an atom has; see `AmorphousGMMSegmenter.min_atoms`.
+    rejected_for : str or None, default=None
+        Why it was rejected, in words; None for what was kept.
 
     Examples
     --------
@@ -54,6 +72,11 @@ class Region:
     centroid: tuple[float, float]
     n_atoms: int
     pixel_size: PixelSize | None = None
+    kind: str = KINDS[AMORPHOUS]
+    confidence: float = math.nan
+    disorder: float = math.nan
+    area_in_atoms: float = math.nan
+    rejected_for: str | None = None
 
     @property
     def unit(self) -> str | None:
@@ -89,11 +112,14 @@ class Region:
         return None if self.pixel_size is None else self.perimeter * self.pixel_size.value
 
 
-def label_regions(mask: Mask) -> tuple[NDArray[np.int64], int]:
-    """Number the connected regions of a mask (eight neighbours) from 1, the largest first."""
+def label_regions(kinds: Mask | NDArray[np.uint8]) -> tuple[NDArray[np.int64], int]:
+    """Number connected pixels of one kind (eight neighbours) from 1, the largest first; 0 is none.
+
+    A mask has one kind.
+    """
     from skimage import measure  # noqa: PLC0415 - heavy, and this module is imported by rewards
 
-    labels, n_regions = measure.label(mask, connectivity=2, return_num=True)
+    labels, n_regions = measure.label(kinds, background=0, connectivity=2, return_num=True)
     sizes = np.bincount(labels.ravel(), minlength=n_regions + 1)[1:]
     ranks = np.zeros(n_regions + 1, dtype=np.int64)
     ranks[1 + np.argsort(-sizes, kind="stable")] = np.arange(1, n_regions + 1)
@@ -107,19 +133,43 @@ def boundary_length(mask: Mask) -> float:
     return float(measure.perimeter_crofton(mask, directions=4))
 
 
+class OnGrid(NamedTuple):
+    """What is known of regions on a grid of every `step`-th pixel.
+
+    Attributes
+    ----------
+    step : int
+        In pixels.
+    confidence : ndarray of shape (n_coarse_rows, n_coarse_cols)
+        Of the kind at each point.
+    disorder, area_in_atoms : ndarray of shape (n_coarse_rows, n_coarse_cols)
+        Of the region that a point is in; 0 where it is not known.
+    """
+
+    step: int
+    confidence: FloatArray
+    disorder: FloatArray
+    area_in_atoms: FloatArray
+
+
 def describe_regions(
-    mask: Mask, atoms: FloatArray, pixel_size: PixelSize | None = None
+    kinds: Mask | NDArray[np.uint8],
+    atoms: FloatArray,
+    pixel_size: PixelSize | None = None,
+    known: OnGrid | None = None,
 ) -> list[Region]:
-    """Measure the regions of a mask.
+    """Measure the regions of a map of kinds.
 
     Parameters
     ----------
-    mask : ndarray of shape (n_rows, n_cols), bool
-        Where it is amorphous.
+    kinds : ndarray of shape (n_rows, n_cols), uint8 or bool
+        Places in `KINDS`; a mask is amorphous.
     atoms : ndarray of shape (n_atoms, 2)
         Row and column in pixels.
     pixel_size : PixelSize, default=None
         Side of a pixel, if it is known.
+    known : OnGrid, default=None
+        What else is known; None leaves it unknown.
 
     Returns
     -------
@@ -128,11 +178,14 @@ def describe_regions(
     """
     from skimage import measure  # noqa: PLC0415 - heavy, and this module is imported by rewards
 
-    labels, n_regions = label_regions(mask)
+    labels, n_regions = label_regions(kinds)
     counts = np.bincount(values_at(labels, atoms), minlength=n_regions + 1)
+    measured = _measured(labels, n_regions, known)
     regions = []
     for found in measure.regionprops(labels):
         area, perimeter = float(found.area), boundary_length(found.image)
+        row, col = found.coords[0]
+        kind = AMORPHOUS if kinds.dtype == np.bool_ else int(kinds[row, col])
         regions.append(
             Region(
                 label=int(found.label),
@@ -142,9 +195,31 @@ def describe_regions(
                 centroid=(float(found.centroid[0]), float(found.centroid[1])),
                 n_atoms=int(counts[found.label]),
                 pixel_size=pixel_size,
+                kind=KINDS[kind],
+                confidence=float(measured.confidence[found.label]),
+                disorder=float(measured.disorder[found.label]) if kind == AMORPHOUS else math.nan,
+                area_in_atoms=float(measured.area_in_atoms[found.label]),
             )
         )
     return regions
+
+
+def _measured(labels: NDArray[np.int64], n_regions: int, known: OnGrid | None) -> OnGrid:
+    """The same of regions, by label; NaN where nothing is known."""
+    nothing = np.full(n_regions + 1, np.nan)
+    if known is None or n_regions == 0:
+        return OnGrid(1, nothing, nothing, nothing)
+    coarse = labels[:: known.step, :: known.step]
+    numbers = np.arange(n_regions + 1)
+    sizes = np.bincount(coarse.ravel(), minlength=n_regions + 1)
+    sums = np.bincount(coarse.ravel(), known.confidence.ravel(), minlength=n_regions + 1)
+    confidence = np.where(sizes > 0, sums / np.maximum(sizes, 1), np.nan)
+    disorder, area = (
+        np.asarray(ndimage.maximum(values, coarse, numbers), dtype=np.float64)
+        for values in (known.disorder, known.area_in_atoms)
+    )
+    disorder[disorder == 0] = area[area == 0] = np.nan
+    return OnGrid(known.step, confidence, disorder, area)
 
 
 def values_at(pixels: NDArray[Scalar], atoms: FloatArray) -> NDArray[Scalar]:

@@ -9,8 +9,9 @@ does, though windows reach into it. Pixels without any atom near them are judged
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from scipy import ndimage
 from logstar._numerics import parabola_vertex
 from logstar._validation import FloatArray, Image
 
+from ._brightness import noise_squares
 from ._own_kind import Frames, own_kind
 from ._patches import extract_patches
 
@@ -47,6 +49,10 @@ class Residual(NamedTuple):
     contrast : float
         Root of the mean square of what the crystal's windows have about their means: how large
         the residual would be if its atoms were elsewhere.
+    smooth : ndarray of shape (n_coarse_rows, n_coarse_cols), float32 or float64
+        The smoothed image itself.
+    noise : ndarray of shape (n_coarse_rows, n_coarse_cols), float64
+        Squares whose local mean is the variance of the noise in the smoothed image, if it is white.
 
     Examples
     --------
@@ -63,6 +69,8 @@ class Residual(NamedTuple):
     values: FloatArray
     step: int
     contrast: float
+    smooth: NDArray[Any]
+    noise: FloatArray
 
 
 def crystal_residual(
@@ -114,7 +122,10 @@ def crystal_residual(
     residuals = centred - own_kind(centred, frames)
     # By the median, which a damaged region does not move while it covers less than half a window.
     residuals -= _medians(residuals, frames)[:, None]
-    return Residual(_vote(residuals, frames), step, contrast)
+    # The share of its variance that a Gaussian leaves of white noise.
+    left = min(1.0, 1 / (4 * math.pi * (_SMOOTHING * spacing) ** 2))
+    noise = left * noise_squares(image, step)
+    return Residual(_vote(residuals, frames), step, contrast, coarse, noise)
 
 
 def _too_few(n_whole: int, n_atoms: int, size: int, shape: tuple[int, ...]) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 import warnings
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import ndimage
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, check_memory
@@ -22,41 +23,25 @@ from logstar._validation import (
     check_real,
 )
 from logstar.detection import LoGStarDetector
-from logstar.neighbors import distance_sums
 from logstar.units import PixelSize
 
+from ._atoms import AtomType, atoms_of_type, check_atom_type, find_atoms, spacing_of
 from ._calibration import pixel_size_of
 from ._dispersion import fit_mixture
-from ._evidence import (
-    disorder_of_regions,
-    dispersed_share,
-    embed_everywhere,
-    find_levels,
-    project,
-)
-from ._patches import AtomPatches
+from ._evidence import dispersed_share, embed_everywhere, find_levels, project
+from ._kind_names import CRYSTAL, KINDS, VACUUM, is_amorphous
+from ._mapping import SHARE_OF_VACUUM, Maps, Rules, map_kinds
 from ._regions import Region, describe_regions, values_at
 from ._residual import Residual, crystal_residual
 from ._types import COVARIANCE_TYPES, AtomTypeGMM
-
-AtomType = int | tuple[int, int] | None
 
 #: Side of the windows of the residual where it is not given, in units of the spacing of atoms. In
 #: YBa2Cu3O7 at 0.2 Å/px that is 5 px, at a spacing of 12.9 px.
 _WINDOW_SHARE = 0.4
 
 
-class _Maps(NamedTuple):
-    """What is amorphous, how probable that is, what was rejected, and each region's disorder."""
-
-    mask: NDArray[np.bool_]
-    probability: NDArray[np.float32]
-    rejected: NDArray[np.bool_]
-    disorder: FloatArray
-
-
 class AmorphousGMMSegmenter(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no types
-    """Find amorphous regions of a crystal, or that there is none.
+    """Find where an image does not show its crystal, and what is there: amorphous, vacuum or else.
 
     The idea is that of part 2 of Barakati et al. [1]_: windows centred on atoms, their principal
     components, a Gaussian mixture in which a tight component is crystal and a dispersed one is
@@ -70,6 +55,10 @@ class AmorphousGMMSegmenter(BaseEstimator):  # type: ignore[misc] # scikit-learn
     - Posteriors are combined over the neighbourhood, and a region has to hold several atoms and
       to be as disordered as displaced atoms make it. Noise, strain, gradients of intensity,
       vacancies and dopants leave no region.
+
+    What else is no crystal is told by the image itself, whatever the atoms: vacuum has no contrast,
+    contamination is brighter than the crystal is at places of that contrast, another grain has
+    another power spectrum than the most of the image. See `kinds_`.
 
     Parameters
     ----------
@@ -100,7 +89,7 @@ class AmorphousGMMSegmenter(BaseEstimator):  # type: ignore[misc] # scikit-learn
         the crystal. In simulated amorphous pockets it is 0.55 to 0.65; what the mixture finds in
         crystals has at most 0.25 with noise up to 0.3 or strain, 0.37 with 1 % of vacancies.
     min_atoms : float, default=6.0
-        Least area of a region in atoms, by the mean area that an atom has.
+        Least area of a region in atoms, by the mean area that an atom has; half of it for vacuum.
     pixel_size : PixelSize, str or float, default=None
         Side of a pixel: with its unit, such as "0.2 A", or in angstrom. None takes it from the
         image where this is a Micrograph, a HyperSpy signal or an xarray DataArray.
@@ -116,19 +105,21 @@ class AmorphousGMMSegmenter(BaseEstimator):  # type: ignore[misc] # scikit-learn
 
     Attributes
     ----------
+    kinds_ : ndarray of shape (n_rows, n_cols), uint8
+        What each pixel shows, as the place of its name in `logstar.segmentation.KINDS`: "crystal",
+        "other grain", "amorphous", "vacuum" or "contamination".
     mask_ : ndarray of shape (n_rows, n_cols), bool
         Where the fitted image is amorphous.
     probability_ : ndarray of shape (n_rows, n_cols), float32
         Probability of it: the share of dispersed windows about each pixel, scaled such that the
         crystal has 0 and the middle of amorphous regions 1. All 0 if there is no region.
     regions_ : list of Region
-        Area, perimeter, compactness, centroid, atoms of each, the largest first; area and
-        perimeter also in units of length where the pixel size is known.
+        Kind, confidence, area, perimeter, compactness, centroid, atoms of each, the largest first;
+        area and perimeter also in units of length where the pixel size is known.
     rejected_mask_ : ndarray of shape (n_rows, n_cols), bool
-        Where the probability was above the threshold, but the region too small or too little
-        disordered.
+        Where there was a sign of a region, but the region too small or too little disordered.
     rejected_ : list of Region
-        Those regions, the largest first.
+        Those regions, the largest first; `rejected_for` tells why.
     pixel_size_ : PixelSize or None
         That of the parameter or of the image.
     positions_ : ndarray of shape (n_atoms, 2), float64
@@ -249,7 +240,7 @@ class AmorphousGMMSegmenter(BaseEstimator):  # type: ignore[misc] # scikit-learn
         self.detector_: Any = None
         if positions is None:
             detector = LoGStarDetector() if self.detector is None else clone(self.detector)
-            self.detector_, found = memory.cache(_find_atoms)(detector, image)
+            self.detector_, found = memory.cache(find_atoms)(detector, image)
         else:
             found = as_positions(positions)
         with threadpool_limits(1):  # sums that are split over threads round differently
@@ -262,7 +253,7 @@ class AmorphousGMMSegmenter(BaseEstimator):  # type: ignore[misc] # scikit-learn
     def _fit(self, image: Image, found: FloatArray, memory: Any) -> None:
         self.positions_ = self._select(image, found)
         self._check_enough(len(self.positions_))
-        self.spacing_ = _spacing(found)
+        self.spacing_ = spacing_of(found)
         residual = memory.cache(crystal_residual, ignore=["n_jobs"])(
             image, self.positions_, self.spacing_, self.n_jobs
         )
@@ -277,14 +268,23 @@ class AmorphousGMMSegmenter(BaseEstimator):  # type: ignore[misc] # scikit-learn
         self.posteriors_ = posteriors[:, self._is_amorphous].sum(axis=1)
         share = self._share(features.everywhere, residual)
         self._levels = find_levels(share)
-        found_maps = self._segment(share, residual, image.shape, len(found))
-        self.mask_, self.probability_, self.rejected_mask_, self.disorder_ = found_maps
+        maps = self._map(share, residual, len(found), image.shape)
+        self.kinds_, self.probability_, self.disorder_ = (
+            maps.kinds,
+            maps.probability,
+            maps.candidates,
+        )
+        self.mask_: NDArray[np.bool_] = is_amorphous(maps.kinds)
+        self.rejected_mask_ = maps.rejected != CRYSTAL
         self.regions_: list[Region] = describe_regions(
-            self.mask_, self.positions_, self.pixel_size_
+            maps.kinds, self.positions_, self.pixel_size_, maps.known
         )
-        self.rejected_: list[Region] = describe_regions(
-            self.rejected_mask_, self.positions_, self.pixel_size_
-        )
+        self.rejected_: list[Region] = [
+            dataclasses.replace(region, rejected_for=self._reason(region))
+            for region in describe_regions(
+                maps.rejected, self.positions_, self.pixel_size_, maps.known
+            )
+        ]
         self.atom_labels_ = values_at(self.mask_, self.positions_).astype(np.int64)
 
     def predict(self, X: ArrayLike) -> NDArray[np.bool_]:
@@ -301,7 +301,7 @@ class AmorphousGMMSegmenter(BaseEstimator):  # type: ignore[misc] # scikit-learn
         mask : ndarray of shape (n_rows, n_cols), bool
             Where it is amorphous.
         """
-        return self._maps(X)[0]
+        return is_amorphous(self._maps(X)[0])
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float32]:
         """Tell how probable it is that each pixel is amorphous.
@@ -351,17 +351,17 @@ class AmorphousGMMSegmenter(BaseEstimator):  # type: ignore[misc] # scikit-learn
         check_is_fitted(self)
         return self._residual(as_image(X, name="X"))[0]
 
-    def _maps(self, X: ArrayLike) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+    def _maps(self, X: ArrayLike) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         check_is_fitted(self)
         image = as_image(X, name="X")
         if self._is_fitted_image(image):
-            return self.mask_.copy(), self.probability_.copy()
+            return self.kinds_.copy(), self.probability_.copy()
         with threadpool_limits(1):
             residual, found = self._residual(image)
             everywhere = embed_everywhere(residual, self.pca_, self._size)
             share = self._share(everywhere, residual)
-            mask, probability, *_ = self._segment(share, residual, image.shape, len(found))
-        return mask, probability
+            maps = self._map(share, residual, len(found), image.shape)
+        return maps.kinds, maps.probability
 
     def _is_fitted_image(self, image: Image) -> bool:
         return image.dtype == self._image.dtype and np.array_equal(image, self._image)
@@ -377,33 +377,17 @@ class AmorphousGMMSegmenter(BaseEstimator):  # type: ignore[misc] # scikit-learn
             )
         else:
             found = as_positions(self.detector_.predict(image))
-            positions, spacing = self._select(image, found), _spacing(found)
+            positions, spacing = self._select(image, found), spacing_of(found)
         return cached(image, positions, spacing, self.n_jobs), found
 
     def _select(self, image: Image, found: FloatArray) -> FloatArray:
         """Atoms of the type asked for."""
         if self.atom_type is None or len(found) == 0:
             return found
-        patches = AtomPatches(n_jobs=self.n_jobs)
-        windows = patches.fit_transform(image, positions=found)
         types = AtomTypeGMM() if self.types is None else clone(self.types)
         if "random_state" in types.get_params():
             types.set_params(random_state=self.random_state)
-        types.fit(windows)
-        if isinstance(self.atom_type, tuple):
-            label, orientation = self.atom_type
-            chosen = (types.labels_ == label) & (types.orientations_ == orientation)
-        else:
-            chosen = types.labels_ == self.atom_type
-        if not chosen.any():
-            counts = np.bincount(types.labels_[types.labels_ >= 0])
-            raise ValueError(
-                f"no atom is of atom_type={self.atom_type!r}; there are types 0 to "
-                f"{len(counts) - 1} with {counts.tolist()} atoms, and orientations "
-                f"{np.unique(types.orientations_).tolist()}."
-            )
-        selected: FloatArray = patches.positions_[chosen]
-        return selected
+        return atoms_of_type(image, found, self.atom_type, types, self.n_jobs)
 
     def _fit_mixture(self) -> tuple[Any, NDArray[np.bool_]]:
         with warnings.catch_warnings():
@@ -432,34 +416,21 @@ class AmorphousGMMSegmenter(BaseEstimator):  # type: ignore[misc] # scikit-learn
             everywhere, self.mixture_, self._is_amorphous, residual, self.spacing_
         )
 
-    def _segment(
-        self, share: FloatArray, residual: Residual, shape: tuple[int, ...], n_atoms: int
-    ) -> _Maps:
-        low, high = self._levels
-        nothing = np.zeros(shape, np.bool_)
-        if not high > low:
-            return _Maps(nothing, np.zeros(shape, np.float32), nothing, np.zeros(0))
-        scaled = np.clip((share - low) / (high - low), 0, 1)
-        labels, disorder = disorder_of_regions(scaled > self.threshold, residual, self.spacing_)
-        areas = np.bincount(labels.ravel(), minlength=len(disorder) + 1)[1:]
-        least = self.min_atoms * share.size / max(n_atoms, 1)
-        is_kept = (disorder >= self.min_disorder) & (areas >= least)
-        probability = _enlarged(scaled, residual.step, shape)
-        # A pixel belongs to the region of the grid point next to it.
-        nearest = np.ix_(
-            *(
-                np.minimum((np.arange(n) + residual.step // 2) // residual.step, m - 1)
-                for n, m in zip(shape, labels.shape, strict=True)
-            )
-        )
-        above = probability > self.threshold
-        kept, rejected = (
-            above & _near(labels, 1 + np.flatnonzero(which))[nearest]
-            for which in (is_kept, ~is_kept)
-        )
-        if not is_kept.any():
-            probability = np.zeros_like(probability)
-        return _Maps(kept, probability, rejected & ~kept, disorder)
+    def _map(
+        self, share: FloatArray, residual: Residual, n_atoms: int, shape: tuple[int, ...]
+    ) -> Maps:
+        rules = Rules(self.threshold, self.min_disorder, self.min_atoms)
+        return map_kinds(share, self._levels, residual, self.spacing_, n_atoms, shape, rules)
+
+    def _reason(self, region: Region) -> str:
+        """Why a region was rejected."""
+        if region.disorder < self.min_disorder:
+            return f"disorder {region.disorder:.2f} is below min_disorder={self.min_disorder:g}"
+        share = SHARE_OF_VACUUM if region.kind == KINDS[VACUUM] else 1.0
+        half = "half of " if share < 1 else ""
+        area = region.area_in_atoms
+        size = "its area" if math.isnan(area) else f"its area of {area:.1f} atoms"
+        return f"{size} is below {half}min_atoms={self.min_atoms:g}"
 
     def _grid_size(self, residual: Residual, shape: tuple[int, ...]) -> int:
         pixels = _WINDOW_SHARE * self.spacing_ if self.window_size is None else self.window_size
@@ -483,15 +454,7 @@ class AmorphousGMMSegmenter(BaseEstimator):  # type: ignore[misc] # scikit-learn
         check_real(self.threshold, name="threshold", low=0, high=1)
         check_real(self.min_disorder, name="min_disorder", low=0)
         check_real(self.min_atoms, name="min_atoms", low=0)
-        if isinstance(self.atom_type, tuple):
-            if len(self.atom_type) != 2:
-                raise ValueError(
-                    f"atom_type must be a type or (type, orientation), got {self.atom_type!r}."
-                )
-            check_integer(self.atom_type[0], name="atom_type[0]", low=0)
-            check_integer(self.atom_type[1], name="atom_type[1]", low=0)
-        elif self.atom_type is not None:
-            check_integer(self.atom_type, name="atom_type", low=0)
+        check_atom_type(self.atom_type)
 
     def _check_enough(self, n_atoms: int) -> None:
         # Each component starts from a share of the atoms, which must do for its covariance.
@@ -502,35 +465,3 @@ class AmorphousGMMSegmenter(BaseEstimator):  # type: ignore[misc] # scikit-learn
                 f"which needs at least {needed}; use fewer n_components, a larger field, or a "
                 "detector that finds more atoms."
             )
-
-
-def _find_atoms(detector: Any, image: Image) -> tuple[Any, FloatArray]:
-    fitted = detector.fit(image, None)  # frozen estimators want to be given a y
-    # Contiguous: `memory` tells arrays apart by their layout, too, and gives back contiguous ones.
-    return fitted, np.ascontiguousarray(as_positions(fitted.predict(image)))
-
-
-def _spacing(positions: FloatArray) -> float:
-    spacing = float(np.median(distance_sums(positions, n_neighbors=1)))
-    if spacing < 1:
-        raise ValueError(
-            f"the median distance of nearest atoms is {spacing:g} px; they cannot be told apart. "
-            "Use a detector that finds the right atoms."
-        )
-    return spacing
-
-
-def _near(labels: NDArray[np.int64], chosen: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """Where the chosen regions of the grid are, and the points next to them."""
-    return ndimage.binary_dilation(np.isin(labels, chosen), np.ones((3, 3), np.bool_))
-
-
-def _enlarged(values: FloatArray, step: int, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """From the grid to all pixels, linearly."""
-    for axis, n in enumerate(shape):
-        places = np.minimum(np.arange(n) / step, values.shape[axis] - 1)
-        before = places.astype(np.intp)
-        after = np.minimum(before + 1, values.shape[axis] - 1)
-        share = np.expand_dims(places - before, 1 - axis)
-        values = (1 - share) * values.take(before, axis) + share * values.take(after, axis)
-    return values.astype(np.float32)
