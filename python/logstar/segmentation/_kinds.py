@@ -118,7 +118,10 @@ def tell_kinds(evidence: Evidence) -> KindMap:
     empty = _emptiness(contrast, evidence.spacing)
     bright = _logistic(excess, _BRIGHT, _BRIGHT_WIDTH)
     very_bright = _logistic(excess, _VERY_BRIGHT, _VERY_BRIGHT_WIDTH)
-    other = orders.other_grain
+    # Spectra of amorphous regions are speckled, and here and there like some grain's by chance, but
+    # never quite unlike the crystal's, whose distances they share.
+    by_chance = evidence.is_disordered & (orders.main > _UNORDERED)
+    other = np.where(by_chance, 0, orders.other_grain)
     likeness = np.maximum(orders.main, orders.other)
     unordered = _logistic(-likeness, -_UNORDERED, _UNORDERED_WIDTH)
     disordered = np.where(evidence.is_disordered, evidence.dispersed, 0)
@@ -169,7 +172,8 @@ def _emptiness(contrast: FloatArray, spacing: float) -> FloatArray:
     size = 2 * math.ceil(_NEARBY * spacing) + 1
     nearby = ndimage.maximum_filter(contrast, size, mode="nearest")
     limit = np.maximum(_EDGE * np.minimum(nearby, 1), _NO_CONTRAST)
-    empty: FloatArray = 1 / (1 + (contrast / limit) ** 8)
+    square = (contrast / limit) ** 2
+    empty: FloatArray = 1 / (1 + (square * square) ** 2)
     return empty
 
 

@@ -28,7 +28,7 @@ _N_COMPONENTS = 20
 #: overlaps with the true regions by 0.98 and 0.90, comparison with all windows by 0.00 and 0.04:
 #: among more than a thousand windows of amorphous regions there are 25 like any other one, and the
 #: residual falls below what `min_disorder` asks for.
-_MAX_REFERENCES = 6144
+_MAX_REFERENCES = 5376
 #: Cut windows are compared with the references in blocks of as many, to bound the memory.
 _BLOCK = 1024
 

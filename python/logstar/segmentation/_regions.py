@@ -8,7 +8,6 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from logstar._validation import FloatArray
 from logstar.units import PixelSize
@@ -210,15 +209,15 @@ def _measured(labels: NDArray[np.int64], n_regions: int, known: OnGrid | None) -
     if known is None or n_regions == 0:
         return OnGrid(1, nothing, nothing, nothing)
     coarse = labels[:: known.step, :: known.step]
-    numbers = np.arange(n_regions + 1)
-    sizes = np.bincount(coarse.ravel(), minlength=n_regions + 1)
-    sums = np.bincount(coarse.ravel(), known.confidence.ravel(), minlength=n_regions + 1)
+    inside = np.flatnonzero(coarse)
+    own = coarse.ravel()[inside]
+    sizes = np.bincount(own, minlength=n_regions + 1)
+    sums = np.bincount(own, known.confidence.ravel()[inside], minlength=n_regions + 1)
     confidence = np.where(sizes > 0, sums / np.maximum(sizes, 1), np.nan)
-    disorder, area = (
-        np.asarray(ndimage.maximum(values, coarse, numbers), dtype=np.float64)
-        for values in (known.disorder, known.area_in_atoms)
-    )
-    disorder[disorder == 0] = area[area == 0] = np.nan
+    disorder, area = nothing.copy(), nothing.copy()
+    for fields, values in ((disorder, known.disorder), (area, known.area_in_atoms)):
+        at = values.ravel()[inside]
+        fields[own[at > 0]] = at[at > 0]  # where it is known, all points of a region say the same
     return OnGrid(known.step, confidence, disorder, area)
 
 
