@@ -115,6 +115,7 @@ TESTED_TOGETHER = {
     ],
     "segmentation/test_segmenter.py": ["segmentation/_evidence.py"],
     "segmentation/test_types.py": ["segmentation/_features.py", "segmentation/_orientations.py"],
+    "segmentation/test_kinds.py": ["segmentation/_mapping.py"],
 }
 
 #: Statements in its functions up to which a module is tested by whatever uses it.
