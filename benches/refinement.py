@@ -93,8 +93,9 @@ def by_curve_fit(image: FloatArray, starts: FloatArray, sigma: float) -> FloatAr
 
 def by_atomap(image: FloatArray, starts: FloatArray, _sigma: float) -> FloatArray:
     """Centre of mass, then Gaussians, as Atomap's own guide does."""
-    sublattice = importlib.import_module("atomap.sublattice")
-    atoms = sublattice.Sublattice(starts[:, ::-1], image=np.asarray(image, dtype=float))
+    # Its modules import one another: this one first.
+    api = importlib.import_module("atomap.api")
+    atoms = api.Sublattice(starts[:, ::-1], image=np.asarray(image, dtype=float))
     atoms.find_nearest_neighbors()
     atoms.refine_atom_positions_using_center_of_mass(show_progressbar=False)
     atoms.refine_atom_positions_using_2d_gaussian(show_progressbar=False)
