@@ -27,6 +27,7 @@ ABOUT_MORE_THAN_A_MODULE = {
     "model_selection/test_sweep.py": "MOBOSearchCV: parameters that are swept",
     "model_selection/test_unlike_grid_search.py": "MOBOSearchCV beside GridSearchCV: differences",
     "preprocessing/test_transformers.py": "what all transformers do, and what each is for",
+    "refinement/test_hard_images.py": "images that are hard to refine",
     "test_absurd_parameters.py": "numbers far out of range, everywhere",
     "test_any_array.py": "layouts of arrays in memory, everywhere",
     "test_architecture.py": "the sources themselves",

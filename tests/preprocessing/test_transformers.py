@@ -106,7 +106,9 @@ def test_scale_and_offset_change_nothing_else(transformer, image):
         expected = 50 * plain
     else:
         expected = 50 * plain + 300
-    assert_allclose(other, expected, atol=1e-3)
+    # Its shifts are fitted until they change no more than this does.
+    tolerance = 0.1 if isinstance(transformer, ScanDistortionCorrector) else 1e-3
+    assert_allclose(other, expected, atol=tolerance)
 
 
 @each
