@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+
+import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
@@ -94,6 +97,18 @@ def test_kinds_are_told_apart_in_one_image():
     kinds = {region.kind for region in segmenter.regions_}
     assert kinds == {"vacuum", "other grain", "contamination"}
     assert (segmenter.kinds_ == scene.regions).mean() > 0.95
+
+
+@pytest.mark.parametrize("level", [-0.3, 0.6])
+def test_a_grain_that_is_brighter_or_darker_as_a_whole_is_no_contamination(level):
+    half = Area.half_plane((0, 200), facing=0)
+    parts = [Grain(CRYSTAL, half, rotation=7), Grain(CRYSTAL, ~half, rotation=30)]
+    scene = compose_scene((384, 384), parts, background=0.4, dose=60, random_state=0)
+    right = (scene.grain_labels == 2).astype(np.float32)
+    shifted = dataclasses.replace(scene, image=scene.image + np.float32(level) * right)
+    segmenter = fitted(shifted)
+    assert not where(segmenter, "contamination").any()
+    assert not where(segmenter, "vacuum").any()
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,7 @@ def measure_brightness(
     noise: FloatArray,
     spacing: float,
     is_crystal: NDArray[np.bool_],
+    is_other: NDArray[np.bool_] | None = None,
 ) -> Brightness | None:
     """Measure contrast and brightness.
 
@@ -82,6 +83,9 @@ def measure_brightness(
         Of atoms, in points of the grid.
     is_crystal : ndarray of shape (n_coarse_rows, n_coarse_cols), bool
         Where the crystal is, roughly.
+    is_other : ndarray of shape (n_coarse_rows, n_coarse_cols), bool, default=None
+        Where other grains are, which may all be brighter or darker than the crystal; None is
+        nowhere.
 
     Returns
     -------
@@ -103,7 +107,12 @@ def measure_brightness(
     crystal &= contrast[thin] > 0.5 * usual
     usual = float(np.median(contrast[thin][crystal]))
     contrast /= usual
-    foretold = _foretold(average, contrast, crystal, thin)
+    if is_other is None or not is_other.any():
+        foretold = _foretold(average, contrast, crystal, thin)
+    else:
+        grains = crystal | (is_other[thin] & (contrast[thin] > 0.5))
+        level = ndimage.gaussian_filter(is_other.astype(np.float64), sigma)
+        foretold = _foretold(average, contrast, grains, thin, level)
     return Brightness(contrast, (average - foretold) / usual)
 
 
@@ -112,19 +121,25 @@ def _foretold(
     contrast: FloatArray,
     crystal: NDArray[np.bool_],
     thin: tuple[slice, ...],
+    other: FloatArray | None = None,
 ) -> FloatArray:
     """Intensity of the crystal at each point, by place and contrast.
 
     A quadratic of the place, for uneven illumination and thickness, and a multiple of the contrast,
-    since thicker and heavier crystals have more of both.
+    since thicker and heavier crystals have more of both. Other grains, averaged like the
+    intensity, have a level of their own.
     """
     n_rows, n_cols = average.shape
     row, col = np.linspace(-1, 1, n_rows)[:, None], np.linspace(-1, 1, n_cols)[None, :]
     capped = np.minimum(contrast, _MOST_CONTRAST)
-    terms = [np.ones_like(row), capped, row, col, row * col, row**2, col**2]
+    levels = [np.ones_like(row), capped]
+    if other is not None:
+        levels.append(other)
+    terms = [*levels, row, col, row * col, row**2, col**2]
+    n_plane = len(levels) + 2
     # A small particle tells nothing of a surface.
     if crystal.mean() < 0.25:
-        terms = terms[:2]
+        terms = levels
     table = np.column_stack([np.broadcast_to(term, average.shape)[thin][crystal] for term in terms])
     values = average[thin][crystal]
     # First by a plane, which cannot bend around contamination as a quadratic can.
@@ -133,8 +148,8 @@ def _foretold(
     for _ in range(_ROUNDS):
         # Weights by one over the residual make the sum of squares one of absolute residuals.
         roots = np.sqrt(weights)[:, None]
-        plane = np.linalg.lstsq(table[:, :4] * roots, values * roots[:, 0], rcond=None)[0]
-        size = np.abs(values - table[:, :4] @ plane)
+        plane = np.linalg.lstsq(table[:, :n_plane] * roots, values * roots[:, 0], rcond=None)[0]
+        size = np.abs(values - table[:, :n_plane] @ plane)
         weights = 1 / np.maximum(size, _LEAST * float(np.median(size)) + np.finfo(np.float64).tiny)
     factors[: len(plane)] = plane
     residuals = values - table @ factors

@@ -53,7 +53,8 @@ _UNORDERED, _UNORDERED_WIDTH = 0.55, 0.05
 _TEXTURE, _TEXTURE_WIDTH, _SMALLEST_FILM = 0.2, 0.03, 25.0
 #: Where a crystal ends, windows are unlike others over about a spacing. Disorder that is narrower
 #: than twice `_RIM` spacings and no farther than `_BESIDE` spacings from what is no crystal is the
-#: edge itself; and so is contamination beside what is amorphous.
+#: edge itself; and so is contamination beside what is
+#: amorphous or another grain, where the level of the intensity changes.
 _RIM, _BESIDE = 0.75, 2.0
 
 
@@ -144,7 +145,8 @@ def tell_kinds(evidence: Evidence) -> KindMap:
     kinds[other > 0.5] = OTHER_GRAIN
     kinds[is_empty] = VACUUM
     kinds[is_covered] = CONTAMINATION
-    _drop_rims(kinds, CONTAMINATION, kinds == AMORPHOUS, evidence.spacing)
+    edges = (kinds == AMORPHOUS) | (kinds == OTHER_GRAIN)
+    _drop_rims(kinds, CONTAMINATION, edges, evidence.spacing)
     _drop_rims(kinds, AMORPHOUS, (kinds != AMORPHOUS) & (kinds != CRYSTAL), evidence.spacing)
 
     film = _find_films(kinds, contrast, evidence.spacing)

@@ -127,7 +127,11 @@ def _told(
     brightness = None
     if orders is not None:
         brightness = measure_brightness(
-            residual.smooth, residual.noise, spacing, orders.is_main & ~is_disordered
+            residual.smooth,
+            residual.noise,
+            spacing,
+            orders.is_main & ~is_disordered,
+            (orders.other_grain > 0.5) & ~is_disordered,
         )
     if orders is None or brightness is None:
         kinds = np.where(is_disordered, AMORPHOUS, CRYSTAL).astype(np.uint8)
