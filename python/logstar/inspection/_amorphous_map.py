@@ -63,11 +63,11 @@ class AmorphousMapDisplay:
         Side of a pixel: with its unit, such as "0.2 A", or in angstrom. Draws a scale bar.
     rejected : array-like of shape (n_rows, n_cols), bool, default=None
         Where regions were found and rejected; their boundaries are dashed. None draws none.
+    variances : array-like of shape (n_pca,), default=None
+        Share of the variance that each component explains, for the labels of the axes.
     kinds : array-like of shape (n_rows, n_cols), int, default=None
         What each pixel shows, as places in `logstar.segmentation.KINDS`: boundaries of vacuum,
         contamination and other grains are drawn in colours of their own. None draws none.
-    variances : array-like of shape (n_pca,), default=None
-        Share of the variance that each component explains, for the labels of the axes.
 
     Attributes
     ----------
