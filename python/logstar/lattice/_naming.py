@@ -142,10 +142,11 @@ def _inside(places: FloatArray, steps: NDArray[np.int64]) -> list[tuple[int, Flo
         for i in reach:
             for j in reach:
                 at = (np.array([i, j]) + place) @ inverse
-                at -= np.floor(at + 1e-9)
-                # Rounding folds what lies at an edge to the same place.
-                key = (column, *(int(x) for x in np.round(at * 1e6)))
-                found.setdefault(key, (column, at))
+                # What lies at an edge belongs to one side, whichever way it was rounded.
+                cell = np.floor(at + 1e-9).astype(int)
+                # The small cell it comes from, in whole numbers: one place has one such cell.
+                key = (column, *(np.array([i, j]) - cell @ steps).tolist())
+                found.setdefault(key, (column, at - cell))
     return list(found.values())
 
 

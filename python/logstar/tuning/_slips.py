@@ -20,8 +20,8 @@ _LARGEST_ERROR = 0.15
 #: Least confidence of an image's lattice that is certain enough to refuse a crystal for: real
 #: crystals have 0.97 and more, sheared or disordered ones included.
 _CERTAIN = 0.9
-#: Where the error of the image's cell adds up to more than this over the image, in pixels, noise is so
-#: strong that it may hide what makes a cell a multiple of another: 0.2 to 0.23 at noise 0.3 of
+#: Where the error of the image's cell adds up to more than this over the image, in pixels, noise is
+#: so strong that it may hide what makes a cell a multiple of another: 0.2 to 0.23 at noise 0.3 of
 #: the range, where the threefold cell of YBa2Cu3O7 shows; 0.38 to 0.54 at noise 0.6, where in some
 #: images it does not.
 _HIDING = 0.3
