@@ -106,8 +106,8 @@ class AmorphousMapDisplay:
         *,
         pixel_size: PixelSize | str | float | None = None,
         rejected: ArrayLike | None = None,
-        kinds: ArrayLike | None = None,
         variances: ArrayLike | None = None,
+        kinds: ArrayLike | None = None,
     ) -> None:
         self.image = image
         self.mask = mask
