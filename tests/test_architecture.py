@@ -81,7 +81,7 @@ TESTED_TOGETHER = {
         "lattice/_phases.py",
     ],
     "lattice/test_indexer.py": ["lattice/_motif.py", "lattice/_template.py"],
-    "lattice/test_symmetry.py": ["lattice/_projection.py"],
+    "lattice/test_symmetry.py": ["lattice/_expansion.py", "lattice/_projection.py"],
     "model_selection/_engines/test_engines.py": [
         "model_selection/_engines/_acquisition.py",
         "model_selection/_engines/_base.py",

@@ -130,6 +130,9 @@ def test_the_spread_of_a_matched_height():
     assert_allclose(_spread(np.zeros((20, 20)), noise, SIGMA), white)
     seen = np.where(np.indices((20, 20)).sum(axis=0) % 2, 1.0, -1.0) * white
     assert_allclose(_spread(seen, noise, SIGMA), MAD_TO_SIGMA * white)
+    # Where most of an image has no noise, there is nothing to compare with what is seen.
+    noise[:, 6:] = 0
+    assert_allclose(_spread(seen, noise, SIGMA), noise / (math.sqrt(math.pi) * SIGMA))
 
 
 def test_nothing_to_ask_about_and_no_noise():

@@ -12,9 +12,10 @@ from logstar import AtomFinder, Lattice
 from logstar.datasets import make_scene
 from logstar.exceptions import CalibrationError
 from logstar.io import Micrograph
+from logstar.lattice import ImageLattice
 from logstar.model_selection import MOBOSearchCV
 from logstar.tuning import Expectation
-from logstar.tuning._slips import _power_of_ten
+from logstar.tuning._slips import _power_of_ten, compare
 from logstar.units import PixelSize
 
 CRYSTAL = Lattice.perovskite(3.905, pixel_size=0.2)
@@ -129,6 +130,14 @@ def test_a_lattice_in_pixels_is_compared_as_well(scene):
     half = Lattice(9.75, 9.75, columns=CRYSTAL.columns, pixel_size=None)
     with pytest.raises(CalibrationError, match="would have to be 2 times as large"):
         AtomFinder(half).fit(scene.image)
+
+
+@pytest.mark.parametrize("edge", [19.5, 18.0])
+def test_without_a_pixel_size_a_pixel_counts_as_an_angstrom(scene, edge):
+    seen = ImageLattice.from_image(scene.image)
+    compared = compare(Lattice(edge, edge, columns=CRYSTAL.columns, pixel_size=None), seen)
+    # 3.905 angstrom at 0.2 are 19.525 pixels.
+    assert 1 + compared.pixel_size_error == pytest.approx(19.525 / edge, rel=0.005)
 
 
 def test_force_goes_on(scene):
