@@ -11,7 +11,7 @@ pixels       only pixels differ, at most one for each flipped byte: the format h
 calibration  the pixel size differs, the image does not: a number was flipped, nothing tells
 wrong        another image came back and nothing was said
 foreign      an exception that is none of ours
-hang         no answer within the time limit
+hang         no answer within the time limit, half of which is the package's own for a read
 crash        the process died (a signal)
 
 Each reading process may take 4 GiB; what asks for more must come out as an error.
@@ -22,6 +22,7 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import os
 import resource
 import sys
 import tempfile
@@ -36,7 +37,8 @@ from typing import Any
 
 import numpy as np
 
-from logstar.io import EXTENSIONS, list_images, read_image
+from logstar.exceptions import ChoiceNeededError
+from logstar.io import EXTENSIONS, read_image
 
 OUTCOMES = ("error", "same", "pixels", "calibration", "wrong", "foreign", "hang", "crash")
 #: Outcomes that are errors of ours.
@@ -90,8 +92,10 @@ def judge(path: Path, reference: Any, n_flips: int, dataset: int | None) -> tupl
     return ("pixels" if n_changed else "same"), ""
 
 
-def _work(pipe: Connection, source: Path, dataset: int | None) -> None:
+def _work(pipe: Connection, source: Path, dataset: int | None, seconds: float) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+    # What the package promises is to end a read after a time of its own.
+    os.environ["LOGSTAR_READ_SECONDS"] = f"{seconds / 2:g}"
     reference = read_image(source, dataset=dataset)
     pipe.send(None)
     while True:
@@ -102,8 +106,8 @@ def _work(pipe: Connection, source: Path, dataset: int | None) -> None:
 class _Reader:
     """A process that reads, and is started again if it dies or hangs."""
 
-    def __init__(self, source: Path, dataset: int | None) -> None:
-        self._args = (source, dataset)
+    def __init__(self, source: Path, dataset: int | None, seconds: float) -> None:
+        self._args = (source, dataset, seconds)
         self._start()
 
     def _start(self) -> None:
@@ -134,10 +138,19 @@ class _Reader:
         self._process.join()
 
 
+def _dataset_of(source: Path) -> int | None:
+    """The first image where a file has several, in one stack or in many."""
+    try:
+        read_image(source)
+    except ChoiceNeededError:
+        return 0
+    return None
+
+
 def fuzz(source: Path, n_variants: int, seconds: float, seed: int = 0) -> Iterator[dict[str, Any]]:
     """Read variants of a file; yield a dict for each with what was done, the outcome and words."""
     content = source.read_bytes()
-    reader = _Reader(source, 0 if len(list_images(source)) > 1 else None)
+    reader = _Reader(source, _dataset_of(source), seconds)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / source.name
         for done, n_flips, changed in variants(content, n_variants, zlib.crc32(content, seed)):

@@ -61,7 +61,8 @@ _PAIR_SECONDS, _PAIR_BYTES = 100e-9, 50
 #: Bytes that any case may take, and further bytes for each unit of its size.
 _BYTES, _BYTES_A_UNIT = 64 * 2**20, 2_000
 _ADDRESS_SPACE = 12 * 2**30
-_SECONDS = 30.0
+#: Processor time of a case, and of the truth that it is compared with.
+_SECONDS, _TRUTH_SECONDS = 30.0, 60.0
 _GIANT_SECONDS, _GIANT_BYTES = 60.0, 2.5e9
 
 
@@ -123,13 +124,13 @@ class Judge:
         check = FAMILIES[family](np.random.default_rng([seed, list(FAMILIES).index(family)]))
         outcome, words, seconds, n_bytes, times = "equal", "", 0.0, 0, 0.0
         allowed = _BYTES + _BYTES_A_UNIT * check.units + _PAIR_BYTES * check.pairs
-        signal.setitimer(signal.ITIMER_REAL, _SECONDS)
+        signal.setitimer(signal.ITIMER_PROF, _SECONDS)
         try:
             result, seconds, n_bytes = measure(check.run)
             linear = self._unit_seconds[family] * check.units + _PAIR_SECONDS * check.pairs
             times = max(0.0, seconds - _OVERHEAD) / linear
             # The truth is found more slowly; that is no fault of what is measured.
-            signal.setitimer(signal.ITIMER_REAL, _SECONDS)
+            signal.setitimer(signal.ITIMER_PROF, _TRUTH_SECONDS)
             if not check.verify(result):
                 outcome = "refused"
             if times > MOST_TIMES:
@@ -145,7 +146,7 @@ class Judge:
         except Exception as error:  # noqa: BLE001 - that is what is looked for
             outcome, words = "foreign", f"{type(error).__name__}: {error}"
         finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.setitimer(signal.ITIMER_PROF, 0)
         return Result(
             family, seed, check.name, outcome, words, seconds, times, n_bytes, n_bytes / allowed
         )
@@ -177,7 +178,7 @@ def _alarm(_signal: int, _frame: Any) -> None:
 
 def _work(pipe: Any) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (_ADDRESS_SPACE, _ADDRESS_SPACE))
-    signal.signal(signal.SIGALRM, _alarm)
+    signal.signal(signal.SIGPROF, _alarm)
     warnings.simplefilter("ignore")
     np.seterr(all="ignore")
     judge = Judge()
@@ -203,7 +204,7 @@ class Worker:
 
     def __call__(self, family: str, seed: Any) -> Result:
         self._pipe.send((family, seed))
-        limit = 3 * (_GIANT_SECONDS if family == "giant" else _SECONDS)
+        limit = 3 * _GIANT_SECONDS if family == "giant" else 2 * (_SECONDS + _TRUTH_SECONDS)
         try:
             if self._pipe.poll(limit):
                 result: Result = self._pipe.recv()

@@ -29,6 +29,7 @@ ABOUT_MORE_THAN_A_MODULE = {
     "preprocessing/test_transformers.py": "what all transformers do, and what each is for",
     "refinement/test_hard_images.py": "images that are hard to refine",
     "test_absurd_parameters.py": "numbers far out of range, everywhere",
+    "test_full_disk.py": "files for which there is no room, of everything that writes",
     "test_any_array.py": "layouts of arrays in memory, everywhere",
     "test_architecture.py": "the sources themselves",
     "test_build_backend.py": "rust/build_backend",
@@ -117,6 +118,7 @@ TESTED_TOGETHER = {
     "segmentation/test_segmenter.py": ["segmentation/_evidence.py"],
     "segmentation/test_types.py": ["segmentation/_features.py", "segmentation/_orientations.py"],
     "segmentation/test_kinds.py": ["segmentation/_mapping.py"],
+    "test_full_disk.py": ["io/_whole_files.py"],
 }
 
 #: Statements in its functions up to which a module is tested by whatever uses it.

@@ -36,6 +36,18 @@ def test_an_animation_that_turns_to_colours(tmp_path):
     np.testing.assert_array_equal(found, PIXELS // 2)
 
 
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_a_flipped_bit_of_a_png_is_noticed(tmp_path, share):
+    """Uncompressed, so that what is flipped decodes to other pixels all the same."""
+    path = tmp_path / "a.png"
+    Image.fromarray(PIXELS).save(path, compress_level=0)
+    content = bytearray(path.read_bytes())
+    content[content.index(b"IDAT") + round(share * PIXELS.size)] ^= 4
+    path.write_bytes(content)
+    with pytest.raises(OSError, match=r"a\.png"):
+        read_image(path)
+
+
 def test_large_pictures_are_no_attack(tmp_path):
     # Pillow alone refuses more than 179 million pixels.
     Image.new("1", (14000, 14000)).save(tmp_path / "a.png")

@@ -88,7 +88,14 @@ class Results:
         save : callable
             Takes a folder and writes into it, gives the files by what they are.
         """
-        files = save(self._stage)
+        try:
+            files = save(self._stage)
+        except OSError as error:
+            # The error names the place that was asked for, not the temporary one.
+            if error.filename is None or not Path(error.filename).is_relative_to(self._stage):
+                raise
+            place = self.folder / Path(error.filename).relative_to(self._stage)
+            raise OSError(error.errno, error.strerror, str(place)) from error
         # The record of an earlier run goes first: it is untrue once one of its files is replaced.
         with suppress(OSError, ValueError):
             self._former = _load(self.folder)

@@ -18,6 +18,7 @@ from ._atom_table import known_extension
 from ._micrograph import read_image
 from ._pictures import PNG_KEY
 from ._tiff_calibration import TAG_SIDES, TAG_UNITS
+from ._whole_files import whole_file
 
 _EXTENSIONS = (".tif", ".tiff", ".png", ".npy")
 _TRUE = 255
@@ -71,16 +72,19 @@ def write_mask(
     if extension == ".npy":
         if size is not None:
             raise ValueError(f"{path}: a npy holds no pixel size; write a tif or png instead.")
-        np.save(path, array)
+        with whole_file(path) as part:
+            np.save(part, array)
         return
     pixels = np.where(array, np.uint8(_TRUE), np.uint8(0))
     if extension == ".png":
         text = PngInfo()
         if size is not None:
             text.add_text(PNG_KEY, f"{size.value!r} {size.unit}")
-        PillowImage.fromarray(pixels).save(path, pnginfo=text)
+        with whole_file(path) as part:
+            PillowImage.fromarray(pixels).save(part, pnginfo=text)
         return
-    tifffile.imwrite(path, pixels, **_tags(size))
+    with whole_file(path) as part:
+        tifffile.imwrite(part, pixels, **_tags(size))
 
 
 def _tags(size: PixelSize | None) -> dict[str, Any]:

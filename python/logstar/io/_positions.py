@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from numpy.typing import ArrayLike
@@ -14,6 +15,7 @@ from logstar.units import PixelSize
 from . import _positions_csv, _positions_hdf5, _positions_json, _positions_parquet, _positions_xyz
 from ._atom_table import AtomTable, known_extension
 from ._isolation import ReaderError, read_isolated
+from ._whole_files import whole_file
 
 #: Modules that read, by their extension.
 _READERS = {
@@ -70,7 +72,7 @@ def write_positions(
     ImportError
         If the format needs an extra that is not installed.
     OSError
-        If the file cannot be written.
+        If the file cannot be written; what was there before still is.
     ValueError
         For an unknown extension, arrays of another shape, hdf5 without image, and names or texts
         that xyz cannot hold.
@@ -93,12 +95,13 @@ def write_positions(
     extension = known_extension(path, (*_WRITERS, *_WITH_IMAGE), "positions")
     if not isinstance(table, AtomTable):
         table = AtomTable.from_array(table)
-    if extension in _WRITERS:
-        _WRITERS[extension](path, table)
-        return
-    if image is None:
-        raise ValueError(f"{path}: a sublattice holds its image; give it as image=.")
-    _positions_hdf5.write(path, table, as_image(image))
+    write = _WRITERS.get(extension)
+    if write is None:
+        if image is None:
+            raise ValueError(f"{path}: a sublattice holds its image; give it as image=.")
+        write = partial(_positions_hdf5.write, image=as_image(image))
+    with whole_file(path) as part:
+        write(part, table)
 
 
 def read_positions(path: str | os.PathLike[str]) -> AtomTable:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,9 @@ def write(path: Path, table: AtomTable, image: Image) -> None:
     n_atoms, size = len(table), table.pixel_size
     separation = _separation(table.positions)
     h5py = _h5py()
-    with h5py.File(path, "w") as file:
+    # In memory first: HDF5 itself may raise anything, or hang, where a disk is full.
+    content = BytesIO()
+    with h5py.File(content, "w") as file:
         file.attrs["name"] = path.stem
         file.attrs["atom_lattice_type"] = "Atom_Lattice"
         file.attrs["pixel_separation"] = separation
@@ -74,6 +77,7 @@ def write(path: Path, table: AtomTable, image: Image) -> None:
         for where, name in ((file, "image_data"), (group, "original_image_data")):
             where.create_dataset(name, data=image, compression="gzip", shuffle=True)
         group["modified_image_data"] = group["original_image_data"]
+    path.write_bytes(content.getvalue())
 
 
 def _separation(positions: FloatArray) -> float:

@@ -64,6 +64,7 @@ class CheckpointFile:
     def __init__(
         self, path: Path, header: Mapping[str, Any] | None, checksum: int, lock: FileLock
     ) -> None:
+        self._path = path
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
         self._header = header
         self._checksum = checksum
@@ -94,10 +95,14 @@ class CheckpointFile:
         body = json.dumps(line, allow_nan=False).encode()
         self._checksum = zlib.crc32(body, self._checksum)
         left = memoryview(b'{"crc32": %d, "line": %s}\n' % (self._checksum, body))
-        while left:
-            left = left[os.write(self._descriptor, left) :]
-        if durable:
-            os.fsync(self._descriptor)
+        try:
+            while left:
+                left = left[os.write(self._descriptor, left) :]
+            if durable:
+                os.fsync(self._descriptor)
+        except OSError as error:
+            # A descriptor has no name that the error could tell.
+            raise OSError(error.errno, error.strerror, str(self._path)) from error
 
 
 def open_journal(

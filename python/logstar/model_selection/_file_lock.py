@@ -86,9 +86,11 @@ class FileLock:
             if self._is_current(descriptor):
                 break
             os.close(descriptor)
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode())
         self._descriptor = descriptor
+        # The lock holds without its holder's name, for which a full disk has no room.
+        with suppress(OSError):
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode())
         _held.add(self)
         return None
 
