@@ -49,6 +49,15 @@ def test_images_too_near_to_be_two_atoms_are_one_unless_the_site_is_split():
     assert len(places_of((0.1, 0.2, 0.005), 0.526)) == 1
 
 
+def test_a_site_beside_a_threefold_axis_is_one_atom():
+    """Its images lie on three sides of the cell's corner, 0.014 angstrom from one another."""
+    turn = np.array([[0, -1, 0], [1, -1, 0], [0, 0, 1]])
+    threefold = Operations(np.array([np.eye(3, dtype=int), turn, turn @ turn]), np.zeros((3, 3)))
+    hexagonal = np.array([[4.0, 0, 0], [-2.0, 2 * np.sqrt(3), 0], [0, 0, 6.0]])
+    (atom,) = expand(hexagonal, threefold, [Site("A1", "Ti", (0.002, 0.0, 0.25))])
+    assert_same_places(atom.place, [0, 0, 0.25])
+
+
 def test_images_a_tenth_of_an_angstrom_apart_are_two_atoms():
     """At z = 0.0065 they are 0.104 angstrom apart; that they crowd each other is told later."""
     atoms = expand(CELL, MIRROR, [Site("A1", "Ti", (0.1, 0.2, 0.0065))])

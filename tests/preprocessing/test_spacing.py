@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from logstar.preprocessing._spacing import _autocorrelation, image_spacing
+from logstar.preprocessing._spacing import _autocorrelation, _middle, image_spacing
 
 SHAPE = (24, 30)
 REACH = 6
@@ -16,8 +16,7 @@ def test_the_autocorrelation_is_the_mean_of_products_of_pixels():
     """Of the filtered image: slow changes out, noise smoothed, on a plane that holds all lags."""
     image = np.random.default_rng(0).normal(size=SHAPE)
     found = _autocorrelation(image, REACH)
-    plane = np.zeros((2 * SHAPE[0], 2 * SHAPE[1]))
-    # The plane of the function is smaller; both hold every lag, but the filters' tails differ.
+    # As large as the transform's: the tails of the filters run around it.
     n_rows, n_cols = 30, 36
     plane = np.zeros((n_rows, n_cols))
     plane[: SHAPE[0], : SHAPE[1]] = image - image.mean()
@@ -43,3 +42,9 @@ def test_the_spacing_does_not_depend_on_where_the_image_begins(shift):
     rows, cols = np.indices((90, 120)) + np.array(shift)[:, None, None]
     image = np.cos(2 * np.pi * rows / 15) + np.cos(2 * np.pi * cols / 15)
     assert image_spacing(image) == pytest.approx(15, abs=0.5)
+
+
+def test_the_middle_of_what_is_large_and_all_of_what_is_not():
+    assert _middle(100) == slice(0, 512)
+    assert _middle(512) == slice(0, 512)
+    assert _middle(1_000) == slice(244, 756)

@@ -36,6 +36,13 @@ def test_means_further_apart_are_two(separation):
     assert axis.middle == pytest.approx(0, abs=0.1)
 
 
+def test_the_middle_lies_between_the_means():
+    axis = _split(windows(6.0) + 1.5 * DIRECTION, DIRECTION, SIZE)
+    assert axis is not None
+    side = float(axis.direction @ DIRECTION)
+    assert axis.middle == pytest.approx(1.5 * side, abs=0.02)
+
+
 def test_few_atoms_are_no_orientation():
     assert _split(windows(6.0, 0.08), DIRECTION, SIZE) is None
     assert _split(windows(6.0, 0.12), DIRECTION, SIZE) is not None

@@ -15,7 +15,7 @@ from logstar.io import Micrograph
 from logstar.lattice import ImageLattice
 from logstar.model_selection import MOBOSearchCV
 from logstar.tuning import Expectation
-from logstar.tuning._slips import _power_of_ten, compare
+from logstar.tuning._slips import _power_of_ten, check_nearest, check_spacing, compare
 from logstar.units import PixelSize
 
 CRYSTAL = Lattice.perovskite(3.905, pixel_size=0.2)
@@ -138,6 +138,18 @@ def test_without_a_pixel_size_a_pixel_counts_as_an_angstrom(scene, edge):
     compared = compare(Lattice(edge, edge, columns=CRYSTAL.columns, pixel_size=None), seen)
     # 3.905 angstrom at 0.2 are 19.525 pixels.
     assert 1 + compared.pixel_size_error == pytest.approx(19.525 / edge, rel=0.005)
+
+
+def test_three_pixels_are_the_least_distance():
+    """Of 9,000 pixels 1,000 atoms have 3 x 3 each; a perovskite's are half a diagonal apart."""
+    check_spacing(1_000, 9_000)
+    with pytest.raises(ValueError, match="it can be 1000 at most"):
+        check_spacing(1_001, 9_000)
+    check_nearest(Lattice(4.25, 4.25, columns=CRYSTAL.columns, pixel_size=None))
+    with pytest.raises(ValueError, match=r"4.2 x 4.2 px: is the unit right"):
+        check_nearest(Lattice(4.2, 4.2, columns=CRYSTAL.columns, pixel_size=None))
+    with pytest.raises(ValueError, match=r"4.2 x 4.2 A at 1 A/px: is the unit right"):
+        check_nearest(Lattice(4.2, 4.2, columns=CRYSTAL.columns, pixel_size="1 A"))
 
 
 def test_force_goes_on(scene):
