@@ -69,6 +69,11 @@ TESTED_TOGETHER = {
         "io/_provenance.py",
     ],
     "io/test_tiff.py": ["io/_tiff_calibration.py"],
+    "oracle/_conversion/test_convert.py": [
+        "oracle/_conversion/_architectures.py",
+        "oracle/_conversion/_graph.py",
+    ],
+    "oracle/test_oracle.py": ["oracle/_network.py"],
     "lattice/test_grains.py": [
         "lattice/_grain_labels.py",
         "lattice/_grain_map.py",

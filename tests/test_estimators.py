@@ -29,6 +29,7 @@ from logstar import (
     preprocessing,
 )
 from logstar.datasets import make_scene
+from logstar.oracle import OnnxOracle
 from logstar.preprocessing import PatchPCADenoiser, ScanDistortionCorrector, ScanLineCorrector
 
 IMAGE = "X is an image: its columns are pixels, not features that have a number or names"
@@ -153,6 +154,7 @@ def estimators():
     yield AtomPatches(detector, window_size=1)
     yield AtomTypeGMM(n_types=2, n_components=1)
     yield AmorphousGMMSegmenter(detector)
+    yield OnnxOracle(spacing=8.0)
     for name in preprocessing.__all__:
         yield getattr(preprocessing, name)()
 
@@ -160,6 +162,8 @@ def estimators():
 @pytest.mark.filterwarnings(
     # Tables of noise are images with few atoms or none, and windows of them.
     "ignore::logstar.exceptions.NoAtomsWarning",
+    # Of few atoms most depend on the scale.
+    "ignore::logstar.exceptions.OracleScaleWarning",
 )
 @parametrize_with_checks(list(estimators()), expected_failed_checks=expected_failures)
 def test_scikit_learn_checks(estimator, check):
@@ -170,7 +174,7 @@ def test_all_estimators_are_checked():
     """Public classes with a `fit`, but for searches and finders, which are checked elsewhere."""
     checked = {type(estimator) for estimator in estimators()}
     public = {getattr(logstar, name) for name in logstar.__all__}
-    public |= {getattr(preprocessing, name) for name in preprocessing.__all__}
+    public |= {getattr(preprocessing, name) for name in preprocessing.__all__} | {OnnxOracle}
     found = {
         item
         for item in public
@@ -193,6 +197,7 @@ def on_real_data():
         AtomPatches(DETECTOR, window_size=9),
         AmorphousGMMSegmenter(DETECTOR, random_state=0),
         ScanDistortionCorrector(),
+        OnnxOracle(),
     ):
         yield pytest.param(estimator, SCENE.image, id=type(estimator).__name__)
     yield pytest.param(AtomTypeGMM(random_state=0), windows, id="AtomTypeGMM")

@@ -9,6 +9,7 @@ from . import (
     metrics as metrics,
     model_selection as model_selection,
     neighbors as neighbors,
+    oracle as oracle,
     pareto as pareto,
     preprocessing as preprocessing,
     refinement as refinement,

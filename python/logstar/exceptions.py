@@ -88,6 +88,10 @@ class AmbiguousMotifWarning(UserWarning):
     """A shift of the lattice exchanges kinds of columns, and nothing tells which are which."""
 
 
+class OracleScaleWarning(UserWarning):
+    """How many atoms a network sees depends on the scale at which it is shown the image."""
+
+
 class CorrelatedNoiseWarning(UserWarning):
     """What a fit leaves is correlated from pixel to pixel: errors that it gives are too small."""
 

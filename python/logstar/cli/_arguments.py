@@ -87,6 +87,7 @@ def build_parser(version: str) -> argparse.ArgumentParser:
     _add_segment(commands)
     _add_map(commands)
     _add_compare(commands)
+    _add_oracle(commands)
     _add_completion(commands)
     return parser
 
@@ -229,6 +230,30 @@ def _add_compare(commands: Any) -> None:
         "the reference's median distance of nearest neighbours)",
     )
     _add_reports(compare)
+
+
+def _add_oracle(commands: Any) -> None:
+    oracle = _add_command(commands, "oracle", "convert weights of trained networks", _help.ORACLE)
+    oracle.add_argument("action", choices=("convert",), help="what to do")
+    oracle.add_argument("weights", type=Path, metavar="FILE", help="a checkpoint of PyTorch")
+    oracle.add_argument(
+        "--architecture",
+        default="auto",
+        metavar="NAME",
+        help="atomai-unet, atomai-dilnet, atomnet, atomnet-cubic, ferronet or window-classifier "
+        "(default auto: by the names of the weights)",
+    )
+    oracle.add_argument(
+        "--spacing",
+        type=number_between(1, 1000),
+        metavar="PX",
+        help="distance of nearest neighbours in the images that it was trained on, in pixels; "
+        "images are scaled to it (default: they are not scaled)",
+    )
+    oracle.add_argument(
+        "--out", type=Path, metavar="FILE", help="the ONNX file (default FILE with suffix .onnx)"
+    )
+    _add_reports(oracle)
 
 
 def _add_completion(commands: Any) -> None:

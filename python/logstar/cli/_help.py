@@ -153,6 +153,17 @@ the columns row and col are taken, in pixels.
 Exit status: 0 done, 2 wrong usage or a file that cannot be read, 130 interrupted.
 """
 
+ORACLE = """\
+Convert trained weights of AtomAI, AtomNet, FerroNet and of classifiers of single atoms to an ONNX
+file, which logstar.oracle.OnnxOracle runs. PyTorch is not needed, and nothing that a checkpoint
+says is executed. Needs: pip install "logstar[oracle]"
+
+  logstar oracle convert atomai_model.tar --spacing 12
+  python -c 'from logstar.oracle import OnnxOracle; OnnxOracle("atomai_model.onnx")'
+
+Exit status: 0 done, 2 wrong usage or a file that cannot be read or written, 130 interrupted.
+"""
+
 COMPLETION = """\
 Print the script with which a shell completes commands, options and files at the tab key.
 

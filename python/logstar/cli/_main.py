@@ -113,6 +113,7 @@ class _Command:
             "map": self._micrographs,
             "info": self._info,
             "compare": self._compare,
+            "oracle": self._oracle,
             "completion": self._completion,
         }
         try:
@@ -301,6 +302,18 @@ class _Command:
             self.output.say(json.dumps({"version": __version__, **found.as_dict()}, indent=2))
         else:
             self.output.show(report(found.rows()))
+        return DONE
+
+    def _oracle(self) -> int:
+        from ._oracle import convert  # noqa: PLC0415 - only this needs it
+
+        args = self.args
+        done = convert(args.weights, args.out, args.architecture, args.spacing)
+        self.written.append(str(done.network))
+        if self.args.json:
+            self.output.say(json.dumps({"version": __version__, **done.as_dict()}, indent=2))
+        else:
+            self.output.show(report(done.rows()))
         return DONE
 
     def _completion(self) -> int:
