@@ -155,3 +155,14 @@ def test_for_a_file_no_more_pixels_are_drawn_than_it_has():
     assert display.image_.get_array().shape[:2] == (60, 90)
     assert tuple(display.image_.get_extent()) == (-0.5, 359.5, 239.5, -0.5)
     assert display.ax_.get_xlim() == (-0.5, 359.5)
+
+
+def test_crosses_of_a_second_opinion_leave_the_view_alone(image):
+    display = DetectionDisplay(image, ATOMS, unseen=ATOMS[:2], missed=[[-5.0, 90.0]]).plot()
+    np.testing.assert_array_equal(display.unseen_.get_xydata(), ATOMS[:2, ::-1])
+    np.testing.assert_array_equal(display.missed_.get_xydata(), [[90.0, -5.0]])
+    assert display.ax_.get_xlim() == (-0.5, 47.5)
+    assert display.ax_.get_ylim() == (31.5, -0.5)
+    texts = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert texts == ["5 atoms", "2 the oracle does not see", "1 only the oracle sees"]
+    assert DetectionDisplay(image, ATOMS).plot().missed_ is None

@@ -66,6 +66,7 @@ def finder(shape=(96, 120), objectives=("qc", "er"), front=((0.0, 0.0),), status
     fitted.count_curve_ = SimpleNamespace(thresholds=[0.01, 0.1, 0.4], counts=[60, 48, 3])
     fitted.params_ = {"threshold": 0.08}
     fitted.verdict_ = SimpleNamespace(status=status, reasons=reasons)
+    fitted.second_opinion_ = None
     fitted.quality_ = quality_report(image, positions[:-3], CRYSTAL)
     return fitted
 
@@ -192,3 +193,34 @@ def test_of_a_real_finder(tmp_path):
     assert drawn == pytest.approx(len(found.atoms_), rel=0.01)
     assert display.detections.pixel_size.to("A").value == pytest.approx(0.2, rel=0.02)
     assert display.save(tmp_path / "atoms.png").stat().st_size > 10_000
+
+
+class OnlySome:
+    """An oracle that sees all atoms but one, and one where none is."""
+
+    def __init__(self, positions, other):
+        self.positions = np.vstack([positions[:-1], [other]])
+
+    def predict(self, _):
+        return self.positions
+
+
+def test_crosses_are_where_an_oracle_disagrees():
+    scene = make_scene(CRYSTAL, shape=(128, 128), noise=0.05, random_state=0)
+    alone = AtomFinder(CRYSTAL).fit(scene.image)
+    display = AtomFinderDisplay.of(alone).plot()
+    assert display.detections.unseen_ is None
+    assert display.detections.missed_ is None
+    positions = alone.atoms_.positions
+    middle = np.argmin(np.abs(positions - 64).sum(axis=1))
+    order = np.append(np.delete(np.arange(len(positions)), middle), middle)
+    between = (positions[middle] + [0.0, CRYSTAL.nearest_distance / np.sqrt(2)]).tolist()
+    oracle = OnlySome(positions[order], between)
+    asked = AtomFinder(CRYSTAL, oracle=oracle).fit(scene.image)
+    display = AtomFinderDisplay.of(asked).plot()
+    unseen, missed = display.detections.unseen_, display.detections.missed_
+    np.testing.assert_allclose(unseen.get_xydata(), positions[[middle], ::-1])
+    np.testing.assert_allclose(missed.get_xydata(), [between[::-1]])
+    assert unseen.get_marker() != missed.get_marker()
+    texts = [text.get_text() for text in display.axes_[0].get_legend().get_texts()]
+    assert texts[-2:] == ["1 the oracle does not see", "1 only the oracle sees"]

@@ -16,10 +16,11 @@ from logstar.units import PixelSize
 
 from ._image import draw_image, draw_picture
 from ._scale_bar import draw_scale_bar
-from ._style import ATOM, FLAGGED, axes_or_new, legend_above
+from ._style import ATOM, DISPUTED, FLAGGED, axes_or_new, legend_above
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
 
 #: Radius of a circle, as a share of the median distance to the nearest atom.
 _RADIUS = 0.3
@@ -30,6 +31,9 @@ _LONE_RADIUS_PX = 5.0
 _MANY_ATOMS = 2000
 #: Widths of the circles in points, and what many atoms thin them to.
 _LINE_WIDTH, _FLAGGED_WIDTH, _LEAST_WIDTH = 0.9, 1.6, 0.35
+#: Size and width in points of the crosses where a second opinion differs. There are few of them,
+#: and they are looked for: their size does not follow the image.
+_CROSS, _CROSS_WIDTH = 7.0, 1.5
 
 
 class DetectionDisplay:
@@ -47,6 +51,12 @@ class DetectionDisplay:
         Atoms that break the distance rule; None flags nothing and leaves the legend out.
     pixel_size : PixelSize, str or float, default=None
         Side of a pixel: with its unit, such as "0.2 A", or in angstrom. Draws a scale bar.
+    unseen : array-like of shape (n, >=2), default=None
+        Row and column in pixels of atoms that a second opinion does not see: diagonal crosses. None
+        draws none and leaves the legend out.
+    missed : array-like of shape (n, >=2), default=None
+        Row and column in pixels of what only the second opinion sees: upright crosses. None as with
+        `unseen`.
 
     Attributes
     ----------
@@ -58,6 +68,8 @@ class DetectionDisplay:
         The image.
     atoms_, flagged_atoms_ : matplotlib Line2D
         The circles, as markers whose size follows the axes.
+    unseen_, missed_ : matplotlib Line2D or None
+        The crosses; None where there is no second opinion.
 
     See Also
     --------
@@ -82,11 +94,15 @@ class DetectionDisplay:
         *,
         flagged: ArrayLike | None = None,
         pixel_size: PixelSize | str | float | None = None,
+        unseen: ArrayLike | None = None,
+        missed: ArrayLike | None = None,
     ) -> None:
         self.image = image
         self.detections = detections
         self.flagged = flagged
         self.pixel_size = None if pixel_size is None else PixelSize.of(pixel_size)
+        self.unseen = unseen
+        self.missed = missed
 
     @classmethod
     def from_estimator(
@@ -244,8 +260,15 @@ class DetectionDisplay:
         self.flagged_atoms_ = draw_circles(
             ax, positions[flagged], 1.25 * radius, flagged_color, flagged_width
         )
+        self.unseen_ = _crosses(ax, self.unseen, "x", "the oracle does not see")
+        self.missed_ = _crosses(ax, self.missed, "+", "only the oracle sees")
         if legend:
-            _write_legend(ax, len(positions), None if self.flagged is None else int(flagged.sum()))
+            _write_legend(
+                ax,
+                len(positions),
+                None if self.flagged is None else int(flagged.sum()),
+                [line for line in (self.unseen_, self.missed_) if line is not None],
+            )
         if scale_bar and self.pixel_size is not None:
             draw_scale_bar(ax, image.shape[1], self.pixel_size)
         self.ax_, self.figure_ = ax, ax.figure
@@ -258,7 +281,26 @@ def _radius(positions: FloatArray) -> float:
     return _RADIUS * float(np.median(distance_sums(positions, n_neighbors=1))) or _LONE_RADIUS_PX
 
 
-def _write_legend(ax: Axes, n_atoms: int, n_flagged: int | None) -> None:
+def _crosses(ax: Axes, points: ArrayLike | None, marker: str, what: str) -> Line2D | None:
+    if points is None:
+        return None
+    checked = as_positions(points, name="unseen and missed")
+    (line,) = ax.plot(
+        checked[:, 1],
+        checked[:, 0],
+        linestyle="",
+        marker=marker,
+        markersize=_CROSS,
+        markeredgewidth=_CROSS_WIDTH,
+        color=DISPUTED,
+        label=f"{len(checked)} {what}",
+        scalex=False,
+        scaley=False,
+    )
+    return line
+
+
+def _write_legend(ax: Axes, n_atoms: int, n_flagged: int | None, opinion: list[Line2D]) -> None:
     from matplotlib.lines import Line2D  # noqa: PLC0415
 
     style: dict[str, Any] = {"linestyle": "", "marker": "o", "markerfacecolor": "none"}
@@ -269,4 +311,4 @@ def _write_legend(ax: Axes, n_atoms: int, n_flagged: int | None) -> None:
         handles.append(
             Line2D([], [], **style, markeredgecolor=FLAGGED, markeredgewidth=2, label=text)
         )
-    legend_above(ax, handles=handles, borderaxespad=0.2, handletextpad=0.2)
+    legend_above(ax, handles=handles + opinion, borderaxespad=0.2, handletextpad=0.2)

@@ -152,12 +152,14 @@ class AtomFinderDisplay:
             If the finder is not fitted.
         """
         check_is_fitted(finder, "atoms_")
-        atoms, verdict = finder.atoms_, finder.verdict_
+        atoms, verdict, opinion = finder.atoms_, finder.verdict_, finder.second_opinion_
+        unlike = {} if opinion is None else opinion.disagreements(atoms.positions)
         detections = DetectionDisplay(
             finder.image_,
             atoms.positions,
             flagged=atoms["flagged"],
             pixel_size=finder.pixel_size_,
+            **unlike,
         )
         return cls(
             detections,

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 # common kinds of colour blindness see.
 ATOM = "#19c8ff"
 FLAGGED = "#ff2a1f"
+# Yellow is told from both by its shape as well: crosses, not circles.
+DISPUTED = "#ffe14d"
 # Of the palette of Okabe and Ito.
 FRONT = "#0072b2"
 CHOSEN = "#d55e00"

@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from logstar.refinement import Refinement
 
     from ._report import Report
+    from ._second_opinion import SecondOpinion
 
 #: Ends of the ladders by the size of atoms, where that is told.
 _SMALLEST, _LARGEST = 0.5, 1.75
@@ -164,6 +165,9 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         Whether positions are refined to a fraction of a pixel, with their errors: all peaks fitted
         together, or each in a window of its own; see `GaussianRefiner`. None leaves them at whole
         pixels.
+    oracle : object, default=None
+        Gives a second opinion, such as `OnnxOracle`: has `predict`, and is fitted to the image
+        first if it can be. It changes no atom.
     force : bool, default=False
         Whether to go on with a crystal that the image contradicts.
     callback : callable or list of callables, default=None
@@ -198,6 +202,8 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         in holes; a part of the mask. None is everywhere.
     evidence_ : Evidence
         How far the atoms stand out.
+    second_opinion_ : SecondOpinion or None
+        Where the oracle agrees; "seen_by_oracle" in the table says which atoms it sees.
     quality_ : QualityReport or None
         What the diagnostics say; None without a lattice.
     search_ : MOBOSearchCV
@@ -262,6 +268,7 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         random_state: int | None = 0,
         calibration: Literal["correct", "keep"] = "correct",
         refine: Literal["joint", "window"] | None = "joint",
+        oracle: Any = None,
         force: bool = False,
         callback: Any = None,
     ) -> None:
@@ -280,6 +287,7 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         self.random_state = random_state
         self.calibration = calibration
         self.refine = refine
+        self.oracle = oracle
         self.force = force
         self.callback = callback
 
@@ -603,6 +611,8 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
                     "grain chooses among the lattices that the image shows, and none is looked for "
                     f"with lattice={self.lattice!r}."
                 )
+        if self.oracle is not None and not hasattr(self.oracle, "predict"):
+            raise TypeError(f"oracle must have a method predict, got {self.oracle!r}.")
         for name in ("expected", "distance_sum"):
             value = getattr(self, name)
             if value is not None:
@@ -781,9 +791,9 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
                 expected=expected.count,
                 distance_sum=expected.distance_sum,
             )
+        self.seconds_["quality"] = time.perf_counter() - refined
+        self.second_opinion_ = self._ask_oracle()
         self.verdict_: Verdict = judge(self)
-        end = time.perf_counter()
-        self.seconds_["quality"] = end - refined
         if len(self.atoms_) == 0:
             warnings.warn(self.verdict_.reasons[0], NoAtomsWarning, stacklevel=3)
 
@@ -800,6 +810,19 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
             overlap=overlapping_lattice(self.expectation_) is not None,
             n_jobs=self.n_jobs,
         )
+
+    def _ask_oracle(self) -> SecondOpinion | None:
+        """Compare with an oracle, if there is one, and note in the table what it sees."""
+        if self.oracle is None:
+            return None
+        from ._second_opinion import SecondOpinion  # noqa: PLC0415 - few have an oracle
+
+        start = time.perf_counter()
+        points = self.atoms_.positions
+        opinion = SecondOpinion.of(self.oracle, self.image_, points, self.field_)
+        self.atoms_ = self.atoms_.with_columns(seen_by_oracle=opinion.seen)
+        self.seconds_["oracle"] = time.perf_counter() - start
+        return opinion
 
     def _significance(self, detections: FloatArray) -> FloatArray:
         """How many maxima of noise are expected to be as strong as each atom."""

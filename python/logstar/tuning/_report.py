@@ -138,6 +138,11 @@ def _rows(finder: AtomFinder, source: str, crystal: str) -> list[tuple[str, str]
         rows.append(("precision", describe(finder.refinement_, finder.pixel_size_)))
     if finder.quality_ is not None:
         rows.append(("quality", str(finder.quality_)))
+    opinion = finder.second_opinion_
+    if opinion is not None:
+        both = int(opinion.seen.sum())
+        said = f"sees {both} of the atoms, and {len(opinion.missed)} others"
+        rows.append(("oracle", f"{said}; away from edges it agrees on {opinion.share:.1%}"))
     parameters = ", ".join(
         f"{name} {value if isinstance(value, str) else format(value, '.3g')}"
         for name, value in finder.params_.items()
@@ -226,6 +231,7 @@ def _values(finder: AtomFinder, source: str, crystal: str) -> dict[str, Any]:
         "grains": _grain_values(finder),
         "field_share": expected.field_share,
         "quality": _quality_values(finder),
+        "oracle": _oracle_values(finder),
         "stable_thresholds": [finder.plateau_.low, finder.plateau_.high],
         "n_flagged": int(finder.atoms_["flagged"].sum()),
         "n_significant": int((finder.atoms_["significance"] > 0).sum()),
@@ -237,6 +243,17 @@ def _values(finder: AtomFinder, source: str, crystal: str) -> dict[str, Any]:
         "n_pareto": _n_tradeoffs(finder),
         "interrupted": bool(finder.search_.interrupted_),
         "seconds": {step: round(value, 3) for step, value in finder.seconds_.items()},
+    }
+
+
+def _oracle_values(finder: AtomFinder) -> dict[str, Any] | None:
+    opinion = finder.second_opinion_
+    if opinion is None:
+        return None
+    return {
+        "share": _known(opinion.share),
+        "n_seen": int(opinion.seen.sum()),
+        "missed": opinion.missed.tolist(),
     }
 
 

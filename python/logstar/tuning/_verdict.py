@@ -117,8 +117,8 @@ def judge(finder: AtomFinder) -> Verdict:
     reasons += [one.concern for one in each if one.concern]
     reasons += finder.evidence_.concerns(finder.polarity, is_significant=by_noise)
     reasons += concerns_of_rewards(len(finder.atoms_), expected.count, finder.er_)
-    if finder.quality_ is not None:
-        reasons += finder.quality_.concerns
+    for opinion in (finder.quality_, finder.second_opinion_):
+        reasons += [] if opinion is None else opinion.concerns
     # The report repeats what the rewards say, in the same words.
     unique = tuple(dict.fromkeys(reasons))
     return Verdict("check" if unique else "ok", unique, _remarks(finder))
