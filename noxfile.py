@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import zipfile
+from collections import Counter
 from pathlib import Path
 
 import nox
@@ -58,7 +60,7 @@ def bench(session: nox.Session) -> None:
 @nox.session
 def wheels(session: nox.Session) -> None:
     """Build sdist and wheels, check them, and run the main job of one without a Rust toolchain."""
-    session.install("maturin>=1.9,<2", "twine", "ziglang")
+    session.install("maturin>=1.9,<2", "twine", "ziglang", "auditwheel")
     shutil.rmtree(DIST, ignore_errors=True)
     build = ("maturin", "build", "--release", "--locked", "--out", str(DIST))
     session.run(*build, "--zig", "--compatibility", "manylinux2014")
@@ -67,9 +69,21 @@ def wheels(session: nox.Session) -> None:
         target = ("--target", "aarch64-unknown-linux-gnu")
         session.run(*build, "--zig", "--compatibility", "manylinux2014", *target)
     session.run("twine", "check", "--strict", *map(str, DIST.iterdir()))
-    for wheel in DIST.glob("*.whl"):
-        session.log(f"{wheel.name}: {wheel.stat().st_size / 1e6:.2f} MB")
+    for wheel in sorted(DIST.glob("*.whl")):
+        _tell_contents(session, wheel)
+        # Maturin names the wheel by the oldest glibc that it asked for; this looks for itself.
+        session.run("auditwheel", "show", str(wheel))
     _try_without_toolchain(session, next(DIST.glob("*x86_64.whl")).resolve())
+
+
+def _tell_contents(session: nox.Session, wheel: Path) -> None:
+    """Tell the size of a wheel, and of what is in it by kind of file."""
+    sizes: Counter[str] = Counter()
+    with zipfile.ZipFile(wheel) as archive:
+        for item in archive.infolist():
+            sizes[Path(item.filename).suffix or Path(item.filename).name] += item.file_size
+    kinds = ", ".join(f"{kind} {size / 1e6:.2f}" for kind, size in sizes.most_common())
+    session.log(f"{wheel.name}: {wheel.stat().st_size / 1e6:.2f} MB; unpacked, in MB: {kinds}")
 
 
 @nox.session(venv_backend="none")

@@ -35,6 +35,7 @@ ABOUT_MORE_THAN_A_MODULE = {
     "test_build_backend.py": "rust/build_backend",
     "test_core.py": "the compiled module",
     "test_docstrings.py": "all docstrings",
+    "test_documentation.py": "docs/",
     "test_estimators.py": "scikit-learn's own checks of all estimators",
     "test_interrupt.py": "Ctrl-C, everywhere",
     "test_public_names.py": "docs/public_names.md",

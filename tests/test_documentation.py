@@ -1,0 +1,118 @@
+"""The pages of docs/: their Python runs, their commands are understood, their links lead somewhere."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shlex
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pytest
+import tifffile
+
+from logstar.cli._arguments import build_parser
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted(
+    path
+    for path in (ROOT / "docs").rglob("*.md")
+    if not {"_build", "auto_examples", "generated"} & set(path.parts)
+    # Written while the site is built.
+    and path.relative_to(ROOT / "docs").as_posix()
+    not in {"reference/api.md", "reference/commands.md"}
+)
+#: Its Python is what the other pages of the guide begin with.
+FIRST = ROOT / "docs/guide/index.md"
+AT_THE_TOP = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "RELEASING.md")]
+
+
+def name_of(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """Blocks of code in a language, in the page's order."""
+    text = page.read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def run(page: Path, names: dict[str, object]) -> None:
+    for number, code in enumerate(blocks(page, "python")):
+        exec(compile(code, f"{name_of(page)}, block {number}", "exec"), names)
+
+
+@pytest.fixture(scope="module")
+def beginning(tmp_path_factory):
+    """The names that the guide's first page defines, in a folder with the files that it names."""
+    names: dict[str, object] = {"__name__": "guide"}
+    folder = tmp_path_factory.mktemp("guide")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        run(FIRST, names)
+        # Pages name a file where a user has one.
+        centimetre = 1e8 / names["crystal"].pixel_size.value
+        tifffile.imwrite(
+            "film.tif", names["image"], resolution=(centimetre, centimetre),
+            resolutionunit="CENTIMETER",
+        )  # fmt: skip
+    return folder, names
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if page != FIRST and blocks(page, "python")], ids=name_of
+)
+def test_python_of_a_page_runs(page, beginning, monkeypatch):
+    folder, names = beginning
+    monkeypatch.chdir(folder)
+    for library in re.findall(r"<!-- needs (\w+) -->", page.read_text(encoding="utf-8")):
+        pytest.importorskip(library)
+    run(page, dict(names))
+    plt.close("all")
+
+
+def commands(page: Path) -> list[str]:
+    lines = "".join(blocks(page, "sh")).replace("\\\n", " ").splitlines()
+    return [line for line in lines if line.startswith("logstar ")]
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in [*PAGES, *AT_THE_TOP] if commands(page)], ids=name_of
+)
+def test_commands_of_a_page_are_understood(page, monkeypatch):
+    def refuse(self, message):
+        raise AssertionError(message)
+
+    monkeypatch.setattr(argparse.ArgumentParser, "error", refuse)
+    for command in commands(page):
+        words = shlex.split(command, comments=True)
+        build_parser("0").parse_args(words[1:])
+
+
+def test_a_command_that_there_is_not_would_be_noticed():
+    with pytest.raises(SystemExit):
+        build_parser("0").parse_args(["detect", "film.dm4", "--no-such-option"])
+
+
+@pytest.mark.parametrize("page", [*PAGES, *AT_THE_TOP], ids=name_of)
+def test_links_lead_somewhere(page):
+    text = page.read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)\s]+)\)", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+    for link in links:
+        if re.match(r"\w+:", link) or link.startswith("#"):
+            continue
+        target = page.parent / link.partition("#")[0]
+        written = {"api.md", "commands.md"} if target.parent.name == "reference" else set()
+        in_gallery = "auto_examples" in target.parts
+        assert target.exists() or target.name in written or in_gallery, f"{name_of(page)}: {link}"
+
+
+def test_every_page_is_in_a_table_of_contents():
+    """But for what is no page of the site."""
+    listed = set()
+    for page in PAGES:
+        for body in re.findall(r"```\{toctree\}\n(.*?)```", page.read_text("utf-8"), re.DOTALL):
+            entries = [line.strip() for line in body.splitlines()]
+            listed |= {(page.parent / f"{entry}.md").resolve() for entry in entries if entry}
+    apart = {ROOT / "docs/index.md", ROOT / "docs/paper.md"}
+    assert set(PAGES) - listed - apart == set()
