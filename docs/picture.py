@@ -95,7 +95,7 @@ def draw_fronts(ax: plt.Axes, found: AtomFinder) -> None:
     low, high = np.percentile(found.image_, (0.5, 99.5))
     scaled = np.clip((found.image_ - low) / (high - low), 0, 1)
     smallest, largest = expected.sigma_range
-    ax.axvspan(0, expected.uncertainty, color="0.9", label="as good as the expected number")
+    ax.axvspan(0, expected.uncertainty, color="0.9", label="within its uncertainty")
     for number, share in enumerate(LADDERS):
         ladder = np.linspace(share * smallest, share * largest, 6)
         candidates = ScaleSpaceCandidates.from_image(
@@ -142,7 +142,7 @@ def main() -> None:
     drawn = BytesIO()
     figure.savefig(drawn, dpi=100)
     # With a palette the file is a third as large, and looks the same.
-    Image.open(drawn).convert("RGB").quantize(256).save(
+    Image.open(drawn).convert("RGB").quantize(256, method=Image.Quantize.MAXCOVERAGE).save(
         Path(__file__).with_name("logstar.png"), optimize=True
     )
 

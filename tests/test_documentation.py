@@ -1,4 +1,4 @@
-"""The pages of docs/: their Python runs, their commands are understood, their links lead somewhere."""
+"""The pages of docs/: their Python runs, commands are understood, and links lead somewhere."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def commands(page: Path) -> list[str]:
     "page", [page for page in [*PAGES, *AT_THE_TOP] if commands(page)], ids=name_of
 )
 def test_commands_of_a_page_are_understood(page, monkeypatch):
-    def refuse(self, message):
+    def refuse(_parser, message):
         raise AssertionError(message)
 
     monkeypatch.setattr(argparse.ArgumentParser, "error", refuse)

@@ -1,5 +1,4 @@
-"""The README's Python code runs as it stands, its figures are the measured ones, and what is promised
-has tests."""
+"""The README's Python runs as it stands, its figures were measured, its promises have tests."""
 
 from __future__ import annotations
 
