@@ -10,6 +10,7 @@ from logstar import Lattice
 from logstar.datasets import make_scene
 from logstar.preprocessing import GaussianDenoiser, PatchPCADenoiser, WienerDenoiser
 from logstar.preprocessing._spacing import _autocorrelation, _central_radius, image_spacing
+from logstar.preprocessing._votes import with_even_votes
 
 LATTICE = Lattice.ybco(pixel_size=0.2)
 
@@ -190,15 +191,68 @@ def test_windows_are_at_most_half_of_the_image():
     assert fitted.window_size_ == 20
 
 
-def test_in_blocks_one_grain_does_not_dream_in_another():
-    """Beside a crystal there is noise: of that the crystal's components make less in blocks."""
-    noisy, nothing = scene(0.3, shape=(128, 256)).image, np.zeros((128, 256), np.float32)
-    rng = np.random.default_rng(0)
-    nothing[:] = 0.3 * rng.normal(size=nothing.shape)
-    image = np.hstack([noisy[:, :128], nothing[:, :128]])
-    whole = PatchPCADenoiser(32).fit_transform(image)[:, 200:]
-    blocks = PatchPCADenoiser(32, block_size=64).fit_transform(image)[:, 200:]
-    assert rms(blocks) < 0.8 * rms(whole)
+@pytest.mark.parametrize("block_size", [None, 64])
+def test_of_noise_beside_a_crystal_no_crystal_is_made(block_size):
+    noisy, noise = (
+        scene(0.3, shape=(128, 256)).image,
+        0.3 * np.random.default_rng(0).normal(size=(128, 128)),
+    )
+    image = np.hstack([noisy[:, :128], noise.astype(np.float32)])
+    denoiser = PatchPCADenoiser(32, block_size=block_size)
+    shown = denoiser.fit_transform(image)
+    assert rms(shown[:, 200:]) < 0.15 * 0.3
+    # Columns are 1 high.
+    assert np.abs(shown[:, 200:]).max() < 0.15
+    assert rms(shown[:, :100] - scene(shape=(128, 256)).image[:, :100]) < 0.25 * 0.3
+
+
+def contaminated(height, noise=0.3, saturation=None):
+    """A crystal, in the middle of which lies something bright; where that is, and the crystal."""
+    clean = scene(shape=(256, 256)).image
+    far = np.hypot(*(np.indices(clean.shape) - 128.0))
+    blob = height * np.exp(-((far / 60) ** 4))
+    image = clean + blob + noise * np.random.default_rng(1).normal(size=clean.shape)
+    if saturation is not None:
+        image = np.minimum(image, saturation)
+    return image, clean, far
+
+
+def test_contamination_has_no_say_in_what_the_crystal_is_like():
+    alone, clean, far = contaminated(0.0)
+    usual = PatchPCADenoiser().fit(alone)
+    for height in (8.0, 20.0):
+        image, _, _ = contaminated(height)
+        denoiser = PatchPCADenoiser().fit(image)
+        # The lattice repeats along the diagonals as well, nearly.
+        ratio = usual.spacing_ / denoiser.spacing_
+        assert min(abs(ratio - 1), abs(ratio - np.sqrt(2))) < 0.03
+        beside = far > 90
+        error = denoiser.transform(image) - clean
+        assert rms(error[beside]) < 1.4 * rms((usual.transform(alone) - clean)[beside])
+
+
+def test_columns_that_are_seen_through_contamination_are_kept():
+    image, clean, far = contaminated(8.0)
+    below = far < 25
+    shown = PatchPCADenoiser().fit_transform(image)[below]
+    assert np.corrcoef(shown, clean[below])[0, 1] > 0.85
+
+
+def test_where_the_detector_is_saturated_nothing_is_painted():
+    image, clean, far = contaminated(8.0, saturation=3.0)
+    core = far < 25
+    assert np.ptp(image[core]) == 0
+    shown = PatchPCADenoiser().fit_transform(image)
+    assert np.ptp(shown[core]) < 0.05 * np.ptp(clean)
+    assert rms((shown - clean)[far > 90]) < 0.25 * 0.3
+
+
+def test_what_varies_as_noise_and_thickness_do_is_taken_as_it_is():
+    # Variances that differ by a factor of 3.6 at the most have the votes that they have.
+    clean = scene(shape=(256, 256)).image
+    noise = np.random.default_rng(0).normal(size=clean.shape) * np.linspace(0.02, 1.3, 256)
+    detail = (clean - clean.mean() + noise).astype(np.float32)
+    assert with_even_votes(detail, 50) is detail
 
 
 def test_the_input_may_be_anything_that_is_an_image():

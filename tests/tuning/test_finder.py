@@ -50,9 +50,11 @@ class TestFound:
         assert f1(finder.atoms_.positions, scene) == 1
         assert finder.verdict_.status == "ok"
         assert isinstance(finder.atoms_, AtomTable)
-        assert finder.atoms_.columns[:6] == (
-            *("row", "col", "sigma", "response", "significance", "flagged"),
+        assert finder.atoms_.columns[:7] == (
+            *("row", "col", "sigma", "response", "significance", "flagged", "contaminated"),
         )
+        assert not finder.atoms_["contaminated"].any()
+        assert finder.contamination_ is None
         assert (finder.atoms_["significance"] > 3).all()
         assert (np.diff(finder.atoms_["response"]) <= 0).all()
 

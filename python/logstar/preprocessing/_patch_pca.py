@@ -15,6 +15,7 @@ from logstar._validation import FloatArray, Image, check_integer
 
 from ._base import ImageTransformer, in_precision_of
 from ._spacing import image_spacing
+from ._votes import is_outshone, periodicity, slow_part, with_even_votes
 from ._window_pca import WindowPCA, autocovariance, fit_windows
 
 #: Side of a window, in spacings of atoms. Larger windows average over more cells, but paint more of
@@ -27,6 +28,9 @@ _MOST_CYCLES = 4
 #: How often the filter is repeated to continue the image beyond its edges by the result. A fourth
 #: time makes errors near the edges no smaller.
 _CONTINUATIONS = 3
+#: Standard deviation of the filter that gives the slow part of an image, by the side of a window.
+#: Three spacings, the longest edge of most cells, are passed by 11 %, one by none.
+_SLOW_WINDOWS = 0.4
 
 
 class _Block(NamedTuple):
@@ -83,6 +87,11 @@ class PatchPCADenoiser(ImageTransformer):
     -----
     Averages over overlapping windows fill vacancies in part, the more so the larger the windows
     are: do not count vacancies in a denoised image without a test against the raw one.
+
+    Contamination has no say: where a part of the image outshines the rest, what changes slowly is
+    left as it is, and no place counts more than four times as much as a typical one. Nothing is
+    painted where the image, within a window, has no more of what the components show than noise
+    has, such as where the detector is saturated.
 
     The method is that of Deledalle, Salmon, Dalalyan, Image denoising with patch based PCA, BMVC
     2011. Here no window is cut out: the covariance of all windows follows from the image's
@@ -141,7 +150,9 @@ class PatchPCADenoiser(ImageTransformer):
         found = []
         for parts in self._parts(images):
             sizes = np.array([part.size for part in parts], dtype=np.float64)
-            covariances = [autocovariance(part, self.window_size_, workers) for part in parts]
+            covariances = [
+                autocovariance(self._voting(part), self.window_size_, workers) for part in parts
+            ]
             mean: FloatArray = np.average(covariances, axis=0, weights=sizes)
             found.append(fit_windows(mean, int(sizes.sum()), most_modes, n_components))
         self._store(found)
@@ -153,6 +164,19 @@ class PatchPCADenoiser(ImageTransformer):
             return
         for block in self._blocks(images[0].shape):
             yield [image[block.rows, block.cols] for image in images]
+
+    def _slow(self, image: Image) -> Image | np.floating[Any]:
+        """What stays as it is: the mean, or what changes slowly where that outshines the rest."""
+        sigma = _SLOW_WINDOWS * self.window_size_
+        if is_outshone(image, sigma):
+            return slow_part(image, sigma)
+        return image.dtype.type(image.mean(dtype=np.float64))
+
+    def _voting(self, image: Image) -> Image:
+        """The part of an image that components are found in, no place of it far above others."""
+        slow = self._slow(image)
+        detail: Image = image - slow
+        return detail if np.ndim(slow) == 0 else with_even_votes(detail, self.window_size_)
 
     def _store(self, found: list[WindowPCA]) -> None:
         self._kernels = [pca.kernel() for pca in found]
@@ -166,7 +190,7 @@ class PatchPCADenoiser(ImageTransformer):
     def _transform_image(self, image: Image) -> Image:
         workers = threads_of(self.n_jobs)
         if self.block_size is None:
-            return _filter(image, self._kernels[0], workers)
+            return self._denoised(image, self._kernels[0], workers)
         if image.shape != self._shape:
             raise ValueError(
                 f"with block_size={self.block_size!r} an image must have the shape of the one "
@@ -175,8 +199,15 @@ class PatchPCADenoiser(ImageTransformer):
         result = np.zeros(image.shape)
         for block, kernel in zip(self._blocks(image.shape), self._kernels, strict=True):
             part = image[block.rows, block.cols]
-            result[block.rows, block.cols] += block.weights * _filter(part, kernel, workers)
+            result[block.rows, block.cols] += block.weights * self._denoised(part, kernel, workers)
         return in_precision_of(image, result)
+
+    def _denoised(self, image: Image, kernel: FloatArray, workers: int) -> Image:
+        slow = self._slow(image)
+        detail = image - slow
+        shown = _filter(detail, kernel, workers)
+        seen = periodicity(detail, shown, kernel, self.window_size_)
+        return in_precision_of(image, slow + seen * shown)
 
     def _choose_window(self, images: list[Image]) -> int:
         shortest = int(min(min(image.shape) for image in images))

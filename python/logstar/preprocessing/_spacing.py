@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import scipy.fft as sf
 from scipy import ndimage
 
 from logstar._validation import FloatArray, Image
 
+from ._votes import is_outshone, side_of, slow_part, with_even_votes
+
 #: Of the maxima of the autocorrelation beside the central one, those count that have at least this
 #: share of the highest one.
 _SHARE = 0.5
 #: Changes of intensity that are slower than this share of the shorter side are filtered out.
 _SLOW_SHARE = 0.1
+#: The same where a part of the image outshines the rest: its slopes fall with the fourth power.
+_FINER_SHARE = 0.025
 #: Standard deviation in pixels of the Gaussian that the image is smoothed with, against noise,
 #: before it is compared with itself.
 _SMOOTHING = 1.5
@@ -45,20 +51,43 @@ def image_spacing(image: Image) -> float:
     shortest = min(image.shape)
     image = image[_middle(image.shape[0]), _middle(image.shape[1])]
     reach = min(min(image.shape) // 2, _MOST_REACH)
-    fallback = float(max(2.0, _FALLBACK_SHARE * shortest))
+    found = [_repetition(part, reach) for part in _parts(image)]
+    # The first of equal ones, which is the whole image.
+    spacing, share = max(found, key=lambda each: each[1])
+    if share == 0:
+        return float(max(2.0, _FALLBACK_SHARE * shortest))
+    return float(max(2.0, spacing))
+
+
+def _parts(image: Image) -> Iterator[Image]:
+    """The image; if a part of it outshines the rest, its finer details, and those of the rest."""
+    if not is_outshone(image, _SLOW_SHARE * min(image.shape)):
+        yield image
+        return
+    scale = _FINER_SHARE * min(image.shape)
+    detail = image - slow_part(image, scale)
+    yield detail
+    even = with_even_votes(detail, side_of(scale))
+    yield np.where(even == detail, detail, detail.dtype.type(0))
+
+
+def _repetition(image: Image, reach: int) -> tuple[float, float]:
+    """At which distance an image repeats itself, and the share that does; 0 where nothing does."""
     correlation = _autocorrelation(image, reach)
     if correlation is None:
-        return fallback
+        return 0.0, 0.0
     peaks = correlation == ndimage.maximum_filter(correlation, size=3)
     offsets = np.argwhere(peaks & (correlation > 0)) - reach
     distances = np.hypot(*offsets.T)
     # The central peak ends where its radial profile first falls to zero, or first rises again.
     inside = (distances > _central_radius(correlation, reach)) & (distances <= reach - 1)
     if not inside.any():
-        return fallback
+        return 0.0, 0.0
     heights = correlation[tuple((offsets[inside] + reach).T)]
     high = heights >= _SHARE * heights.max()
-    return float(max(2.0, distances[inside][high].min()))
+    spacing = float(distances[inside][high].min())
+    # A slope is more like itself a pixel on than at its place, as fewer pairs are left there.
+    return spacing, float(heights.max() / correlation[reach, reach]) if spacing >= 2 else 0.0
 
 
 def _middle(n: int) -> slice:

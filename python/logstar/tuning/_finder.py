@@ -32,10 +32,13 @@ from logstar.detection._plateaus import plateau_thresholds
 from logstar.exceptions import NoAtomsWarning
 from logstar.io import AtomTable, Micrograph, provenance
 from logstar.lattice import ImageLattice, Lattice, find_grains
+from logstar.model_selection import MOBOSearchCV
 from logstar.rewards import ErrorRate, QualityCount, QualityReport, flag_errors, quality_report
 from logstar.units import PixelSize
 
 from ._choice import ER, N_NEIGHBORS, QC, THRESHOLDS, Plateau
+from ._contamination import contamination_of
+from ._denoising import unless_raw_is_better
 from ._evidence import LEAST_RESPONSE, weigh
 from ._expectation import Expectation
 from ._field import looking_within
@@ -133,8 +136,9 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         Whether atoms are brighter than their surroundings (HAADF) or darker (ABF).
     denoise : {"none", "auto"} or sequence of transformers, default="none"
         "auto" finds atoms in the image denoised by `PatchPCADenoiser`, and tests each in the raw
-        one: for noise that the eye hardly sees through. A sequence is what to choose from; see
-        `make_logstar_workflow`.
+        one: for noise that the eye hardly sees through. Where number and distances of the atoms
+        say that the denoised image is wrong, the raw one is tried as well. A sequence is what to
+        choose from; see `make_logstar_workflow`.
     expected : float, default=None
         Number of atoms, right within 3 %. None takes it from the lattice.
     distance_sum : float, default=None
@@ -178,8 +182,9 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
     atoms_ : AtomTable
         The atoms: "row", "col" and "sigma" in pixels, "response" (of single atoms, by that of
         noise), "support" if the image was denoised, "significance", minus the decimal logarithm of
-        how many maxima as strong noise alone would show in the image, and "flagged", the atoms
-        that are too close to their neighbours. If they are refined also "row_error", "col_error",
+        how many maxima as strong noise alone would show in the image, "flagged", the atoms
+        that are too close to their neighbours, and where there is a lattice "contaminated", those
+        under contamination. If they are refined also "row_error", "col_error",
         "sigma_error", "amplitude", "amplitude_error", "intensity" (the integral of the peak),
         "intensity_error" and "status", which says whose fit failed: such atoms stand where they
         were found, with NaN for errors. The strongest first.
@@ -200,6 +205,9 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
     field_ : ndarray of shape (n_rows, n_cols), bool, or None
         Where atoms were looked for: half the nearest distance beyond the outermost columns, and not
         in holes; a part of the mask. None is everywhere.
+    contamination_ : ndarray of shape (n_rows, n_cols), bool, or None
+        Where the image is brighter than its crystal makes it (darker, if atoms are dark). None is
+        nowhere, also without a lattice.
     evidence_ : Evidence
         How far the atoms stand out.
     second_opinion_ : SecondOpinion or None
@@ -681,15 +689,27 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
 
     def _tune(self, pixels: Image) -> None:
         """Search for the settings that agree with what is expected."""
+        search = self._search_in(pixels, denoisers_of(self.denoise, self.n_jobs))
+        if isinstance(self.denoise, str) and self.denoise == "auto":
+            search = unless_raw_is_better(search, lambda: self._search_in(pixels, ["passthrough"]))
+        self.search_ = search
+        results = search.cv_results_
+        # Sorted by |QC|, then by the other objectives: `lexsort` takes the last key first.
+        rows = search.pareto_indices_
+        losses = [-results[f"mean_test_{name}"][rows] for name in search.objective_names_]
+        self.front_ = rows[np.lexsort(losses[::-1])]
+
+    def _search_in(self, pixels: Image, denoisers: list[Any] | None) -> MOBOSearchCV:
+        """Search with some ways to denoise; None is the bare detector."""
         expected = searched(self.expectation_)
-        self.search_ = search = make_search(
+        search = make_search(
             n_expected=expected.n_expected,
             uncertainty=expected.uncertainty,
             distance_sum=expected.distance_sum,
             sigma_range=expected.sigma_range,
             polarity=self.polarity,
             mask=self.field_,
-            denoisers=denoisers_of(self.denoise, self.n_jobs),
+            denoisers=denoisers,
             n_iter=self.n_iter,
             n_jobs=self.n_jobs,
             random_state=self.random_state,
@@ -701,11 +721,7 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
             # The verdict says so.
             warnings.filterwarnings("ignore", message="The search was interrupted")
             search.fit(pixels)
-        results = search.cv_results_
-        # Sorted by |QC|, then by the other objectives: `lexsort` takes the last key first.
-        rows = search.pareto_indices_
-        losses = [-results[f"mean_test_{name}"][rows] for name in search.objective_names_]
-        self.front_ = rows[np.lexsort(losses[::-1])]
+        return search
 
     @property
     def _has_numbers(self) -> bool:
@@ -773,6 +789,7 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
             ),
             origin=self._origin,
         ).with_columns(significance=self._significance(detections), flagged=flagged)
+        self._look_for_contamination(detections)
         self._look_around(shown[:, 3])
         detected = time.perf_counter()
         self.seconds_["detect"] = detected - start
@@ -850,6 +867,18 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
             return detections
         mask = self.field_ if image is self.image_ else None
         return divide(image, detections, lattice, polarity=self.polarity, mask=mask)
+
+    def _look_for_contamination(self, detections: FloatArray) -> None:
+        """Mark the atoms that lie under contamination."""
+        places = detections[:, :2]
+        area = contamination_of(self.image_, places, self.expectation_, self.polarity)
+        self.contamination_ = area
+        if self.lattice is not None:
+            is_below = np.zeros(len(places), dtype=bool)
+            if area is not None:
+                rows, cols = np.round(places).astype(int).T
+                is_below = area[rows, cols]
+            self.atoms_ = self.atoms_.with_columns(contaminated=is_below)
 
     def _look_around(self, responses: FloatArray) -> None:
         """Look at what else could have been found, at other thresholds and polarities."""
