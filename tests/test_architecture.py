@@ -29,6 +29,7 @@ ABOUT_MORE_THAN_A_MODULE = {
     "preprocessing/test_transformers.py": "what all transformers do, and what each is for",
     "refinement/test_hard_images.py": "images that are hard to refine",
     "test_absurd_parameters.py": "numbers far out of range, everywhere",
+    "test_examples.py": "examples/",
     "test_full_disk.py": "files for which there is no room, of everything that writes",
     "test_any_array.py": "layouts of arrays in memory, everywhere",
     "test_architecture.py": "the sources themselves",
