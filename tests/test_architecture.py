@@ -124,6 +124,7 @@ TESTED_TOGETHER = {
     ],
     "segmentation/test_segmenter.py": ["segmentation/_evidence.py"],
     "segmentation/test_types.py": ["segmentation/_features.py", "segmentation/_orientations.py"],
+    "tuning/test_tiled.py": ["tuning/_cluster.py"],
     "segmentation/test_kinds.py": ["segmentation/_mapping.py"],
     "test_full_disk.py": ["io/_whole_files.py"],
 }
@@ -134,12 +135,12 @@ FEW_STATEMENTS = 30
 #: The estimator layer: who may call the Rust core.
 CALLERS_OF_THE_CORE = {
     "detection/_candidates.py",
-    "detection/_detector.py",
     "detection/_scale_space.py",
     "detection/_scaling.py",
     "detection/_significance.py",
     "detection/_skimage/_blob_log.py",
     "detection/_skimage/_pair_order.py",
+    "detection/_tables.py",
     "lattice/_indexer.py",
     "lattice/_mean_cell.py",
     "neighbors.py",

@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from logstar import _core
 from logstar._runtime import threads_of
 from logstar._sweeping import Front, Interval
 from logstar._validation import (
@@ -31,7 +30,7 @@ from ._criteria import Criteria
 from ._parameters import check_parameters, check_sizes, ladder_of, scaling_of
 from ._skimage._blob_log import blob_log
 from ._sweep_plan import SweepPlan, bounds_of
-from ._tables import CandidateTest, candidate_tables, scaled_images
+from ._tables import CandidateTest, candidate_tables, pruned, scaled_images
 
 if TYPE_CHECKING:
     from sklearn.utils import Tags
@@ -379,9 +378,8 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         table = self._table(scaled, self.sigmas_, float(self.threshold))
         if keep is not None:
             table = table[keep(table, index)]
-        blobs, overlap = table[:, [0, 1, 2, 2]], float(self.overlap)
-        kept = _core.prune_by_scale(blobs, table[:, 3], overlap, threads_of(self.n_jobs))
-        if not kept.any():
+        kept = pruned(table, float(self.overlap), threads_of(self.n_jobs))
+        if len(kept) == 0:
             test = "" if keep is None else " and passes the test"
             why = f"no response exceeds threshold={self.threshold!r}{test}"
             if scaled.min() == scaled.max():
@@ -391,7 +389,7 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
                 NoAtomsWarning,
                 stacklevel=3,
             )
-        return table[kept]
+        return kept
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from logstar import _core
@@ -43,8 +45,9 @@ def scale_intensities(
         For a constant image that stands alone.
     """
     if intensity_range is None:
-        return image if polarity == "bright" else -image
-    low, high = _percentiles(image, intensity_range)
+        return scaled_between(image, polarity, None)
+    values = _core.order_statistics(image, ranks_of(image.size, intensity_range))
+    low, high = between_ranks(values, image.size, intensity_range)
     if low == high:
         # Only few pixels differ from the others, and the percentiles miss them.
         low, high = float(image.min()), float(image.max())
@@ -55,19 +58,48 @@ def scale_intensities(
             f"image {index} is constant: every pixel is {image.flat[0]!r}; there is nothing "
             "to find."
         )
+    return scaled_between(image, polarity, (low, high))
+
+
+def scaled_between(image: Image, polarity: str, limits: tuple[float, float] | None) -> Image:
+    """Make 0 and 1 of two intensities; of dark atoms bright ones.
+
+    Parameters
+    ----------
+    image : ndarray of shape (n_rows, n_cols)
+        An image, or a part of it.
+    polarity : {"bright", "dark"}
+        Whether atoms are brighter than their surroundings.
+    limits : tuple of float or None
+        The two, of the whole image; None leaves intensities as they are.
+
+    Returns
+    -------
+    scaled : ndarray of shape (n_rows, n_cols)
+        In the precision of the image.
+    """
+    if limits is None:
+        return image if polarity == "bright" else -image
+    low, high = limits
     # Python floats leave the image's precision as it is. Divided in place, there is one copy.
     scaled = image - low if polarity == "bright" else high - image
     scaled /= high - low
     return scaled
 
 
-def _percentiles(image: Image, percents: tuple[float, float]) -> tuple[float, float]:
-    """Compute two percentiles as `numpy.percentile` does, between the nearest ranks."""
-    places = [(image.size - 1) * percent / 100 for percent in percents]
-    ranks = [int(place) for place in places]
-    values = _core.order_statistics(image, [rank + i for rank in ranks for i in (0, 1)])
-    low, high = (
-        below + (above - below) * (place - rank)
-        for below, above, place, rank in zip(values[::2], values[1::2], places, ranks, strict=True)
-    )
-    return low, high
+def ranks_of(n_pixels: int, percents: Sequence[float]) -> list[int]:
+    """Give the ranks of the pixels between which percentiles are, two for each, from 0."""
+    return [int(place) + i for place in _places(n_pixels, percents) for i in (0, 1)]
+
+
+def between_ranks(values: Sequence[float], n_pixels: int, percents: Sequence[float]) -> list[float]:
+    """Compute percentiles as `numpy.percentile` does, of the intensities at `ranks_of` them."""
+    places = _places(n_pixels, percents)
+    return [
+        below + (above - below) * (place - int(place))
+        for below, above, place in zip(values[::2], values[1::2], places, strict=True)
+    ]
+
+
+def _places(n_pixels: int, percents: Sequence[float]) -> list[float]:
+    return [(n_pixels - 1) * percent / 100 for percent in percents]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from logstar import _core
 from logstar._validation import FloatArray, Image
 
 from ._parameters import mask_of
@@ -64,3 +65,9 @@ def candidate_tables(
         table = np.column_stack([places[:, :2], ladder[first + places[:, 2]], responses])
         tables.append(table if mask is None else table[mask[places[:, 0], places[:, 1]]])
     return tables
+
+
+def pruned(table: FloatArray, overlap: float, n_threads: int) -> FloatArray:
+    """Leave out candidates that overlap with one which keeps its place by more than allowed."""
+    blobs = table[:, [0, 1, 2, 2]]
+    return table[_core.prune_by_scale(blobs, table[:, 3], overlap, n_threads)]
