@@ -2,10 +2,11 @@
 
 `make_scene` simulates one crystal. `compose_scene` puts a scene together from pieces: grains,
 single atoms, supports, contamination, a distorted scan. `make_typical_scene` has a collection of
-what micrographs show, by name.
+what micrographs show, by name. `SimulatedColumn` is a microscope that is out of tune.
 """
 
 from ._base import REGIONS, Scene
+from ._column import SimulatedColumn
 from ._composition import compose_scene
 from ._fetched import RealMicrograph, fetch_gold_grain_boundary, fetch_mos2, fetch_pt_on_carbon
 from ._grains import Dopant, Grain
@@ -28,6 +29,7 @@ __all__ = [
     "Region",
     "ScanDistortion",
     "Scene",
+    "SimulatedColumn",
     "SingleAtoms",
     "Streaks",
     "compose_scene",

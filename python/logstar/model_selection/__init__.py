@@ -2,6 +2,7 @@
 
 from . import protocols
 from ._conformance import check_sweep
+from ._optimizer import Optimizer, Trial
 from ._progress import SearchProgress
 from ._progress_bar import ProgressBar
 from ._search import MOBOSearchCV
@@ -9,9 +10,11 @@ from ._search_surrogate import SearchSurrogate
 
 __all__ = [
     "MOBOSearchCV",
+    "Optimizer",
     "ProgressBar",
     "SearchProgress",
     "SearchSurrogate",
+    "Trial",
     "check_sweep",
     "protocols",
 ]

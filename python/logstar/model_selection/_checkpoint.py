@@ -17,13 +17,15 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ._file_lock import FileLock, LockingUnsupportedError
 from ._journal import Batch, Journal
 from ._outcome import unpack
 from ._record import Evaluation
-from ._spaces import Point, SearchSpace
+from ._spaces import SearchSpace
+
+AnyJournal = TypeVar("AnyJournal", bound=Journal)
 
 _FORMAT = 3
 _LINE = re.compile(rb'\{"crc32": (\d{1,10}), "line": (\{.*\})\}\n')
@@ -32,9 +34,8 @@ _START = b'{"crc32": '
 #: Bytes of the longest line that is read. A sweep whose front has a million rows of five columns
 #: takes a third of that; what is longer was not written by a search.
 _MAX_LINE = 1 << 28
-#: From `_warn` over its caller, `open_journal`, `open_history`, `fit` and its decorator to the
-#: caller of `fit`.
-_CALLER_OF_FIT = 7
+#: From `_warn` over its caller to the caller of `open_journal`.
+_CALLER = 4
 #: What reading of a line raises that holds other things than it should.
 _MALFORMED = (
     ArithmeticError,
@@ -54,7 +55,7 @@ class CheckpointFile:
     path : Path
         Created if it does not exist.
     header : dict or None
-        What is searched, to be written before the first batch; None if the file has it already.
+        What is searched, to be written before the first line; None if the file has it already.
     checksum : int
         That of the last line; 0 if there is none.
     lock : FileLock
@@ -77,11 +78,6 @@ class CheckpointFile:
 
     def write_batch(self, batch: Batch) -> None:
         """Append what was asked."""
-        if self._header is not None:
-            # Not before: a search that is refused for its engine must leave nothing behind that
-            # the next would have to agree with.
-            self._write({"search": self._header})
-            self._header = None
         line = {"asked": batch.points, "state": batch.state, "seconds": batch.seconds}
         # Once a batch is enough: what was written outlives the process without it, and only a
         # crash of the machine could lose more than a line.
@@ -92,6 +88,11 @@ class CheckpointFile:
         self._write({"point": evaluation.point, **evaluation.outcome.pack()})
 
     def _write(self, line: Mapping[str, Any], *, durable: bool = False) -> None:
+        if self._header is not None:
+            # Not before the first line: a search that is refused for its engine must leave nothing
+            # behind that the next would have to agree with.
+            header, self._header = self._header, None
+            self._write({"search": header})
         body = json.dumps(line, allow_nan=False).encode()
         self._checksum = zlib.crc32(body, self._checksum)
         left = memoryview(b'{"crc32": %d, "line": %s}\n' % (self._checksum, body))
@@ -106,20 +107,28 @@ class CheckpointFile:
 
 
 def open_journal(
-    path: Path, seed: int, problem: Mapping[str, str], space: SearchSpace
-) -> tuple[Journal, CheckpointFile]:
+    path: Path, journal: AnyJournal, space: SearchSpace, *, n_above: int
+) -> tuple[AnyJournal, CheckpointFile]:
     """Read the journal of an earlier process, or begin one.
 
     Parameters
     ----------
     path : Path
         The file; need not exist.
-    seed : int
-        Seed of a new search; an old one goes on with its own.
-    problem : dict of str to str
-        Fingerprint of what is to be searched.
+    journal : Journal
+        Empty, with the fingerprint of what is to be searched and the seed of a new search.
     space : SearchSpace
         Turns points into settings.
+    n_above : int
+        How many calls above the caller of this function the user's own stands, to which warnings
+        point.
+
+    Returns
+    -------
+    journal : Journal
+        The one that was given, filled with what is on file, and with the seed that is there.
+    file : CheckpointFile
+        To be closed in the end.
 
     Raises
     ------
@@ -128,16 +137,15 @@ def open_journal(
     BlockingIOError
         If another process, or another search of this one, writes to it.
     """
-    lock = _lock(path)
+    stacklevel = _CALLER + n_above
+    lock = _lock(path, stacklevel)
     try:
-        content = _read(path)
+        content = _read(path, stacklevel)
         if content.lines:
-            journal = _journal_of(path, content.lines, problem, space)
-        else:
-            journal = Journal(seed, problem)
+            _fill(journal, path, content.lines, space)
         if content.n_torn:
             os.truncate(path, content.n_good)
-        header = {"format": _FORMAT, "seed": journal.seed, "problem": dict(problem)}
+        header = {"format": _FORMAT, "seed": journal.seed, "problem": dict(journal.problem)}
         file = CheckpointFile(path, None if content.lines else header, content.checksum, lock)
     except BaseException:
         lock.release()
@@ -146,7 +154,7 @@ def open_journal(
     return journal, file
 
 
-def _lock(path: Path) -> FileLock:
+def _lock(path: Path, stacklevel: int) -> FileLock:
     if path.exists() and not stat.S_ISREG(path.stat().st_mode):
         # Opening a pipe would wait for ever, and a device would not keep what it is given.
         raise ValueError(
@@ -159,7 +167,8 @@ def _lock(path: Path) -> FileLock:
     except LockingUnsupportedError as error:
         _warn(
             f"checkpoint={str(path)!r} cannot be locked ({error}); see to it that no other "
-            "process writes to it."
+            "process writes to it.",
+            stacklevel,
         )
         return lock
     if holder is not None:
@@ -200,7 +209,7 @@ class _Content:
     checksum: int = 0
 
 
-def _read(path: Path) -> _Content:
+def _read(path: Path, stacklevel: int) -> _Content:
     content = _Content()
     if not path.exists():
         return content
@@ -234,7 +243,8 @@ def _read(path: Path) -> _Content:
             kind = "damaged" if text.endswith(b"\n") else "incomplete"
             _warn(
                 f"checkpoint={str(path)!r} ends with the {kind} line {number}, as after a crash; "
-                "that line is dropped and what it held is evaluated again."
+                "that line is dropped and what it held is evaluated again.",
+                stacklevel,
             )
     return content
 
@@ -267,16 +277,15 @@ def _malformed(path: Path, number: int, error: Exception) -> ValueError:
     )
 
 
-def _warn(message: str) -> None:
-    warnings.warn(message, UserWarning, stacklevel=_CALLER_OF_FIT)
+def _warn(message: str, stacklevel: int) -> None:
+    warnings.warn(message, UserWarning, stacklevel=stacklevel)
 
 
-def _journal_of(
-    path: Path, lines: list[dict[str, Any]], problem: Mapping[str, str], space: SearchSpace
-) -> Journal:
+def _fill(journal: Journal, path: Path, lines: list[dict[str, Any]], space: SearchSpace) -> None:
     try:
         header = lines[0]["search"]
-        seed, differences = int(header["seed"]), describe_differences(problem, header["problem"])
+        seed = int(header["seed"])
+        differences = describe_differences(journal.problem, header["problem"])
     except _MALFORMED as error:
         raise _malformed(path, 1, error) from None
     if differences:
@@ -284,24 +293,14 @@ def _journal_of(
             f"checkpoint={str(path)!r} is of another search, which differs in: {differences}. "
             "Give another path, or remove the file to start anew."
         )
-    journal = Journal(seed, problem)
-    asked: list[Point] = []
+    journal.seed = seed
     for number, line in enumerate(lines[1:], start=2):
         try:
-            _add(journal, asked, line, space)
+            if "asked" in line:
+                points = [tuple(point) for point in line["asked"]]
+                journal.restore_batch(Batch(points, line["state"], float(line["seconds"])))
+            else:
+                point = tuple(line["point"])
+                journal.restore_evaluation(Evaluation(point, space.decode(point), unpack(line)))
         except _MALFORMED as error:
             raise _malformed(path, number, error) from None
-    return journal
-
-
-def _add(journal: Journal, asked: list[Point], line: dict[str, Any], space: SearchSpace) -> None:
-    """Add what a line holds to the journal; `asked` are the points of all its batches."""
-    if "asked" in line:
-        points = [tuple(point) for point in line["asked"]]
-        journal.batches.append(Batch(points, line["state"], float(line["seconds"])))
-        asked.extend(points)
-        return
-    point = tuple(line["point"])
-    if asked[len(journal.evaluations) :][:1] != [point]:
-        raise ValueError("it evaluates a setting that was not asked for")
-    journal.evaluations.append(Evaluation(point, space.decode(point), unpack(line)))

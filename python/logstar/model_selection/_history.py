@@ -14,6 +14,9 @@ from ._fingerprint import fingerprint
 from ._journal import Journal
 from ._spaces import SearchSpace
 
+#: From `open_history` over `fit` and its decorator to the caller of `fit`.
+_CALLER_OF_FIT = 3
+
 
 def open_history(
     search: Any, space: SearchSpace, task: Task, splits: list[Split], stack: ExitStack
@@ -37,7 +40,9 @@ def open_history(
     seed = earlier.seed if earlier is not None else seed_of(search.random_state)
     if search.checkpoint is None:
         return earlier or Journal(seed, problem)
-    journal, file = open_journal(Path(search.checkpoint), seed, problem, space)
+    journal, file = open_journal(
+        Path(search.checkpoint), Journal(seed, problem), space, n_above=_CALLER_OF_FIT
+    )
     stack.callback(file.close)
     if earlier is not None and not journal.batches:
         journal.extend(earlier)

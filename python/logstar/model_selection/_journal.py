@@ -65,17 +65,37 @@ class Journal:
     batches: list[Batch] = field(default_factory=list)
     evaluations: list[Evaluation] = field(default_factory=list)
     sink: Sink | None = None
+    #: The points of all batches.
+    _asked: list[Point] = field(default_factory=list, init=False, repr=False)
 
     def add_batch(self, batch: Batch) -> None:
         """Note what is going to be evaluated."""
         if self.sink is not None:
             self.sink.write_batch(batch)
-        self.batches.append(batch)
+        self.restore_batch(batch)
 
     def add_evaluation(self, evaluation: Evaluation) -> None:
         """Note what came of it."""
         if self.sink is not None:
             self.sink.write_evaluation(evaluation)
+        self.restore_evaluation(evaluation)
+
+    def restore_batch(self, batch: Batch) -> None:
+        """Take up a batch that is on file already."""
+        self.batches.append(batch)
+        self._asked.extend(batch.points)
+
+    def restore_evaluation(self, evaluation: Evaluation) -> None:
+        """Take up an evaluation that is on file already.
+
+        Raises
+        ------
+        ValueError
+            If it is not the next one that was asked for.
+        """
+        number = len(self.evaluations)
+        if self._asked[number : number + 1] != [evaluation.point]:
+            raise ValueError("it evaluates a setting that was not asked for")
         self.evaluations.append(evaluation)
 
     def extend(self, other: Journal) -> None:
@@ -85,3 +105,26 @@ class Journal:
             self.add_batch(batch)
             for _, evaluation in zip(batch.points, evaluations, strict=False):
                 self.add_evaluation(evaluation)
+
+
+@dataclass
+class Dialogue(Journal):
+    """A journal whose evaluations come in any order, also of points that were never asked.
+
+    Attributes
+    ----------
+    events : list of Batch or Evaluation
+        What was asked and told, in the order in which it was.
+    """
+
+    events: list[Batch | Evaluation] = field(default_factory=list, init=False)
+
+    def restore_batch(self, batch: Batch) -> None:
+        """Take up a batch that is on file already."""
+        super().restore_batch(batch)
+        self.events.append(batch)
+
+    def restore_evaluation(self, evaluation: Evaluation) -> None:
+        """Take up an evaluation that is on file already."""
+        self.evaluations.append(evaluation)
+        self.events.append(evaluation)

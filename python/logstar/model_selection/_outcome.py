@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -203,8 +203,49 @@ class Swept:
         return {"swept": packed}
 
 
+@dataclass(frozen=True)
+class Told:
+    """What somebody told of a setting, without an estimator: one row.
+
+    Parameters
+    ----------
+    told : dict of str to float
+        The scores by name; without entries for a failure.
+    is_feasible : bool
+        Whether the setting may be used; if not, it counts as one that failed.
+    """
+
+    told: Mapping[str, float]
+    is_feasible: bool = True
+    n_rows: ClassVar[int] = 1
+    errors: ClassVar[list[str]] = []
+    stop: ClassVar[bool] = False
+    seconds: ClassVar[float] = 0.0
+    swept: ClassVar[Mapping[str, NDArray[Any]]] = {}
+    details: ClassVar[Mapping[str, FloatArray]] = {}
+
+    def score_names(self) -> list[tuple[str, ...]]:
+        """Names of the scores."""
+        return [tuple(self.told)] if self.told else []
+
+    def scores(self, name: str, part: Part, missing: float) -> FloatArray:  # noqa: ARG002
+        """Scores of the one row; `missing` where there is none, or the setting is not feasible."""
+        return np.array([[self.told.get(name, missing) if self.is_feasible else missing]])
+
+    def times(self, kind: Literal["fit", "score"]) -> list[float]:  # noqa: ARG002
+        """Nobody said how long it took."""
+        return [0.0]
+
+    def pack(self) -> dict[str, Any]:
+        """Describe it in types that JSON has; `unpack` reads that."""
+        return {"told": _pack_numbers(self.told), "is_feasible": self.is_feasible}
+
+
 def unpack(line: Mapping[str, Any]) -> Outcome:
     """Read what `Outcome.pack` described."""
+    if "told" in line:
+        told = {str(name): float(score) for name, score in line["told"].items()}
+        return Told(told, bool(line["is_feasible"]))
     if "swept" in line:
         swept = line["swept"]
         front = None

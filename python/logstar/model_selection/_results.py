@@ -68,7 +68,7 @@ def summarise(
         Whether to include scores on the training data.
     """
     objectives = record.objectives or ()
-    found = _look_over(record, n_initial, noisy=noisy)
+    found = look_over(record, n_initial, noisy=noisy)
     table = np.column_stack([o.from_loss(found.losses[:, i]) for i, o in enumerate(objectives)])
     results = _results_table(
         record, batches, error_score=error_score, return_train_score=return_train_score
@@ -93,7 +93,7 @@ def summarise(
     }
 
 
-def _look_over(record: Record, n_initial: int, *, noisy: bool) -> Outlook:
+def look_over(record: Record, n_initial: int, *, noisy: bool) -> Outlook:
     """Find the front of a record, of which the first `n_initial` evaluations were the design."""
     losses = record.loss_table()
     counts = [e.n_rows for e in record.evaluations]

@@ -28,12 +28,17 @@ reward           sees                                       does not see
 Where there is no lattice, `Significance` ranks settings that meet a told count by the share of
 their atoms that noise could explain.
 
+Three rewards see images alone, so that a microscope can be tuned before atoms can be found:
+`NormalizedVariance`, `FourierSharpness` and `ContrastToNoise`; see
+`logstar.model_selection.Optimizer`.
+
 References
 ----------
 K. Barakati, H. Yuan, A. Goyal, S. V. Kalinin, Digital Discovery 2024, 3, 2061.
 """
 
 from ._detections import ErrorRate, QualityCount, flag_errors
+from ._image_quality import ContrastToNoise, FourierSharpness, NormalizedVariance
 from ._plausibility import GapShare, OnLattice, ShortPairs, SpacingSpread
 from ._quality import Place, QualityReport, quality_report
 from ._regions import AmorphousArea, Compactness, DisorderSeparation, Perimeter
@@ -43,10 +48,13 @@ from ._stability import CountStability, StableChoice, choose_stable
 __all__ = [
     "AmorphousArea",
     "Compactness",
+    "ContrastToNoise",
     "CountStability",
     "DisorderSeparation",
     "ErrorRate",
+    "FourierSharpness",
     "GapShare",
+    "NormalizedVariance",
     "OnLattice",
     "Perimeter",
     "Place",

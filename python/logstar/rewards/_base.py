@@ -23,10 +23,11 @@ class Reward(ABC):
 
     #: Whether the quantity is to grow.
     greater_is_better: ClassVar[bool] = False
-    #: The value of the quantity that cannot be bettered.
-    ideal: float = 0.0
-    #: One unit of the quantity, by which distances from the ideal are measured.
-    scale: float = 1.0
+    #: The value of the quantity that cannot be bettered; None where there is none.
+    ideal: float | None = 0.0
+    #: One unit of the quantity, by which distances from the ideal are measured; None is the range
+    #: on the front.
+    scale: float | None = 1.0
 
     @abstractmethod
     def __call__(self, estimator: Any, X: Any, y: Any = None) -> float:
