@@ -111,8 +111,8 @@ class FourierSharpness(ImageReward):
     --------
     >>> import numpy as np
     >>> from logstar.rewards import FourierSharpness
-    >>> x = np.arange(512)
-    >>> coarse, fine = (1 + 0.5 * np.cos(2 * np.pi * q * x) * np.ones((512, 1)) for q in (1/16, 1/8))
+    >>> phase = 2 * np.pi * np.arange(512) * np.ones((512, 1))
+    >>> coarse, fine = (1 + 0.5 * np.cos(q * phase) for q in (1 / 16, 1 / 8))
     >>> FourierSharpness().measure(fine) / FourierSharpness().measure(coarse)
     4.0
     """
