@@ -51,6 +51,13 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def napari(session: nox.Session) -> None:
+    """Run the tests of the plugin for napari; those of windows need a display."""
+    session.install(".[napari]", "napari[pyqt6]", "hypothesis", "pytest", "pytest-qt", "pyyaml")
+    session.run("pytest", "tests/napari", "-W", "ignore::DeprecationWarning", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure against the peers, and write ``benches/RESULTS.md``."""
     session.install(".[bench]")

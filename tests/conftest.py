@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from importlib.util import find_spec
 from pathlib import Path
 
 import matplotlib as mpl
@@ -16,6 +17,9 @@ mpl.use("Agg")
 # The same examples in every run, and no failure because a machine is slow.
 settings.register_profile("logstar", derandomize=True, deadline=None, print_blob=False)
 settings.load_profile("logstar")
+
+# The plugin's tests run where napari is; .ci/run gives them an environment of their own.
+collect_ignore = [] if find_spec("napari") else ["napari"]
 
 #: Micrographs that are too large, or not free, to be part of the package.
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -17,6 +17,7 @@ ABOUT_MORE_THAN_A_MODULE = {
     "detection/test_pathological.py": "layouts of points that make any search among them slow",
     "fields/test_fields.py": "what all fields promise: values and errors of known distortions",
     "inspection/test_alike.py": "what all displays have in common",
+    "napari/test_manifest.py": "python/logstar/napari/napari.yaml, and a viewer with a window",
     "io/test_fuzz.py": "damaged files of all formats",
     "model_selection/_engines/test_engines.py": "what all engines promise",
     "model_selection/test_like_grid_search.py": "MOBOSearchCV beside GridSearchCV: the same",
@@ -207,6 +208,32 @@ def test_using_a_detector_imports_neither_displays_nor_the_search():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+def test_the_plugin_alone_imports_napari():
+    importers = {
+        path.relative_to(PACKAGE).parts[0]
+        for path in PACKAGE.rglob("*.py")
+        for module, _ in imports_of(path)
+        if module.split(".")[0] in {"napari", "qtpy", "npe2"}
+        # Imports within the package, such as "from .napari import x", are relative.
+    }
+    assert importers == {"napari"}
+    code = (
+        "import sys, logstar, logstar.tuning, logstar.inspection, logstar.cli\n"
+        "print([n for n in sys.modules if n.split('.')[0] == 'napari' or 'logstar.napari' in n])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
+
+
+def test_without_napari_the_plugin_names_its_extra():
+    code = "import sys; sys.modules['napari'] = None\nfrom logstar.napari import add_finder"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.returncode == 1
+    assert run.stderr.splitlines()[-1] == (
+        'ImportError: logstar.napari needs napari: pip install "logstar[napari]" "napari[all]"'
+    )
 
 
 def test_public_names_come_from_the_top():

@@ -22,8 +22,9 @@ What is listed here is the package's interface; all else may change without noti
 | module | names |
 | --- | --- |
 """
-#: The command is used from a shell, and tests call its `main`.
-NOT_FOR_PYTHON = {"logstar.cli", "logstar.__main__"}
+#: The command is used from a shell, and tests call its `main`; the plugin is used in napari, and
+#: docs/guide/napari.md has its names.
+NOT_FOR_PYTHON = {"logstar.cli", "logstar.__main__", "logstar.napari"}
 
 
 def public_modules():

@@ -57,6 +57,30 @@ def test_npz_says_what_it_holds_and_is_the_same_each_time(fields, tmp_path):
     assert (about["pixel_size"], about["unit"]) == (0.2, "A")
 
 
+@pytest.mark.parametrize("step", [None, 2.7, 200.0])
+def test_npz_is_read_back_to_the_bit(fields, tmp_path, step):
+    grid = FieldGrid.of(*fields, shape=SHAPE, step=step)
+    again = FieldGrid.load(grid.save(tmp_path / "map.npz"))
+    assert list(again.values) == list(grid.values)
+    for name, values in grid.values.items():
+        np.testing.assert_array_equal(again.values[name], values)
+    assert (again.origin, again.step, again.pixel_size) == (
+        grid.origin,
+        grid.step,
+        grid.pixel_size,
+    )
+
+
+def test_what_holds_no_grid_is_refused(tmp_path):
+    np.savez(tmp_path / "other.npz", row=np.arange(3))
+    (tmp_path / "broken.npz").write_bytes(b"PK\x03\x04 cut off")
+    for name in ("other.npz", "broken.npz"):
+        with pytest.raises(OSError, match=rf"{name} cannot be read as a grid of fields"):
+            FieldGrid.load(tmp_path / name)
+    with pytest.raises(FileNotFoundError):
+        FieldGrid.load(tmp_path / "none.npz")
+
+
 def read_vtk(path):
     """Title, header and arrays of a legacy file of structured points, by the format's rules."""
     head, _, rest = path.read_bytes().partition(b"POINT_DATA ")

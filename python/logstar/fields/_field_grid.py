@@ -132,9 +132,9 @@ class FieldGrid:
         ----------
         path : path-like
             "npz" for NumPy: an array for each of the values, "row" and "col" of the nodes in
-            pixels, and "about", a JSON text with units, axes and pixel size. "vtk" for ParaView
-            and others: x along columns, y along rows, downwards in the image; places and lengths
-            in the unit of the pixel size, if it is known.
+            pixels, and "about", a JSON text with units, axes, step and pixel size. "vtk" for
+            ParaView and others: x along columns, y along rows, downwards in the image; places and
+            lengths in the unit of the pixel size, if it is known.
 
         Returns
         -------
@@ -159,12 +159,47 @@ class FieldGrid:
         writer(path)
         return path
 
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read a grid that was saved as "npz".
+
+        Parameters
+        ----------
+        path : path-like
+            The file.
+
+        Returns
+        -------
+        grid : FieldGrid
+            The same as was saved.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        OSError
+            If it is broken, or holds no grid.
+        """
+        path = Path(path)
+        try:
+            # NumPy leaves a file open that it opened and cannot read.
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+                about = json.loads(str(arrays["about"]))
+                rows, cols = arrays["row"], arrays["col"]
+                values = {name: arrays[name] for name in about["units"]}
+                side = about["pixel_size"]
+                size = None if side is None else PixelSize(side, about["unit"])
+                return cls(values, (float(rows[0]), float(cols[0])), float(about["step"]), size)
+        except (KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
+            raise OSError(f"{path} cannot be read as a grid of fields: {error}") from None
+
     def _save_npz(self, path: Path) -> None:
         size = self.pixel_size
         about = {
             "units": self.units,
             "axes": "x along columns, to the right; y along rows, downwards; rotation "
             "counter-clockwise as displayed",
+            "step": self.step,
             "pixel_size": None if size is None else size.value,
             "unit": None if size is None else size.unit,
         }
