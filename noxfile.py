@@ -48,6 +48,7 @@ def docs(session: nox.Session) -> None:
     """Build the documentation into ``docs/_build``; a warning is an error."""
     session.install(".[docs]")
     session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build")
+    session.run("python", "docs/check_links.py", "docs/_build")
 
 
 @nox.session

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import re
 import shlex
 from pathlib import Path
@@ -105,6 +106,25 @@ def test_links_lead_somewhere(page):
         written = {"api.md", "commands.md"} if target.parent.name == "reference" else set()
         in_gallery = "auto_examples" in target.parts
         assert target.exists() or target.name in written or in_gallery, f"{name_of(page)}: {link}"
+
+
+def load_link_checker():
+    """Make a module of docs/check_links.py, which is in no package."""
+    spec = importlib.util.spec_from_file_location("check_links", ROOT / "docs/check_links.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_broken_links_of_a_site_are_found(tmp_path):
+    (tmp_path / "index.html").write_text(
+        '<p id="here"><a href="#here">a</a><a href="other.html#there">b</a>'
+        '<a href="other.html#nowhere">c</a><img src="lost.png"><a href="https://x.org">d</a>'
+    )
+    (tmp_path / "other.html").write_text('<h1 id="there">x</h1><a href="index.html">e</a>')
+    n_links, broken = load_link_checker().find_broken_links(tmp_path)
+    assert n_links == 5
+    assert broken == ["index.html: other.html#nowhere", "index.html: lost.png"]
 
 
 def test_every_page_is_in_a_table_of_contents():
