@@ -126,6 +126,7 @@ def index_atoms(
     column_kinds: NDArray[np.int32],
     nearest: float,
     tolerance: float,
+    is_oriented: bool,
 ) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.int64]]: ...
 def fit_peaks(
     image: NDArray[np.float32] | NDArray[np.float64],

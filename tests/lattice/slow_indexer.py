@@ -21,10 +21,11 @@ WIDEST_GAP = math.radians(185)
 
 
 class SlowIndexer:
-    def __init__(self, points, kinds, template, column_kinds, nearest, tolerance):
+    def __init__(self, points, kinds, template, column_kinds, nearest, tolerance, oriented):
         self.points, self.kinds = points, kinds
         self.template, self.column_kinds = template, column_kinds
         self.nearest, self.near = nearest, tolerance * nearest
+        self.oriented = oriented
         n = len(points)
         self.tree = KDTree(points)
         self.component = np.full(n, -1)
@@ -65,11 +66,15 @@ class SlowIndexer:
                 if self.component[other] >= 0 or not length < 1.35 * np.hypot(*apart):
                     continue
                 maps.append(rotation(angle_of(apart) - angle_of(shortest)))
+            if self.oriented:
+                maps = maps[:1]
             for start in maps:
                 choices += self.seeds(atom, column, start)
         best = self.best(choices)
         if best is None:
             return None
+        if self.oriented:
+            return best[2], best[3], best[0]
         edges = list(self.edges(best[2]))
         for _, _, vector in edges[1:]:
             if np.hypot(*vector) < ALIKE * np.hypot(*edges[0][2]):
@@ -111,7 +116,11 @@ class SlowIndexer:
         return fitted, math.sqrt(sum(rest) / len(rest))
 
     def run(self):
-        self.grains(0)
+        count = 0
+        if self.oriented:
+            count = self.grains(count)
+            self.oriented = False
+        self.grains(count)
         self.place_rest()
         return self
 

@@ -247,6 +247,27 @@ def test_an_image_lattice_gives_its_own_indices():
     np.testing.assert_allclose(found.vectors_, [lattice.vectors], atol=1e-6)
 
 
+@pytest.mark.parametrize("noise", [0.05, 0.1])
+def test_an_image_lattice_tells_the_orientation_and_the_kinds(noise):
+    """Turned by 90 degrees, this motif is another by 8 % of the nearest distance alone."""
+    plain = CRYSTALS["ybco"]
+    lattice = ImageLattice(
+        plain.a,
+        plain.b,
+        columns=plain.columns,
+        pixel_size=plain.pixel_size,
+        origin=(103.0, 95.0),
+        rotation=20.0,
+        shape=(400, 400),
+    )
+    positions, kinds = lattice.positions()
+    for seed in range(6):
+        draws = np.random.default_rng(seed).normal(size=positions.shape)
+        found = LatticeIndexer(lattice).fit(positions + noise * lattice.nearest_distance * draws)
+        assert (found.kinds_ == kinds).mean() >= 0.975
+        assert not found.ambiguous_.any()
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     name=st.sampled_from(sorted(CRYSTALS)),
@@ -254,9 +275,10 @@ def test_an_image_lattice_gives_its_own_indices():
     missing=st.sampled_from([0.0, 0.1, 0.5]),
     turn=st.sampled_from([0.0, 33.0]),
     known=st.sampled_from([0.0, 0.5, 1.0]),
+    oriented=st.booleans(),
     seed=st.integers(0, 1000),
 )
-def test_the_core_does_what_its_slow_twin_does(name, noise, missing, turn, known, seed):
+def test_the_core_does_what_its_slow_twin_does(name, noise, missing, turn, known, oriented, seed):
     rng = np.random.default_rng(seed)
     # Exact lattices have ties, which rounding decides; a thousandth breaks them.
     truth = crystal(name, 130, turn).noisy(noise + 1e-3, seed)
@@ -277,9 +299,10 @@ def test_the_core_does_what_its_slow_twin_does(name, noise, missing, turn, known
         kinds,
         lattice.nearest_distance,
         0.3,
+        oriented,
     )
     twin = SlowIndexer(
-        truth.positions, numbers, template, kinds, lattice.nearest_distance, 0.3
+        truth.positions, numbers, template, kinds, lattice.nearest_distance, 0.3, oriented
     ).run()
     np.testing.assert_array_equal(sites[:, 0], twin.component)
     has = twin.component >= 0
@@ -390,6 +413,7 @@ def test_the_core_refuses_what_does_not_belong_together():
         np.zeros(1, dtype=np.int32),
         1.0,
         0.3,
+        False,
     )
     for place, value, match in [
         (0, np.full((2, 2), np.inf), "point 0"),

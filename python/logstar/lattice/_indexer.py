@@ -191,6 +191,7 @@ class LatticeIndexer(BaseEstimator):  # type: ignore[misc] # scikit-learn ships 
             column_kinds,
             nearest,
             tolerance,
+            isinstance(lattice, ImageLattice),
         )
         component, column = sites[:, 0].astype(np.int64), sites[:, 1].astype(np.int64)
         state = _State(points, component, column, sites[:, 2:].astype(np.int64), maps, cell, places)

@@ -26,6 +26,7 @@ pub(crate) fn index_atoms<'py>(
     column_kinds: PyReadonlyArray1<'py, i32>,
     nearest: f64,
     tolerance: f64,
+    is_oriented: bool,
 ) -> PyResult<Sites<'py>> {
     guarded(|| {
         let points = convert::points(&points)?;
@@ -45,7 +46,7 @@ pub(crate) fn index_atoms<'py>(
         let column_kinds = convert::vector(&column_kinds, "column_kinds")?;
         let template = Template::new(edges, &first, column_kinds).map_err(to_python)?;
         let indexed = detached(py, ALONE, |effort| {
-            lattice::index(&points, &kinds, &template, nearest, tolerance, effort)
+            lattice::index(&points, &kinds, &template, nearest, tolerance, is_oriented, effort)
         })?;
         sites(py, &indexed)
     })

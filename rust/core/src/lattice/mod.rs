@@ -96,6 +96,8 @@ struct Atoms<'a> {
     nearest: f64,
     /// How far an atom may be from where its neighbour expects it.
     near: f64,
+    /// Whether grains begin only in the orientation that the crystal was given with.
+    keeps_orientation: bool,
 }
 
 /// Gives indices to points that are the atoms of a lattice.
@@ -103,6 +105,9 @@ struct Atoms<'a> {
 /// `kinds` are numbers as the template has them, negative where unknown; an atom takes the place of
 /// its own kind alone. `nearest` is the nearest distance of the lattice, and an atom is where its
 /// neighbour expects it if it is not further off than `tolerance` of it.
+///
+/// Where `is_oriented`, grains in the orientation that the template has come first, and others take
+/// what these leave: a motif that looks nearly the same after a turn is told by it.
 ///
 /// Depends on the order of points only where two are equally good.
 ///
@@ -115,6 +120,7 @@ pub fn index(
     template: &Template,
     nearest: f64,
     tolerance: f64,
+    is_oriented: bool,
     effort: Effort<'_>,
 ) -> Result<Indexed> {
     if kinds.len() != points.len() {
@@ -133,7 +139,16 @@ pub fn index(
     }
     let grid = Grid::new(points, nearest)?;
     let sites = memory::filled(UNINDEXED, points.len(), "the indices")?;
-    let mut atoms = Atoms { points, kinds, template, grid, sites, nearest, near };
+    let mut atoms = Atoms {
+        points,
+        kinds,
+        template,
+        grid,
+        sites,
+        nearest,
+        near,
+        keeps_orientation: is_oriented,
+    };
     atoms.index_all(effort)?;
     let bonds = atoms.bonds()?;
     Ok(Indexed { sites: atoms.sites, bonds })
@@ -141,12 +156,25 @@ pub fn index(
 
 impl Atoms<'_> {
     fn index_all(&mut self, effort: Effort<'_>) -> Result<()> {
-        let n = self.points.len();
         let mut components = 0;
+        if self.keeps_orientation {
+            self.index_grains(&mut components, effort)?;
+            self.keeps_orientation = false;
+        }
+        self.index_grains(&mut components, effort)?;
+        self.place_rest(effort)
+    }
+
+    /// Grows grains from all atoms that no grain has reached, from the best of a sample first.
+    fn index_grains(&mut self, components: &mut i32, effort: Effort<'_>) -> Result<()> {
+        let n = self.points.len();
         let step = (n / SAMPLE).max(1);
-        let seeds = (0..n).step_by(step).filter_map(|atom| Some((atom, self.seed(atom)?)));
+        let seeds = (0..n)
+            .step_by(step)
+            .filter(|&atom| self.sites[atom].component == NONE)
+            .filter_map(|atom| Some((atom, self.seed(atom)?)));
         if let Some((atom, seed)) = seeds.min_by(|one, other| one.1.rest.total_cmp(&other.1.rest)) {
-            components += i32::from(self.grow(atom, &seed, components, effort)?);
+            *components += i32::from(self.grow(atom, &seed, *components, effort)?);
         }
         for atom in 0..n {
             if atom % ATOMS_BETWEEN_CHECKS == 0 {
@@ -156,10 +184,10 @@ impl Atoms<'_> {
                 continue;
             }
             if let Some(seed) = self.seed(atom) {
-                components += i32::from(self.grow(atom, &seed, components, effort)?);
+                *components += i32::from(self.grow(atom, &seed, *components, effort)?);
             }
         }
-        self.place_rest(effort)
+        Ok(())
     }
 
     fn may_be(&self, atom: usize, column: u32) -> bool {

@@ -36,6 +36,9 @@ impl Atoms<'_> {
             choices.extend(starts.iter().filter_map(|start| self.fit_seed(atom, column, start)));
         }
         let found = self.best(&choices)?;
+        if self.keeps_orientation {
+            return Some(*found);
+        }
         // Where shear hides the orientation that was given, the same bonds in another order may
         // have been found alone.
         let (column, map) = (found.column, found.map);
@@ -72,6 +75,9 @@ impl Atoms<'_> {
 
     /// The orientation that was given, and those that turn a column's shortest edge onto a bond.
     fn orientations(&self, atom: usize, [row, col]: [f64; 2]) -> Vec<Map> {
+        if self.keeps_orientation {
+            return vec![Map::IDENTITY];
+        }
         let length = row.hypot(col);
         let mut others = Vec::new();
         let far = MOST_STRETCH * length;

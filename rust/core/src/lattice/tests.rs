@@ -25,7 +25,7 @@ fn square() -> Template {
 }
 
 fn found(points: &[[f64; 2]]) -> Indexed {
-    index(points, &vec![-1; points.len()], &square(), SPACING, 0.3, effort()).unwrap()
+    index(points, &vec![-1; points.len()], &square(), SPACING, 0.3, false, effort()).unwrap()
 }
 
 #[test]
@@ -63,7 +63,8 @@ fn too_few_atoms_are_no_grain() {
 #[test]
 fn what_does_not_belong_together_is_refused() {
     let points = [[0.0, 0.0], [f64::NAN, 0.0]];
-    let run = |kinds: &[i32], nearest| index(&points, kinds, &square(), nearest, 0.3, effort());
+    let run =
+        |kinds: &[i32], nearest| index(&points, kinds, &square(), nearest, 0.3, false, effort());
     assert_eq!(run(&[0], 1.0).unwrap_err(), Error::KindCount { kinds: 1, points: 2 });
     assert_eq!(run(&[0, 0], 0.0).unwrap_err(), Error::IndexingLength(0.0));
     assert!(matches!(run(&[0, 0], 1.0).unwrap_err(), Error::PointNotFinite { index: 1, .. }));
@@ -79,7 +80,7 @@ fn what_does_not_belong_together_is_refused() {
 fn it_stops_when_asked() {
     let points: Vec<_> = (0..400).map(|i| [f64::from(i / 20), f64::from(i % 20)]).collect();
     let effort = Effort { threads: NonZeroUsize::MIN, interrupted: &|| true };
-    let stopped = index(&points, &[-1; 400], &square(), SPACING, 0.3, effort);
+    let stopped = index(&points, &[-1; 400], &square(), SPACING, 0.3, false, effort);
     assert_eq!(stopped.unwrap_err(), Error::Interrupted);
 }
 
