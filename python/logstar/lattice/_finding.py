@@ -17,6 +17,7 @@ from ._bragg import BraggLattice, find_basis
 from ._columns import Column
 from ._domains import shows_domains
 from ._drift import DriftField
+from ._faint import find_faint
 from ._mean_cell import mean_cell
 from ._peaks import Pixels, find_peaks, flatten
 from ._phases import bending, local_phases, straighten
@@ -27,6 +28,8 @@ _LEAST_SIDE = 32
 #: Where a lattice explains less of the Bragg peaks' power, drift may have smeared them. Sharp peaks
 #: of one crystal are explained to 0.995 and more.
 _SHARP = 0.98
+#: Peaks with less, as a logarithm of odds, may fit a lattice by chance.
+_LEAST_ODDS = 3.0
 #: The lattice that twins have in common has three columns or more; of cells with fewer it need not
 #: be asked whether all of the image shows the same peaks.
 _LEAST_SHARED = 3
@@ -55,6 +58,8 @@ class FoundLattice(NamedTuple):
         How the image is bent; None unless it had to be straightened for its lattice to be seen.
     in_domains : bool
         Whether parts of the image show different peaks of it, as twins do.
+    is_faint : bool
+        Whether its peaks stand out of noise together only.
     """
 
     vectors: FloatArray
@@ -64,6 +69,7 @@ class FoundLattice(NamedTuple):
     maxima: tuple[tuple[float, float], ...] = ()
     drift: DriftField | None = None
     in_domains: bool = False
+    is_faint: bool = False
 
     @property
     def by_chance(self) -> float:
@@ -91,7 +97,9 @@ class FoundLattice(NamedTuple):
 
 
 @one_blas_thread()
-def find_lattice(pixels: Image, mask: NDArray[np.bool_] | None = None) -> FoundLattice:
+def find_lattice(
+    pixels: Image, mask: NDArray[np.bool_] | None = None, *, faint: bool = False
+) -> FoundLattice:
     """Find the strongest lattice of an image, however weak it is.
 
     Parameters
@@ -100,6 +108,8 @@ def find_lattice(pixels: Image, mask: NDArray[np.bool_] | None = None) -> FoundL
         A checked image, its columns bright.
     mask : ndarray of shape (n_rows, n_cols), bool, default=None
         Where in the image there is crystal; the rest is not looked at.
+    faint : bool, default=False
+        Whether to look for a lattice by all its peaks together, where single ones do not tell.
 
     Returns
     -------
@@ -121,6 +131,10 @@ def find_lattice(pixels: Image, mask: NDArray[np.bool_] | None = None) -> FoundL
     bragg = None
     if peaks is not None and len(peaks.frequencies) > 2:
         bragg = find_basis(peaks, pixels.shape)
+    if faint and (bragg is None or bragg.odds < _LEAST_ODDS):
+        weak = find_faint(flat) if seen.min() < seen.max() else None
+        if weak is not None:
+            return place_lattice(flat, weak, mask)._replace(is_faint=True)
     if bragg is not None and bragg.share < _SHARP:
         crystal = find_bent(flat, 1 - bragg.share, mask)
         if crystal is not None:

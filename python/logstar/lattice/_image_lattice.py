@@ -160,6 +160,7 @@ class ImageLattice(Lattice):
         mask: ArrayLike | None = None,
         tolerance: float = Lattice.tolerance,
         min_confidence: float = 0.7,
+        faint: bool = False,
     ) -> Self:
         """Find the lattice that an image shows, with no crystal given.
 
@@ -185,6 +186,9 @@ class ImageLattice(Lattice):
             As of a `Lattice`.
         min_confidence : float, default=0.7
             Below this the image is refused.
+        faint : bool, default=False
+            Whether to look for a lattice by all its peaks together, where so strong noise lies over
+            the image that single ones do not tell.
 
         Returns
         -------
@@ -228,7 +232,7 @@ class ImageLattice(Lattice):
         if field is not None and not field.any():
             raise ValueError("mask leaves no pixel of the image.")
         size = pixel_size_of(image) if pixel_size is None else PixelSize.of(pixel_size)
-        found = find_lattice(pixels if polarity == "bright" else -pixels, field)
+        found = find_lattice(pixels if polarity == "bright" else -pixels, field, faint=faint)
         lattice = cls._of_found(
             found, pixel_size=size, shape=pixels.shape, mask=field, tolerance=tolerance
         )

@@ -12,6 +12,7 @@ from scipy import ndimage
 from logstar._core import fold_cells
 from logstar._numerics import parabola_vertex
 from logstar._validation import FloatArray
+from logstar.exceptions import NotOneLatticeError
 
 from ._phases import Distortion
 from ._unresolved import find_overlap
@@ -70,6 +71,11 @@ def mean_cell(
     Returns
     -------
     cell : MeanCell
+
+    Raises
+    ------
+    NotOneLatticeError
+        If no column stands out of noise.
     """
     n_rows, n_cols = (
         max(_LEAST_BINS, round(float(length))) for length in np.linalg.norm(vectors, axis=1)
@@ -92,6 +98,8 @@ def mean_cell(
     error = math.sqrt(max(variance, 0.0) * _VARIANCE_LEFT / n_pixels)
     least = max(_LEAST_RISE * float(np.ptp(smooth)), _LEAST_ERRORS * error)
     peaks = [peak for peak, rise in _rises(smooth) if rise >= least]
+    if not peaks:
+        raise NotOneLatticeError("no lattice: no column stands out of the noise of the mean cell.")
     places = np.array([_between_bins(smooth, peak) / n_bins for peak in peaks])
     heights = np.array([smooth[peak] for peak in peaks]) - smooth.min()
     overlap = find_overlap(mean, vectors, places)

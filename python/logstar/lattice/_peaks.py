@@ -50,7 +50,7 @@ _RING_WIDTH = 2.0
 _LEAST_POWER, _MOST_PEAKS = 1.5e-3, 48
 #: Peaks are sought from 3 periods along the shorter side of the image, below which lies the uneven
 #: background, to 0.45 cycles per pixel, above which aliases lie.
-LOWEST_BIN, _HIGHEST = 3.0, 0.45
+LOWEST_BIN, HIGHEST = 3.0, 0.45
 #: A peak is the maximum of the bins around it to this distance along rows and columns.
 _AROUND = 2
 #: Two maxima less than 3 bins apart are one peak. Within 6 bins of a peak, a maximum with less than
@@ -136,33 +136,68 @@ def _batches(shape: tuple[int, ...]) -> list[slice]:
     return [slice(start, start + n_rows) for start in range(0, shape[0], n_rows)]
 
 
+class NoisySpectrum(NamedTuple):
+    """The transform of a flattened image, and how strong noise is at each frequency.
+
+    Attributes
+    ----------
+    spectrum : ndarray
+        One half plane of the transform.
+    shape : tuple of two int
+        Of the whole one.
+    noise : ndarray of shape (n_rings,)
+        Mean power of noise in each ring around frequency 0.
+    offsets : ndarray of shape (n_rows,)
+        Mean power at column frequency 0 that offsets of whole rows make.
+    """
+
+    spectrum: Spectrum
+    shape: tuple[int, ...]
+    noise: NDArray[np.float32]
+    offsets: FloatArray
+
+    @classmethod
+    def of(cls, flat: Pixels) -> NoisySpectrum:
+        """Transform a flattened image."""
+        # A side with a large prime factor is continued with zeros, by a few percent at most.
+        shape = tuple(fft.next_fast_len(size, real=True) for size in flat.shape)
+        windowed = np.empty_like(flat)
+        across, along = (np.hanning(size + 2)[1:-1].astype(np.float32) for size in flat.shape)
+        for rows in _batches(flat.shape):
+            np.multiply(flat[rows], along, out=windowed[rows])
+            windowed[rows] *= across[rows, None]
+        spectrum = fft.rfft2(windowed, s=shape, overwrite_x=True)
+        return cls(spectrum, shape, _noise_of_rings(spectrum, shape), _noise_of_rows(spectrum))
+
+    def strongest(self, factor: float) -> NDArray[np.int_]:
+        """Maxima (n, 2) that exceed noise by a factor, in bins, the strongest first."""
+        spectrum, shape, noise = self.spectrum, self.shape, self.noise
+        least = np.maximum(noise * np.float32(factor), _LEAST_OF_NOISE * noise.max())
+        above = _above(spectrum, shape, least)
+        on_axis = np.abs(above[:, 1]) <= _AXIS_BINS
+        height = _power(spectrum, shape, above) / self.offsets[above[:, 0]]
+        bins = _strongest_maxima(spectrum, shape, above[~on_axis | (height > np.float32(factor))])
+        return bins[_without_feet(bins, _power(spectrum, shape, bins))]
+
+    def heights(self, bins: NDArray[np.int_]) -> FloatArray:
+        """Powers of bins (..., 2), relative to the mean power of noise there."""
+        ring = np.minimum(_ring(bins, self.shape), len(self.noise) - 1)
+        expected = self.noise[ring].astype(float)
+        rows = self.offsets[bins[..., 0] % self.shape[0]]
+        on_axis = np.abs(bins[..., 1]) <= _AXIS_BINS
+        expected = np.where(on_axis, np.maximum(expected, rows), expected)
+        return np.asarray(_power(self.spectrum, self.shape, bins) / expected)
+
+    def peaks(self, bins: NDArray[np.int_]) -> Peaks:
+        """Refine maxima (n, 2)."""
+        frequencies = _refined(self.spectrum, self.shape, bins) / self.shape
+        return Peaks(frequencies, _power(self.spectrum, self.shape, bins), self.heights(bins))
+
+
 def find_peaks(flat: Pixels) -> Peaks:
     """Find the maxima that stand out of the power spectrum of a flattened image."""
-    # A side with a large prime factor is continued with zeros, by a few percent at most.
-    shape = tuple(fft.next_fast_len(size, real=True) for size in flat.shape)
-    windowed = np.empty_like(flat)
-    across, along = (np.hanning(size + 2)[1:-1].astype(np.float32) for size in flat.shape)
-    for rows in _batches(flat.shape):
-        np.multiply(flat[rows], along, out=windowed[rows])
-        windowed[rows] *= across[rows, None]
-    spectrum = fft.rfft2(windowed, s=shape, overwrite_x=True)
-    noise = _noise_of_rings(spectrum, shape)
-    factor = np.float32(math.log(spectrum.size) + _ABOVE_NOISE)
-    least = np.maximum(noise * factor, _LEAST_OF_NOISE * noise.max())
-    above = _above(spectrum, shape, least)
-    on_axis = np.abs(above[:, 1]) <= _AXIS_BINS
-    offsets = _noise_of_rows(spectrum)
-    height = _power(spectrum, shape, above) / offsets[above[:, 0]]
-    bins = _strongest_maxima(spectrum, shape, above[~on_axis | (height > factor)])
-    powers = _power(spectrum, shape, bins)
-    kept = _without_feet(bins, powers)
-    bins, powers = bins[kept], powers[kept]
-    expected = noise[_ring(bins, shape)].astype(float)
-    on_axis = np.abs(bins[:, 1]) <= _AXIS_BINS
-    expected[on_axis] = np.maximum(expected, offsets[bins[:, 0]])[on_axis]
-    heights = powers / expected
-    frequencies = _refined(spectrum, shape, bins) / shape
-    return Peaks(frequencies, powers, heights)
+    known = NoisySpectrum.of(flat)
+    return known.peaks(known.strongest(math.log(known.spectrum.size) + _ABOVE_NOISE))
 
 
 def _bins(
@@ -192,7 +227,7 @@ def _ring(bins: NDArray[np.int_], shape: tuple[int, ...]) -> NDArray[np.int_]:
 
 def _noise_of_rings(spectrum: Spectrum, shape: tuple[int, ...]) -> NDArray[np.float32]:
     """Mean power of noise in each ring, by the median: peaks hardly shift it."""
-    n_rings = int(_HIGHEST * min(shape) / _RING_WIDTH) + 2
+    n_rings = int(HIGHEST * min(shape) / _RING_WIDTH) + 2
     steps = np.arange(_RING_SAMPLES)
     angles = np.pi * ((steps + 0.5) / _RING_SAMPLES - 0.5)
     radii = np.arange(n_rings)[:, None] + steps * _GOLDEN % 1.0
@@ -219,7 +254,7 @@ def _above(
     spectrum: Spectrum, shape: tuple[int, ...], least: NDArray[np.float32]
 ) -> NDArray[np.int_]:
     """Bins (n, 2) whose power exceeds the least of their ring, at frequencies of peaks."""
-    n_cols = min(spectrum.shape[1], int(_HIGHEST * shape[1]) + 1)
+    n_cols = min(spectrum.shape[1], int(HIGHEST * shape[1]) + 1)
     scale = min(shape) / _RING_WIDTH
     along = ((np.arange(n_cols) / shape[1] * scale) ** 2).astype(np.float32)
     across = ((fft.fftfreq(shape[0]) * scale) ** 2).astype(np.float32)
@@ -239,7 +274,7 @@ def _above(
     # The transform of a real image holds one half plane, but of the axis without column frequency
     # both halves: one of them is dropped.
     doubled = (bins[:, 1] == 0) & (bins[:, 0] < 0)
-    return np.asarray(bins[(radius * min(shape) > LOWEST_BIN) & (radius < _HIGHEST) & ~doubled])
+    return np.asarray(bins[(radius * min(shape) > LOWEST_BIN) & (radius < HIGHEST) & ~doubled])
 
 
 def _strongest_maxima(

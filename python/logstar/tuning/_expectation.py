@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -99,6 +99,8 @@ class Expectation:
         in which more than one column is missing. None is everywhere.
     is_elongated : bool
         Whether grains show columns that are not resolved, which are expected as one.
+    is_faint : bool
+        Whether the peaks of the image's lattice stand out of noise together only.
 
     Examples
     --------
@@ -128,6 +130,7 @@ class Expectation:
     strangers: tuple[int, ...] = ()
     field: NDArray[np.bool_] | None = None
     is_elongated: bool = False
+    is_faint: bool = False
 
     @property
     def n_expected(self) -> float:  # numpydoc ignore=RT01
@@ -305,6 +308,7 @@ class Expectation:
         polarity: Literal["bright", "dark"] = "bright",
         mask: NDArray[np.bool_] | None = None,
         force: bool = False,
+        faint: bool = False,
     ) -> Self:
         """Take it from a crystal, its calibration corrected by the image, or from that alone.
 
@@ -321,6 +325,9 @@ class Expectation:
             Where to look; None is everywhere.
         force : bool, default=False
             Whether to go on with a crystal that the image contradicts.
+        faint : bool, default=False
+            Whether the image may be so noisy that its lattice is seen by all Bragg peaks together
+            only; for detection in a denoised image.
 
         Returns
         -------
@@ -346,12 +353,9 @@ class Expectation:
         if isinstance(crystal, ImageLattice):
             return cls._of_image_lattice(crystal, shape, mask)
         if crystal is None:
-            return cls._of_what_is_seen(pixels, polarity, mask)
-        seen, comparison, unknown = None, None, None
-        try:
-            seen, comparison = match(crystal, _lattice_within(pixels, polarity, mask))
-        except NotOneLatticeError as error:
-            unknown = f"not confirmed by the image, which shows {error}"
+            return cls._of_what_is_seen(pixels, polarity, mask, faint=faint)
+        compared = _compared(crystal, pixels, polarity, mask, faint=faint)
+        seen, comparison = compared.seen, compared.comparison
         if comparison is None or not is_confirmed(comparison):
             # The one lattice may be what several grains of the crystal have in common.
             grains = find_grains(pixels, polarity=polarity, mask=mask)
@@ -370,14 +374,15 @@ class Expectation:
                 _count(crystal, shape, _UNCONFIRMED),
                 image_lattice=seen,
                 comparison=comparison,
-                calibration=str(comparison) if unknown is None else unknown,
+                calibration=str(comparison) if compared.unknown is None else compared.unknown,
                 field=field,
                 field_share=_share(field, mask),
             )
         field = find_field(pixels, seen, seen=seen, polarity=polarity, mask=mask)
         seen = seen.with_mask(field)
         share = _share(field, mask)
-        return cls._of_confirmed(crystal, seen, comparison, shape, field, share)
+        found = cls._of_confirmed(crystal, seen, comparison, shape, field, share)
+        return dataclasses.replace(found, is_faint=compared.is_faint)
 
     @classmethod
     def of_grain(
@@ -477,9 +482,11 @@ class Expectation:
         pixels: NDArray[np.floating],
         polarity: Literal["bright", "dark"],
         mask: NDArray[np.bool_] | None,
+        *,
+        faint: bool,
     ) -> Self:
         """Take it from the one lattice that an image shows, or from those of its grains."""
-        refused = None
+        refused, is_faint = None, False
         try:
             seen = _lattice_within(pixels, polarity, mask)
         except NotOneLatticeError as error:
@@ -489,12 +496,16 @@ class Expectation:
             if len(grains) > 1:
                 return cls._of_grains(grains, pixels, polarity, mask)
         if refused is not None:
-            raise refused
+            weak = _faint_lattice_within(pixels, polarity, mask) if faint else None
+            if weak is None:
+                raise refused
+            seen, is_faint = weak, True
         field = find_field(pixels, seen, seen=seen, polarity=polarity, mask=mask)
         seen = seen.with_mask(field)
         count = _count(seen, pixels.shape, _CONFIRMED)
         share = _share(field, mask)
-        return cls._of(seen, count, image_lattice=seen, field=field, field_share=share)
+        found = cls._of(seen, count, image_lattice=seen, field=field, field_share=share)
+        return dataclasses.replace(found, is_faint=is_faint)
 
     @classmethod
     def _of_known_grains(
@@ -627,19 +638,64 @@ def _corrected(comparison: LatticeComparison) -> PixelSize:
     return PixelSize(float(f"{corrected.value:.5g}"), corrected.unit)
 
 
+class _Compared(NamedTuple):
+    """What an image shows beside a crystal, or why it shows nothing."""
+
+    seen: ImageLattice | None
+    comparison: LatticeComparison | None
+    unknown: str | None = None
+    is_faint: bool = False
+
+
+def _compared(
+    crystal: Lattice,
+    pixels: NDArray[np.floating],
+    polarity: Literal["bright", "dark"],
+    mask: NDArray[np.bool_] | None,
+    *,
+    faint: bool,
+) -> _Compared:
+    """Compare a crystal with the lattice of an image."""
+    try:
+        return _Compared(*match(crystal, _lattice_within(pixels, polarity, mask)))
+    except NotOneLatticeError as error:
+        unknown = f"not confirmed by the image, which shows {error}"
+    weak = _faint_lattice_within(pixels, polarity, mask) if faint else None
+    if weak is not None:
+        weak, comparison = match(crystal, weak)
+        # So few peaks may confirm a crystal, but do not tell that it is another one.
+        if is_confirmed(comparison):
+            return _Compared(weak, comparison, is_faint=True)
+    return _Compared(None, None, unknown)
+
+
+def _faint_lattice_within(
+    pixels: NDArray[np.floating],
+    polarity: Literal["bright", "dark"],
+    mask: NDArray[np.bool_] | None,
+) -> ImageLattice | None:
+    """Find a lattice by all its peaks together; None if noise might have as much."""
+    try:
+        return _lattice_within(pixels, polarity, mask, faint=True)
+    except NotOneLatticeError:
+        return None
+
+
 def _lattice_within(
     pixels: NDArray[np.floating],
     polarity: Literal["bright", "dark"],
     mask: NDArray[np.bool_] | None,
+    *,
+    faint: bool = False,
 ) -> ImageLattice:
     """Find the lattice within a mask, in the coordinates of the whole image."""
     if mask is None:
-        return ImageLattice.from_image(pixels, polarity=polarity)
+        return ImageLattice.from_image(pixels, polarity=polarity, faint=faint)
     rows, cols = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
     window = slice(rows[0], rows[-1] + 1), slice(cols[0], cols[-1] + 1)
     # A rectangle needs no mask, which would be filled with zeros in the Fourier transform.
     inner = None if mask[window].all() else mask[window]
-    seen = ImageLattice.from_image(pixels[window], polarity=polarity, mask=inner)
+    seen = ImageLattice.from_image(pixels[window], polarity=polarity, mask=inner, faint=faint)
     row, col = seen.origin
     first_row, first_col = float(rows[0]), float(cols[0])
     return dataclasses.replace(

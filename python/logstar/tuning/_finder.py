@@ -658,7 +658,12 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
                 )
             if self.grain is None:
                 expected = Expectation.from_image(
-                    pixels, crystal, polarity=self.polarity, mask=field, force=self.force
+                    pixels,
+                    crystal,
+                    polarity=self.polarity,
+                    mask=field,
+                    force=self.force,
+                    faint=not _is_none(self.denoise),
                 )
             else:
                 grains = find_grains(pixels, polarity=self.polarity, mask=field)

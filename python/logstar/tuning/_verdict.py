@@ -145,6 +145,8 @@ def _concerns_of_expectation(expected: Expectation) -> list[str]:
             f"grain{'s' if several else ''} {numbers}, {share:.0%} of the image, "
             f"show{'' if several else 's'} another lattice than the crystal's"
         )
+    if expected.is_faint:
+        reasons.append("the lattice stands out of noise by all its Bragg peaks together only")
     if expected.is_elongated:
         reasons.append("columns look elongated: an unresolved pair?")
     overlapping = overlapping_lattice(expected)
