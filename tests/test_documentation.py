@@ -6,12 +6,15 @@ import argparse
 import importlib.util
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pytest
 import tifffile
 
+from logstar import exceptions
+from logstar.cli import main
 from logstar.cli._arguments import build_parser
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -106,6 +109,49 @@ def test_links_lead_somewhere(page):
         written = {"api.md", "commands.md"} if target.parent.name == "reference" else set()
         in_gallery = "auto_examples" in target.parts
         assert target.exists() or target.name in written or in_gallery, f"{name_of(page)}: {link}"
+
+
+def test_every_column_of_a_file_is_documented(beginning, monkeypatch):
+    folder, _ = beginning
+    monkeypatch.chdir(folder)
+    crystal = ["--crystal", "perovskite:a=3.905", "--no-plots"]
+    film = [str(folder / "film.tif"), *crystal]
+    for command in (
+        ["detect", *film, "--denoise", "auto", "--out", "columns/detect"],
+        ["segment", *film, "--out", "columns/segment"],
+        *(
+            ["map", *film, "--field", field, "--out", f"columns/{field}"]
+            for field in ("strain", "polarization", "displacement", "spacing", "vacancies")
+        ),
+    ):
+        assert main(command) == 0
+    (folder / "session").mkdir()
+    shutil.copy("film.tif", "session")
+    assert main(["detect", "session", *crystal, "--out", "columns/many"]) == 0
+
+    text = (ROOT / "docs/reference/files.md").read_text(encoding="utf-8")
+    documented = {
+        name + suffix
+        for row in re.findall(r"^\|(.*?)\|", text, re.MULTILINE)
+        for name in re.findall(r"`(\w+)`", row)
+        for suffix in ("", "_error" if "with `_error`" in row else "")
+    }
+    written = set()
+    for path in (folder / "columns").rglob("*.csv"):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        header = next(line for line in lines if not line.startswith("#"))
+        written |= {(path.name, name) for name in header.split(",")}
+    # Lengths have a second column in a unit.
+    missing = {pair for pair in written if re.sub(r"_nm$|_A$", "", pair[1]) not in documented}
+    assert missing - {pair for pair in written if pair[1] in documented} == set()
+    assert len({name for name, _ in written}) >= 6
+
+
+def test_every_warning_and_error_is_documented():
+    page = (ROOT / "docs/reference/verdicts.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"^\| `(\w+(?:Error|Warning))` \|", page, re.MULTILINE))
+    there_are = {name for name in vars(exceptions) if name.endswith(("Error", "Warning"))}
+    assert documented == there_are
 
 
 def load_link_checker():
