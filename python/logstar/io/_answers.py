@@ -69,9 +69,10 @@ def answer(
     dataset: int | None = None,
     average: bool = False,
     statistics: bool = False,
+    frames: tuple[int, int] | None = None,
     file_size: int | None = None,
 ) -> dict[str, Any]:
-    """Describe signals and give one image of them.
+    """Describe signals and give one image of them, or several.
 
     Parameters
     ----------
@@ -83,13 +84,17 @@ def answer(
         Take the mean of its stack instead.
     statistics : bool, default=False
         Look at all pixels, and give no image.
+    frames : tuple of int, default=None
+        Numbers among all of the first of several images of one signal, and of the one after the
+        last; these are given in place of one.
     file_size : int, default=None
         Bytes of the file, which bound those of an image. None is for what is in memory already.
 
     Returns
     -------
     answer : dict
-        "signals", as `Described` takes them, and "image", None if none is chosen.
+        "signals", as `Described` takes them, and "image", None if none is chosen; with `frames`
+        also "images", a list.
 
     Raises
     ------
@@ -100,6 +105,8 @@ def answer(
         for signal in signals if statistics else ():
             check_image_bytes(signal.frames.shape[1:], signal.frames.dtype.itemsize, file_size)
     described = [_describe(signal, statistics=statistics) for signal in signals]
+    if frames is not None:
+        return {"signals": described, "image": None, "images": _several(signals, frames, file_size)}
     try:
         place = choice([len(signal.frames) for signal in signals], dataset, average=average)
     except IndexError:
@@ -107,13 +114,27 @@ def answer(
     image = None
     if place is not None and not statistics:
         number, index = place
-        frames = signals[number].frames
+        stored = signals[number].frames
         if file_size is not None:
-            itemsize = _MEAN.itemsize if average else frames.dtype.itemsize
-            check_image_bytes(frames.shape[1:], itemsize, file_size)
-        image = _mean(signals[number]) if average else frames[index]
+            itemsize = _MEAN.itemsize if average else stored.dtype.itemsize
+            check_image_bytes(stored.shape[1:], itemsize, file_size)
+        image = _mean(signals[number]) if average else stored[index]
         described[number]["metadata"] = signals[number].metadata
     return {"signals": described, "image": image}
+
+
+def _several(
+    signals: Sequence[Signal], numbers: tuple[int, int], file_size: int | None
+) -> list[NDArray[Any]]:
+    """Load images that follow one another."""
+    start, stop = numbers
+    place = choice([len(signal.frames) for signal in signals], start, average=False)
+    if place is None:
+        raise IndexError(start)
+    found, first = signals[place[0]].frames, place[1]
+    if file_size is not None:
+        check_image_bytes((stop - start, *found.shape[1:]), found.dtype.itemsize, file_size)
+    return [found[index] for index in range(first, first + stop - start)]
 
 
 def _describe(signal: Signal, *, statistics: bool) -> dict[str, Any]:

@@ -126,7 +126,7 @@ class Micrograph:
         Micrograph(8 x 8 px, 0.2 A/px)
         """
         name = type(signal).__name__
-        chosen = _Choice.of(
+        chosen = ImageChoice.of(
             dataset=dataset,
             average=average,
             channel=channel,
@@ -208,7 +208,7 @@ def read_image(
     ((64, 64), None)
     """
     path = Path(path)
-    chosen = _Choice.of(
+    chosen = ImageChoice.of(
         dataset=dataset,
         average=average,
         channel=channel,
@@ -221,7 +221,7 @@ def read_image(
 
 
 @dataclass(frozen=True)
-class _Choice:
+class ImageChoice:
     """Which image is meant, and what is to be made of it; parameters as of `read_image`."""
 
     dataset: int | None = None
@@ -240,8 +240,23 @@ class _Choice:
     def micrograph(self, found: Mapping[str, Any], source: str) -> Micrograph:
         """Make a micrograph of an answer about `source`."""
         signals = [Described.of(plain) for plain in found["signals"]]
-        place = self._place(signals, source)
-        signal, image = signals[place], found["image"]
+        signal = signals[self._place(signals, source)]
+        image, size, lost = self.prepared(found["image"], signal, source)
+        if lost.is_lost:
+            warnings.warn(f"{source}: {lost.note}", UserWarning, stacklevel=3)
+        notes = (*signal.notes, lost.note) if lost.note else signal.notes
+        return Micrograph(image, size, notes, signal.metadata, None, self.origin)
+
+    @property
+    def origin(self) -> tuple[float, float]:
+        """Place of the first pixel, in pixels of the binned image."""
+        first = (self.binning - 1) / (2 * self.binning)
+        return first, first
+
+    def prepared(
+        self, image: NDArray[Any], signal: Described, source: str
+    ) -> tuple[NDArray[Any], PixelSize | None, Calibration]:
+        """Make of a signal's image what is asked for; give its pixel size and what was lost."""
         try:
             image, size, lost = self._prepared(grey(image, self.channel), signal)
         except ChoiceNeededError as error:
@@ -249,14 +264,9 @@ class _Choice:
             raise ChoiceNeededError(message, error.choices, error.hint) from None
         except ValueError as error:
             raise ValueError(f"{source}: {error}") from None
-        if lost.is_lost:
-            warnings.warn(f"{source}: {lost.note}", UserWarning, stacklevel=3)
         # In the machine's byte order.
         image = np.array(image, dtype=image.dtype.newbyteorder("="), order="C")
-        notes = (*signal.notes, lost.note) if lost.note else signal.notes
-        # In pixels of the binned image.
-        first = (self.binning - 1) / (2 * self.binning)
-        return Micrograph(image, size, notes, signal.metadata, None, (first, first))
+        return image, size, lost
 
     def _place(self, signals: Sequence[Described], source: str) -> int:
         """Number of the signal of which an image is taken.
