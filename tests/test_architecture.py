@@ -125,6 +125,12 @@ TESTED_TOGETHER = {
     ],
     "segmentation/test_segmenter.py": ["segmentation/_evidence.py"],
     "segmentation/test_types.py": ["segmentation/_features.py", "segmentation/_orientations.py"],
+    "tuning/test_find_atoms_in_stack.py": [
+        "io/_frame_tables.py",
+        "tuning/_frame_atoms.py",
+        "tuning/_stack_atoms.py",
+        "tuning/_stack_run.py",
+    ],
     "tuning/test_tiled.py": ["tuning/_cluster.py"],
     "segmentation/test_kinds.py": ["segmentation/_mapping.py"],
     "test_full_disk.py": ["io/_whole_files.py"],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tifffile
@@ -68,10 +70,26 @@ def test_files(movie, tmp_path, extension, monkeypatch):
     assert stack.pixel_size == PixelSize(0.2, "A")
 
 
-def test_a_mapped_file_is_not_loaded(movie, tmp_path):
-    np.save(tmp_path / "movie.npy", movie)
-    frame = open_stack(tmp_path / "movie.npy")[2]
-    assert isinstance(frame.base, np.memmap) or isinstance(frame, np.memmap)
+def test_mapped_files_do_not_stay_in_memory(tmp_path):
+    big = np.lib.format.open_memmap(tmp_path / "movie.npy", "w+", np.float32, (64, 512, 1024))
+    big[:, 0, 0] = np.arange(64)
+    big.flush()
+    del big
+
+    def mapped():
+        status = Path("/proc/self/status")
+        if not status.exists():
+            pytest.skip("nothing here tells how much of files is in memory")
+        (line,) = (x for x in status.read_text().splitlines() if x.startswith("RssFile"))
+        return int(line.split()[1]) / 1024
+
+    before = mapped()
+    most = 0.0
+    for i, frame in enumerate(open_stack(tmp_path / "movie.npy")):
+        assert frame[0, 0] == i
+        most = max(most, mapped() - before)
+    # Of 128 MB.
+    assert most < 10
 
 
 def test_folders_and_series_of_files(movie, tmp_path):

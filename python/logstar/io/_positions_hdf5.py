@@ -32,7 +32,7 @@ _COLOR = "red"
 _SEPARATION_PERCENTILE = 50
 
 
-def _h5py() -> Any:
+def import_h5py() -> Any:
     try:
         import h5py  # noqa: PLC0415 - an extra
     except ImportError as error:
@@ -46,7 +46,7 @@ def write(path: Path, table: AtomTable, image: Image) -> None:
     """Write a table with its image."""
     n_atoms, size = len(table), table.pixel_size
     separation = _separation(table.positions)
-    h5py = _h5py()
+    h5py = import_h5py()
     # In memory first: HDF5 itself may raise anything, or hang, where a disk is full.
     content = BytesIO()
     with h5py.File(content, "w") as file:
@@ -98,7 +98,7 @@ def read(path: Path) -> AtomTable:
     ValueError
         If there is none, or they differ in their calibration.
     """
-    _h5py()
+    import_h5py()
     with open_hdf5(path) as file:
         groups = {
             name: group

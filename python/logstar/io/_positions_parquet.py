@@ -14,7 +14,7 @@ from ._positions_json import header, pixel_size_of
 _KEY = b"logstar"
 
 
-def _pyarrow() -> Any:
+def import_pyarrow() -> Any:
     try:
         import pyarrow.parquet  # noqa: PLC0415 - heavy, and an extra
     except ImportError as error:
@@ -26,7 +26,7 @@ def _pyarrow() -> Any:
 
 def write(path: Path, table: AtomTable) -> None:
     """Write a table."""
-    pyarrow = _pyarrow()
+    pyarrow = import_pyarrow()
     columns = {name: table[name] for name in table.columns} | table.lengths_in_units
     rows = pyarrow.table({name: np.ascontiguousarray(column) for name, column in columns.items()})
     rows = rows.replace_schema_metadata({_KEY: json.dumps(header(table)).encode()})
@@ -43,7 +43,7 @@ def read(path: Path) -> AtomTable:
     """
     # Not by the path: a folder would be a data set.
     with path.open("rb") as file:
-        rows = _pyarrow().parquet.read_table(file)
+        rows = import_pyarrow().parquet.read_table(file)
     metadata = rows.schema.metadata or {}
     if _KEY not in metadata:
         raise ValueError("it was not written by logstar")

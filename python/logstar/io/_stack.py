@@ -21,6 +21,7 @@ from ._answers import Described, choice
 from ._colors import Channel
 from ._foreign import signals_of
 from ._formats import EXTENSIONS
+from ._mapped import copied, mapping_of
 from ._micrograph import ImageChoice, Micrograph, listing, read_image
 from ._readers import FOLDERS, read_file
 from ._signal import Frames, frames_of
@@ -51,6 +52,8 @@ class ImageStack:
         The file.
     origin : tuple of float
         As of `Micrograph`.
+    first : ndarray of shape (n_rows, n_cols)
+        The first frame.
     begin : callable
         Yields the frames from a number on.
     is_repeatable : bool
@@ -72,6 +75,7 @@ class ImageStack:
     pixel_size: PixelSize | None
     path: Path | None
     origin: tuple[float, float]
+    first: NDArray[Any]
     begin: Callable[[int], Iterator[NDArray[Any]]]
     is_repeatable: bool = True
 
@@ -258,7 +262,7 @@ def _of_loader(
     image, size, lost = chosen.prepared(load(0, 1)[0], signal, name)
     if lost.is_lost:
         warnings.warn(f"{name}: {lost.note}", UserWarning, stacklevel=4)
-    return ImageStack(_shape(image), n_frames, size, path, chosen.origin, begin)
+    return ImageStack(_shape(image), n_frames, size, path, chosen.origin, image, begin)
 
 
 def _of_array(array: Any, size: PixelSize | None, path: Path | None = None) -> ImageStack:
@@ -271,8 +275,9 @@ def _of_array(array: Any, size: PixelSize | None, path: Path | None = None) -> I
     if frames is None:
         raise TypeError(f"a stack must hold real numbers, got {array.dtype}.")
     n_frames, n_rows, n_cols = frames.shape
-    begin = _each(frames)
-    return ImageStack((n_rows, n_cols), n_frames, size, path, (0.0, 0.0), begin)
+    return ImageStack(
+        (n_rows, n_cols), n_frames, size, path, (0.0, 0.0), _as_frame(frames[0], 0), _each(frames)
+    )
 
 
 def _each(frames: Frames | Sequence[Any]) -> Callable[[int], Iterator[NDArray[Any]]]:
@@ -287,7 +292,7 @@ def _of_images(images: Sequence[Any], size: PixelSize | None) -> ImageStack:
         raise ValueError("an empty stack; at least one image is needed.")
     first = _as_frame(images[0], 0)
     size = _size_of(images[0]) if size is None else size
-    return ImageStack(_shape(first), len(images), size, None, (0.0, 0.0), _each(images))
+    return ImageStack(_shape(first), len(images), size, None, (0.0, 0.0), first, _each(images))
 
 
 def _of_iterator(images: Iterator[Any], size: PixelSize | None) -> ImageStack:
@@ -295,17 +300,18 @@ def _of_iterator(images: Iterator[Any], size: PixelSize | None) -> ImageStack:
         first = next(images)
     except StopIteration:
         raise ValueError("an empty stack; at least one image is needed.") from None
-    shape = _shape(_as_frame(first, 0))
+    image = _as_frame(first, 0)
     size = _size_of(first) if size is None else size
-    left = chain([first], images)
-    del first
+    left = chain([image], images)
 
     def begin(start: int) -> Iterator[NDArray[Any]]:
         for index, image in enumerate(left):
             if index >= start:
                 yield _as_frame(image, index)
 
-    return ImageStack(shape, None, size, None, (0.0, 0.0), begin, is_repeatable=False)
+    return ImageStack(
+        _shape(image), None, size, None, (0.0, 0.0), image, begin, is_repeatable=False
+    )
 
 
 def _of_paths(paths: Sequence[Path], chosen: ImageChoice) -> ImageStack:
@@ -325,7 +331,13 @@ def _of_paths(paths: Sequence[Path], chosen: ImageChoice) -> ImageStack:
     first = load(paths[0])
     parent = paths[0].parent
     return ImageStack(
-        _shape(first.image), len(paths), first.pixel_size, parent, first.origin, begin
+        _shape(first.image),
+        len(paths),
+        first.pixel_size,
+        parent,
+        first.origin,
+        first.image,
+        begin,
     )
 
 
@@ -339,7 +351,8 @@ def _images_in(folder: Path) -> list[Path]:
 def _as_frame(image: Any, index: int) -> NDArray[Any]:
     if isinstance(image, Micrograph):
         return image.image
-    array = as_array(image, f"frame {index}")
+    mapping = mapping_of(image)
+    array = as_array(image, f"frame {index}") if mapping is None else copied(image, mapping)
     if array.ndim != 2:
         raise ValueError(f"frame {index} must be a 2-D image, got shape {array.shape}.")
     return array

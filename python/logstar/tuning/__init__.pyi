@@ -2,10 +2,12 @@ from ._choice import Plateau as Plateau
 from ._evidence import Evidence as Evidence
 from ._expectation import Expectation as Expectation
 from ._find_atoms import find_atoms as find_atoms
+from ._find_atoms_in_stack import find_atoms_in_stack as find_atoms_in_stack
 from ._finder import AtomFinder as AtomFinder, CountCurve as CountCurve
 from ._long_run import RunProgress as RunProgress
 from ._report import Report as Report
 from ._second_opinion import SecondOpinion as SecondOpinion
+from ._stack_atoms import StackAtoms as StackAtoms
 from ._tiled import detect_tiled as detect_tiled
 from ._verdict import Verdict as Verdict
 from ._workflow import make_logstar_workflow as make_logstar_workflow

@@ -10,11 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logstar._validation import as_image, computation_dtype
+from logstar.io._mapped import copied, mapping_of
 
 Place = tuple[slice, ...]
-
-#: Bytes of a mapped file that are in memory at a time, and those that are mapped around each byte.
-_MAPPED_BYTES, _AROUND = 2**24, 2**16
 
 
 def shape_of(array: Any, name: str, n_axes: int) -> tuple[int, ...]:
@@ -44,7 +42,9 @@ def shape_of(array: Any, name: str, n_axes: int) -> tuple[int, ...]:
 
 def part_of(array: Any, place: Place) -> NDArray[Any]:
     """Take a part of an array into memory, in a type that can be computed with; checked."""
-    part = _copied(array, place) if _mapping_of(array) is not None else array[place]
+    part, mapping = array[place], mapping_of(array)
+    if mapping is not None:
+        part = copied(part, mapping)
     if hasattr(part, "compute"):
         # In this thread: those of a scheduler would multiply with ours.
         part = part.compute(scheduler="synchronous")
@@ -58,32 +58,6 @@ def part_of(array: Any, place: Place) -> NDArray[Any]:
         # Overflow alone is no error; NaN is, with its place.
         as_image(found, name=f"array[{bounds}]")
     return found
-
-
-def _mapping_of(array: Any) -> Any:
-    """The mapped file that an array is a part of; None if it is none that can be read anew."""
-    base = array
-    while isinstance(base, np.ndarray):
-        # A private copy would lose what was written into it.
-        if isinstance(base, np.memmap) and base.mode == "c":
-            return None
-        base = base.base
-    return base if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED") else None
-
-
-def _copied(array: NDArray[Any], place: Place) -> NDArray[Any]:
-    """Copy a part of a mapped file a few rows at a time, and give back the memory of each.
-
-    The system maps 64 kB around each byte that is asked for, and keeps them until memory is short:
-    all of the file would count as ours.
-    """
-    mapping, view = _mapping_of(array), array[place]
-    part = np.empty(view.shape, view.dtype)
-    n_rows = max(1, _MAPPED_BYTES // max(view[0].nbytes, _AROUND))
-    for start in range(0, len(view), n_rows):
-        part[start : start + n_rows] = view[start : start + n_rows]
-        mapping.madvise(mmap.MADV_DONTNEED)
-    return part
 
 
 class MappedFile(NamedTuple):

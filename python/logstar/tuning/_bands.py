@@ -101,6 +101,23 @@ class Bands:
         """
         return math.isnan(self.tuned.qc) or abs(self.tuned.qc) <= self.half_widths.qc
 
+    def contains(self, rewards: FrameRewards) -> bool:
+        """Whether rewards are those of a quiet frame; what is NaN is not compared.
+
+        Parameters
+        ----------
+        rewards : FrameRewards
+            Of any frame.
+
+        Returns
+        -------
+        within : bool
+            They are taken in by `judge` alone.
+        """
+        now = np.array(rewards, dtype=np.float64)
+        # A comparison with NaN is False.
+        return not (np.abs(now - self.centre) > np.array(self.half_widths)).any()
+
     def judge(self, rewards: FrameRewards) -> State:
         """Take in the rewards of the next frame.
 
@@ -116,12 +133,10 @@ class Bands:
             "left" if it is outside, and so was one of the two frames before it: settings have to be
             tuned anew, and with them begin other bands.
         """
-        now = np.array(rewards, dtype=np.float64)
-        # A comparison with NaN is False.
-        outside = bool((np.abs(now - self.centre) > np.array(self.half_widths)).any())
+        outside = not self.contains(rewards)
         self._outside.append(outside)
         if outside:
             return "left" if sum(self._outside) >= _OUTSIDE else "outside"
         if len(self._quiet) < _SETTLED:
-            self._quiet.append(now)
+            self._quiet.append(np.array(rewards, dtype=np.float64))
         return "within"

@@ -69,14 +69,19 @@ def results_in_order(
         return
 
     def remotely(item: Item) -> Any:
-        with warnings.catch_warnings():
-            # Data that are sent with a task survive the worker; those that are scattered do not.
-            warnings.filterwarnings("ignore", message="Sending large graph")
-            # Not pure: two frames alike are two tasks.
-            return client.submit(work, item, pure=False)
+        return submit_to(client, work, item)
 
     n_workers = sum(client.nthreads().values())
     yield from _kept_ahead(remotely, items, ahead or _AHEAD * max(n_workers, 1))
+
+
+def submit_to(client: Any, work: Callable[[Item], Any], item: Item) -> Any:
+    """Let a worker do something, and give what its result can be asked of."""
+    with warnings.catch_warnings():
+        # Data that are sent with a task survive the worker; those that are scattered do not.
+        warnings.filterwarnings("ignore", message="Sending large graph")
+        # Not pure: two frames alike are two tasks.
+        return client.submit(work, item, pure=False)
 
 
 def _kept_ahead(submit: Callable[[Item], Any], items: Iterable[Item], ahead: int) -> Iterator[Any]:

@@ -33,7 +33,7 @@ from logstar.exceptions import NoAtomsWarning
 from logstar.io import AtomTable, Micrograph, provenance
 from logstar.lattice import ImageLattice, Lattice, find_grains
 from logstar.model_selection import MOBOSearchCV
-from logstar.rewards import ErrorRate, QualityCount, QualityReport, flag_errors, quality_report
+from logstar.rewards import ErrorRate, QualityCount, QualityReport, quality_report
 from logstar.units import PixelSize
 
 from ._choice import ER, N_NEIGHBORS, QC, THRESHOLDS, Plateau
@@ -42,7 +42,7 @@ from ._denoising import unless_raw_is_better
 from ._evidence import LEAST_RESPONSE, weigh
 from ._expectation import Expectation
 from ._field import looking_within
-from ._grains import flags_of_grains
+from ._grains import flags_of
 from ._overlap import divide, overlapping_lattice, searched
 from ._refining import columns_of, refine_atoms
 from ._single_atoms import STRENGTHS, is_explained_by_noise, search_single_atoms
@@ -70,13 +70,6 @@ if TYPE_CHECKING:
 #: Ends of the ladders by the size of atoms, where that is told.
 _SMALLEST, _LARGEST = 0.5, 1.75
 _COLUMNS = ("row", "col", "sigma", "response", "support")
-
-
-def _flags(expected: Expectation, detections: FloatArray) -> NDArray[np.bool_]:
-    """Tell which atoms are too close to their neighbours."""
-    if expected.grains is None:
-        return flag_errors(detections, expected.distance_sum, N_NEIGHBORS)
-    return flags_of_grains(expected.grains, detections, expected.distance_sum)
 
 
 #: Allowed values of parameters that are texts.
@@ -777,7 +770,7 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         if math.isfinite(n):
             self.qc_ = float(QualityCount(n).measure(detections))
         if math.isfinite(limit):
-            flagged = _flags(expected, detections)
+            flagged = flags_of(expected, detections)
         if math.isfinite(n) and math.isfinite(limit):
             errors = ErrorRate(limit, n_expected=n, n_neighbors=N_NEIGHBORS)
             self.er_ = float(errors.measure(detections))

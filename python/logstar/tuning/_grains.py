@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from logstar._validation import FloatArray
 from logstar.lattice import Count, GrainMap, ImageLattice, Lattice
 from logstar.rewards import flag_errors
 
@@ -111,6 +112,13 @@ def judge_of_grains(grains: GrainMap) -> Lattice | None:
         mask=None if grains.labels.all() else grains.labels > 0,
         tolerance=largest.tolerance,
     )
+
+
+def flags_of(expected: Expectation, detections: FloatArray) -> NDArray[np.bool_]:
+    """Tell which atoms are too close to their neighbours."""
+    if expected.grains is None:
+        return flag_errors(detections, expected.distance_sum, N_NEIGHBORS)
+    return flags_of_grains(expected.grains, detections, expected.distance_sum)
 
 
 def flags_of_grains(grains: GrainMap, detections: ArrayLike, smallest: float) -> NDArray[np.bool_]:

@@ -59,7 +59,7 @@ class RecordLog:
                 # Read also where it is begun anew: a file of another kind is not overwritten.
                 known, checksum, whole = _whole_part(path)
                 if resume:
-                    _check_header(path, known, _plain(header))
+                    check_same(path, known, _plain(header))
                     self._checksum, end = checksum, whole
             self._file = path.open("r+b" if end else "w+b", buffering=0)
             self._file.truncate(end)
@@ -168,14 +168,25 @@ def _plain(header: Mapping[str, Any]) -> dict[str, Any]:
     return _unpacked(_packed(header))
 
 
-def _check_header(path: Path, known: Mapping[str, Any] | None, asked: Mapping[str, Any]) -> None:
-    """Refuse to go on with what is about something else."""
+def check_same(path: Path, known: Mapping[str, Any] | None, asked: Mapping[str, Any]) -> None:
+    """Refuse to go on with what is about something else.
+
+    Raises
+    ------
+    ValueError
+        Saying in what the two headers differ.
+    """
     if known is None or known == asked:
         return
+    # Of a header within a header, what differs in there.
+    flat = [
+        {**header, **(inner if isinstance(inner, Mapping) else {})}
+        for header, inner in ((one, one.get("run")) for one in (known, asked))
+    ]
     difference = "; ".join(
-        f"{name} was {known.get(name)!r}, is {asked.get(name)!r}"
-        for name in dict.fromkeys([*known, *asked])
-        if known.get(name) != asked.get(name)
+        f"{name} was {flat[0].get(name)!r}, is {flat[1].get(name)!r}"
+        for name in dict.fromkeys([*flat[0], *flat[1]])
+        if name != "run" and flat[0].get(name) != flat[1].get(name)
     )
     raise ValueError(
         f"{path} is of another run: {difference}; give another path, or the same image and "
