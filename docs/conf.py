@@ -8,7 +8,11 @@ import inspect
 import os
 import pkgutil
 from pathlib import Path
+from typing import Any
 
+from docutils import nodes
+from latex2mathml.converter import convert
+from sphinx.application import Sphinx
 from sphinx_gallery.sorting import FileNameSortKey
 
 import logstar
@@ -27,7 +31,6 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.intersphinx",
-    "sphinx.ext.mathjax",
     "sphinx_gallery.gen_gallery",
 ]
 exclude_patterns = ["_build", "paper.md", "auto_examples/**/*.ipynb"]
@@ -42,6 +45,9 @@ html_theme_options = {
     "secondary_sidebar_items": ["page-toc"],
 }
 html_show_sourcelink = False
+
+# Browsers draw MathML by themselves: formulas need no script of another site.
+html_math_renderer = "mathml"
 
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 3
@@ -73,6 +79,18 @@ sphinx_gallery_conf = {
     "abort_on_example_error": True,
     "image_scrapers": ("matplotlib",),
 }
+
+
+def _write_formula(translator: Any, node: nodes.math | nodes.math_block) -> None:
+    is_block = isinstance(node, nodes.math_block)
+    formula = convert(node.astext(), display="block" if is_block else "inline")
+    translator.body.append(f"<p>{formula}</p>" if is_block else formula)
+    raise nodes.SkipNode
+
+
+def setup(app: Sphinx) -> None:
+    """Register how formulas are written."""
+    app.add_html_math_renderer("mathml", (_write_formula, None), (_write_formula, None))
 
 
 def _public_modules() -> list[str]:
