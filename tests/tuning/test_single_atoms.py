@@ -12,7 +12,7 @@ import pytest
 from logstar import AtomFinder, Lattice, find_atoms
 from logstar.datasets import make_scene
 from logstar.detection import LoGStarDetector, SignificanceDetector
-from logstar.exceptions import NoAtomsWarning
+from logstar.exceptions import NoAtomsWarning, NotOneLatticeError
 from logstar.io import Micrograph
 from logstar.metrics import detection_metrics
 from logstar.tuning._single_atoms import count_hidden
@@ -42,6 +42,32 @@ def test_told_nothing(atoms, untold):
     assert math.isnan(untold.qc_)
     assert math.isnan(untold.er_)
     assert untold.lattice_ is None
+
+
+def test_where_a_lattice_is_looked_for_and_there_is_none_they_are_found_to_be_checked(atoms):
+    found = AtomFinder().fit(atoms[0])
+    np.testing.assert_array_equal(
+        found.atoms_.positions, AtomFinder(None).fit(atoms[0]).atoms_.positions
+    )
+    assert found.verdict_.status == "check"
+    assert found.verdict_.reasons[0].startswith("the image shows no lattice")
+    assert found.lattice_ is None
+    assert "contaminated" not in found.atoms_.columns
+    again = found.predict(atoms[0])
+    assert len(again) == len(found.atoms_)
+
+
+@pytest.mark.parametrize("kind", ["white", "poisson-1", "row-shift"])
+def test_noise_is_refused_where_a_lattice_is_looked_for(kind):
+    with pytest.raises(NotOneLatticeError):
+        AtomFinder(refine=None).fit(noise_image(kind, (200, 200), 3))
+
+
+def test_a_few_columns_of_a_crystal_that_noise_hides_are_no_single_atoms():
+    crystal = Lattice.perovskite(3.905, pixel_size=0.2)
+    noisy = make_scene(crystal, (256, 256), rotation=27, noise=2.0, random_state=1)
+    with pytest.raises(NotOneLatticeError):
+        AtomFinder(refine=None).fit(noisy.image)
 
 
 def test_told_their_number(atoms):

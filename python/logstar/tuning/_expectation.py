@@ -39,6 +39,8 @@ from ._slips import (
 
 #: Relative uncertainty of an expected number that was typed in: counted by hand or by area.
 TYPED_UNCERTAINTY = 0.03
+#: Of the outermost columns in a mask, the share that may be noise, or be missing.
+_RIM_SHARE = 0.1
 #: Width of the frame along the image's edges in which no atom is expected, as a share of the
 #: nearest distance of two columns: an atom nearer to the edge than its sigma shows a flank only. On
 #: the shipped micrograph and real ones of BaTiO3 and SrTiO3 all columns that are missed lie within
@@ -731,10 +733,22 @@ def _count(lattice: Lattice, shape: tuple[int, ...], calibration: float) -> Coun
 def _with_uncertain_mask(
     count: Count, lattice: ImageLattice, shape: tuple[int, ...], frame: float
 ) -> Count:
-    """Add that atoms may be taken to be on the other side of a mask's edge, a pixel away."""
+    """Add what a mask's edge leaves open.
+
+    Atoms may be taken to be on the other side of it, a pixel away. And where columns tell the mask,
+    the outermost of them, which are the weakest, may be noise, or more may follow.
+    """
     field = np.asarray(lattice.mask)
+
+    def n_within(mask: NDArray[np.bool_]) -> float:
+        return lattice.with_mask(mask).expected_count(shape, border=frame).n if mask.any() else 0.0
+
     inner, outer = (
-        lattice.with_mask(change(field)).expected_count(shape, border=frame).n
-        for change in (ndimage.binary_erosion, ndimage.binary_dilation)
+        n_within(change(field)) for change in (ndimage.binary_erosion, ndimage.binary_dilation)
     )
-    return Count(count.n, math.hypot(count.edges, (outer - inner) / 2), count.calibration)
+    # The image's own edges are no rim.
+    padded = np.pad(field, 1, mode="edge")
+    away = ndimage.distance_transform_edt(padded)[1:-1, 1:-1]
+    rim = count.n - n_within(away > lattice.nearest_distance)
+    edge = math.hypot((outer - inner) / 2, math.sqrt(_RIM_SHARE * max(rim, 0.0)))
+    return Count(count.n, math.hypot(count.edges, edge), count.calibration)

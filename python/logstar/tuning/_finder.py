@@ -29,7 +29,7 @@ from logstar._validation import (
 )
 from logstar.detection import SignificanceDetector, atom_significance
 from logstar.detection._plateaus import plateau_thresholds
-from logstar.exceptions import NoAtomsWarning
+from logstar.exceptions import NoAtomsWarning, NotOneLatticeError
 from logstar.io import AtomTable, Micrograph, provenance
 from logstar.lattice import ImageLattice, Lattice, find_grains
 from logstar.model_selection import MOBOSearchCV
@@ -45,7 +45,12 @@ from ._field import looking_within
 from ._grains import flags_of
 from ._overlap import divide, overlapping_lattice, searched
 from ._refining import columns_of, refine_atoms
-from ._single_atoms import STRENGTHS, is_explained_by_noise, search_single_atoms
+from ._single_atoms import (
+    STRENGTHS,
+    is_explained_by_noise,
+    is_worth_telling,
+    search_single_atoms,
+)
 from ._source import (
     MakesLattice,
     Visible,
@@ -114,14 +119,15 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
     Parameters
     ----------
     lattice : "auto", Lattice, ImageLattice, callable or None, default="auto"
-        The crystal. "auto" takes the lattice that the image shows, or those of its grains. A
-        callable is given the pixel size in angstrom and makes a `Lattice` of it: `Lattice.ybco`, or
+        The crystal. "auto" takes the lattice that the image shows, or those of its grains; if it
+        shows none, but single atoms stand out of noise, these, to be checked. A callable is given
+        the pixel size in angstrom and makes a `Lattice` of it: `Lattice.ybco`, or
         ``functools.partial(Lattice.from_cif, "SrTiO3.cif", "110")``. An `ImageLattice`, such as
         that of an earlier frame of a series, is taken for the image's own. None is for single
-        atoms, and compares with noise alone: it finds what stands out of that at one false atom
-        per million pixels, or the `expected` number of the strongest; see `SignificanceDetector`.
-        Given `expected` and `distance_sum`, a detector is tuned to these, and kept unless noise
-        explains more of it.
+        atoms, and compares with noise alone: it finds what stands out of that at one false atom per
+        million pixels, or the `expected` number of the strongest; see `SignificanceDetector`. Given
+        `expected` and `distance_sum`, a detector is tuned to these, and kept unless noise explains
+        more of it.
     pixel_size : PixelSize, str, float or None, default=None
         Side of a pixel, such as "0.2 A" or "0.02 nm"; a number is in angstrom. None takes that of
         a `Lattice`, else that of the image.
@@ -341,9 +347,20 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         self.file_pixel_size_ = micrograph.pixel_size
         self.seconds_: dict[str, float] = {}
         start = time.perf_counter()
-        self._learn(pixels)
+        self._is_alone = self.lattice is None
+        try:
+            self._learn(pixels)
+        except NotOneLatticeError as error:
+            # The strongest of several lattices, or what may be one by chance, is no lack of any.
+            if error.lattice is not None or self.grain is not None or self._has_numbers:
+                raise
+            self._is_alone = True
+            self._learn(pixels)
+            self._stand_out(pixels)
+            if not is_worth_telling(pixels, self.search_.best_estimator_):
+                raise
         learnt = time.perf_counter()
-        if self.lattice is not None or self._has_numbers:
+        if not self._is_alone or self._has_numbers:
             self._tune(pixels)
         if self.lattice is None:
             self._stand_out(pixels)
@@ -572,7 +589,7 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         if source is None:
             source = "" if self.source_ is None else self.source_
         if crystal is None:
-            if self.lattice is None:
+            if self._is_alone:
                 crystal = ""
             elif self.expectation_.comparison is None and self.expectation_.image_lattice:
                 crystal = "the image's own lattice"
@@ -631,11 +648,11 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         if given is None and isinstance(self.lattice, Lattice):
             given = self.lattice.pixel_size
         given = self.file_pixel_size_ if given is None else given
-        if self.expected is not None and self.distance_sum is not None and self.lattice is None:
+        if self.expected is not None and self.distance_sum is not None and self._is_alone:
             expected = Expectation.from_numbers(
                 self.expected, self.distance_sum, pixels.shape, mask=field
             )
-        elif self.lattice is None:
+        elif self._is_alone:
             expected = Expectation.without_lattice(
                 pixels,
                 polarity=self.polarity,
@@ -645,7 +662,7 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
             )
         else:
             crystal = None
-            if not isinstance(self.lattice, str):
+            if self.lattice is not None and not isinstance(self.lattice, str):
                 crystal = crystal_at(
                     self.lattice, given, visible=self.visible, polarity=self.polarity
                 )
@@ -871,7 +888,7 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         places = detections[:, :2]
         area = contamination_of(self.image_, places, self.expectation_, self.polarity)
         self.contamination_ = area
-        if self.lattice is not None:
+        if not self._is_alone:
             is_below = np.zeros(len(places), dtype=bool)
             if area is not None:
                 rows, cols = np.round(places).astype(int).T

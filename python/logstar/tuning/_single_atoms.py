@@ -28,6 +28,9 @@ STRENGTHS = (1.0, 30.0)
 #: What was tuned to numbers is kept unless noise could explain this much more of it. In a crystal
 #: both find the same atoms, and the tuned detector tells crowded ones apart.
 _AS_SIGNIFICANT = 0.1
+#: Where nothing is known of an image, single atoms are at least so many, at least so many times as
+#: many as noise is expected to show, and more than what hides in noise, by this share of them.
+_LEAST_FOUND, _TIMES_FALSE, _MOST_HIDDEN = 10, 20.0, 0.5
 
 
 def search_single_atoms(
@@ -133,3 +136,27 @@ def count_hidden(image: Image, detector: SignificanceDetector) -> float:
     n_taken = np.count_nonzero(strengths > detector.threshold_)
     n_beyond = np.count_nonzero(found.significance(strengths) >= -np.log10(_LOOKED_THROUGH))
     return float(n_beyond - n_taken - _LOOKED_THROUGH)
+
+
+def is_worth_telling(image: Image, detector: SignificanceDetector) -> bool:
+    """Tell whether what stands out of noise are atoms, and most of them.
+
+    Parameters
+    ----------
+    image : ndarray of shape (n_rows, n_cols)
+        The image, of which nothing else is known.
+    detector : SignificanceDetector
+        Fitted to it.
+
+    Returns
+    -------
+    is_worth_telling : bool
+        False for noise, and for a crystal of which only a few columns are seen through it.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NoAtomsWarning)
+        n_found = len(detector.predict(image))
+    n_false = FALSE_ALARMS * image.size / 1e6
+    if n_found < max(_LEAST_FOUND, _TIMES_FALSE * n_false):
+        return False
+    return count_hidden(image, detector) <= _MOST_HIDDEN * n_found

@@ -92,6 +92,8 @@ def judge(finder: AtomFinder) -> Verdict:
     if finder.search_.interrupted_:
         reasons.append("the search was interrupted before its end")
     reasons += _concerns_of_expectation(expected)
+    if by_noise and finder.lattice is not None:
+        reasons.append("the image shows no lattice: what stands out of noise is taken for atoms")
     if by_noise and expected.image_lattice is not None:
         reasons.append(
             "the image shows a lattice, which was not asked for: weak atoms between strong ones "
