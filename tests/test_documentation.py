@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import inspect
 import re
 import shlex
 import shutil
@@ -13,6 +14,7 @@ import matplotlib.pyplot as plt
 import pytest
 import tifffile
 
+import logstar
 from logstar import exceptions
 from logstar.cli import main
 from logstar.cli._arguments import build_parser
@@ -152,6 +154,25 @@ def test_every_warning_and_error_is_documented():
     documented = set(re.findall(r"^\| `(\w+(?:Error|Warning))` \|", page, re.MULTILINE))
     there_are = {name for name in vars(exceptions) if name.endswith(("Error", "Warning"))}
     assert documented == there_are
+
+
+def test_the_overview_names_what_is_at_the_top():
+    page = (ROOT / "docs/guide/contents.md").read_text(encoding="utf-8")
+    names = {name for name in logstar.__all__ if name[0] != "_" and not is_module(name)}
+    assert {name for name in names - {"AtomTable"} if f"`{name}`" not in page} == set()
+
+
+def test_the_architecture_names_every_package_and_module():
+    page = (ROOT / "docs/explanation/architecture.md").read_text(encoding="utf-8")
+    drawn = set(page.partition("python/logstar\n")[2].partition("```")[0].split())
+    package = Path(logstar.__file__).parent
+    there_are = {path.stem for path in package.glob("*.py")} - {"__init__", "__main__"}
+    there_are |= {path.parent.name for path in package.glob("*/__init__.py")}
+    assert there_are - drawn == set()
+
+
+def is_module(name: str) -> bool:
+    return inspect.ismodule(getattr(logstar, name))
 
 
 def load_link_checker():
