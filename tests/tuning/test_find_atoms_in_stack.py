@@ -44,6 +44,11 @@ def movie_with_a_step(n=14, step=7):
     return np.array(frames, dtype=np.float32)
 
 
+def short_movie():
+    """With a step between its third frame and its fourth."""
+    return movie_with_a_step()[[0, 1, 2, 7, 8, 9, 10]]
+
+
 def positions(tables):
     return [np.column_stack([t["row"], t["col"], t["sigma"]]) for t in tables]
 
@@ -222,8 +227,7 @@ def test_a_run_that_is_killed_goes_on_without_loss_or_doubles(tmp_path):
 @pytest.mark.parametrize("stop", range(1, 7))
 def test_a_run_goes_on_from_every_frame(tmp_path, stop):
     pytest.importorskip("h5py")
-    # The step is between the third and the fourth.
-    movie = movie_with_a_step()[4:11]
+    movie = short_movie()
 
     def interrupt(state):
         if state.n_done == stop:
@@ -234,7 +238,9 @@ def test_a_run_goes_on_from_every_frame(tmp_path, stop):
     with pytest.raises(KeyboardInterrupt):
         find_atoms_in_stack(movie, **options, progress=interrupt)
     found = find_atoms_in_stack(iter(movie), **options, resume=True)
-    check_equal(found, find_atoms_in_stack(movie, lattice=CRYSTAL))
+    expected = find_atoms_in_stack(movie, lattice=CRYSTAL)
+    assert expected.frames["state"].tolist()[3:5] == ["again", "tuned"]
+    check_equal(found, expected)
 
 
 def test_what_cannot_be_is_refused(tmp_path):

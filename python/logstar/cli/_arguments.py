@@ -131,6 +131,14 @@ def _add_detect(commands: Any) -> None:
         commands, "detect", "find the atoms of a micrograph", _help.DETECT, _help.DETECT_EPILOG
     )
     _add_micrographs(detect)
+    group = detect.add_argument_group("movies")
+    group.add_argument(
+        "--retune",
+        choices=("never", "auto", "always"),
+        help="with --dataset all: take each file, or folder of frames, as a movie, of which one "
+        "file of atoms is written. Settings are tuned on its first frame, and with auto anew where "
+        "frames change; always tunes on each (default: images are done each for itself)",
+    )
 
 
 def _add_segment(commands: Any) -> None:
@@ -428,10 +436,9 @@ def _add_search(parser: Any) -> None:
     group.add_argument(
         "--refine",
         choices=("joint", "window", "none"),
-        default="joint",
         help="refine rows and columns to a fraction of a pixel, with errors: all peaks fitted "
         "together, each in a window of its own (quicker, biased by neighbours), or not at all "
-        "(default joint)",
+        "(default joint; of movies none)",
     )
     group.add_argument(
         "--random-state",
@@ -501,7 +508,24 @@ def check_together(args: argparse.Namespace) -> Crystal | None:
         raise ValueError("--visible names columns of a crystal; it needs --crystal or --cif.")
     if args.dataset == ALL and args.average:
         raise ValueError("give --dataset all or --average, but not both.")
+    if getattr(args, "retune", None) is not None:
+        _check_movie(args)
     if args.cif is not None:
         return crystal_of_cif(args.cif, args.zone)
     crystal: Crystal | None = args.crystal
     return crystal
+
+
+def _check_movie(args: argparse.Namespace) -> None:
+    """Check what goes with --retune.
+
+    Raises
+    ------
+    ValueError
+        Saying what to give.
+    """
+    if args.dataset != ALL:
+        raise ValueError("--retune is for movies: give --dataset all as well.")
+    others = sorted(set(args.formats or ()) - {"hdf5", "parquet"})
+    if others:
+        raise ValueError(f"--format {others[0]} holds one image; movies are hdf5 or parquet.")

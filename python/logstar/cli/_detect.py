@@ -145,6 +145,7 @@ def request_of(args: argparse.Namespace, one: Input) -> dict[str, Any]:
         "crystal": args.crystal and args.crystal.name,
         "pixel_size": args.pixel_size and str(args.pixel_size),
         "amorphous_above": getattr(args, "threshold", None),
+        "retune": getattr(args, "retune", None),
         **{name: path and provenance(path)["source"] for name, path in files.items()},
         **options,
     }
@@ -274,7 +275,7 @@ def find(
         finder = find_atoms(
             image,
             denoise=args.denoise,
-            refine=None if args.refine == "none" else args.refine,
+            refine=None if args.refine == "none" else args.refine or "joint",
             n_iter=args.n_iter,
             n_jobs=-1,
             random_state=args.random_state,

@@ -34,6 +34,7 @@ examples:
   logstar detect abf.hspy --crystal perovskite:a=3.905 --polarity dark --json > result.json
   logstar detect session/ --lattice auto --out found --resume    a folder of files, one table
   logstar detect stack.emd --lattice auto --dataset all          each image of a stack
+  logstar detect movie.emd --lattice auto --dataset all --retune auto     a movie, as one
   logstar compare found/positions.csv truth.csv         what is missing, what is extra
 
 completion of options with the tab key:
@@ -80,6 +81,13 @@ what is written into DIR:
 Each file is whole or is not there. Of many files each has a folder of its own, DIR/NAME, and
 DIR/summary.csv has a line for each; without --out these are logstar-NAME and
 logstar-summary.csv.
+
+of a movie (--dataset all --retune auto):
+  positions.h5    or positions.parquet, by --format: the atoms of all frames, with their frame;
+                  what is being written ends in .running, and --resume goes on with it
+  frames.csv      a line for each frame: atoms, QC, ER, the frame whose settings were used,
+                  whether it was within the bands of quiet frames, and whether to trust it
+  result.json     as above
 
 the verdict:
   ok      agrees with physics

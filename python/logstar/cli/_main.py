@@ -132,6 +132,8 @@ class _Command:
     def _micrographs(self) -> int:
         args = self.args
         crystal = check_together(args)
+        if getattr(args, "retune", None) is not None:
+            return self._movies(crystal)
         files = files_of(args.files, recursive=args.recursive, skip=args.out)
         many = len(files) > 1 or args.resume or args.dataset == ALL
         many = many or any(map(is_folder_of_files, args.files))
@@ -144,6 +146,33 @@ class _Command:
         outcome = self._work(one, folder, crystal)
         outcome.seconds = {"start": self.start_up, **outcome.seconds}
         return self._tell(outcome)
+
+    def _movies(self, crystal: Crystal | None) -> int:
+        """Tell of movies, one after the other."""
+        from ._movie import MovieOutcome, detect_movie  # noqa: PLC0415 - images need none of it
+
+        args = self.args
+        self._load()
+        paths: list[Path] = args.files
+        inputs = [Input(path) for path in paths]
+        folders = output_folders(inputs, args.out, is_free)
+        if len(paths) == 1 and args.out is not None:
+            folders = [args.out]
+        found: list[MovieOutcome] = []
+        for number, (path, folder) in enumerate(zip(paths, folders, strict=True), 1):
+            with (
+                stages(str(path), number, len(paths)) as show,
+                Results(folder) as results,
+                self._noting(results),
+            ):
+                found.append(detect_movie(args, crystal, path, results, show))
+            if not args.json:
+                self.output.show(report(found[-1].rows()))
+        if args.json:
+            movies = [outcome.as_dict() for outcome in found]
+            self.output.say(json.dumps({"version": __version__, "movies": movies}, indent=2))
+        all_trusted = all(outcome.is_trusted for outcome in found)
+        return DONE if all_trusted or not args.strict else TO_CHECK
 
     def _load(self) -> None:
         """Import what finding atoms needs, and count it as starting."""

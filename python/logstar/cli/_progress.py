@@ -23,12 +23,18 @@ class Stages(Protocol):
     def evaluated(self, state: SearchProgress) -> None:
         """Say how far the search is; with the first evaluation tuning begins."""
 
+    def counted(self, stage: str, n_done: int, n_total: int | None) -> None:
+        """Say how many of many are done; their number may be unknown."""
+
 
 class _Silent:
     def begin(self, stage: str) -> None:
         pass
 
     def evaluated(self, state: SearchProgress) -> None:
+        pass
+
+    def counted(self, stage: str, n_done: int, n_total: int | None) -> None:
         pass
 
 
@@ -43,6 +49,9 @@ class _Lines:
             complain(self._name)
 
     def evaluated(self, state: SearchProgress) -> None:
+        pass
+
+    def counted(self, stage: str, n_done: int, n_total: int | None) -> None:
         pass
 
 
@@ -70,6 +79,16 @@ class _Bar:
             completed=state.n_done,
             state=describe(state),
             refresh=state.n_done == state.n_iter,
+        )
+
+    def counted(self, stage: str, n_done: int, n_total: int | None) -> None:
+        of = "" if n_total is None else f" of {n_total}"
+        self._progress.update(
+            self._task,
+            description=self._at(stage),
+            total=n_total,
+            completed=n_done,
+            state=f"{n_done}{of}",
         )
 
 
