@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import inspect
+import io
 import re
 import shlex
 import shutil
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -44,8 +46,15 @@ def blocks(page: Path, language: str) -> list[str]:
 
 
 def run(page: Path, names: dict[str, object]) -> None:
-    for number, code in enumerate(blocks(page, "python")):
-        exec(compile(code, f"{name_of(page)}, block {number}", "exec"), names)
+    """Run the Python of a page; a block of text right behind it is what it prints."""
+    pattern = r"^```python\n(.*?)^```$(?:\n\s*^```text\n(.*?)^```$)?"
+    text = page.read_text(encoding="utf-8")
+    for number, (code, said) in enumerate(re.findall(pattern, text, re.MULTILINE | re.DOTALL)):
+        with redirect_stdout(io.StringIO()) as printed:
+            exec(compile(code, f"{name_of(page)}, block {number}", "exec"), names)
+        if said:
+            # Lines are broken where a page is narrow.
+            assert printed.getvalue().split() == said.split()
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +84,15 @@ def test_python_of_a_page_runs(page, beginning, monkeypatch):
         pytest.importorskip(library)
     run(page, dict(names))
     plt.close("all")
+
+
+def test_every_line_of_a_report_is_explained(beginning):
+    _, names = beginning
+    page = (ROOT / "docs/guide/reading_the_report.md").read_text(encoding="utf-8")
+    explained = set(re.findall(r"^\| (\w+) \|", page, re.MULTILINE))
+    said = {name for name, _ in names["found"].report().rows if name}
+    assert len(said) > 10
+    assert said - explained == set()
 
 
 def commands(page: Path) -> list[str]:
