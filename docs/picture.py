@@ -123,10 +123,9 @@ def draw_fronts(ax: plt.Axes, found: AtomFinder) -> None:
     ax.spines[["top", "right"]].set_visible(False)
 
 
-def main() -> None:
-    """Draw everything."""
+def draw(path: Path) -> AtomFinder:
+    """Draw everything into a file, and give what was found."""
     found = find_atoms(micrograph(np.random.default_rng(0)), lattice=CRYSTAL, calibration="keep")
-    print(found.report())
     figure = plt.figure(figsize=(12, 6), layout="constrained")
     axes = figure.subplot_mosaic(
         [["image", "zoom", "strain"], ["image", "front", "front"]], width_ratios=(2.1, 1, 1.1)
@@ -142,10 +141,10 @@ def main() -> None:
     drawn = BytesIO()
     figure.savefig(drawn, dpi=100)
     # With a palette the file is a third as large, and looks the same.
-    Image.open(drawn).convert("RGB").quantize(256, method=Image.Quantize.MAXCOVERAGE).save(
-        Path(__file__).with_name("logstar.png"), optimize=True
-    )
+    palette = Image.open(drawn).convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE)
+    palette.save(path, optimize=True)
+    return found
 
 
 if __name__ == "__main__":
-    main()
+    print(draw(Path(__file__).with_name("logstar.png")).report())

@@ -193,12 +193,19 @@ def is_module(name: str) -> bool:
     return inspect.ismodule(getattr(logstar, name))
 
 
-def load_link_checker():
-    """Make a module of docs/check_links.py, which is in no package."""
-    spec = importlib.util.spec_from_file_location("check_links", ROOT / "docs/check_links.py")
+def load_script(name: str):
+    """Make a module of a script of docs/, which is no package."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / f"docs/{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def test_the_picture_of_the_readme_is_drawn(tmp_path):
+    found = load_script("picture").draw(tmp_path / "picture.png")
+    plt.close("all")
+    assert found.verdict_.status == "ok"
+    assert (tmp_path / "picture.png").stat().st_size > 100_000
 
 
 def test_broken_links_of_a_site_are_found(tmp_path):
@@ -207,7 +214,7 @@ def test_broken_links_of_a_site_are_found(tmp_path):
         '<a href="other.html#nowhere">c</a><img src="lost.png"><a href="https://x.org">d</a>'
     )
     (tmp_path / "other.html").write_text('<h1 id="there">x</h1><a href="index.html">e</a>')
-    n_links, broken = load_link_checker().find_broken_links(tmp_path)
+    n_links, broken = load_script("check_links").find_broken_links(tmp_path)
     assert n_links == 5
     assert broken == ["index.html: other.html#nowhere", "index.html: lost.png"]
 
