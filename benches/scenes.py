@@ -1,6 +1,6 @@
 """`find_atoms` and peers on the typical scenes: what is found, and whether wrong answers say so.
 
-``python benches/scenes.py [--seeds 5] [--kinds twin holes ...] [--reasons]``
+``python benches/scenes.py [--seeds 5] [--kinds twin holes ...] [--only auto told] [--reasons]``
 
 "auto" is told nothing but the polarity, "told" the crystal of the first grain (the count and the
 least distance where there is none). F1 counts all that was found in the image, so also what was
@@ -151,11 +151,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--kinds", nargs="+", default=list(typical_scene_kinds()))
+    parser.add_argument("--only", nargs="+", help="who takes part; all that are installed")
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--reasons", action="store_true", help="say why on stderr")
     args = parser.parse_args()
     warnings.simplefilter("ignore")
     takers = methods()
+    if args.only:
+        takers = {name: takers[name] for name in args.only}
     ours = [name for name in ("auto", "told") if name in takers]
     head = ["scene"]
     for name in ours:

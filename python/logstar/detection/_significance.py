@@ -20,11 +20,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import ndimage
+from scipy import ndimage, stats
 
 from logstar import _core
 from logstar._numerics import MAD_TO_SIGMA
@@ -79,6 +79,9 @@ class NoiseTail(NamedTuple):
         Strength from which on they were counted, z0.
     scale : float
         How fast they become rarer, v.
+    skewness : float, default=0.0
+        That of the noise, at least 0. By Bernstein's inequality its tail falls as if z^2 were
+        z^2 / (1 + skewness z / 3).
 
     Examples
     --------
@@ -93,15 +96,18 @@ class NoiseTail(NamedTuple):
     n: int
     start: float
     scale: float
+    skewness: float = 0.0
 
     @classmethod
-    def of(cls, maxima: ArrayLike) -> Self:
+    def of(cls, maxima: ArrayLike, *, skewness: float = 0.0) -> Self:
         """Measure the tail of maxima that are none of atoms.
 
         Parameters
         ----------
         maxima : array-like of shape (n,)
             Their strengths, in any order.
+        skewness : float, default=0.0
+            Of the noise.
 
         Returns
         -------
@@ -113,9 +119,10 @@ class NoiseTail(NamedTuple):
         n = min(len(strengths) // 2, _TAIL)
         if n == 0:
             return cls(1, 0.0, 1.0)
-        start = float(strengths[n])
-        scale = float(np.mean(strengths[:n] ** 2 - start**2)) / 2
-        return cls(n, start, max(scale, np.finfo(np.float64).tiny))
+        skewness = max(skewness, 0.0)
+        squares = _squares(strengths[: n + 1], skewness)
+        scale = float(np.mean(squares[:n] - squares[n])) / 2
+        return cls(n, float(strengths[n]), max(scale, np.finfo(np.float64).tiny), skewness)
 
     def expected_false(self, strengths: ArrayLike) -> FloatArray:
         """Give how many maxima of noise are expected to be at least so strong.
@@ -147,8 +154,24 @@ class NoiseTail(NamedTuple):
         """
         z = np.maximum(np.asarray(strengths, dtype=np.float64), 0.0)
         with np.errstate(over="ignore"):
-            exponent = (z**2 - self.start**2) / (2 * self.scale)
-        return np.minimum(exponent / math.log(10) - math.log10(self.n), _LARGEST)
+            exponents = self.exponents(z)
+        return np.minimum(exponents / math.log(10) - math.log10(self.n), _LARGEST)
+
+    def exponents(self, strengths: FloatArray) -> FloatArray:
+        """Give minus the natural logarithm of the share of the tail that is at least so strong.
+
+        Parameters
+        ----------
+        strengths : ndarray of shape (n,)
+            Strengths, z, at least 0.
+
+        Returns
+        -------
+        exponents : ndarray of shape (n,)
+            0 where the tail starts.
+        """
+        squares = _squares(strengths, self.skewness)
+        return np.asarray((squares - self._start_square) / (2 * self.scale))
 
     def threshold(self, n_false: float) -> float:
         """Give the strength above which so many maxima of noise are expected.
@@ -163,8 +186,18 @@ class NoiseTail(NamedTuple):
         threshold : float
             Strength, z; 0 where even all maxima of noise are fewer.
         """
-        square = self.start**2 + 2 * self.scale * math.log(self.n / n_false)
-        return math.sqrt(max(square, 0.0))
+        square = max(self._start_square + 2 * self.scale * math.log(self.n / n_false), 0.0)
+        half = self.skewness * square / 6
+        return half + math.sqrt(half**2 + square)
+
+    @property
+    def _start_square(self) -> float:
+        return float(_squares(np.float64(self.start), self.skewness))
+
+
+def _squares(strengths: Any, skewness: float) -> Any:
+    """Squares of strengths, less where noise is skewed: twice the exponents of its tail."""
+    return strengths**2 / (1 + skewness * strengths / 3)
 
 
 class SignificanceMap:
@@ -268,7 +301,10 @@ class SignificanceMap:
         noise = _few_electrons(whole)
         if noise is not None:
             simulated, _ = _strengths(noise if polarity == "bright" else -noise, sigmas)
-            tails.append(NoiseTail.of(_maxima(simulated, sigmas, field)[:, 3]))
+            # The narrowest filter averages over the fewest pixels, and leaves the most.
+            skewness = float(stats.skew(simulated[0], axis=None))
+            maxima = _maxima(simulated, sigmas, field)[:, 3]
+            tails.append(NoiseTail.of(maxima, skewness=skewness))
         return cls(strengths, spreads, sigmas, tails, field)
 
     def maxima(self) -> FloatArray:
@@ -348,7 +384,7 @@ class SignificanceMap:
         contrasts = []
         for tail in self.tails:
             above = strengths[strengths > tail.start]
-            excess = float(np.sum(above**2 - tail.start**2)) / (2 * tail.scale) - tail.n
+            excess = float(np.sum(tail.exponents(above))) - tail.n
             contrasts.append(excess / math.sqrt(tail.n))
         return min(contrasts)
 
