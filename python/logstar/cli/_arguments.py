@@ -88,6 +88,7 @@ def build_parser(version: str) -> argparse.ArgumentParser:
     _add_map(commands)
     _add_compare(commands)
     _add_oracle(commands)
+    _add_watch(commands)
     _add_completion(commands)
     return parser
 
@@ -262,6 +263,53 @@ def _add_oracle(commands: Any) -> None:
         "--out", type=Path, metavar="FILE", help="the ONNX file (default FILE with suffix .onnx)"
     )
     _add_reports(oracle)
+
+
+def _add_watch(commands: Any) -> None:
+    watch = _add_command(
+        commands, "watch", "find the atoms of each frame of a folder that fills", _help.WATCH,
+        _help.WATCH_EPILOG,
+    )  # fmt: skip
+    watch.add_argument("folder", type=Path, metavar="FOLDER", help="where frames are written to")
+    _add_physics(watch)
+    watch.add_argument(
+        "--polarity",
+        choices=("bright", "dark"),
+        default="bright",
+        help="atoms are bright (HAADF, default) or dark (ABF)",
+    )
+    _add_search(watch)
+    group = watch.add_argument_group("frames")
+    group.add_argument(
+        "--latency",
+        type=number_between(0.001, 3600, "s"),
+        default=0.05,
+        metavar="S",
+        help="seconds that a frame may take; positions are refined where that fits in (default "
+        "0.05)",
+    )
+    group.add_argument(
+        "--no-retune",
+        action="store_false",
+        dest="retune",
+        help="keep the settings of the first frame whatever comes",
+    )
+    group.add_argument(
+        "--timeout",
+        type=number_between(0, 1e9, "s"),
+        metavar="S",
+        help="end when no frame has come for so many seconds (default: only Ctrl-C ends it)",
+    )
+    group.add_argument(
+        "--new-only", action="store_true", help="leave out what is in the folder to begin with"
+    )
+    group.add_argument(
+        "--out", type=Path, metavar="DIR", help="output folder (default logstar-watch-FOLDER)"
+    )
+    # Checked together with the options of the commands that have these.
+    watch.set_defaults(dataset=None, average=False)
+    watch.add_argument("--json", action="store_true", help="print one JSON object a frame")
+    watch.add_argument("--debug", action="store_true", help="show the traceback of an error")
 
 
 def _add_completion(commands: Any) -> None:

@@ -35,6 +35,7 @@ examples:
   logstar detect session/ --lattice auto --out found --resume    a folder of files, one table
   logstar detect stack.emd --lattice auto --dataset all          each image of a stack
   logstar detect movie.emd --lattice auto --dataset all --retune auto     a movie, as one
+  logstar watch session/ --crystal ybco                 frames as the microscope writes them
   logstar compare found/positions.csv truth.csv         what is missing, what is extra
 
 completion of options with the tab key:
@@ -148,6 +149,25 @@ Say what is in files: images, their calibration and intensities; the lattice tha
 and what to run next. Nothing is written.
 
 Exit status: 0 done, 2 wrong usage or a file that cannot be read, 130 interrupted.
+"""
+
+WATCH = """\
+Find the atoms of frames as a microscope writes them: the first is tuned on, the others are searched
+with its settings, in milliseconds. Where frames leave the band in which number and distances of the
+atoms vary, it is tuned anew beside the work; new settings take over when they are ready. Each frame
+is said to be trusted or not, with reasons.
+"""
+
+WATCH_EPILOG = """\
+what is written into DIR:
+  FRAME-positions.csv   of each frame, as logstar detect writes positions.csv
+  frames.csv            a line for each: atoms, QC, ER, whether it is trusted, and why not; goes on
+                        where it is there already
+
+exit status: 0 done (also by Ctrl-C), 2 wrong usage, or no frame could be worked on.
+
+example:
+  logstar watch session/ --crystal ybco --refine window --timeout 60
 """
 
 COMPARE = """\

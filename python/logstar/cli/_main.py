@@ -113,6 +113,7 @@ class _Command:
             "map": self._micrographs,
             "info": self._info,
             "compare": self._compare,
+            "watch": self._watch,
             "oracle": self._oracle,
             "completion": self._completion,
         }
@@ -344,6 +345,13 @@ class _Command:
         else:
             self.output.show(report(done.rows()))
         return DONE
+
+    def _watch(self) -> int:
+        crystal = check_together(self.args)
+        from ._watch import watch  # noqa: PLC0415 - only this needs it
+
+        n_done = watch(self.args, crystal, self.output, self._complain, self.written)
+        return DONE if n_done else NOT_DONE
 
     def _completion(self) -> int:
         from ._completion import script  # noqa: PLC0415 - only this needs it

@@ -4,6 +4,8 @@ from ._expectation import Expectation as Expectation
 from ._find_atoms import find_atoms as find_atoms
 from ._find_atoms_in_stack import find_atoms_in_stack as find_atoms_in_stack
 from ._finder import AtomFinder as AtomFinder, CountCurve as CountCurve
+from ._frames import frames as frames
+from ._live import LiveFinder as LiveFinder, LiveResult as LiveResult
 from ._long_run import RunProgress as RunProgress
 from ._report import Report as Report
 from ._second_opinion import SecondOpinion as SecondOpinion

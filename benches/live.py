@@ -1,0 +1,141 @@
+"""Frames as they come: latency, steps and quiet frames. `python benches/live.py [--frames 200]`.
+
+Latency is wall time of `LiveFinder.process` at 512 x 512 px, quiet and while another process tunes
+anew without pause; what else runs on the machine shows in it. A step is another focus at a lower
+dose (or the dose alone); F1 two frames later is compared with that of the frame's own tuning.
+Needless are the times that new settings took over in quiet frames, also of a specimen that drifts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from typing import Any
+
+import numpy as np
+
+from logstar import AtomFinder, Lattice
+from logstar.datasets import Scene, make_scene
+from logstar.metrics import detection_metrics
+from logstar.tuning import LiveFinder
+from logstar.tuning._retuning import Retuner, template_of
+
+CRYSTALS = {
+    "SrTiO3": Lattice.perovskite(3.905, pixel_size=0.2),
+    "YBa2Cu3O7": Lattice.ybco(pixel_size=0.2),
+}
+SHAPE = (512, 512)
+
+
+class AtOnce(Executor):
+    """Runs a job where it is submitted: what counts is after how many frames, not how long."""
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(function(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001 - as executors do
+            future.set_exception(error)
+        return future
+
+
+def scene(crystal: Lattice, seed: int, **given: Any) -> Scene:
+    return make_scene(
+        crystal, SHAPE, **{"origin": (3.0, 4.0), "noise": 0.02, "random_state": seed, **given}
+    )
+
+
+def latencies(n_frames: int, refine: Any, *, busy: bool) -> np.ndarray:
+    crystal = CRYSTALS["SrTiO3"]
+    images = [scene(crystal, seed, noise=0.1).image for seed in range(8)]
+    finder = AtomFinder(crystal, refine=refine).fit(images[0])
+    retuner = Retuner(template_of(finder)) if busy else None
+    seconds = []
+    with LiveFinder(finder, retune="never") as live:
+        if retuner is not None:
+            _keep_busy(retuner, images[0])
+            time.sleep(3.0)  # the process starts once, before anything is measured
+        for i in range(n_frames):
+            if retuner is not None:
+                _keep_busy(retuner, images[i % 8])
+            seconds.append(live.process(images[i % 8]).seconds)
+    if retuner is not None:
+        retuner.close()
+    return np.array(seconds)
+
+
+def _keep_busy(retuner: Retuner, image: Any) -> None:
+    from logstar.io import Micrograph  # noqa: PLC0415 - of this function alone
+
+    if retuner.is_ready:
+        retuner.take()
+    retuner.consider(Micrograph(image), wanted=True)
+
+
+def step(name: str, before: dict[str, Any], after: dict[str, Any]) -> tuple[float, ...]:
+    crystal = CRYSTALS[name]
+    live = LiveFinder(
+        AtomFinder(crystal, refine=None).fit(scene(crystal, 0, **before).image), executor=AtOnce()
+    )
+    for seed in range(1, 4):
+        live.process(scene(crystal, seed, **before).image)
+    frames = [scene(crystal, 10 + i, **after) for i in range(3)]
+    results = [live.process(frame.image) for frame in frames]
+    own = AtomFinder(crystal, refine=None).fit(frames[2].image)
+
+    def f1(atoms: Any, frame: Scene) -> float:
+        return detection_metrics(atoms, frame.positions, shape=SHAPE, margin=2).f1
+
+    return (
+        *(f1(result.atoms, frame) for result, frame in zip(results, frames, strict=True)),
+        f1(own.atoms_, frames[2]),
+        float(results[0].trusted),
+        float(live.n_retuned_),
+    )
+
+
+def quiet(name: str, n_frames: int, drift: float) -> tuple[int, int]:
+    crystal = CRYSTALS[name]
+    rng = np.random.default_rng(0)
+    origin, live, trusted = np.array([3.0, 4.0]), None, 0
+    for seed in range(n_frames):
+        image = scene(crystal, seed, origin=tuple(origin), noise=0.1).image
+        if live is None:
+            live = LiveFinder(AtomFinder(crystal, refine=None).fit(image), executor=AtOnce())
+        trusted += live.process(image).trusted
+        origin = origin + rng.normal(drift, drift, 2)
+    assert live is not None
+    return live.n_retuned_, trusted
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--frames", type=int, default=200)
+    parser.add_argument("--quiet", type=int, default=40, help="quiet frames of each kind")
+    arguments = parser.parse_args()
+    print("latency, ms                      median     p90     p99     max")
+    for refine in (None, "window"):
+        for busy in (False, True):
+            found = 1e3 * latencies(arguments.frames, refine, busy=busy)
+            cells = "".join(f"{value:8.1f}" for value in np.percentile(found, [50, 90, 99, 100]))
+            label = f"refine={refine!r}, {'tuning beside' if busy else 'quiet'}"
+            print(f"{label:32}{cells}", flush=True)
+    print("step: F1 of frames 0, 1, 2 after it, of own tuning; frame 0 trusted, times tuned anew")
+    for name in CRYSTALS:
+        for label, before, after in (
+            ("dose", {"noise": 0.02}, {"noise": 0.3}),
+            ("focus and dose", {"sigma": 3.6, "noise": 0.02}, {"sigma": 2.0, "noise": 0.25}),
+        ):
+            found = step(name, before, after)
+            print(f"{name:10} {label:15}", " ".join(f"{value:.3f}" for value in found), flush=True)
+    print("quiet frames: times tuned anew, trusted")
+    for name in CRYSTALS:
+        for drift in (0.0, 0.3):
+            print(f"{name:10} drift {drift} px a frame:", *quiet(name, arguments.quiet, drift),
+                  "of", arguments.quiet, flush=True)  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
