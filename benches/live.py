@@ -1,7 +1,8 @@
 """Frames as they come: latency, steps and quiet frames. `python benches/live.py [--frames 200]`.
 
-Latency is wall time of `LiveFinder.process` at 512 x 512 px, quiet and while another process tunes
-anew without pause; what else runs on the machine shows in it. A step is another focus at a lower
+Latency is the time of `LiveFinder.process` at 512 x 512 px, quiet and while another process tunes
+anew without pause: wall time, in which whatever else runs on the machine shows (its load is
+printed), and processor time of this process, which is what a frame takes on cores of its own. A step is another focus at a lower
 dose (or the dose alone); F1 two frames later is compared with that of the frame's own tuning.
 Needless are the times that new settings took over in quiet frames, also of a specimen that drifts.
 """
@@ -9,6 +10,7 @@ Needless are the times that new settings took over in quiet frames, also of a sp
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
@@ -52,7 +54,7 @@ def latencies(n_frames: int, refine: Any, *, busy: bool) -> np.ndarray:
     images = [scene(crystal, seed, noise=0.1).image for seed in range(8)]
     finder = AtomFinder(crystal, refine=refine).fit(images[0])
     retuner = Retuner(template_of(finder)) if busy else None
-    seconds = []
+    walls, cpus = [], []
     with LiveFinder(finder, retune="never") as live:
         if retuner is not None:
             _keep_busy(retuner, images[0])
@@ -60,10 +62,13 @@ def latencies(n_frames: int, refine: Any, *, busy: bool) -> np.ndarray:
         for i in range(n_frames):
             if retuner is not None:
                 _keep_busy(retuner, images[i % 8])
-            seconds.append(live.process(images[i % 8]).seconds)
+            cpu, wall = time.process_time(), time.perf_counter()
+            live.process(images[i % 8])
+            walls.append(time.perf_counter() - wall)
+            cpus.append(time.process_time() - cpu)
     if retuner is not None:
         retuner.close()
-    return np.array(seconds)
+    return np.array([walls, cpus])
 
 
 def _keep_busy(retuner: Retuner, image: Any) -> None:
@@ -113,15 +118,20 @@ def quiet(name: str, n_frames: int, drift: float) -> tuple[int, int]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--frames", type=int, default=200)
+    parser.add_argument("--latency-only", action="store_true")
     parser.add_argument("--quiet", type=int, default=40, help="quiet frames of each kind")
     arguments = parser.parse_args()
-    print("latency, ms                      median     p90     p99     max")
+    print("latency, ms: median, 90 %, 99 %, greatest")
     for refine in (None, "window"):
         for busy in (False, True):
             found = 1e3 * latencies(arguments.frames, refine, busy=busy)
-            cells = "".join(f"{value:8.1f}" for value in np.percentile(found, [50, 90, 99, 100]))
             label = f"refine={refine!r}, {'tuning beside' if busy else 'quiet'}"
-            print(f"{label:32}{cells}", flush=True)
+            for name, times in zip(("wall", "processor"), found, strict=True):
+                cells = "".join(f"{t:8.1f}" for t in np.percentile(times, [50, 90, 99, 100]))
+                print(f"{label:32}{name:10}{cells}", flush=True)
+            print(f"{'':32}load of the machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    if arguments.latency_only:
+        return
     print("step: F1 of frames 0, 1, 2 after it, of own tuning; frame 0 trusted, times tuned anew")
     for name in CRYSTALS:
         for label, before, after in (

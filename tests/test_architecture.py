@@ -133,6 +133,7 @@ TESTED_TOGETHER = {
     ],
     "tuning/test_tiled.py": ["tuning/_cluster.py"],
     "segmentation/test_kinds.py": ["segmentation/_mapping.py"],
+    "tuning/test_live.py": ["tuning/_retuning.py"],
     "test_full_disk.py": ["io/_whole_files.py"],
 }
 
