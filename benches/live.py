@@ -2,9 +2,10 @@
 
 Latency is the time of `LiveFinder.process` at 512 x 512 px, quiet and while another process tunes
 anew without pause: wall time, in which whatever else runs on the machine shows (its load is
-printed), and processor time of this process, which is what a frame takes on cores of its own. A step is another focus at a lower
-dose (or the dose alone); F1 two frames later is compared with that of the frame's own tuning.
-Needless are the times that new settings took over in quiet frames, also of a specimen that drifts.
+printed), and processor time of this process, which is what a frame takes on cores of its own. A
+step is another focus at a lower dose (or the dose alone); F1 two frames later is compared with that
+of the frame's own tuning. Needless are the times that new settings took over in quiet frames, also
+of a specimen that drifts.
 """
 
 from __future__ import annotations
