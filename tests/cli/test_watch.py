@@ -57,7 +57,7 @@ def test_atoms_and_a_line_for_each_frame(session: Path, tmp_path: Path, capsys: 
 def test_lines_of_json_and_a_table_that_goes_on(session: Path, tmp_path: Path, capsys: Any) -> None:
     out = tmp_path / "out"
     for _ in range(2):
-        assert _watch(session, out, "--json", "--no-retune") == 0
+        assert _watch(session, out, "--json", "--retune", "never") == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["file"] for line in lines] == [f"frame_{i}.tif" for i in range(3)] * 2
     assert all(abs(line["qc"]) < 0.1 for line in lines)

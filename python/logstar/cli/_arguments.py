@@ -289,10 +289,11 @@ def _add_watch(commands: Any) -> None:
         "0.05)",
     )
     group.add_argument(
-        "--no-retune",
-        action="store_false",
-        dest="retune",
-        help="keep the settings of the first frame whatever comes",
+        "--retune",
+        choices=("auto", "never"),
+        default="auto",
+        help="tune anew where frames change, beside the work (default), or keep the settings of the "
+        "first frame whatever comes",
     )
     group.add_argument(
         "--timeout",
@@ -556,7 +557,7 @@ def check_together(args: argparse.Namespace) -> Crystal | None:
         raise ValueError("--visible names columns of a crystal; it needs --crystal or --cif.")
     if args.dataset == ALL and args.average:
         raise ValueError("give --dataset all or --average, but not both.")
-    if getattr(args, "retune", None) is not None:
+    if args.command == "detect" and args.retune is not None:
         _check_movie(args)
     if args.cif is not None:
         return crystal_of_cif(args.cif, args.zone)

@@ -75,7 +75,7 @@ def watch(
     folder.mkdir(parents=True, exist_ok=True)
     n_done = 0
     with (
-        LiveFinder(finder, args.latency, "auto" if args.retune else "never") as live,
+        LiveFinder(finder, args.latency, args.retune) as live,
         (folder / TABLE).open("a", newline="", encoding="utf-8") as file,
     ):
         written.append(shown(folder / TABLE))
