@@ -292,7 +292,7 @@ def _add_watch(commands: Any) -> None:
         "--retune",
         choices=("auto", "never"),
         default="auto",
-        help="tune anew where frames change, beside the work (default), or keep the settings of the "
+        help="tune anew where frames change (default), or keep the settings of the "
         "first frame whatever comes",
     )
     group.add_argument(
