@@ -172,7 +172,9 @@ class LiveFinder:
     >>> crystal = Lattice.perovskite(4.0, pixel_size=0.2)
     >>> with LiveFinder(AtomFinder(crystal, refine="window"), latency=10) as live:
     ...     for seed in range(3):
-    ...         scene = make_scene(crystal, (128, 128), noise=0.05, random_state=seed)
+    ...         scene = make_scene(
+    ...             crystal, (128, 128), origin=(3, 4), noise=0.05, random_state=seed
+    ...         )
     ...         result = live.process(scene.image)
     >>> result.trusted, result.refined, live.n_retuned_
     (True, True, 0)
