@@ -24,7 +24,7 @@ from logstar.rewards import QualityCount
 pytest.importorskip("onnxruntime")
 
 CRYSTAL = Lattice.perovskite(3.905, pixel_size=0.2)
-SCENE = make_scene(CRYSTAL, shape=(240, 272), noise=0.1, random_state=0)
+SCENE = make_scene(CRYSTAL, shape=(240, 272), noise=0.3, random_state=0)
 
 
 @pytest.fixture(scope="module")
@@ -33,10 +33,10 @@ def oracle():
 
 
 def f1(positions, scene=SCENE):
-    inner = (np.rint(scene.positions) >= 1).all(axis=1)
-    inner &= (np.rint(scene.positions) <= np.array(scene.image.shape) - 2).all(axis=1)
-    nearest = scene.lattice.nearest_distance
-    return detection_metrics(positions, scene.positions[inner], tolerance=nearest / 4).f1
+    near = scene.lattice.nearest_distance / 4
+    return detection_metrics(
+        positions, scene.positions, tolerance=near, shape=scene.image.shape, margin=near
+    ).f1
 
 
 def test_a_crystal_that_it_never_saw(oracle):
@@ -44,14 +44,14 @@ def test_a_crystal_that_it_never_saw(oracle):
     assert oracle.spacing_ == pytest.approx(CRYSTAL.nearest_distance, rel=0.02)
 
 
-@pytest.mark.parametrize("factor", [0.8, 1.25])
+@pytest.mark.parametrize("factor", [0.85, 1.2])
 def test_a_spacing_that_is_somewhat_wrong_does_little_harm(factor):
     oracle = OnnxOracle(spacing=factor * CRYSTAL.nearest_distance)
     with warnings.catch_warnings():
         # At 0.7 or 1.4 of this scale it is wrong by more than that.
         warnings.simplefilter("ignore", OracleScaleWarning)
         oracle.fit(SCENE.image)
-    assert f1(oracle.predict(SCENE.image)) > 0.95
+    assert f1(oracle.predict(SCENE.image)) > 0.93
 
 
 def test_dark_atoms_are_those_of_the_negated_image(oracle):
@@ -113,7 +113,7 @@ def test_its_count_drives_the_quality_count(oracle):
 
 def test_counts_that_depend_on_the_scale_are_told():
     # Two kinds of columns at 2.5 of the true spacing: the network sees the brighter one alone.
-    with pytest.warns(OracleScaleWarning, match="the scale decides how many atoms"):
+    with pytest.warns(OracleScaleWarning, match="at another scale the network sees more atoms"):
         OnnxOracle(spacing=2.6 * CRYSTAL.nearest_distance).fit(SCENE.image)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -185,3 +185,13 @@ def test_without_the_extra_the_error_names_it():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert 'pip install "logstar[oracle]"' in run.stdout
+
+
+def test_nothing_of_the_extra_is_imported_before_a_network_runs():
+    code = (
+        "import sys; from logstar.oracle import OnnxOracle, convert_weights\n"
+        "from logstar.tuning import AtomFinder; AtomFinder(oracle=OnnxOracle())\n"
+        "print([name for name in ('onnx', 'onnxruntime') if name in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"

@@ -15,6 +15,7 @@ from scipy import ndimage
 
 from logstar._validation import FloatArray
 
+from ._peaks import Company
 from ._preparation import SPACING, normalize
 
 #: Networks in the package, by name.
@@ -48,6 +49,8 @@ class Network:
         No pixel further away than this has a say in a pixel's probability.
     scaling : {"contrast", "min-max", "median", "none"}
         What is done to intensities first.
+    company : Company or None
+        When maxima of its map are atoms; None is always.
     """
 
     path: Path
@@ -55,6 +58,7 @@ class Network:
     multiple: int
     reach: int
     scaling: Scaling
+    company: Company | None = None
 
     @classmethod
     def load(cls, model: str | os.PathLike[str]) -> Network:
@@ -202,4 +206,7 @@ def _read(path: Path, changed: int) -> Network:
         multiple=int(said.get("multiple", _USUAL_MULTIPLE)),
         reach=int(said.get("reach", _USUAL_REACH)),
         scaling=scaling,
+        company=(
+            Company(float(said["certain"]), float(said["likely"])) if "certain" in said else None
+        ),
     )

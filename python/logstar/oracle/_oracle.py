@@ -23,7 +23,8 @@ from ._spacing import nearest_distance
 
 #: The scales, relative to the one that is used, at which `fit` counts as well.
 _OTHER_SCALES = (0.7, 1.4)
-#: Counts at these scales that differ by more than this share of the greater are no agreement.
+#: A count at one of them may exceed that at the scale itself by this share. That it is less tells
+#: nothing: away from its scale a network loses weak atoms first.
 _MOST_DIFFERENCE = 0.1
 #: The least distance of atoms in pixels; nearer ones are noise of single pixels.
 _LEAST_SPACING = 2.0
@@ -50,7 +51,8 @@ class OnnxOracle(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
     polarity : {"bright", "dark"}, default="bright"
         Whether atoms are brighter than their surroundings.
     threshold : float, default=0.5
-        The least probability of an atom, between 0 and 1.
+        The least probability of an atom, between 0 and 1. The shipped network says besides how
+        likely an atom must be that stands alone: 0.82, unless it is among those of a crystal.
     tile : int, default=1024
         Side of the tiles in pixels at the network's scale. Memory grows with its square.
     n_jobs : int, default=None
@@ -68,8 +70,7 @@ class OnnxOracle(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
     Warns
     -----
     OracleScaleWarning
-        By `fit`, if these numbers differ by more than a tenth: then the scale decides what the
-        network sees.
+        By `fit`, if another scale shows over a tenth more atoms than the one that is used.
 
     See Also
     --------
@@ -141,10 +142,10 @@ class OnnxOracle(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
             relative: sum(len(self._found(image, network, relative)) for image in images)
             for relative in (_OTHER_SCALES[0], 1.0, _OTHER_SCALES[1])
         }
-        few, many = sorted(self.counts_[relative] for relative in _OTHER_SCALES)
-        if many - few > _MOST_DIFFERENCE * many:
+        most = max(self.counts_[relative] for relative in _OTHER_SCALES)
+        if most > (1 + _MOST_DIFFERENCE) * self.counts_[1.0]:
             warnings.warn(
-                f"the scale decides how many atoms the network sees: {self.counts_[0.7]}, "
+                f"at another scale the network sees more atoms: {self.counts_[0.7]}, "
                 f"{self.counts_[1.0]} and {self.counts_[1.4]} at 0.7, 1 and 1.4 of the scale that "
                 f"nearest neighbours {self.spacing_:.3g} px apart ask for. Give `spacing` if it "
                 "is another.",
@@ -279,8 +280,8 @@ class OnnxOracle(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
 
     def _found(self, image: Image, network: Network, relative: float) -> FloatArray:
         probability = self._map(image, network, relative)
-        spacing = self.spacing_ * self.scale_ * relative
-        found = peaks_of(probability, spacing, self.threshold)
+        spacing = self.spacing_ * self.scale_
+        found = peaks_of(probability, spacing, self.threshold, network.company, scale=relative)
         found[:, :2] = to_scaled(found[:, :2], probability.shape, image.shape)
         pixels = np.rint(found[:, :2])
         inside = ((pixels >= 1) & (pixels <= np.array(image.shape) - 2)).all(axis=1)
