@@ -6,7 +6,7 @@ import argparse
 import math
 import shlex
 import warnings
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from logstar.tuning import Expectation
 from logstar.units import PixelSize
 
 from ._detect import read
+from ._estimates import Estimate, estimate
 from ._printing import shown
 
 #: Greatest number of data sets that are printed; JSON has them all.
@@ -36,6 +37,8 @@ class FileInfo:
         The lattice that the chosen image shows, in plain values.
     no_lattice : str
         Why there is none.
+    estimates : list of Estimate
+        What runs over its stacks and large images will take.
     suggestion : str
         A command.
     why : str
@@ -46,6 +49,7 @@ class FileInfo:
     images: list[ImageEntry]
     lattice: dict[str, Any] | None = None
     no_lattice: str = ""
+    estimates: list[Estimate] = field(default_factory=list)
     suggestion: str = ""
     why: str = ""
 
@@ -56,6 +60,7 @@ class FileInfo:
             "images": [_plain_entry(entry) for entry in self.images],
             "lattice": self.lattice,
             "no_lattice": self.no_lattice or None,
+            "estimates": [one._asdict() for one in self.estimates],
             "suggestion": self.suggestion,
             "why": self.why,
         }
@@ -80,6 +85,7 @@ class FileInfo:
             lines.append(("atoms", f"{found['n_expected']:.1f} +- {spread:.1f} expected"))
         elif self.no_lattice:
             lines.append(("lattice", self.no_lattice))
+        lines += [("estimate" if i == 0 else "", str(x)) for i, x in enumerate(self.estimates)]
         if self.suggestion:
             lines.append(("run", self.suggestion))
         if self.why:
@@ -99,6 +105,8 @@ def inspect_file(args: argparse.Namespace, path: Path) -> FileInfo:
     if not info.images:
         info.why = "There is nothing to find atoms in."
         return info
+    timed = (estimate(path, entry, args.channel) for entry in info.images)
+    info.estimates = [one for one in timed if one is not None]
     problem = _what_is_missing(args, info)
     if problem:
         info.suggestion, info.why = problem

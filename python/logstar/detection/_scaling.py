@@ -46,11 +46,7 @@ def scale_intensities(
     """
     if intensity_range is None:
         return scaled_between(image, polarity, None)
-    values = _core.order_statistics(image, ranks_of(image.size, intensity_range))
-    low, high = between_ranks(values, image.size, intensity_range)
-    if low == high:
-        # Only few pixels differ from the others, and the percentiles miss them.
-        low, high = float(image.min()), float(image.max())
+    low, high = limits_of(image, intensity_range)
     if low == high and in_stack:
         return np.zeros_like(image)
     if low == high:
@@ -59,6 +55,16 @@ def scale_intensities(
             "to find."
         )
     return scaled_between(image, polarity, (low, high))
+
+
+def limits_of(image: Image, percents: tuple[float, float]) -> tuple[float, float]:
+    """Give the intensities that become 0 and 1; they are equal only if all pixels are."""
+    values = _core.order_statistics(image, ranks_of(image.size, percents))
+    low, high = between_ranks(values, image.size, percents)
+    if low == high:
+        # Only few pixels differ from the others, and the percentiles miss them.
+        return float(image.min()), float(image.max())
+    return low, high
 
 
 def scaled_between(image: Image, polarity: str, limits: tuple[float, float] | None) -> Image:

@@ -3,6 +3,10 @@ from ._evidence import Evidence as Evidence
 from ._expectation import Expectation as Expectation
 from ._find_atoms import find_atoms as find_atoms
 from ._find_atoms_in_stack import find_atoms_in_stack as find_atoms_in_stack
+from ._find_atoms_tiled import (
+    TiledAtoms as TiledAtoms,
+    find_atoms_tiled as find_atoms_tiled,
+)
 from ._finder import AtomFinder as AtomFinder, CountCurve as CountCurve
 from ._frames import frames as frames
 from ._live import LiveFinder as LiveFinder, LiveResult as LiveResult

@@ -36,7 +36,7 @@ from ._long_run import Stage, TellsProgress
 from ._record_log import RecordLog, read_records
 
 #: Least side of a tile in pixels: with smaller ones most of the work is done for halos.
-_LEAST_TILE = 64
+LEAST_TILE = 64
 #: Squares of the sample that brackets the percentiles: so many by so many, of this side in pixels.
 _SAMPLES, _SAMPLE_SIDE = 6, 192
 #: Tiles at a time, which bound the memory; further threads share a tile.
@@ -153,23 +153,68 @@ def detect_tiled(
             f"detector must be a LoGStarDetector, got {type(detector).__name__}: what denoises "
             "before or compares with noise looks at an image as a whole."
         )
+    kept = find_between(
+        detector,
+        array,
+        None,
+        tile=tile,
+        n_jobs=n_jobs,
+        client=client,
+        checkpoint=checkpoint,
+        progress=progress,
+    )
+    if len(kept) == 0:
+        warnings.warn(
+            f"no atom found: no response exceeds threshold={detector.threshold!r}.",
+            NoAtomsWarning,
+            stacklevel=2,
+        )
+    return kept
+
+
+def find_between(
+    detector: LoGStarDetector,
+    array: Any,
+    limits: tuple[float, float] | None,
+    *,
+    tile: int,
+    n_jobs: int | None = None,
+    client: Any = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    progress: TellsProgress | None = None,
+) -> FloatArray:
+    """Find the atoms of an image whose intensities are scaled by what may be known already.
+
+    Parameters
+    ----------
+    detector, array, tile, n_jobs, client, checkpoint, progress : optional
+        As of `detect_tiled`.
+    limits : tuple of float or None
+        Intensities that become 0 and 1; None takes the detector's percentiles of the image.
+
+    Returns
+    -------
+    detections : ndarray of shape (n_atoms, 4)
+        As of `detect_tiled`.
+    """
     check_client(client)
     check_parameters(detector)
     shape = shape_of(array, "array", 2)
-    side = check_integer(tile, name="tile", low=_LEAST_TILE)
+    side = check_integer(tile, name="tile", low=LEAST_TILE)
     check_sizes(detector, [_Shape(shape)])  # type: ignore[list-item] # of images it asks no more
     n_threads = threads_of(n_jobs)
     halo = kernel_radius(detector.max_sigma) + 1
     tiles = tiles_of(shape, side, halo)
     source = travelling(array) if client is not None else array
     runner = _Runner(array, source, n_threads, client, progress)
-    limits = runner.limits(detector, tiles, shape)
+    is_scaled = limits is not None or detector.intensity_range is not None
+    ends = runner.limits(detector, tiles, shape) if limits is None else limits
     n_at_once = min(n_threads, _MOST_TILES)
     work = FindsInTile(
         source=source,
         polarity=detector.polarity,
-        limits=None if detector.intensity_range is None else limits,
-        is_constant=limits[0] == limits[1],
+        limits=ends if is_scaled else None,
+        is_constant=ends[0] == ends[1],
         ladder=ladder_of(detector),
         threshold=float(detector.threshold),
         n_threads=1 if client is not None else max(1, n_threads // n_at_once),
@@ -179,12 +224,12 @@ def detect_tiled(
         "kind": "tiles",
         "shape": list(shape),
         "dtype": str(np.dtype(array.dtype)),
-        "limits": list(limits),
+        "limits": list(ends),
         "tile": side,
         "ladder": work.ladder.tolist(),
         "threshold": work.threshold,
         "polarity": work.polarity,
-        "scaled": work.limits is not None,
+        "scaled": is_scaled,
     }
     pruning = GradualPruning(float(detector.overlap), float(detector.max_sigma), n_threads)
     border, mask = int(detector.exclude_border), mask_of(detector)
@@ -202,12 +247,6 @@ def detect_tiled(
     kept = kept[np.lexsort((kept[:, 2], kept[:, 1], kept[:, 0], -kept[:, 3]))]
     if path is not None:
         path.unlink(missing_ok=True)
-    if len(kept) == 0:
-        warnings.warn(
-            f"no atom found: no response exceeds threshold={detector.threshold!r}.",
-            NoAtomsWarning,
-            stacklevel=2,
-        )
     return kept
 
 
