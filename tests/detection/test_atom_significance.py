@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from logstar import Lattice
 from logstar.datasets import make_scene
-from logstar.detection import SignificanceMap, atom_significance
+from logstar.detection import SignificanceMap, _atom_significance, atom_significance
 from tests.detection.noises import noise_image, single_atoms
 
 CRYSTAL = Lattice.perovskite(4.0, pixel_size=0.2)
@@ -70,3 +71,26 @@ def test_refused(scene):
         atom_significance(scene.image, scene.positions, size=-1)
     with pytest.raises(ValueError, match="detections"):
         atom_significance(scene.image, np.zeros(3), size=2)
+
+
+@pytest.mark.parametrize("sigma", [0.8, 1.7, 4.3])
+def test_overlaps_are_those_of_filtered_images(sigma):
+    """Near and on the frame, which cuts filters off, and for two atoms on one pixel as well."""
+    shape = (61, 74)
+    places = np.random.default_rng(1).integers(0, shape, (40, 2))
+    places[:4] = [[0, 0], [60, 73], [12, 0], [12, 0]]
+    points = np.zeros((len(places), *shape))
+    points[np.arange(len(places)), places[:, 0], places[:, 1]] = 1.0
+    filtered = [ndimage.gaussian_filter(point, sigma, mode="constant") for point in points]
+    columns = np.reshape(filtered, (len(places), -1))
+    found = _atom_significance._overlaps(shape, places, sigma)
+    assert found is not None
+    np.testing.assert_allclose(found.toarray(), columns @ columns.T, atol=1e-14)
+
+
+def test_atoms_that_are_too_many_for_pairs_are_fitted_all_the_same(scene, monkeypatch):
+    atoms = np.column_stack([scene.positions, np.full(len(scene.positions), 2.8)])
+    found = atom_significance(scene.image, atoms, remove_neighbors=True)
+    monkeypatch.setattr(_atom_significance, "_overlaps", lambda *_: None)
+    by_filters = atom_significance(scene.image, atoms, remove_neighbors=True)
+    np.testing.assert_allclose(found, by_filters, rtol=1e-9, atol=1e-9)

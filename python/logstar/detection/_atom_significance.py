@@ -7,7 +7,8 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import ndimage
+from scipy import ndimage, sparse
+from scipy.spatial import KDTree
 
 from logstar._validation import FloatArray, as_image, as_positions, check_real
 
@@ -112,8 +113,7 @@ def _fit(
 ) -> tuple[FloatArray, FloatArray]:
     """Heights of Gaussians at these pixels that explain the image best, and their sum.
 
-    Least squares by conjugate gradients: neither the matrix nor a window around each atom is
-    needed, only Gaussian filters of whole images.
+    Least squares by conjugate gradients.
     """
     shape, peak = pixels.shape, 2 * math.pi * sigma**2
     flat = places[:, 0] * shape[1] + places[:, 1]
@@ -127,6 +127,7 @@ def _fit(
         smooth = ndimage.gaussian_filter(values, sigma, mode="constant")
         return peak * np.asarray(smooth[places[:, 0], places[:, 1]])
 
+    overlaps = _overlaps(shape, places, sigma)
     # A slow background is no atom's.
     background = ndimage.uniform_filter(pixels, 2 * round(6 * sigma) + 1)
     heights = np.zeros(len(places), dtype=np.float64)
@@ -136,7 +137,11 @@ def _fit(
     for _ in range(_N_ITERATIONS):
         if square <= _CONVERGED * first or square == 0:
             break
-        image = matched(rendered(direction))
+        # Where atoms are so many that pairs are more than pixels, filters take less.
+        if overlaps is None:
+            image = matched(rendered(direction))
+        else:
+            image = np.asarray(peak**2 * (overlaps @ direction), dtype=np.float64)
         step = square / float(direction @ image)
         heights = np.asarray(heights + step * direction, dtype=np.float64)
         residual -= step * image
@@ -144,3 +149,39 @@ def _fit(
         direction = residual + new / square * direction
         square = new
     return heights, rendered(heights)
+
+
+def _overlaps(
+    shape: tuple[int, ...], places: NDArray[np.intp], sigma: float
+) -> sparse.csr_array | None:
+    """Sums over the image of products of two atoms' Gaussian filters; None if these are too many.
+
+    As exact as filters of the whole image are: the filter is the same, cut off where it is and at
+    the frame.
+    """
+    radius = int(4 * sigma + 0.5)
+    point = np.zeros(2 * radius + 1)
+    point[radius] = 1.0
+    kernel = ndimage.gaussian_filter1d(point, sigma, mode="constant")
+    reach = 2 * radius
+    expected = len(places) ** 2 * (2 * reach + 1) ** 2 / (shape[0] * shape[1])
+    if expected > shape[0] * shape[1]:
+        return None
+    pairs = KDTree(places).query_pairs(reach, p=np.inf, output_type="ndarray")
+    own = np.arange(len(places))
+    one, other = (np.concatenate([own, pairs[:, side]]) for side in (0, 1))
+    # For each distance along an axis the products of two kernels, summed from the first pixel on.
+    sums = np.zeros((reach + 1, 2 * radius + 2))
+    for distance in range(reach + 1):
+        products = kernel[distance:] * kernel[: 2 * radius + 1 - distance]
+        sums[distance, distance + 1 :] = np.cumsum(products)
+    values = np.ones(len(one))
+    for axis, size in enumerate(shape):
+        ends = np.sort(np.stack([places[one, axis], places[other, axis]]), axis=0)
+        first, distance = ends[0], ends[1] - ends[0]
+        # Of the pixels that the nearer one's kernel covers, those on the image.
+        low = np.maximum(radius - first, 0)
+        high = np.minimum(radius + size - first, 2 * radius + 1)
+        values *= sums[distance, high] - sums[distance, low]
+    lower = sparse.coo_array((values, (one, other)), shape=(len(places),) * 2).tocsr()
+    return sparse.csr_array(lower + lower.T - sparse.diags_array(lower.diagonal()))
