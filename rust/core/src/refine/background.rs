@@ -1,5 +1,7 @@
 //! A background that is constant, or bends slowly between the nodes of a coarse grid.
 
+use crate::simd::{Available, Kernel, Lanes};
+
 use super::region::Rect;
 use super::sheet::Sheet;
 
@@ -172,7 +174,8 @@ impl Patch {
 
     /// For each node the sum over the rectangle of `y` times its share, and of `y` times its squared
     /// share if `POWER` is 2. `line` gives the rectangle's rows.
-    pub(super) fn project<'y, const POWER: i32>(
+    #[inline(always)]
+    fn project<'y, const POWER: i32>(
         &self,
         line: impl Fn(usize) -> &'y [f64],
     ) -> Vec<(usize, f64)> {
@@ -194,6 +197,33 @@ impl Patch {
             }
         }
         sums
+    }
+}
+
+/// Sums over a rectangle for the nodes of a background: of the residual times their shares, and of
+/// weights times their squared shares.
+pub(super) struct Projecting<'a> {
+    /// The background on the rectangle.
+    pub patch: &'a Patch,
+    pub core: &'a Rect,
+    pub residual: &'a Sheet,
+    /// None where all are 1.
+    pub weights: Option<&'a Sheet>,
+}
+
+impl Kernel for Projecting<'_> {
+    type Output = [Vec<(usize, f64)>; 2];
+
+    #[inline(always)]
+    fn run<V: Lanes, const OUTPUTS: usize>(self, _: Available<V>) -> Self::Output {
+        let Self { patch, core, residual, weights } = self;
+        let ones = vec![1.0; core.cols];
+        [
+            patch.project::<1>(|row| residual.line(row, core.col, core.cols)),
+            patch.project::<2>(|row| {
+                weights.map_or(ones.as_slice(), |all| all.line(row, core.col, core.cols))
+            }),
+        ]
     }
 }
 

@@ -1,16 +1,22 @@
 //! How uncertain the parameters of each atom are.
 
+use std::ops::Range;
+
 use crate::geometry::cells::{Cells, squared_distance};
 use crate::image::{Image, Pixel};
+use crate::simd::{Available, Kernel, Lanes};
 use crate::{Result, parallel};
 
+use super::blocks::row_block;
 use super::levenberg::Walk;
-use super::look::{Desk, Look, Scene, Seen};
+use super::look::{Desk, Look, Scene};
 use super::model::{AMPLITUDE, COL, Model, ROW, TERMS};
-use super::overlap::pair_block;
+use super::profile::Profiles;
 use super::region::Region;
+use super::seen::Seen;
+use super::sheet::Sheet;
 use super::solve::{conjugate_gradients, inverse, subtract_explained};
-use super::sums::{RowSums, Rows, SumsOfRows, row_block};
+use super::sums::{RowSums, Rows};
 use super::{Fit, Status, walk};
 
 /// Neighbours within this many sigmas share an atom's pixels: their parameters are uncertain too.
@@ -251,7 +257,7 @@ impl<'a, const P: usize, M: Model<P>> Marginal<'a, P, M> {
 
     fn pair(&self, first: usize, second: usize) -> [[f64; P]; P] {
         let weight = (self.seen[first].weight * self.seen[second].weight).sqrt();
-        pair_block::<P, M>(
+        M::pair_block(
             (&self.atoms[first], &self.jacobians[first]),
             (&self.atoms[second], &self.jacobians[second]),
         )
@@ -278,21 +284,18 @@ fn describe_rows<const P: usize, M: Model<P>, T: Pixel>(
             let range = desk.first..desk.first + home.len();
             let whole: Vec<bool> =
                 range.clone().map(|index| scene.is_whole(&desk.profiles.of(index))).collect();
-            let rows = scene.instruction_set.run(Rows {
+            let weights = (!desk.is_plain).then_some(&desk.weights);
+            let fits = scene.instruction_set.run(Describing::<P, M> {
+                atoms: &state.atoms[home.clone()],
+                covariances: &covariances[home.clone()],
                 profiles: &desk.profiles,
                 range,
                 residual: &desk.residual,
-                weights: (!desk.is_plain).then_some(&desk.weights),
+                weights,
                 has_law: scene.floor.is_some(),
                 whole: &whole,
+                model: std::marker::PhantomData,
             });
-            let fits: Vec<Fit> = home
-                .clone()
-                .zip(&rows)
-                .map(|(atom, rows)| {
-                    describe_one::<P, M>(&state.atoms[atom], covariances[atom].as_ref(), rows)
-                })
-                .collect();
             let (mut products, mut squares) = (0.0, 0.0);
             for row in core.row..core.end_row() {
                 let line = desk.residual.line(row, core.col, core.cols);
@@ -313,11 +316,46 @@ fn describe_rows<const P: usize, M: Model<P>, T: Pixel>(
     Ok((fits, if squares > 0.0 { products / squares } else { 0.0 }))
 }
 
+/// Describes some atoms, compiled for each instruction set.
+struct Describing<'a, const P: usize, M> {
+    atoms: &'a [[f64; P]],
+    covariances: &'a [Option<[[f64; P]; P]>],
+    profiles: &'a Profiles,
+    /// Which of the profiles are theirs.
+    range: Range<usize>,
+    residual: &'a Sheet,
+    /// None where all are 1.
+    weights: Option<&'a Sheet>,
+    /// Whether weights follow Poisson's law, else they are 0 or 1.
+    has_law: bool,
+    /// For each atom whether its weights are 1 on all of its window.
+    whole: &'a [bool],
+    model: std::marker::PhantomData<M>,
+}
+
+impl<const P: usize, M: Model<P>> Kernel for Describing<'_, P, M> {
+    type Output = Vec<Fit>;
+
+    #[inline(always)]
+    fn run<V: Lanes, const OUTPUTS: usize>(self, _: Available<V>) -> Vec<Fit> {
+        let mut rows = Rows::default();
+        let atoms = self.atoms.iter().zip(self.covariances).zip(self.range).zip(self.whole);
+        atoms
+            .map(|(((atom, covariance), index), &is_whole)| {
+                let weights = self.weights.filter(|_| !is_whole);
+                rows.sum(&self.profiles.of(index), self.residual, weights, self.has_law);
+                describe_one::<P, M>(atom, covariance.as_ref(), &rows)
+            })
+            .collect()
+    }
+}
+
 /// Describes one atom for a variance of 1 of a pixel of weight 1.
+#[inline(always)]
 pub(super) fn describe_one<const P: usize, M: Model<P>>(
     atom: &[f64; P],
     covariance: Option<&[[f64; P]; P]>,
-    (rows, squares, pixels): &SumsOfRows,
+    Rows { sums, squares, pixels }: &Rows,
 ) -> Fit {
     let mut fit = Fit {
         status: Status::Ok,
@@ -354,7 +392,7 @@ pub(super) fn describe_one<const P: usize, M: Model<P>>(
     let jacobian = M::jacobian(atom);
     // Of a row's own block B of H a fit of covariance C leaves B - B C B of the scores.
     let (mut seen, mut white) = ([0.0; 4], [0.0; 4]);
-    for RowSums { x, off, squared } in rows {
+    for RowSums { x, off, squared } in sums {
         let score: [f64; P] = jacobian.map(|[k, kx, kxx, ky, kxy, kyy]| {
             (k + x * (kx + x * kxx)) * off[0] + (ky + x * kxy) * off[1] + kyy * off[2]
         });
@@ -374,6 +412,7 @@ pub(super) fn describe_one<const P: usize, M: Model<P>>(
     fit
 }
 
+#[inline(always)]
 fn dot<const P: usize>(a: &[f64; P], b: &[f64; P]) -> f64 {
     let mut sum = 0.0;
     for p in 0..P {

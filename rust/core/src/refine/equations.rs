@@ -15,7 +15,7 @@ use crate::parallel;
 use super::background::Background;
 use super::look::{Look, State};
 use super::model::{COL, Model, ROW, SHAPE};
-use super::overlap::{pair_block, with_plane};
+use super::overlap::with_plane;
 use super::solve::{Operator, inverse};
 
 /// Peaks further apart than this, in sigmas of the wider one, share less than 3e-5 of their squares.
@@ -170,31 +170,42 @@ impl<'a, const P: usize> Equations<'a, P> {
             })
             .collect();
         let (starts, near) = neighbours::<P, M>(atoms, &scale, effort);
-        let parts = parallel::map(&chunks(n), effort.threads, |range| {
-            let mut links = Vec::new();
-            for atom in range.clone() {
-                for &other in &near[starts[atom] as usize..starts[atom + 1] as usize] {
-                    let to = other as usize;
-                    // The same numbers from both sides.
-                    let (low, high) = (atom.min(to), atom.max(to));
-                    let weight = (look.atoms[low].weight * look.atoms[high].weight).sqrt();
-                    let block = pair_block::<P, M>(
-                        (&atoms[low], &jacobians[low]),
-                        (&atoms[high], &jacobians[high]),
-                    );
-                    let block = scaled(&block, &scale[low], &scale[high]);
-                    let entry = |p: usize, q: usize| {
-                        (weight * if low == atom { block[p][q] } else { block[q][p] }) as f32
-                    };
-                    links.push((
-                        other,
-                        std::array::from_fn(|p| std::array::from_fn(|q| entry(p, q))),
-                    ));
+        let mut links = vec![(0, [[0.0; P]; P]); near.len()];
+        let mut rest = links.as_mut_slice();
+        let mut parts = Vec::new();
+        for range in chunks(n) {
+            let len = (starts[range.end] - starts[range.start]) as usize;
+            let (part, others) = std::mem::take(&mut rest).split_at_mut(len);
+            parts.push((range, part));
+            rest = others;
+        }
+        parallel::for_each_with(
+            &mut parts,
+            effort.threads,
+            || (),
+            |(), (range, part)| {
+                let first = starts[range.start] as usize;
+                for atom in range.clone() {
+                    for at in starts[atom] as usize..starts[atom + 1] as usize {
+                        let other = near[at];
+                        let to = other as usize;
+                        // The same numbers from both sides.
+                        let (low, high) = (atom.min(to), atom.max(to));
+                        let weight = (look.atoms[low].weight * look.atoms[high].weight).sqrt();
+                        let block = M::pair_block(
+                            (&atoms[low], &jacobians[low]),
+                            (&atoms[high], &jacobians[high]),
+                        );
+                        let block = scaled(&block, &scale[low], &scale[high]);
+                        let entry = |p: usize, q: usize| {
+                            (weight * if low == atom { block[p][q] } else { block[q][p] }) as f32
+                        };
+                        part[at - first] =
+                            (other, std::array::from_fn(|p| std::array::from_fn(|q| entry(p, q))));
+                    }
                 }
-            }
-            links
-        });
-        let links = parts.into_iter().flatten().collect();
+            },
+        );
         let mut nodes = Vec::new();
         if !ground_scale.is_empty() {
             for atom in 0..n {
@@ -236,29 +247,30 @@ impl<'a, const P: usize> Equations<'a, P> {
 
     /// Inverses of the blocks of single atoms, which precondition.
     fn inverses(&self, own: &[[[f64; P]; P]], damping: &[f64]) -> Vec<[[f64; P]; P]> {
-        own.iter()
-            .enumerate()
-            .map(|(atom, block)| {
-                let mut block = *block;
-                for p in 0..P {
-                    if self.shares && p >= SHAPE {
-                        // A shared shape belongs to its owner, is not coupled with any one place,
-                        // and all of its kind together make its diagonal 1.
-                        block[p] = [0.0; P];
-                        for row in &mut block {
-                            row[p] = 0.0;
-                        }
-                        block[p][p] = 1.0 + damping[atom];
-                    } else if self.scale[atom][p] == 0.0 {
-                        block[p][p] = 1.0;
+        let of = |atom: usize| {
+            let mut block = own[atom];
+            for p in 0..P {
+                if self.shares && p >= SHAPE {
+                    // A shared shape belongs to its owner, is not coupled with any one place, and
+                    // all of its kind together make its diagonal 1.
+                    block[p] = [0.0; P];
+                    for row in &mut block {
+                        row[p] = 0.0;
                     }
-                    block[p][p] += STEADY;
+                    block[p][p] = 1.0 + damping[atom];
+                } else if self.scale[atom][p] == 0.0 {
+                    block[p][p] = 1.0;
                 }
-                inverse(&block).unwrap_or_else(|| {
-                    std::array::from_fn(|p| std::array::from_fn(|q| f64::from(u8::from(p == q))))
-                })
+                block[p][p] += STEADY;
+            }
+            inverse(&block).unwrap_or_else(|| {
+                std::array::from_fn(|p| std::array::from_fn(|q| f64::from(u8::from(p == q))))
             })
-            .collect()
+        };
+        let parts = parallel::map(&chunks(own.len()), self.effort.threads, |range| {
+            range.clone().map(of).collect::<Vec<_>>()
+        });
+        parts.into_iter().flatten().collect()
     }
 
     /// Number of unknowns.

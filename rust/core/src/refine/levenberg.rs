@@ -12,7 +12,7 @@ use super::solve::conjugate_gradients;
 use super::walk;
 
 /// How exactly a step is solved for, and heights at the start, for which one solution must do.
-const STEP_TOLERANCE: f64 = 1e-2;
+const STEP_TOLERANCE: f64 = 1e-3;
 const HEIGHT_TOLERANCE: f64 = 1e-3;
 const MOST_CONJUGATE_STEPS: usize = 60;
 /// A step is bad for an atom if the squares around it grow by more than this share of them: where
@@ -180,6 +180,7 @@ impl<'a, T: Pixel, const P: usize> Walk<'a, T, P> {
                 .collect();
             let is_few = offenders.len() * 2 < self.len();
             if !offenders.is_empty() && is_few {
+                let then = tried.clone();
                 for &atom in &offenders {
                     let kept = self.state.atoms[atom];
                     tried.atoms[atom][..SHAPE].copy_from_slice(&kept[..SHAPE]);
@@ -187,7 +188,13 @@ impl<'a, T: Pixel, const P: usize> Walk<'a, T, P> {
                         tried.atoms[atom] = kept;
                     }
                 }
-                seen = self.looked::<M>(&tried)?;
+                seen = self.scene.look_again::<P, M>(
+                    [&tried, &self.state],
+                    &self.regions,
+                    self.with_ground,
+                    (seen, &then),
+                    &offenders,
+                )?;
             }
             if seen.cost <= look.cost + walk::ROUNDING * look.squares {
                 for damping in &mut self.damping {

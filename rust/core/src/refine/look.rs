@@ -4,23 +4,26 @@ use std::ops::Range;
 
 use crate::image::{Image, Pixel};
 use crate::interrupt::Effort;
-use crate::simd::{Available, InstructionSet, Kernel, Lanes};
+use crate::simd::InstructionSet;
 use crate::{Result, parallel};
 
 use super::Options;
-use super::background::Background;
+use super::background::{Background, Projecting};
 use super::mask::Admitted;
-use super::model::{AMPLITUDE, Model, TERMS};
-use super::overlap::{pair_block, with_plane};
-use super::profile::{Frame, LANES, Profile, Profiles};
+use super::model::{AMPLITUDE, Model};
+use super::profile::{Frame, Profile, Profiles};
 use super::region::{Lookup, Rect, Region};
+use super::residual::{Painting, Subtracting, Totals};
+use super::seen::{Seen, Summing, see};
 use super::sheet::Sheet;
-use super::sums::{MOMENTS, block};
 
 /// Peaks as wide as this, in pixels, are summed up by integrals.
 const SMOOTH: f64 = 1.0;
 /// Pixels within this many sigmas along each axis tell whether a step was good for an atom.
 const AROUND: f64 = 2.5;
+
+/// Atoms per task.
+const CHUNK: usize = 4096;
 
 /// What is fitted.
 #[derive(Clone, Copy)]
@@ -42,21 +45,6 @@ pub(super) struct State<const P: usize> {
     pub ground: Vec<f64>,
 }
 
-/// What is seen of one atom.
-#[derive(Clone, Copy)]
-pub(super) struct Seen<const P: usize> {
-    pub gradient: [f64; P],
-    /// Its own block of H.
-    pub own: [[f64; P]; P],
-    /// Its block of H with a constant background.
-    pub constant: [f64; P],
-    /// Mean weight of the pixels of its squared profile.
-    pub weight: f64,
-    /// Weighted squares of the residual near its centre, and near where that was before.
-    pub around: f64,
-    pub around_before: f64,
-}
-
 /// What is seen of all.
 pub(super) struct Look<const P: usize> {
     pub cost: f64,
@@ -66,6 +54,40 @@ pub(super) struct Look<const P: usize> {
     pub ground: Vec<f64>,
     /// Sums of weights times squared shares of the background's nodes.
     pub ground_diagonal: Vec<f64>,
+    /// What each region adds to these sums.
+    regions: Vec<Share>,
+}
+
+/// What a region adds to sums over all.
+struct Share {
+    totals: Totals,
+    ground: Vec<(usize, f64)>,
+    diagonal: Vec<(usize, f64)>,
+}
+
+impl<const P: usize> Look<P> {
+    /// Of the atoms and regions that were seen.
+    fn new(atoms: Vec<Seen<P>>, regions: Vec<Share>, nodes: usize) -> Self {
+        let mut look = Self {
+            cost: 0.0,
+            squares: 0.0,
+            atoms,
+            ground: vec![0.0; nodes],
+            ground_diagonal: vec![0.0; nodes],
+            regions,
+        };
+        for share in &look.regions {
+            look.cost += share.totals.cost;
+            look.squares += share.totals.squares;
+            for &(node, sum) in &share.ground {
+                look.ground[node] += sum;
+            }
+            for &(node, sum) in &share.diagonal {
+                look.ground_diagonal[node] += sum;
+            }
+        }
+        look
+    }
 }
 
 /// Working memory of a thread: residuals times their weights, weights, and the profiles of atoms.
@@ -76,18 +98,11 @@ pub(super) struct Desk {
     pub profiles: Profiles,
     pub mixed: Vec<f64>,
     reaching: Vec<u32>,
-    heights: Vec<f64>,
+    pub heights: Vec<f64>,
     /// Which profile is the first of the region's own atoms.
     pub first: usize,
     /// Whether all pixels weigh the same and are fitted.
     pub is_plain: bool,
-}
-
-/// Sums over a region's own pixels.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Totals {
-    pub cost: f64,
-    pub squares: f64,
 }
 
 /// Where atoms are, and who reaches where.
@@ -115,8 +130,11 @@ impl<T: Pixel> Scene<'_, T> {
         regions: &[Region],
     ) -> Places {
         let (shape, reach) = (self.shape(), self.options.reach);
-        let windows: Vec<Frame> =
-            atoms.iter().map(|atom| Frame::new::<P, M>(atom, shape, reach)).collect();
+        let chunks: Vec<&[[f64; P]]> = atoms.chunks(CHUNK).collect();
+        let windows = parallel::map(&chunks, self.effort.threads, |atoms| {
+            atoms.iter().map(|atom| Frame::new::<P, M>(atom, shape, reach)).collect::<Vec<_>>()
+        });
+        let windows: Vec<Frame> = windows.into_iter().flatten().collect();
         let lookup = Lookup::new(regions, &windows);
         Places { windows, lookup }
     }
@@ -133,41 +151,68 @@ impl<T: Pixel> Scene<'_, T> {
         let places = self.places::<P, M>(&state.atoms, regions);
         let indices: Vec<usize> = (0..regions.len()).collect();
         let parts =
-            parallel::map_with(&indices, self.effort.threads, Desk::default, |desk, &index| {
-                if (self.effort.interrupted)() {
-                    return None;
-                }
-                let region = &regions[index];
-                let outer = places.lookup.outer(index, region);
-                Some(self.look_at::<P, M>(
-                    [state, before],
-                    &places,
-                    (region, outer),
-                    desk,
-                    with_ground,
-                ))
-            });
-        self.effort.check()?;
-        let nodes = if with_ground { state.ground.len() } else { 0 };
-        let mut look = Look {
-            cost: 0.0,
-            squares: 0.0,
-            atoms: Vec::with_capacity(regions.last().map_or(0, |region| region.home.end)),
-            ground: vec![0.0; nodes],
-            ground_diagonal: vec![0.0; nodes],
-        };
-        for part in parts.into_iter().flatten() {
-            look.cost += part.totals.cost;
-            look.squares += part.totals.squares;
-            look.atoms.extend(part.atoms);
-            for (node, sum) in part.ground {
-                look.ground[node] += sum;
-            }
-            for (node, sum) in part.diagonal {
-                look.ground_diagonal[node] += sum;
-            }
+            self.look_at_some::<P, M>([state, before], &places, regions, with_ground, &indices)?;
+        let mut atoms = Vec::with_capacity(regions.last().map_or(0, |region| region.home.end));
+        let mut shares = Vec::with_capacity(regions.len());
+        for (of_region, share) in parts {
+            atoms.extend(of_region);
+            shares.push(share);
         }
-        Ok(look)
+        Ok(Look::new(atoms, shares, if with_ground { state.ground.len() } else { 0 }))
+    }
+
+    /// What [`Scene::look`] sees, if all is as in `look`, which was taken of the state `then`, but
+    /// for some atoms: looks at the regions that these reach alone.
+    pub(super) fn look_again<const P: usize, M: Model<P>>(
+        &self,
+        [state, before]: [&State<P>; 2],
+        regions: &[Region],
+        with_ground: bool,
+        (look, then): (Look<P>, &State<P>),
+        changed: &[usize],
+    ) -> Result<Look<P>> {
+        let places = self.places::<P, M>(&state.atoms, regions);
+        let mut reached = Vec::with_capacity(2 * changed.len());
+        for &atom in changed {
+            let was = Frame::new::<P, M>(&then.atoms[atom], self.shape(), self.options.reach);
+            reached.extend([places.windows[atom].rect, was.rect]);
+        }
+        let indices: Vec<usize> = (0..regions.len())
+            .filter(|&index| {
+                let outer = places.lookup.outer(index, &regions[index]);
+                reached.iter().any(|rect| rect.touches(&outer))
+            })
+            .collect();
+        let parts =
+            self.look_at_some::<P, M>([state, before], &places, regions, with_ground, &indices)?;
+        let Look { mut atoms, regions: mut shares, ground, .. } = look;
+        for (&index, (of_region, share)) in indices.iter().zip(parts) {
+            atoms[regions[index].home.clone()].copy_from_slice(&of_region);
+            shares[index] = share;
+        }
+        Ok(Look::new(atoms, shares, ground.len()))
+    }
+
+    /// Looks at some of the regions.
+    fn look_at_some<const P: usize, M: Model<P>>(
+        &self,
+        states: [&State<P>; 2],
+        places: &Places,
+        regions: &[Region],
+        with_ground: bool,
+        indices: &[usize],
+    ) -> Result<Vec<(Vec<Seen<P>>, Share)>> {
+        let threads = self.effort.threads;
+        let parts = parallel::map_with(indices, threads, Desk::default, |desk, &index| {
+            if (self.effort.interrupted)() {
+                return None;
+            }
+            let region = &regions[index];
+            let outer = places.lookup.outer(index, region);
+            Some(self.look_at::<P, M>(states, places, (region, outer), desk, with_ground))
+        });
+        self.effort.check()?;
+        Ok(parts.into_iter().flatten().collect())
     }
 
     /// Paints the residual, and its weights unless these are all 1, on a rectangle; sums are over
@@ -200,188 +245,6 @@ impl<T: Pixel> Scene<'_, T> {
     }
 }
 
-/// Adds all peaks to the sheet: this and what follows is compiled for each instruction set, the
-/// vectors are the compiler's.
-struct Painting<'d>(&'d mut Desk);
-
-impl Kernel for Painting<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<V: Lanes, const OUTPUTS: usize>(self, _: Available<V>) {
-        let Desk { residual, profiles, mixed, heights, .. } = self.0;
-        for (index, &height) in heights.iter().enumerate() {
-            profiles.of(index).add(height, residual, mixed);
-        }
-    }
-}
-
-/// Turns what is painted into residuals times their weights.
-struct Subtracting<'a, 'd, T: Pixel> {
-    scene: &'a Scene<'a, T>,
-    core: &'a Rect,
-    desk: &'d mut Desk,
-}
-
-impl<T: Pixel> Kernel for Subtracting<'_, '_, T> {
-    type Output = Totals;
-
-    #[inline(always)]
-    fn run<V: Lanes, const OUTPUTS: usize>(self, _: Available<V>) -> Totals {
-        let Self { scene, core, desk } = self;
-        let Desk { residual, weights, is_plain, .. } = desk;
-        let outer = residual.rect;
-        let mut totals = Totals::default();
-        let (before, after) = (core.col - outer.col, core.end_col() - outer.col);
-        for row in outer.row..outer.end_row() {
-            let (line, beyond) = residual.row_mut(row);
-            beyond.fill(0.0);
-            let pixels = &scene.image.row(row)[outer.col..outer.end_col()];
-            let is_core = core.row <= row && row < core.end_row();
-            if *is_plain {
-                for (value, pixel) in line.iter_mut().zip(pixels) {
-                    *value = pixel.to_f64() - *value;
-                }
-                if is_core {
-                    totals.squares += squares(&line[before..after]);
-                }
-                continue;
-            }
-            let admitted = &scene.admitted.row(row)[outer.col..outer.end_col()];
-            let (weights, beyond) = weights.row_mut(row);
-            beyond.fill(0.0);
-            if let (Some(floor), true) = (scene.floor, is_core) {
-                totals.cost += deviance(
-                    &line[before..after],
-                    &pixels[before..after],
-                    &admitted[before..after],
-                    floor,
-                );
-            }
-            let all = line.iter_mut().zip(pixels).zip(admitted).zip(weights.iter_mut());
-            // A pixel without weight may be anything, NaN as well.
-            let Some(floor) = scene.floor else {
-                for (((value, pixel), admitted), weight) in all {
-                    *weight = f64::from(*admitted);
-                    *value = if *admitted > 0 { pixel.to_f64() - *value } else { 0.0 };
-                }
-                if is_core {
-                    totals.squares += squares(&line[before..after]);
-                }
-                continue;
-            };
-            for (((value, pixel), admitted), weight) in all {
-                *weight = f64::from(*admitted) * floor / (value.max(0.0) + floor);
-                let off = if *admitted > 0 { pixel.to_f64() - *value } else { 0.0 };
-                *value = off * *weight;
-            }
-            if is_core {
-                totals.squares += weighted_squares(&line[before..after], &weights[before..after]);
-            }
-        }
-        if scene.floor.is_none() {
-            totals.cost = totals.squares;
-        }
-        totals
-    }
-}
-
-/// Poisson's deviance but for a constant: its derivative by the model is -2 w (pixel - model), with
-/// the weight w = floor / (max(model, 0) + floor).
-#[inline(always)]
-fn deviance<T: Pixel>(model: &[f64], pixels: &[T], admitted: &[u8], floor: f64) -> f64 {
-    let mut lanes = [0.0; LANES];
-    let (models, rest) = model.as_chunks::<LANES>();
-    let mut term = |lane: usize, model: f64, pixel: T, admitted: u8| {
-        let pixel = if admitted > 0 { pixel.to_f64() } else { model };
-        let positive = model.max(0.0);
-        let negative = model.min(0.0);
-        let law = positive - (pixel + floor) * logarithm((positive + floor) / floor);
-        // Below 0 the variance is constant.
-        let below = negative * (0.5 * negative - pixel) / floor;
-        lanes[lane] += f64::from(admitted) * 2.0 * floor * (law + below);
-    };
-    let mut at = 0;
-    for models in models {
-        for lane in 0..LANES {
-            term(lane, models[lane], pixels[at + lane], admitted[at + lane]);
-        }
-        at += LANES;
-    }
-    for (lane, &model) in rest.iter().enumerate() {
-        term(lane, model, pixels[at + lane], admitted[at + lane]);
-    }
-    lanes.iter().sum()
-}
-
-/// The natural logarithm of a normal number of 1 or more, by sums and products alone, which the
-/// compiler makes vectors of: its error is below 1e-13 of it.
-#[inline(always)]
-fn logarithm(x: f64) -> f64 {
-    const MANTISSA: u64 = (1 << 52) - 1;
-    let bits = x.to_bits();
-    let mantissa = f64::from_bits((bits & MANTISSA) | 1.0_f64.to_bits());
-    // The exponent as a double: its bits put into the last places of 2^52.
-    let exponent = f64::from_bits((bits >> 52) | 4_503_599_627_370_496.0_f64.to_bits())
-        - (4_503_599_627_370_496.0 + 1023.0);
-    let is_large = mantissa > std::f64::consts::SQRT_2;
-    let (mantissa, exponent) = (
-        if is_large { 0.5 * mantissa } else { mantissa },
-        if is_large { exponent + 1.0 } else { exponent },
-    );
-    let s = (mantissa - 1.0) / (mantissa + 1.0);
-    let q = s * s;
-    let mut series = 1.0 / 17.0;
-    for odd in [15.0, 13.0, 11.0, 9.0, 7.0, 5.0, 3.0, 1.0] {
-        series = series * q + 1.0 / odd;
-    }
-    exponent * std::f64::consts::LN_2 + 2.0 * s * series
-}
-
-/// Sum of squares.
-#[inline(always)]
-pub(super) fn squares(values: &[f64]) -> f64 {
-    let mut lanes = [0.0; LANES];
-    let (chunks, rest) = values.as_chunks::<LANES>();
-    for chunk in chunks {
-        for lane in 0..LANES {
-            lanes[lane] += chunk[lane] * chunk[lane];
-        }
-    }
-    for (lane, value) in lanes.iter_mut().zip(rest) {
-        *lane += value * value;
-    }
-    lanes.iter().sum()
-}
-
-/// Sum of the squares of residuals that were multiplied by their weights, divided by these.
-#[inline(always)]
-pub(super) fn weighted_squares(values: &[f64], weights: &[f64]) -> f64 {
-    let mut lanes = [0.0; LANES];
-    let ((chunks, rest), (weights, last)) =
-        (values.as_chunks::<LANES>(), weights.as_chunks::<LANES>());
-    let square = |value: f64, weight: f64| {
-        // Where the weight is 0, so is the residual.
-        value * value / weight.max(f64::MIN_POSITIVE)
-    };
-    for (values, weights) in chunks.iter().zip(weights) {
-        for lane in 0..LANES {
-            lanes[lane] += square(values[lane], weights[lane]);
-        }
-    }
-    for ((lane, &value), &weight) in lanes.iter_mut().zip(rest).zip(last) {
-        *lane += square(value, weight);
-    }
-    lanes.iter().sum()
-}
-
-struct Part<const P: usize> {
-    totals: Totals,
-    atoms: Vec<Seen<P>>,
-    ground: Vec<(usize, f64)>,
-    diagonal: Vec<(usize, f64)>,
-}
-
 impl<T: Pixel> Scene<'_, T> {
     /// Looks at one region.
     fn look_at<const P: usize, M: Model<P>>(
@@ -391,7 +254,7 @@ impl<T: Pixel> Scene<'_, T> {
         (region, outer): (&Region, Rect),
         desk: &mut Desk,
         with_ground: bool,
-    ) -> Part<P> {
+    ) -> (Vec<Seen<P>>, Share) {
         let Region { core, home } = region;
         let totals = self.paint::<P, M>(state, places, (core, outer, home), desk);
         let whole: Vec<bool> = (desk.first..desk.first + home.len())
@@ -420,152 +283,102 @@ impl<T: Pixel> Scene<'_, T> {
         let atoms =
             home.clone().zip(&sums).map(|(atom, sums)| see::<P, M>(&state.atoms[atom], sums));
         let atoms = atoms.collect();
-        let (mut ground, mut diagonal) = (Vec::new(), Vec::new());
-        if with_ground {
-            let patch = self.ground.on(core);
-            ground = patch.project::<1>(|row| desk.residual.line(row, core.col, core.cols));
-            if desk.is_plain {
-                let ones = vec![1.0; core.cols];
-                diagonal = patch.project::<2>(|_| &ones);
-            } else {
-                diagonal = patch.project::<2>(|row| desk.weights.line(row, core.col, core.cols));
-            }
-        }
-        Part { totals, atoms, ground, diagonal }
-    }
-}
-
-/// Sums over the window of an atom.
-pub(super) struct Sums {
-    /// Of the residual times the profile times monomials.
-    off: [f64; TERMS],
-    /// Weighted squares of the residual near the centre, and near where that was before.
-    around: [f64; 2],
-    /// Of weights times the profile and times its square; None stands for integrals.
-    weights: Option<([f64; TERMS], [f64; MOMENTS])>,
-}
-
-/// Sums over the windows of some atoms.
-pub(super) struct Summing<'a> {
-    pub profiles: &'a Profiles,
-    /// The first of the profiles that are summed over.
-    pub first: usize,
-    pub residual: &'a Sheet,
-    /// None where all are 1.
-    pub weights: Option<&'a Sheet>,
-    /// Whether weights follow Poisson's law, else they are 0 or 1.
-    pub has_law: bool,
-    /// For each atom whether its weights are 1 on all of its window, which the image's frame does
-    /// not cut.
-    pub whole: &'a [bool],
-    /// Which peaks are wide enough for integrals to stand for sums.
-    pub smooth: &'a [bool],
-    /// Pixels near the centres, now and before.
-    pub near: &'a [[Rect; 2]],
-    pub mixed: &'a mut Vec<f64>,
-}
-
-impl Kernel for Summing<'_> {
-    type Output = Vec<Sums>;
-
-    #[inline(always)]
-    fn run<V: Lanes, const OUTPUTS: usize>(self, _: Available<V>) -> Vec<Sums> {
-        let Self { profiles, first, residual, weights, has_law, whole, smooth, near, mixed } = self;
-        let mut all = Vec::with_capacity(near.len());
-        for (index, ((near, &is_whole), &is_smooth)) in
-            near.iter().zip(whole).zip(smooth).enumerate()
-        {
-            let profile = profiles.of(first + index);
-            let off = profile.moments(residual, mixed);
-            let by = weights.filter(|_| has_law);
-            let around = near.map(|near| squares_on(&near, residual, by));
-            let weights = if is_whole && is_smooth {
-                None
-            } else {
-                let ones;
-                let weights = if let Some(weights) = weights {
-                    weights
-                } else {
-                    ones = ones_on(profile.frame.rect);
-                    &ones
-                };
-                let seen = profile.moments(weights, mixed);
-                Some((seen, profile.squared_moments(weights, mixed)))
-            };
-            all.push(Sums { off, around, weights });
-        }
-        all
-    }
-}
-
-/// What the sums over its window say of an atom.
-pub(super) fn see<const P: usize, M: Model<P>>(atom: &[f64; P], sums: &Sums) -> Seen<P> {
-    let jacobian = M::jacobian(atom);
-    let dot = |polynomial: &[f64; TERMS], moments: &[f64; TERMS]| -> f64 {
-        polynomial.iter().zip(moments).map(|(k, m)| k * m).sum()
-    };
-    let gradient = std::array::from_fn(|p| dot(&jacobian[p], &sums.off));
-    let [around, around_before] = sums.around;
-    let Some((seen, squared)) = &sums.weights else {
-        let own = pair_block::<P, M>((atom, &jacobian), (atom, &jacobian));
-        let constant = with_plane::<P, M>(atom, &jacobian).map(|[one, ..]| one);
-        return Seen { gradient, own, constant, weight: 1.0, around, around_before };
-    };
-    let [a, b, c] = M::precision(atom);
-    let whole = std::f64::consts::PI / (a * c - b * b).max(f64::MIN_POSITIVE).sqrt();
-    Seen {
-        gradient,
-        own: block(&jacobian, squared),
-        constant: std::array::from_fn(|p| dot(&jacobian[p], seen)),
-        weight: squared[0] / whole,
-        around,
-        around_before,
-    }
-}
-
-/// A sheet of ones.
-pub(super) fn ones_on(rect: Rect) -> Sheet {
-    let mut sheet = Sheet::default();
-    sheet.lay(rect);
-    sheet.fill(1.0);
-    sheet
-}
-
-/// Weighted squares of the residual on a part of a sheet.
-#[inline(always)]
-fn squares_on(rect: &Rect, residual: &Sheet, weights: Option<&Sheet>) -> f64 {
-    let mut sum = 0.0;
-    for row in rect.row..rect.end_row() {
-        let line = residual.line(row, rect.col, rect.cols);
-        sum += match weights {
-            None => squares(line),
-            Some(weights) => weighted_squares(line, weights.line(row, rect.col, rect.cols)),
+        let [ground, diagonal] = if with_ground {
+            self.instruction_set.run(Projecting {
+                patch: &self.ground.on(core),
+                core,
+                residual: &desk.residual,
+                weights: (!desk.is_plain).then_some(&desk.weights),
+            })
+        } else {
+            [Vec::new(), Vec::new()]
         };
+        (atoms, Share { totals, ground, diagonal })
     }
-    sum
 }
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroUsize;
+
+    use super::super::region::tiles;
+    use super::super::{Likelihood, Shape, Start};
     use super::*;
-    use proptest::prelude::*;
+    use crate::refine::model::Isotropic;
 
-    proptest! {
-        #[test]
-        fn logarithms_are_those_of_the_library(exponent in 0.0_f64..300.0) {
-            let x = 10.0_f64.powf(exponent);
-            prop_assert!((logarithm(x) - x.ln()).abs() <= 2e-13 * x.ln().max(1e-3));
-        }
+    /// Everything that a look holds, to the bit.
+    fn all(look: &Look<4>) -> Vec<u64> {
+        let atoms = look.atoms.iter().flat_map(|seen| {
+            let own = seen.own.as_flattened().iter();
+            let rest = [seen.weight, seen.around, seen.around_before];
+            own.chain(&seen.gradient).chain(&seen.constant).copied().chain(rest).collect::<Vec<_>>()
+        });
+        let sums = [look.cost, look.squares].into_iter();
+        let ground = look.ground.iter().chain(&look.ground_diagonal).copied();
+        atoms.chain(sums).chain(ground).map(f64::to_bits).collect()
+    }
 
-        #[test]
-        fn deviance_falls_where_the_weighted_residual_points(
-            model in -3.0_f64..9.0, pixel in -2.0_f64..9.0, floor in 0.1_f64..2.0,
-        ) {
-            let at = |model: f64| deviance(&[model], &[pixel], &[1], floor);
-            let slope = (at(model + 1e-5) - at(model - 1e-5)) / 2e-5;
-            let weight = floor / (model.max(0.0) + floor);
-            prop_assert!((slope + 2.0 * weight * (pixel - model)).abs() < 1e-4);
-            prop_assert_eq!(deviance(&[model], &[f64::NAN], &[0], floor), 0.0);
+    #[test]
+    fn a_second_look_at_what_changed_is_one_at_all() {
+        let [rows, cols] = [300, 560];
+        let pixels = (0..rows * cols).map(|i| f64::from((i * 37 % 101) as u32) / 50.0).collect();
+        let image = Image::new(rows, cols, pixels).unwrap();
+        let starts: Vec<Start> = (0..300)
+            .map(|i| {
+                let (row, col) = (20.0 * f64::from(i / 25) + 25.3, 22.0 * f64::from(i % 25) + 12.1);
+                Start { row, col, sigma: 2.4, kind: 0, limit: 3.0, is_ghost: false }
+            })
+            .collect();
+        let (order, regions) = tiles(Rect { row: 0, rows, col: 0, cols }, &starts);
+        let starts: Vec<Start> = order.into_iter().map(|index| starts[index]).collect();
+        for (edge, step, floor) in
+            [(None, f64::INFINITY, None), (Some(9.0), 90.0, None), (None, 90.0, Some(0.3))]
+        {
+            let options = Options {
+                shape: Shape::Isotropic,
+                likelihood: Likelihood::Gaussian,
+                reach: 5.0,
+                background_step: step,
+                share_shape: false,
+                edge,
+                window: None,
+                max_iter: 40,
+                tolerance: 1e-3,
+            };
+            let scene = Scene {
+                image: &image,
+                admitted: &Admitted::new([rows, cols], None, &starts, options).unwrap(),
+                ground: &Background::new([rows, cols], step),
+                options,
+                floor,
+                effort: Effort::of(NonZeroUsize::new(2).unwrap()),
+                instruction_set: InstructionSet::widest(),
+            };
+            let before = State {
+                atoms: starts
+                    .iter()
+                    .map(|s| Isotropic::start(s.row, s.col, 0.8, s.sigma))
+                    .collect(),
+                ground: vec![0.4; scene.ground.len()],
+            };
+            let mut tried = before.clone();
+            for atom in &mut tried.atoms {
+                atom[0] += 0.3;
+                atom[3] += 0.2;
+            }
+            let look = |state| scene.look::<4, Isotropic>(state, &before, &regions, true).unwrap();
+            let first = look(&tried);
+            let mut state = tried.clone();
+            let changed = [2, 71, 72];
+            for atom in changed {
+                state.atoms[atom] = before.atoms[atom];
+            }
+            let states = [&state, &before];
+            let again = scene
+                .look_again::<4, Isotropic>(states, &regions, true, (first, &tried), &changed)
+                .unwrap();
+            assert_ne!(all(&again), all(&look(&tried)));
+            assert_eq!(all(&again), all(&look(&state)));
         }
     }
 }

@@ -20,8 +20,8 @@
 //! | lambda, damping of each atom | `damping` |
 //!
 //! A step looks at the image tile by tile (`look`): in working memory that fits a core's cache all
-//! peaks that reach there are painted, and what they leave gives g and the blocks of H that belong
-//! to single atoms. Blocks of pairs are integrals of Gaussians (`overlap`). The step solves
+//! peaks that reach there are painted, and what they leave (`residual`) gives g and the blocks of H
+//! that belong to single atoms (`seen`). Blocks of pairs are integrals of Gaussians (`overlap`). The step solves
 //! `(H + lambda diag H) step = g` by conjugate gradients, preconditioned by the blocks of single
 //! atoms. When few atoms are left that still move, these go on by themselves, in the small parts of
 //! the image around them (`joint`).
@@ -35,6 +35,7 @@
 
 mod admission;
 mod background;
+mod blocks;
 mod covariance;
 mod equations;
 mod joint;
@@ -45,6 +46,8 @@ mod model;
 mod overlap;
 mod profile;
 mod region;
+mod residual;
+mod seen;
 mod sheet;
 mod solve;
 mod sums;

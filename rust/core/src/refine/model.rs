@@ -1,5 +1,8 @@
 //! What a peak looks like: its parameters, and how its intensity changes with them.
 
+use super::sums::MOMENTS;
+use super::{blocks, overlap};
+
 /// Number of monomials in the distances `x = row - centre`, `y = column - centre` up to the second
 /// degree, in the order 1, x, x², y, xy, y².
 pub(super) const TERMS: usize = 6;
@@ -21,6 +24,9 @@ const LEAST_SIGMA: f64 = 0.4;
 const MOST_SIGMA: f64 = 2.5;
 /// The most that a peak may be longer than wide.
 const MOST_RATIO: f64 = 3.0;
+
+/// A peak's parameters and its [`Model::jacobian`].
+pub(super) type Peak<'a, const P: usize> = (&'a [f64; P], &'a [[f64; TERMS]; P]);
 
 /// A family of Gaussian peaks, `A exp(-(a x² + 2 b x y + c y²) / 2)`.
 ///
@@ -48,6 +54,25 @@ pub(super) trait Model<const P: usize>: Sync + Send + Copy {
     /// Gives the atom a shape that a step of `change` leads to, as far as that is admissible:
     /// sigmas change by a limited share and stay near `start`.
     fn reshape(atom: &mut [f64; P], change: &[f64; P], start: f64);
+
+    /// The block of H between two peaks, or of one with itself, by integrals; each with its
+    /// [`Model::jacobian`].
+    #[inline(always)]
+    fn pair_block(one: Peak<'_, P>, other: Peak<'_, P>) -> [[f64; P]; P] {
+        overlap::pair_block::<P, Self>(one, other)
+    }
+
+    /// The integral of the derivative by each parameter.
+    #[inline(always)]
+    fn integrals(atom: &[f64; P], jacobian: &[[f64; TERMS]; P]) -> [f64; P] {
+        overlap::with_plane::<P, Self>(atom, jacobian).map(|[one, ..]| one)
+    }
+
+    /// The block of H that sums of the squared profile times monomials make.
+    #[inline(always)]
+    fn block(jacobian: &[[f64; TERMS]; P], moments: &[f64; MOMENTS]) -> [[f64; P]; P] {
+        blocks::block(jacobian, moments)
+    }
 
     /// Whether the shape is as far from its start as it may be.
     fn is_at_bound(atom: &[f64; P], start: f64) -> bool {
@@ -90,6 +115,19 @@ impl Model<4> for Isotropic {
 
     fn sigma_gradient(_atom: &[f64; 4]) -> [f64; 4] {
         [0.0, 0.0, 0.0, 1.0]
+    }
+
+    fn pair_block((one, _): Peak<'_, 4>, (other, _): Peak<'_, 4>) -> [[f64; 4]; 4] {
+        overlap::round_pair_block(one, other)
+    }
+
+    fn integrals(&[.., amplitude, sigma]: &[f64; 4], _: &[[f64; TERMS]; 4]) -> [f64; 4] {
+        let area = 2.0 * std::f64::consts::PI * sigma;
+        [0.0, 0.0, area * sigma, 2.0 * area * amplitude]
+    }
+
+    fn block(jacobian: &[[f64; TERMS]; 4], moments: &[f64; MOMENTS]) -> [[f64; 4]; 4] {
+        blocks::round_block(jacobian, moments)
     }
 
     fn reshape(atom: &mut [f64; 4], change: &[f64; 4], start: f64) {

@@ -74,6 +74,33 @@ pub(super) fn pair_block<const P: usize, M: Model<P>>(
     block
 }
 
+/// As [`pair_block`], between round peaks.
+///
+/// The overlap of two peaks, `A₁ A₂ 2 pi s₁² s₂² / v exp(-d² / 2 v)` with `v = s₁² + s₂²` and d the
+/// distance of their centres, derived by a parameter of each.
+pub(super) fn round_pair_block(one: &[f64; 4], other: &[f64; 4]) -> [[f64; 4]; 4] {
+    let ([x1, y1, a1, s1], [x2, y2, a2, s2]) = (*one, *other);
+    let inverse = 1.0 / (s1 * s1 + s2 * s2);
+    let (dx, dy) = (x2 - x1, y2 - y1);
+    let (u, w) = (dx * inverse, dy * inverse);
+    // d² / v.
+    let far = dx * u + dy * w;
+    let overlap = 2.0 * std::f64::consts::PI * (s1 * s1 * s2 * s2) * inverse * (-0.5 * far).exp();
+    // Derivatives of the overlap's logarithm by each sigma, and of it with u and w.
+    let (by_s1, by_s2) =
+        (2.0 / s1 + s1 * inverse * (far - 2.0), 2.0 / s2 + s2 * inverse * (far - 2.0));
+    let (with_s1, with_s2) = (by_s1 - 2.0 * s1 * inverse, by_s2 - 2.0 * s2 * inverse);
+    let (k, k1, k2) = (overlap, a1 * overlap, a2 * overlap);
+    let both = a1 * k2;
+    let sigmas = by_s1 * by_s2 + 4.0 * s1 * s2 * (1.0 - far) * (inverse * inverse);
+    [
+        [both * (inverse - u * u), -both * u * w, k1 * u, both * u * with_s2],
+        [-both * u * w, both * (inverse - w * w), k1 * w, both * w * with_s2],
+        [-k2 * u, -k2 * w, k, k2 * by_s2],
+        [-both * u * with_s1, -both * w * with_s1, k1 * by_s1, both * sigmas],
+    ]
+}
+
 /// For each parameter the integrals of the derivative times 1, x, y and x y, on pixels of weight 1.
 pub(super) fn with_plane<const P: usize, M: Model<P>>(
     atom: &[f64; P],
@@ -139,6 +166,8 @@ mod tests {
         }
         let jacobians = [M::jacobian(&one), M::jacobian(&other)];
         let exact = pair_block::<P, M>((&one, &jacobians[0]), (&other, &jacobians[1]));
+        let chosen = M::pair_block((&one, &jacobians[0]), (&other, &jacobians[1]));
+        let integrals = M::integrals(&one, &jacobians[0]);
         let own = [&one, &other].map(|atom| {
             let jacobian = M::jacobian(atom);
             pair_block::<P, M>((atom, &jacobian), (atom, &jacobian))
@@ -148,7 +177,9 @@ mod tests {
             for q in 0..P {
                 let size = (own[0][p][p] * own[1][q][q]).sqrt();
                 assert!((block[p][q] - exact[p][q]).abs() < 2e-3 * size, "{p} {q}");
+                assert!((chosen[p][q] - exact[p][q]).abs() < 1e-12 * size, "{p} {q}");
             }
+            assert!((integrals[p] - with_plane[p][0]).abs() < 1e-12 * own[0][p][p].sqrt());
             for k in 0..4 {
                 let size = own[0][p][p].sqrt();
                 assert!((plane[p][k] - with_plane[p][k]).abs() < 2e-2 * size, "{p} {k}");

@@ -1,20 +1,16 @@
 //! Sums of what a sheet holds times a profile and powers of the distances from its centre.
 
-use std::ops::Range;
-
-use crate::simd::{Available, Kernel, Lanes};
-
-use super::look::{squares, weighted_squares};
 use super::model::{POWERS, TERMS};
-use super::profile::{LANES, Profile, Profiles};
+use super::profile::{LANES, Profile};
 use super::region::Rect;
+use super::residual::{squares, weighted_squares};
 use super::sheet::Sheet;
 
 /// Number of monomials in x and y up to the fourth degree.
 pub(super) const MOMENTS: usize = 15;
 
 /// Index of the monomial `x^i y^j` among these, by i and j.
-const MOMENT: [[usize; 5]; 5] = {
+pub(super) const MOMENT: [[usize; 5]; 5] = {
     let mut table = [[usize::MAX; 5]; 5];
     let (mut next, mut i) = (0, 0);
     while i < 5 {
@@ -29,8 +25,8 @@ const MOMENT: [[usize; 5]; 5] = {
     table
 };
 
-/// Groups of columns whose sums stay in registers.
-const GROUP: usize = 4;
+/// Vectors of columns whose sums stay in registers together.
+const GROUP: usize = 2;
 
 impl Profile<'_> {
     /// Sums of `y` times the profile times each monomial of the second degree over the window,
@@ -54,7 +50,25 @@ impl Profile<'_> {
         moments
     }
 
-    /// Sums by powers of x and of y, both below `DEGREES` together.
+    /// Both of these sums for a `y` of 1 everywhere, which are products of sums along each axis;
+    /// `None` where x and y mix.
+    #[inline(always)]
+    pub(super) fn sums_of_ones(&self) -> Option<([f64; TERMS], [f64; MOMENTS])> {
+        if self.cross.is_some() {
+            return None;
+        }
+        let (rows, rows_squared) = along_axis(self.rows, self.frame.x);
+        let (cols, cols_squared) = along_axis(&self.cols[..self.frame.rect.cols], self.frame.y);
+        let mut squared = [0.0; MOMENTS];
+        for i in 0..5 {
+            for j in 0..5 - i {
+                squared[MOMENT[i][j]] = rows_squared[i] * cols_squared[j];
+            }
+        }
+        Some((POWERS.map(|(i, j)| rows[i] * cols[j]), squared))
+    }
+
+    /// Sums by powers of x and of y, both below `DEGREES` together, which is 3 or 5.
     #[inline(always)]
     fn sums<const DEGREES: usize, const POWER: i32>(
         &self,
@@ -68,13 +82,10 @@ impl Profile<'_> {
             let first = group * GROUP * LANES;
             if let Some(cross) = self.cross {
                 self.mixed::<DEGREES, POWER>(y, cols, first, cross, mixed, &mut lanes);
-                continue;
-            }
-            match cols.len() {
-                1 => self.group::<DEGREES, POWER, 1>(y, cols, first, &mut lanes),
-                2 => self.group::<DEGREES, POWER, 2>(y, cols, first, &mut lanes),
-                3 => self.group::<DEGREES, POWER, 3>(y, cols, first, &mut lanes),
-                _ => self.group::<DEGREES, POWER, GROUP>(y, cols, first, &mut lanes),
+            } else if cols.len() == GROUP {
+                self.group::<DEGREES, POWER, GROUP>(y, cols, first, &mut lanes);
+            } else {
+                self.group::<DEGREES, POWER, 1>(y, cols, first, &mut lanes);
             }
         }
         lanes.map(|lanes| lanes.map(|lanes| lanes.iter().sum()))
@@ -95,13 +106,22 @@ impl Profile<'_> {
             let x = self.frame.x + i as f64;
             let mut factor = if POWER == 2 { profile * profile } else { profile };
             let (line, _) = y.line(row + i, col + first, N * LANES).as_chunks::<LANES>();
-            for sums in &mut sums {
-                for (sum, value) in sums.iter_mut().zip(line) {
+            let Some(line) = line.first_chunk::<N>() else { continue };
+            let mut add = |degree: usize| {
+                for n in 0..N {
                     for lane in 0..LANES {
-                        sum[lane] += factor * value[lane];
+                        sums[degree][n][lane] += factor * line[n][lane];
                     }
                 }
                 factor *= x;
+            };
+            // One by one: of a loop over degrees the compiler makes one over memory.
+            add(0);
+            add(1);
+            add(2);
+            if DEGREES > 3 {
+                add(3);
+                add(4);
             }
         }
         for (n, profile) in cols.iter().enumerate().take(N) {
@@ -235,6 +255,26 @@ impl Profile<'_> {
     }
 }
 
+/// Sums of a profile along an axis, and of its square, times powers of the distance from the
+/// centre, which is `first` at the first pixel.
+#[inline(always)]
+fn along_axis(profile: &[f64], first: f64) -> ([f64; 3], [f64; 5]) {
+    let (mut sums, mut squared) = ([0.0; 3], [0.0; 5]);
+    for (k, &height) in profile.iter().enumerate() {
+        let x = first + k as f64;
+        let (mut term, mut square) = (height, height * height);
+        for sum in &mut sums {
+            *sum += term;
+            term *= x;
+        }
+        for sum in &mut squared {
+            *sum += square;
+            square *= x;
+        }
+    }
+    (sums, squared)
+}
+
 /// Sums over one row of the window of an atom.
 pub(super) struct RowSums {
     /// Distance from the centre.
@@ -245,123 +285,62 @@ pub(super) struct RowSums {
     pub squared: [f64; 5],
 }
 
-/// Sums over the rows of the windows of some atoms, compiled for each instruction set.
-pub(super) struct Rows<'a> {
-    pub profiles: &'a Profiles,
-    pub range: Range<usize>,
-    pub residual: &'a Sheet,
-    /// None where all are 1.
-    pub weights: Option<&'a Sheet>,
-    /// Whether weights follow Poisson's law, else they are 0 or 1.
-    pub has_law: bool,
-    /// For each atom whether its weights are 1 on all of its window.
-    pub whole: &'a [bool],
+/// What the residual on the rows of an atom's window says.
+#[derive(Default)]
+pub(super) struct Rows {
+    pub sums: Vec<RowSums>,
+    /// Weighted squares of the residual.
+    pub squares: f64,
+    /// Number of pixels that have a weight.
+    pub pixels: f64,
 }
 
-/// For each atom the sums of its rows, the weighted squares of its residuals, and the number of its
-/// pixels that have a weight.
-pub(super) type SumsOfRows = (Vec<RowSums>, f64, f64);
-
-impl Kernel for Rows<'_> {
-    type Output = Vec<SumsOfRows>;
-
+impl Rows {
+    /// Sums over the rows of a window; `None` weights are all 1. `has_law` says whether weights
+    /// follow Poisson's law, else they are 0 or 1.
     #[inline(always)]
-    fn run<V: Lanes, const OUTPUTS: usize>(self, _: Available<V>) -> Self::Output {
-        let Self { profiles, range, residual, weights, has_law, whole } = self;
-        let mut all = Vec::with_capacity(range.len());
-        for (index, &is_whole) in range.zip(whole) {
-            let profile = profiles.of(index);
-            let Rect { row, rows, col, cols } = profile.frame.rect;
-            let weights = weights.filter(|_| !is_whole);
-            let (mut sums, mut total, mut pixels) = (Vec::with_capacity(rows), 0.0, 0.0);
-            let plain = profile.along_columns();
-            for line in 0..rows {
-                let values = residual.line(row + line, col, cols);
-                let squared = if let Some(weights) = weights {
-                    let own = weights.line(row + line, col, cols);
-                    total += if has_law { weighted_squares(values, own) } else { squares(values) };
-                    pixels += own.iter().filter(|&&weight| weight > 0.0).count() as f64;
-                    profile.along_row::<2, 5>(line, Some(weights))
+    pub(super) fn sum(
+        &mut self,
+        profile: &Profile<'_>,
+        residual: &Sheet,
+        weights: Option<&Sheet>,
+        has_law: bool,
+    ) {
+        let Rect { row, rows, col, cols } = profile.frame.rect;
+        self.sums.clear();
+        (self.squares, self.pixels) = (0.0, 0.0);
+        let plain = profile.along_columns();
+        for line in 0..rows {
+            let values = residual.line(row + line, col, cols);
+            let squared = if let Some(weights) = weights {
+                let own = weights.line(row + line, col, cols);
+                self.squares +=
+                    if has_law { weighted_squares(values, own) } else { squares(values) };
+                self.pixels += own.iter().filter(|&&weight| weight > 0.0).count() as f64;
+                profile.along_row::<2, 5>(line, Some(weights))
+            } else {
+                self.squares += squares(values);
+                self.pixels += cols as f64;
+                if profile.cross.is_some() {
+                    profile.along_row::<2, 5>(line, None)
                 } else {
-                    total += squares(values);
-                    pixels += cols as f64;
-                    if profile.cross.is_some() {
-                        profile.along_row::<2, 5>(line, None)
-                    } else {
-                        let height = profile.rows[line] * profile.rows[line];
-                        plain.map(|sum| height * sum)
-                    }
-                };
-                let off = profile.along_row::<1, 3>(line, Some(residual));
-                sums.push(RowSums { x: profile.frame.x + line as f64, off, squared });
-            }
-            all.push((sums, total, pixels));
-        }
-        all
-    }
-}
-
-/// The block of H that polynomials and moments make.
-pub(super) fn block<const P: usize>(
-    jacobian: &[[f64; TERMS]; P],
-    moments: &[f64; MOMENTS],
-) -> [[f64; P]; P] {
-    let mut block = [[0.0; P]; P];
-    for p in 0..P {
-        for q in 0..=p {
-            block[p][q] = product_sum(&jacobian[p], &jacobian[q], moments);
-            block[q][p] = block[p][q];
-        }
-    }
-    block
-}
-
-/// Multiplies two polynomials and sums what the products' monomials sum to.
-fn product_sum(first: &[f64; TERMS], second: &[f64; TERMS], moments: &[f64; MOMENTS]) -> f64 {
-    let mut sum = 0.0;
-    for (a, (i, j)) in first.iter().zip(POWERS) {
-        if *a == 0.0 {
-            continue;
-        }
-        for (b, (k, l)) in second.iter().zip(POWERS) {
-            if *b != 0.0 {
-                sum += a * b * moments[MOMENT[i + k][j + l]];
-            }
-        }
-    }
-    sum
-}
-
-/// The block of H of one row at a distance x, from its sums along columns.
-pub(super) fn row_block<const P: usize>(
-    jacobian: &[[f64; TERMS]; P],
-    x: f64,
-    along: &[f64; 5],
-) -> [[f64; P]; P] {
-    // At a fixed x each polynomial is one in y alone.
-    let in_y = jacobian.map(|[one, x1, x2, y1, xy, y2]| [one + x * (x1 + x * x2), y1 + x * xy, y2]);
-    let mut block = [[0.0; P]; P];
-    for p in 0..P {
-        for q in 0..=p {
-            let mut sum = 0.0;
-            for i in 0..3 {
-                for j in 0..3 {
-                    sum += in_y[p][i] * in_y[q][j] * along[i + j];
+                    let height = profile.rows[line] * profile.rows[line];
+                    plain.map(|sum| height * sum)
                 }
-            }
-            block[p][q] = sum;
-            block[q][p] = sum;
+            };
+            let off = profile.along_row::<1, 3>(line, Some(residual));
+            self.sums.push(RowSums { x: profile.frame.x + line as f64, off, squared });
         }
     }
-    block
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::refine::model::{COL, Elliptical, Isotropic, Model, ROW};
-    use crate::refine::profile::Frame;
+    use crate::refine::profile::{Frame, Profiles};
     use crate::simd::InstructionSet;
+    use crate::simd::{Available, Kernel, Lanes};
     use proptest::prelude::*;
 
     const SHAPE: [usize; 2] = [23, 29];
@@ -390,6 +369,13 @@ mod tests {
             for (col, value) in line.iter_mut().enumerate() {
                 *value = ((row * 31 + col * 17) % 13) as f64 - 5.0;
             }
+            beyond.fill(0.0);
+        }
+        let mut ones = Sheet::default();
+        ones.lay(whole);
+        for row in 0..SHAPE[0] {
+            let (line, beyond) = ones.row_mut(row);
+            line.fill(1.0);
             beyond.fill(0.0);
         }
         let frame = Frame::new::<P, M>(&atom, SHAPE, 4.0);
@@ -439,6 +425,13 @@ mod tests {
             assert!(near(&first, &expected.0), "{first:?} {:?}", expected.0);
             assert!(near(&second, &expected.1), "{second:?} {:?}", expected.1);
             assert!(near(&along, &expected.2), "{along:?} {:?}", expected.2);
+            let (first, second, _) = set.run(Sums(profile, &ones));
+            if let Some((own, squared)) = profile.sums_of_ones() {
+                assert!(near(&own, &first), "{own:?} {first:?}");
+                assert!(near(&squared, &second), "{squared:?} {second:?}");
+            } else {
+                assert!(M::CROSS);
+            }
         }
     }
 

@@ -1,5 +1,7 @@
 //! Each atom fitted by itself, in a window that holds little of its neighbours: for quick looks.
 
+use std::marker::PhantomData;
+
 use crate::image::Pixel;
 use crate::simd::{Available, InstructionSet, Kernel, Lanes};
 use crate::{Result, parallel};
@@ -7,10 +9,10 @@ use crate::{Result, parallel};
 use super::admission::{admit, mark_merged};
 use super::covariance::{Noise, describe_one};
 use super::joint::Task;
-use super::look::{Seen, Summing, see};
 use super::model::{AMPLITUDE, Model};
 use super::profile::{Frame, LANES, Profiles};
 use super::region::Rect;
+use super::seen::{Seen, Sums, see, sums_of_weights};
 use super::sheet::Sheet;
 use super::solve::{cholesky, inverse, substitute};
 use super::sums::Rows;
@@ -55,6 +57,7 @@ struct Patch {
     residual: Sheet,
     profiles: Profiles,
     mixed: Vec<f64>,
+    rows: Rows,
     n_pixels: usize,
     low: f64,
     high: f64,
@@ -90,17 +93,28 @@ impl Patch {
             let (weights, without) = self.weights.row_mut(row);
             beyond.fill(0.0);
             without.fill(0.0);
-            for (k, pixel) in pixels.iter().enumerate() {
-                let is_admitted = mask.is_none_or(|mask| mask[k]);
-                let value = if is_admitted { pixel.to_f64() } else { 0.0 };
-                out[k] = value;
-                weights[k] = if is_admitted { 1.0 } else { 0.0 };
-                if is_admitted {
-                    self.n_pixels += 1;
-                    self.low = self.low.min(value);
-                    self.high = self.high.max(value);
+            let (mut low, mut high) = (self.low, self.high);
+            if let Some(mask) = mask {
+                for (k, (pixel, &is_admitted)) in pixels.iter().zip(mask).enumerate() {
+                    // A pixel that is not admitted may be anything, NaN as well.
+                    let value = if is_admitted { pixel.to_f64() } else { 0.0 };
+                    (out[k], weights[k]) = (value, f64::from(u8::from(is_admitted)));
+                    if is_admitted {
+                        self.n_pixels += 1;
+                        (low, high) = (low.min(value), high.max(value));
+                    }
+                }
+            } else {
+                weights.fill(1.0);
+                self.n_pixels += width;
+                for (out, pixel) in out.iter_mut().zip(pixels) {
+                    let value = pixel.to_f64();
+                    *out = value;
+                    low = if value < low { value } else { low };
+                    high = if value > high { value } else { high };
                 }
             }
+            (self.low, self.high) = (low, high);
         }
     }
 
@@ -121,18 +135,13 @@ impl Patch {
         atom: &[f64; P],
         set: InstructionSet,
     ) -> Seen<P> {
-        let sums = set.run(Summing {
-            profiles: &self.profiles,
-            first: 0,
-            residual: &self.residual,
-            weights: Some(&self.weights),
-            has_law: false,
-            whole: &[false],
-            smooth: &[false],
-            near: &[[Rect::default(); 2]],
-            mixed: &mut self.mixed,
-        });
-        see::<P, M>(atom, &sums[0])
+        set.run(Seeing::<P, M> { patch: self, atom, model: PhantomData })
+    }
+
+    /// Weights of the pixels; None where all are 1.
+    fn weights(&self) -> Option<&Sheet> {
+        let Rect { rows, cols, .. } = self.pixels.rect;
+        (self.n_pixels < rows * cols).then_some(&self.weights)
     }
 
     fn fit<const P: usize, M: Model<P>, T: Pixel>(
@@ -187,15 +196,12 @@ impl Patch {
         };
         let seen = self.see::<P, M>(&atom, set);
         let covariance = inverse(&without_ground(&seen, n_pixels));
-        let rows = set.run(Rows {
-            profiles: &self.profiles,
-            range: 0..1,
-            residual: &self.residual,
-            weights: Some(&self.weights),
-            has_law: false,
-            whole: &[false],
+        let mut fit = set.run(Describing::<P, M> {
+            patch: self,
+            atom: &atom,
+            covariance: covariance.as_ref(),
+            model: PhantomData,
         });
-        let mut fit = describe_one::<P, M>(&atom, covariance.as_ref(), &rows[0]);
         noise.judge(&mut fit, true);
         fit.background = ground;
         fit.iterations = steps as u32;
@@ -220,15 +226,28 @@ impl Kernel for Painting<'_> {
         let Self { patch, height, ground } = self;
         let Patch { pixels, weights, residual, profiles, mixed, .. } = patch;
         let rect = pixels.rect;
-        residual.fill(ground);
-        profiles.of(0).add(height, residual, mixed);
+        let profile = profiles.of(0);
         let mut lanes = [[0.0; LANES]; 2];
         // The sheets hold 0 beyond their columns, weights as well: loops need no remainder.
         let len = rect.cols.next_multiple_of(LANES);
+        let is_product = profile.cross.is_none() && profile.frame.rect == rect;
+        if !is_product {
+            residual.fill(ground);
+            profile.add(height, residual, mixed);
+        }
         for row in rect.row..rect.end_row() {
             let (line, _) = residual.line_mut(row, rect.col, len).as_chunks_mut::<LANES>();
             let (pixels, _) = pixels.line(row, rect.col, len).as_chunks::<LANES>();
             let (weights, _) = weights.line(row, rect.col, len).as_chunks::<LANES>();
+            if is_product {
+                let height = height * profile.rows[row - rect.row];
+                let (cols, _) = profile.cols[..len].as_chunks::<LANES>();
+                for (line, cols) in line.iter_mut().zip(cols) {
+                    for lane in 0..LANES {
+                        line[lane] = ground + height * cols[lane];
+                    }
+                }
+            }
             for ((line, pixels), weights) in line.iter_mut().zip(pixels).zip(weights) {
                 for lane in 0..LANES {
                     let off = weights[lane] * (pixels[lane] - line[lane]);
@@ -240,6 +259,49 @@ impl Kernel for Painting<'_> {
         }
         let [cost, ground] = lanes.map(|lanes| lanes.iter().sum());
         Cost { cost, ground }
+    }
+}
+
+/// Sums up what the residual says of a peak, whose profile is there.
+struct Seeing<'p, const P: usize, M> {
+    patch: &'p mut Patch,
+    atom: &'p [f64; P],
+    model: PhantomData<M>,
+}
+
+impl<const P: usize, M: Model<P>> Kernel for Seeing<'_, P, M> {
+    type Output = Seen<P>;
+
+    #[inline(always)]
+    fn run<V: Lanes, const OUTPUTS: usize>(self, _: Available<V>) -> Seen<P> {
+        let profile = self.patch.profiles.of(0);
+        let mut mixed = std::mem::take(&mut self.patch.mixed);
+        let off = profile.moments(&self.patch.residual, &mut mixed);
+        let weights = Some(sums_of_weights(&profile, self.patch.weights(), &mut mixed));
+        self.patch.mixed = mixed;
+        see::<P, M>(self.atom, &Sums { off, around: [0.0; 2], weights })
+    }
+}
+
+/// Describes the fit of a peak, whose profile is there, by the rows of its residual.
+struct Describing<'p, const P: usize, M> {
+    patch: &'p mut Patch,
+    atom: &'p [f64; P],
+    covariance: Option<&'p [[f64; P]; P]>,
+    model: PhantomData<M>,
+}
+
+impl<const P: usize, M: Model<P>> Kernel for Describing<'_, P, M> {
+    type Output = Fit;
+
+    #[inline(always)]
+    fn run<V: Lanes, const OUTPUTS: usize>(self, _: Available<V>) -> Fit {
+        let mut rows = std::mem::take(&mut self.patch.rows);
+        let patch = &*self.patch;
+        rows.sum(&patch.profiles.of(0), &patch.residual, patch.weights(), false);
+        let fit = describe_one::<P, M>(self.atom, self.covariance, &rows);
+        self.patch.rows = rows;
+        fit
     }
 }
 
