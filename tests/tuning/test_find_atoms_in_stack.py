@@ -130,6 +130,15 @@ def test_a_flash_a_blank_and_a_movie_that_begins_late():
     )
 
 
+def test_a_blank_frame_is_nothing_to_a_denoiser_either():
+    movie = quiet_movie()[:3].copy()
+    movie[1] = 5
+    found = find_atoms_in_stack(movie, lattice=CRYSTAL, denoise="auto")
+    assert found.frames["state"].tolist() == ["tuned", "outside", "within"]
+    assert found.frames["n_atoms"][1] == 0
+    assert found[0].columns == found[2].columns
+
+
 @pytest.mark.parametrize("retune", ["auto", "always"])
 def test_any_number_of_threads_and_any_source_give_the_same(retune, tmp_path):
     movie = movie_with_a_step()
@@ -247,7 +256,7 @@ def test_what_cannot_be_is_refused(tmp_path):
     movie = quiet_movie()
     with pytest.raises(ValueError, match="retune must be one of"):
         find_atoms_in_stack(movie, retune="often")
-    with pytest.raises(ValueError, match=r"out must be a file of one of \.h5"):
+    with pytest.raises(ValueError, match=r"unknown extension '\.xyz' of a file for many"):
         find_atoms_in_stack(movie, out=tmp_path / "atoms.xyz")
     with pytest.raises(ValueError, match="resume=True needs out"):
         find_atoms_in_stack(movie, resume=True)

@@ -60,15 +60,32 @@ def write_frames(
     ValueError
         For another extension.
     """
+    check_format(path)
+    write = _write_parquet if path.suffix.lower() == ".parquet" else _write_hdf5
+    with whole_file(path) as part:
+        write(part, _batches(tables), frames, header)
+
+
+def check_format(path: Path) -> None:
+    """Check that a file for many frames can be written, before there are any.
+
+    Raises
+    ------
+    ImportError
+        If the format needs a package that is missing.
+    ValueError
+        If its extension is no such format's.
+    """
     extension = path.suffix.lower()
     if extension not in FRAME_FORMATS:
         raise ValueError(
             f"{path}: unknown extension {path.suffix!r} of a file for many frames; known are "
             f"{', '.join(FRAME_FORMATS)}."
         )
-    write = _write_parquet if extension == ".parquet" else _write_hdf5
-    with whole_file(path) as part:
-        write(part, _batches(tables), frames, header)
+    if extension == ".parquet":
+        import_pyarrow()
+    else:
+        import_h5py()
 
 
 def _batches(tables: Iterable[Columns]) -> Iterator[Columns]:
@@ -112,9 +129,9 @@ def _write_hdf5(
                     data, n_before = atoms[name], len(atoms[name])
                     data.resize((n_before + len(values),))
                     data[n_before:] = values
+        group = file.create_group(_FRAMES)
         for name, column in frames.items():
-            file.create_group(_FRAMES) if _FRAMES not in file else None
-            file[_FRAMES][name] = stored(column)
+            group[name] = stored(column)
 
 
 def _write_parquet(

@@ -19,7 +19,7 @@ from logstar._runtime import threads_of
 from logstar._validation import check_integer
 from logstar.exceptions import CorrelatedNoiseWarning, NoAtomsWarning, UndersampledWarning
 from logstar.io import ImageStack, open_stack
-from logstar.io._frame_tables import FRAME_FORMATS
+from logstar.io._frame_tables import check_format
 from logstar.lattice import Lattice
 from logstar.model_selection._fingerprint import fingerprint
 
@@ -136,7 +136,10 @@ def find_atoms_in_stack(
         n_workers = n_threads if client is None else max(1, sum(client.nthreads().values()))
         prefetch = _AHEAD * n_workers
     prefetch = check_integer(prefetch, name="prefetch", low=1)
-    path = None if out is None else _checked(Path(out))
+    path = None if out is None else Path(out)
+    if path is not None:
+        # Not after a run of hours.
+        check_format(path)
     if path is None and resume:
         raise ValueError("resume=True needs out, the file of the earlier run.")
     stack = open_stack(
@@ -157,14 +160,6 @@ def find_atoms_in_stack(
         if path is None:
             return StackAtoms(list(_told(run, stack, stack.frames(), 0, progress)), header)
         return _on_file(run, stack, path, header, resume=resume, progress=progress)
-
-
-def _checked(path: Path) -> Path:
-    if path.suffix.lower() not in FRAME_FORMATS:
-        raise ValueError(
-            f"out must be a file of one of {', '.join(FRAME_FORMATS)}, got {os.fspath(path)!r}."
-        )
-    return path
 
 
 def _told(

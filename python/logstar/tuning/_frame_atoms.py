@@ -75,12 +75,13 @@ def find_in_frame(finder: AtomFinder, image: Image) -> FrameAtoms:
     atoms : FrameAtoms
     """
     expected, detector, share = finder.expectation_, finder.detector_, 1.0
+    if image.min() == image.max():
+        return _nothing(math.isfinite(expected.n_expected))
     if expected.field is not None and not np.array_equal(image, finder.image_):
         field = expected.field_of(image, finder.polarity, as_field(finder.mask, image.shape))
         detector = looking_within(detector, field)
         area = image.size if field is None else np.count_nonzero(field)
         share = area / np.count_nonzero(expected.field)
-    # Of a stack, a constant image is no error.
     detections = finder._divided(image, detector.detect([image])[0])  # noqa: SLF001
     n, limit = share * expected.n_expected, expected.distance_sum
     flagged = np.zeros(len(detections), dtype=bool)
@@ -99,3 +100,10 @@ def find_in_frame(finder: AtomFinder, image: Image) -> FrameAtoms:
     columns["flagged"] = flagged
     arrays = {name: np.ascontiguousarray(column) for name, column in columns.items()}
     return FrameAtoms(arrays, FrameRewards(qc, er))
+
+
+def _nothing(is_expected: bool) -> FrameAtoms:
+    """What a frame has that was not recorded: denoisers and thresholds make nothing of it."""
+    columns: dict[str, NDArray[np.generic]] = {name: np.empty(0) for name in _COLUMNS[:4]}
+    columns["flagged"] = np.empty(0, dtype=bool)
+    return FrameAtoms(columns, FrameRewards(-1.0 if is_expected else math.nan, math.nan))
