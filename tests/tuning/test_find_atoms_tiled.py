@@ -7,11 +7,13 @@ import pytest
 from scipy.spatial import KDTree
 
 from logstar import Lattice, find_atoms
+from logstar._validation import as_image
 from logstar.datasets import make_scene
 from logstar.exceptions import NotOneLatticeError
 from logstar.metrics import detection_metrics
-from logstar.tuning import find_atoms_tiled
+from logstar.tuning import _find_atoms_tiled, find_atoms_tiled
 from logstar.tuning._find_atoms_tiled import representative_parts
+from logstar.tuning._refining import refine_atoms
 
 CRYSTAL = Lattice.perovskite(4.0, pixel_size=0.25)
 SHAPE = (640, 700)
@@ -45,6 +47,26 @@ def test_atoms_are_as_good_as_those_of_the_whole_image(scene):
     np.testing.assert_allclose(strengths[nearest][same], own["response"][inside][same], rtol=1e-4)
     assert (np.diff(strengths) <= 0).all()
     assert found.atoms["flagged"].mean() < 0.01
+
+
+@pytest.mark.parametrize("how", ["window", "joint"])
+def test_atoms_are_refined_as_in_the_whole_image(scene, monkeypatch, how):
+    monkeypatch.setattr(_find_atoms_tiled, "_REFINED_SIDE", 250)
+    found = find_atoms_tiled(scene.image, **OPTIONS, n_parts=1, refine=how).atoms
+    raw = find_atoms_tiled(scene.image, **OPTIONS, n_parts=1).atoms
+    whole = refine_atoms(as_image(scene.image), np.asarray(raw), how=how, polarity="bright")
+    expected = whole.atoms[:, :2]
+    np.testing.assert_array_equal(found["response"], raw["response"])
+    assert (found["status"] == whole.status).mean() > 0.99
+    apart = np.hypot(*(found.positions - expected).T)
+    # Far less than what noise leaves uncertain of each.
+    by_error = apart / found["row_error"]
+    assert np.nanmedian(by_error) < 0.01
+    assert np.nanquantile(by_error, 0.99) < 0.2
+    exact, rough = (
+        detection_metrics(one, scene.positions, shape=SHAPE, margin=8).rmse for one in (found, raw)
+    )
+    assert exact < 0.9 * rough
 
 
 def test_parts_without_crystal_are_passed_over(scene):

@@ -5,31 +5,36 @@ from __future__ import annotations
 import math
 import os
 import warnings
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 from sklearn.base import clone
 
-from logstar._validation import as_image, check_integer
+from logstar._validation import FloatArray, as_image, check_integer
 from logstar.detection import LoGStarDetector
 from logstar.detection._block_statistics import evenly_placed
 from logstar.detection._parameters import scaling_of
 from logstar.detection._scaling import limits_of
 from logstar.exceptions import CalibrationError, NoAtomsWarning, NotOneLatticeError
 from logstar.io import AtomTable, provenance
+from logstar.lattice import Lattice
 from logstar.rewards import flag_errors
 
 from ._array_parts import part_of, shape_of
 from ._choice import N_NEIGHBORS
 from ._finder import AtomFinder
 from ._long_run import Stage, TellsProgress
-from ._tiled import LEAST_TILE, find_between
+from ._refining import columns_of, refine_atoms
+from ._tiled import LEAST_TILE, find_between, tiles_of
 
 #: Windows whose statistics tell which parts represent the field: so many by so many, of this side
 #: in pixels.
 _WINDOWS, _WINDOW_SIDE = 8, 128
+#: Side in pixels of the tiles that positions are refined in, and their halo in distances of
+#: neighbouring atoms: what is fitted beyond three of them moves an atom by less than its error.
+_REFINED_SIDE, _REFINED_HALO = 1024, 6.0
 #: Sigma in pixels of the Gaussian that noise is told from atoms by.
 _NOISE = 1.0
 
@@ -41,7 +46,7 @@ class TiledAtoms(NamedTuple):
     ----------
     atoms : AtomTable
         "row", "col", "sigma" in pixels, "response" in the scale of the part that was chosen, and
-        "flagged"; the strongest first.
+        "flagged"; the strongest first. Refined, also the columns that `AtomFinder` has then.
     finder : AtomFinder
         Fitted to that part: its verdict, expectation, parameters and pictures are those of the
         part.
@@ -81,6 +86,7 @@ def find_atoms_tiled(
     client: Any = None,
     checkpoint: str | os.PathLike[str] | None = None,
     progress: TellsProgress | None = None,
+    refine: Literal["joint", "window"] | None = None,
     **parameters: Any,
 ) -> TiledAtoms:
     """Find the atoms of an image that need not fit into memory.
@@ -99,9 +105,11 @@ def find_atoms_tiled(
         Their side in pixels, at least 128.
     tile, n_jobs, client, checkpoint, progress : optional
         As of `detect_tiled`.
+    refine : {"joint", "window"} or None, default=None
+        Whether positions are refined to a fraction of a pixel, tile by tile together with the atoms
+        around it; see `GaussianRefiner`.
     **parameters : dict
-        Of `AtomFinder`, but `mask`, `denoise`, `refine` and `expected`, which are about an image as
-        a whole.
+        Of `AtomFinder`, but `mask`, `denoise` and `expected`, which are about an image as a whole.
 
     Returns
     -------
@@ -133,7 +141,7 @@ def find_atoms_tiled(
     >>> found.finder.verdict_.status
     'ok'
     """
-    refused = sorted({"mask", "denoise", "refine", "expected"} & set(parameters))
+    refused = sorted({"mask", "denoise", "expected"} & set(parameters))
     if refused:
         raise ValueError(
             f"{refused[0]} is about an image as a whole, and not for one that is tuned on in parts."
@@ -168,8 +176,52 @@ def find_atoms_tiled(
         pixel_size=chosen.finder.pixel_size_,
         provenance=provenance(parameters=chosen.finder.params_),
     ).with_columns(flagged=flagged)
+    if refine is not None and len(table):
+        atoms = atoms.with_columns(**_refined(array, table, chosen.finder, refine, progress))
     places = tuple(one.place for one in tuned)
     return TiledAtoms(atoms, chosen.finder, chosen.place, places, tuple(quality[best]))
+
+
+def _refined(
+    array: Any,
+    table: FloatArray,
+    finder: AtomFinder,
+    how: Literal["joint", "window"],
+    progress: TellsProgress | None,
+) -> dict[str, NDArray[Any]]:
+    """Refine the atoms of each tile, fitted together with those around it."""
+    spacing = finder.expectation_.distance_sum / (N_NEIGHBORS * Lattice.tolerance)
+    tiles = tiles_of(array.shape, _REFINED_SIDE, math.ceil(_REFINED_HALO * spacing))
+    stage = Stage("refining", len(tiles), progress)
+    found: dict[str, NDArray[Any]] = {}
+    for tile in tiles:
+        near = np.flatnonzero(_lies_in(table, tile.whole))
+        own = _lies_in(table[near], tile.core)
+        if own.any():
+            shift = np.array([part.start for part in tile.whole])
+            starts = table[near] - np.array([*shift, 0, 0])
+            image = as_image(part_of(array, tile.whole))
+            refinement = refine_atoms(
+                image, starts, how=how, polarity=finder.polarity, n_jobs=finder.n_jobs
+            )
+            for name, values in columns_of(refinement).items():
+                column = np.asarray(values)
+                if name in {"row", "col"}:
+                    column = column + shift[int(name == "col")]
+                if name not in found:
+                    # A text of any length, numbers for all else.
+                    kind = "U32" if column.dtype.kind == "U" else np.float64
+                    found[name] = np.zeros(len(table), dtype=kind)
+                found[name][near[own]] = column[own]
+        stage.step()
+    return found
+
+
+def _lies_in(table: FloatArray, place: tuple[slice, slice]) -> NDArray[np.bool_]:
+    inside = np.ones(len(table), dtype=bool)
+    for column, part in zip(table.T, place, strict=False):
+        inside &= (column >= part.start) & (column < part.stop)
+    return inside
 
 
 class _Tuned(NamedTuple):
