@@ -32,6 +32,16 @@ def finder(scene):
     return find_atoms(scene.image, lattice=scene.lattice)
 
 
+@pytest.fixture(scope="session")
+def doubtful():
+    """What was found in strong noise: there is a front to choose from."""
+    crystal = Lattice.perovskite(4.0, pixel_size=0.2)
+    noisy = make_scene(crystal, shape=(128, 128), noise=0.7, random_state=3)
+    found = find_atoms(noisy.image, lattice=crystal)
+    assert len(found.front_) > 3
+    return found
+
+
 @pytest.fixture
 def atoms(viewer, finder):
     """A layer of atoms over their image."""

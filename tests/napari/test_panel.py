@@ -10,24 +10,10 @@ from napari.components import ViewerModel
 from napari.layers import Image
 from numpy.testing import assert_array_equal
 
-from logstar.napari._finding import Told
 from logstar.napari._panel import LayerBox, Panel, is_micrograph, plane_of, size_of
 from logstar.units import PixelSize
 
-
-def double(tell, x):
-    tell(Told("doubling", 1, 2))
-    return 2 * x
-
-
-def fail(_tell):
-    raise RuntimeError("this cannot be done.")
-
-
-def never_end(tell):
-    tell(Told("waiting"))
-    while True:
-        time.sleep(60)
+from .work import double, fail, never_end
 
 
 class TestLayerBox:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 #: Colours of the verdicts, of the palette of Okabe and Ito; the word stands beside them.
 _VERDICTS = {"ok": "#009e73", "check": "#d55e00", "failed": "#cc0000"}
 #: Labels of the objectives that finders tune on.
-_LABELS = {
+LABELS = {
     "qc": "|QC| beyond its uncertainty",
     "er": "ER: share of atoms too close",
     "stability": "stability: log of the plateau's width",
@@ -272,7 +272,7 @@ class AtomFinderDisplay:
         self.detections.plot(axes[0], longest=longest if for_file else None)
         self.counts.plot(axes[1])
         if self.front is not None:
-            labels = [_LABELS.get(name, name) for name in self.front.objective_names]
+            labels = [LABELS.get(name, name) for name in self.front.objective_names]
             self.front.plot(axes[2], xlabel=labels[0], ylabel=labels[1])
         self._write_title(figure, layout)
         self.figure_, self.axes_ = figure, np.array(axes, dtype=object)

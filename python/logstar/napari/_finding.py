@@ -16,9 +16,10 @@ from logstar._validation import FloatArray
 from logstar.exceptions import AmbiguousMotifWarning
 from logstar.fields import field_table
 from logstar.io import AtomTable, Micrograph
-from logstar.lattice import Lattice, parse_zone_axis
+from logstar.lattice import Lattice, LatticeIndexer, parse_zone_axis
 from logstar.model_selection import SearchProgress
 from logstar.tuning import AtomFinder, find_atoms
+from logstar.tuning._indexing import lattice_of_sites
 
 #: What can be chosen as the crystal, by the words that the user reads.
 OWN, YBCO, PEROVSKITE, CIF, NONE = (
@@ -136,16 +137,46 @@ def choose(
     return other, table_with_sites(other)
 
 
-def table_with_sites(finder: AtomFinder) -> AtomTable:
-    """The atoms of a finder, with kind, grain, site and cell where they have one lattice."""
+def table_with_sites(finder: AtomFinder, table: AtomTable | None = None) -> AtomTable:
+    """Give atoms kind, grain, site and cell, where they have one lattice.
+
+    Parameters
+    ----------
+    finder : AtomFinder
+        What found them.
+    table : AtomTable, default=None
+        They, as corrected; None takes those that were found.
+
+    Returns
+    -------
+    table : AtomTable
+        The same, with these columns.
+    """
+    if table is None:
+        table = finder.atoms_
+    try:
+        return field_table(indexer_of(table, finder), table)
+    except ValueError:
+        # Single atoms, several phases, too few atoms: then there are no sites.
+        return table
+
+
+def indexer_of(table: AtomTable, finder: AtomFinder) -> LatticeIndexer:
+    """Tell which site of a finder's lattice each atom of a table is.
+
+    Raises
+    ------
+    ValueError
+        As `AtomFinder.index`.
+    """
+    # Of an atom that was set by hand and not refined no height is known.
+    heights = np.array(table["amplitude" if "amplitude" in table else "response"])
+    known = np.isfinite(heights)
+    heights[~known] = np.median(heights[known]) if known.any() else 1.0
     with warnings.catch_warnings():
-        # Kinds are names here; nothing is measured by them.
+        # The viewer shows kinds by colours, which says no more than that they differ.
         warnings.simplefilter("ignore", AmbiguousMotifWarning)
-        try:
-            return field_table(finder.index(), finder.atoms_)
-        except ValueError:
-            # Single atoms, several phases, too few atoms: then there are no sites.
-            return finder.atoms_
+        return LatticeIndexer(lattice_of_sites(finder)).fit(table.positions, intensities=heights)
 
 
 def summary(finder: AtomFinder, table: AtomTable) -> str:

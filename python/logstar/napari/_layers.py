@@ -41,6 +41,9 @@ _NANOMETERS = {
 _ONE_IMAGE = 1.2
 #: Diameter of the circle around an atom, in its sigmas, and where no sigma is known, in pixels.
 _DIAMETER, _UNKNOWN = 3.0, 6.0
+#: Circles are at most this many times as large as most, or as small: where there is no crystal fits
+#: give any sigma.
+_MOST = 2.0
 #: Colours of kinds of columns, of the palette of Okabe and Ito, told apart on grey.
 _COLORS = ("#56b4e9", "#e69f00", "#009e73", "#f0e442", "#cc79a7", "#0072b2")
 #: Colours of atoms of no kind, of those that are too close to others, and of those set by hand.
@@ -68,11 +71,14 @@ class Known:
         What found them.
     image : str, default=""
         Name of the layer of their image.
+    before : Known or None, default=None
+        What it knew before the last correction.
     """
 
     table: AtomTable
     finder: AtomFinder | None = None
     image: str = ""
+    before: Known | None = None
 
 
 def world(pixel_size: PixelSize | None) -> dict[str, Any]:
@@ -194,24 +200,26 @@ def sizes_of(table: AtomTable) -> FloatArray:
     sigmas = np.array(table["sigma"])
     known = np.isfinite(sigmas) & (sigmas > 0)
     typical = float(np.median(sigmas[known])) if known.any() else _UNKNOWN / _DIAMETER
-    return np.asarray(_DIAMETER * np.where(known, sigmas, typical))
+    return np.asarray(
+        _DIAMETER * np.clip(np.where(known, sigmas, typical), typical / _MOST, typical * _MOST)
+    )
 
 
 def colors_of(table: AtomTable) -> FloatArray:
     """Colours (n_atoms, 4) of the circles: by kind, but for flagged atoms and those set by hand."""
-    colors = np.tile(_rgba(_PLAIN), (len(table), 1))
+    colors = np.tile(color_of(_PLAIN), (len(table), 1))
     if "kind" in table:
         names = [name for name in np.unique(table["kind"]) if name]
         for i, kind in enumerate(names):
-            colors[table["kind"] == kind] = _rgba(_COLORS[i % len(_COLORS)])
+            colors[table["kind"] == kind] = color_of(_COLORS[i % len(_COLORS)])
     if "flagged" in table and len(table):
-        colors[np.asarray(table["flagged"], dtype=bool)] = _rgba(_FLAGGED)
+        colors[np.asarray(table["flagged"], dtype=bool)] = color_of(_FLAGGED)
     if BY_HAND in table:
-        colors[table[BY_HAND] != ""] = _rgba(BY_HAND_COLOR)
+        colors[table[BY_HAND] != ""] = color_of(BY_HAND_COLOR)
     return colors
 
 
-def _rgba(text: str) -> FloatArray:
+def color_of(text: str) -> FloatArray:
     """Read "#rrggbb" or "#rrggbbaa" as four numbers from 0 to 1."""
     digits = text.removeprefix("#").ljust(8, "f")
     return np.array([int(digits[i : i + 2], 16) / 255 for i in range(0, 8, 2)])
@@ -255,9 +263,9 @@ def labels(kinds: ArrayLike, *, name: str, pixel_size: PixelSize | None = None) 
     if numbers.dtype == bool:
         numbers = numbers * np.uint8(KINDS.index("amorphous"))
     colors: dict[int | None, Any] = {
-        i: _rgba(_COLORS_OF_KINDS[kind]) for i, kind in enumerate(KINDS)
+        i: color_of(_COLORS_OF_KINDS[kind]) for i, kind in enumerate(KINDS)
     }
-    colors[None] = _rgba("#ffffff")
+    colors[None] = color_of("#ffffff")
     properties = {
         "name": name,
         "opacity": 0.45,
@@ -360,6 +368,8 @@ def vectors(
         "edge_width": 0.1 * spacing,
         "edge_color": "angle",
         "edge_colormap": "hsv",
+        # The whole circle, so that a colour is one direction in every map.
+        "edge_contrast_limits": (-180.0, 180.0),
         "features": {
             f"length_{unit}": lengths * picometers,
             "angle": field.angles[known],

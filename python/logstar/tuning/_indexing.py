@@ -15,6 +15,21 @@ if TYPE_CHECKING:
 
 def index_atoms(finder: AtomFinder) -> LatticeIndexer:
     """Tell which site of its lattice each atom of a finder is; `AtomFinder.index` documents it."""
+    refinement = finder.refinement_
+    # Both are the greater the more there is of an atom, bright or dark.
+    heights = finder.atoms_["response"] if refinement is None else refinement.amplitudes
+    lattice = lattice_of_sites(finder)
+    return LatticeIndexer(lattice).fit(finder.atoms_.positions, intensities=heights)
+
+
+def lattice_of_sites(finder: AtomFinder) -> Lattice:
+    """Give the lattice whose sites the atoms of a finder have.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or several.
+    """
     lattice, grains = finder.lattice_, finder.expectation_.grains
     if lattice is None:
         why = (
@@ -23,12 +38,7 @@ def index_atoms(finder: AtomFinder) -> LatticeIndexer:
             else "atoms were found without one"
         )
         raise ValueError(f"sites are those of one lattice, and {why}.")
-    if isinstance(lattice, ImageLattice):
-        lattice = _with_names(finder, lattice)
-    refinement = finder.refinement_
-    # Both are the greater the more there is of an atom, bright or dark.
-    heights = finder.atoms_["response"] if refinement is None else refinement.amplitudes
-    return LatticeIndexer(lattice).fit(finder.atoms_.positions, intensities=heights)
+    return _with_names(finder, lattice) if isinstance(lattice, ImageLattice) else lattice
 
 
 def _with_names(finder: AtomFinder, seen: ImageLattice) -> Lattice:

@@ -23,6 +23,7 @@ def refine_atoms(
     how: Literal["joint", "window"],
     polarity: Literal["bright", "dark"],
     lattice: ImageLattice | None = None,
+    kinds: ArrayLike | None = None,
     overlap: bool = False,
     n_jobs: int | None = None,
 ) -> Refinement:
@@ -40,6 +41,8 @@ def refine_atoms(
         Whether atoms are brighter than their surroundings.
     lattice : ImageLattice, default=None
         The image's own lattice: errors are pooled by the kinds of its columns.
+    kinds : array-like of shape (n_atoms,), default=None
+        Kinds of the atoms, where the lattice need not tell them.
     overlap : bool, default=False
         Whether atoms overlap so much that no window shows one alone: then they have the sigma that
         they are given to begin with, and one sigma in the end.
@@ -60,7 +63,9 @@ def refine_atoms(
         # `describe` says so.
         warnings.simplefilter("ignore", CorrelatedNoiseWarning)
         warnings.simplefilter("ignore", UndersampledWarning)
-        return refiner.refine(image, detections[:, : 3 if overlap else 2], lattice=lattice)
+        return refiner.refine(
+            image, detections[:, : 3 if overlap else 2], kinds=kinds, lattice=lattice
+        )
 
 
 def columns_of(refinement: Refinement) -> Mapping[str, ArrayLike]:
