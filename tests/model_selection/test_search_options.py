@@ -21,6 +21,7 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.svm import SVC
 
 from logstar.model_selection import MOBOSearchCV
+from logstar.model_selection._results import _column_type
 from logstar.pareto import hypervolume
 from tests.model_selection.conftest import Valley
 
@@ -652,3 +653,12 @@ def test_backends_of_joblib(make_search, image, backend):
     here = make_search(n_points=2, n_iter=8).fit(image)
     with joblib.parallel_config(backend, n_jobs=2):
         same_results(here, make_search(n_points=2, n_iter=8, n_jobs=2).fit(image))
+
+
+def test_columns_have_the_types_that_scikit_learn_gives_them(make_search, image):
+    numbers = make_search(n_iter=4, n_initial_points=4).fit(image).cv_results_["param_a"]
+    assert numbers.dtype == np.float64
+    assert _column_type(["x", "y"]).kind == "O"
+    assert _column_type([(1, 2), (3, 4)]).kind == "O"
+    assert _column_type([(1, 2), (3,)]).kind == "O"
+    assert _column_type([1, 2]) == np.int64

@@ -11,6 +11,7 @@ from sklearn.exceptions import FitFailedWarning
 
 from logstar import LoGStarDetector
 from logstar.model_selection import MOBOSearchCV
+from logstar.model_selection._checks import check_space
 from logstar.model_selection.protocols import Front
 from logstar.rewards import QualityCount
 from tests.model_selection.conftest import Valley
@@ -318,3 +319,12 @@ def test_any_row_of_a_sweep_becomes_a_fitted_estimator(losses, image):
         assert estimator.fitted_on_ is image
         assert {"a": estimator.a, "b": estimator.b} == found.cv_results_["params"][row]
         assert losses["left"](estimator, image) == found.cv_results_["mean_test_left"][row]
+
+
+def test_what_is_swept_is_not_searched():
+    search = MOBOSearchCV(
+        SweptValley(), {"a": (0.0, 1.0), "b": (0.0, 1.0)}, scoring={"x": "x", "y": "y"}, sweep=["a"]
+    )
+    space, intervals = check_space(search)
+    assert space.names == ("b",)
+    assert set(intervals) == {"a"}

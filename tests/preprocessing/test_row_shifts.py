@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
+from scipy import ndimage
 
 from logstar.datasets import make_scene
 from logstar.lattice import DriftField, ImageLattice, Lattice
@@ -51,3 +53,14 @@ def test_contrast_and_offset_of_rows_are_no_shifts(rng):
     scene = make_scene(Lattice.perovskite(4.0, 0.2), (200, 200), rotation=12, random_state=0)
     uneven = scene.image * (1 + 0.1 * rng.normal(size=(200, 1))) + 0.2 * rng.normal(size=(200, 1))
     assert np.abs(found_in(uneven)).max() < 0.05
+
+
+def test_rows_are_moved_as_by_cubic_splines(rng):
+    image, shifts = rng.normal(size=(6, 50)), rng.uniform(-2.5, 2.5, size=6)
+    places = np.clip(np.arange(50) - shifts[:, None], 0, 49)
+    expected = [
+        ndimage.map_coordinates(row, [where], order=3, mode="nearest")
+        for row, where in zip(image, places, strict=True)
+    ]
+    # The ends are apart: beyond them the splines' coefficients go on otherwise.
+    assert_allclose(shift_rows(image, shifts)[:, 12:-12], np.array(expected)[:, 12:-12], atol=1e-5)

@@ -45,3 +45,12 @@ def test_intensity_that_rises_across_the_image_is_no_residual():
     scene = make_scene(shape=(256, 256), gradient=0.5, random_state=0)
     result = crystal_residual(scene.image, scene.positions, scene.lattice.nearest_distance)
     assert np.sqrt(np.mean(result.values[10:-10, 10:-10] ** 2)) < 0.04 * result.contrast
+
+
+def test_contrast_that_float32_would_lose_is_none_whatever_a_black_frame_has():
+    scene = make_scene(shape=(256, 256), random_state=0)
+    image = 1e6 + 0.1 * scene.image.astype(np.float64)
+    image[:40] = 0.0
+    inside = scene.positions[scene.positions[:, 0] > 100]
+    with pytest.raises(ValueError, match="no crystal to compare with"):
+        crystal_residual(image, inside, scene.lattice.nearest_distance)

@@ -19,6 +19,7 @@ from logstar.datasets import make_scene
 from logstar.io import Micrograph
 from logstar.rewards import Compactness, DisorderSeparation, Perimeter
 from logstar.segmentation import AmorphousGMMSegmenter
+from logstar.segmentation._atoms import check_atom_type
 from logstar.units import PixelSize
 
 LOW, HIGH = Lattice.ybco(pixel_size=0.2).sigma_range
@@ -270,3 +271,14 @@ def test_nothing_heavy_is_imported_for_the_geometry_of_regions():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("atom_type", [None, 0, 2, (0, 0), (3, 1)])
+def test_types_and_orientations_count_from_zero(atom_type):
+    check_atom_type(atom_type)
+
+
+@pytest.mark.parametrize("atom_type", [-1, (0, -1), (-1, 0), (0,), (0, 0, 0)])
+def test_what_is_no_type_is_refused(atom_type):
+    with pytest.raises(ValueError, match="atom_type"):
+        check_atom_type(atom_type)

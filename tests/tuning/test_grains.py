@@ -154,3 +154,11 @@ def test_the_quality_of_each_grain_is_told():
     lost = GrainQuality(2, 0.4, n_found=70, n_expected=100, n_flagged=0)
     assert lost.concern == "grain 2 has 30% fewer atoms than expected"
     assert GrainQuality(2, 0.4, n_found=95, n_expected=100, n_flagged=0).concern == ""
+
+
+def test_grains_count_from_one():
+    image = np.eye(64)
+    with pytest.raises(ValueError, match="grain must be at least 1, got 0"):
+        AtomFinder("auto", grain=0).fit(image)
+    with pytest.raises(ValueError, match="grain chooses among the lattices that the image shows"):
+        AtomFinder(None, grain=1).fit(image)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from logstar import AtomFinder, Lattice, LoGStarDetector
 from logstar.datasets import make_scene
 from logstar.preprocessing import GaussianDenoiser
 from logstar.rewards import choose_stable
-from logstar.tuning._space import Ladders, make_search
+from logstar.tuning._space import Ladders, count_ladders, make_search
 
 NUMBERS = {"n_expected": 80.0, "distance_sum": 40.0, "sigma_range": (2.0, 4.0), "polarity": "dark"}
 RANGES = [(1.0, 3.0), (2**0.5, 18**0.5), (0.31, 0.97), (0.01, 7.3), (11.7, 12.1)]
@@ -69,3 +71,12 @@ def test_an_exact_count_is_met_and_of_an_uncertain_one_the_stablest_is_chosen():
     assert uncertain.refit is choose_stable
     assert set(uncertain.scoring) == {"qc", "er", "stability"}
     assert make_search(uncertainty=0.05, refit="er", **NUMBERS).refit == "er"
+
+
+def test_ladders_are_counted_by_size_of_atoms_or_by_their_ends():
+    sized = {"param_atom_size": [2.0, 3.0, 4.0], "param_threshold": [0.1, 0.1, 0.1]}
+    assert count_ladders(SimpleNamespace(cv_results_=sized)) == 3
+    ends = {"param_min_sigma": [1, 1, 2, 1], "param_max_sigma": [3, 3, 3, 4]}
+    assert count_ladders(SimpleNamespace(cv_results_=ends)) == 3
+    of_a_step = {name.replace("param_", "param_detect__"): v for name, v in ends.items()}
+    assert count_ladders(SimpleNamespace(cv_results_=of_a_step)) == 3
