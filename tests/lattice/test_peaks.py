@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 from scipy import ndimage
 
 from logstar.datasets import make_scene
@@ -15,6 +16,7 @@ from logstar.lattice._peaks import (
     _above,
     _noise_of_rings,
     _refined,
+    _ring,
     _sample,
     find_peaks,
     flatten,
@@ -164,3 +166,8 @@ def test_a_median_of_three_rings_ignores_a_peak():
         for image in (noise + 5 * wave, noise)
     )
     np.testing.assert_allclose(with_peak[10:80], without[10:80], rtol=0.35)
+
+
+def test_rings_are_as_wide_along_both_axes_of_an_image_that_is_not_square():
+    bins = np.array([[0, 0], [2, 0], [4, 0], [0, 8], [-100, 0], [30, 80]])
+    assert_array_equal(_ring(bins, (256, 512)), [0, 1, 2, 2, 50, 25])

@@ -157,6 +157,9 @@ class TestChoice:
         assert choose_stable(given) == 1
         given["param_detect__threshold"] = np.ma.MaskedArray([0.021, 0.039])
         assert choose_stable(given) == 0
+        # As near to the middle, within a tenth of the logarithm: the nearer to the ideal.
+        given["param_detect__threshold"] = np.ma.MaskedArray([0.0208, 0.0204])
+        assert choose_stable(given) == 0
 
     @given(st.integers(0, 2**32 - 1), st.integers(1, 60), st.booleans())
     def test_it_is_never_dominated(self, seed, n, has_details):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from logstar.segmentation._orders import find_orders, linearly
+from logstar.segmentation._orders import _spectra, find_orders, linearly
 
 SPACING = 7.0
 ROWS, COLS = np.indices((160, 160))
@@ -44,3 +45,10 @@ def test_linearly_is_numpys_interpolation():
     expected = np.column_stack([np.interp(at, np.arange(5), column) for column in values.T])
     np.testing.assert_allclose(linearly(values, at, 0), expected)
     np.testing.assert_allclose(linearly(values.T, at, 1), expected.T)
+
+
+def test_fine_waves_count_more_by_the_square_of_their_frequency():
+    spacing = 16.0
+    coarse, fine = np.cos(2 * np.pi * COLS / 16.0), np.cos(2 * np.pi * COLS / 8.0)
+    strongest = [_spectra(wave, spacing)[0].max(axis=1).mean() for wave in (coarse, fine)]
+    assert strongest[1] == pytest.approx(4 * strongest[0], rel=0.1)
