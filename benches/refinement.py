@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import curve_fit
+from scipy.spatial import KDTree
 
 from logstar import Lattice
 from logstar.datasets import load_ybco, make_scene
@@ -38,6 +39,8 @@ _FIRST_SEED = 7000
 _SHAPE = (256, 256)
 #: Atoms nearer to the frame than this many sigmas are not counted: of them less is seen.
 _INNER = 4.0
+#: Atoms within this many nearest distances of one that was lost are beside it.
+_BESIDE = 1.6
 #: Pixels of the large image, and of the smaller one that tells what grows with an image.
 _LARGE, _SMALLER = 14_000, 4_400
 
@@ -245,7 +248,7 @@ def counted(seeds: int) -> None:
 
 def noise_free() -> None:
     for edge, goal in (("lattice", 1e-4), ("mask", 4e-3)):
-        for crystal in CRYSTALS:
+        for crystal, plain in CRYSTALS.items():
             trial = Trial(crystal, 0)
             lattice = ImageLattice.from_image(trial.scene.image)
             found = quiet(
@@ -255,10 +258,18 @@ def noise_free() -> None:
                 kinds=trial.kinds,
                 lattice=lattice,
             )
+            # A start further off than an atom may move bends its neighbours' fits.
             some = trial.inner & found.converged
+            if not found.converged.all():
+                lost = trial.truth[~found.converged]
+                some &= KDTree(lost).query(trial.truth)[0] > _BESIDE * plain.nearest_distance
             off = np.abs(found.atoms[:, :2] - trial.truth)[some]
             rmse = float(np.sqrt((off**2).mean()))
-            say(f"{crystal}, no noise, edge={edge!r}: RMSE, px", f"<= {goal:g}", f"{rmse:.2g}")
+            say(
+                f"{crystal}, no noise, edge={edge!r}, away from lost atoms: RMSE, px",
+                f"<= {goal:g}",
+                f"{rmse:.2g} (n = {some.sum()}, {(~found.converged).sum()} lost)",
+            )
 
 
 def multislice(methods: dict[str, Method]) -> None:

@@ -229,6 +229,25 @@ def test_columns_beyond_the_frame():
     assert set(kinds) == {"Ba", "Y", "Cu1", "Cu2"}
 
 
+@pytest.mark.parametrize("crystal", ["perovskite", "ybco"])
+def test_columns_beyond_the_frame_are_of_the_kinds_of_those_that_are_seen(crystal):
+    """Whatever the image's lattice calls them: of other names none would have a height."""
+    scene = make_scene(CRYSTALS[crystal], shape=(192, 192), random_state=0)
+    lattice = ImageLattice.from_image(scene.image)
+    names = np.array([f"my {kind}" for kind in scene.kinds])
+    found = refine(
+        GaussianRefiner(edge="lattice", tol=1e-5),
+        scene.image,
+        scene.positions.round(),
+        kinds=names,
+        lattice=lattice,
+    )
+    assert found.converged.all()
+    inner = ((scene.positions > 10) & (scene.positions < 181)).all(axis=1)
+    off = (found.atoms[:, :2] - scene.positions)[inner]
+    assert np.sqrt((off**2).mean()) < 2e-6
+
+
 @pytest.mark.parametrize("options", [{}, {"joint": False}, {"model": "elliptical"}])
 def test_one_bad_atom_spoils_nothing(options, rng):
     atoms = np.column_stack([grid(6, 14.0), np.full(36, 2.3), np.ones(36)])

@@ -25,6 +25,7 @@ from logstar.exceptions import CorrelatedNoiseWarning, UndersampledWarning
 from logstar.lattice import ImageLattice
 from logstar.units import PixelSize
 
+from ._beyond import columns_beyond
 from ._refinement import STATUSES, Refinement
 
 #: Sigma of an atom by its nearest distance, where nothing is known of it: between the 0.13 of light
@@ -41,8 +42,6 @@ _BACKGROUND_STEP = 4.0
 #: Pixels further from every atom than this share of the nearest distance may show columns that are
 #: not listed.
 _EDGE_REACH = 0.5
-#: Columns beyond the frame shine on pixels within this many sigmas of it.
-_GHOST_REACH = 3.0
 #: Below this sigma, in pixels, errors depend on where in its pixel an atom lies.
 _LEAST_SIGMA = 0.7
 #: Kinds with fewer atoms do not tell how far their errors are from the naive ones.
@@ -98,7 +97,8 @@ class GaussianRefiner(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
     edge : {"mask", "lattice", "ignore"}, default="mask"
         What becomes of columns beyond the frame, whose tails are seen: pixels within 2.5 sigmas of
         the frame and far from every atom are left out; or the columns are continued from a
-        `lattice`; or nothing is done, which biases the outermost atoms.
+        `lattice`, with the kinds of the atoms at its columns; or nothing is done, which biases the
+        outermost atoms.
     covariance : {"robust", "white"}, default="robust"
         Errors by what residuals show, the pixels of a scan line being dependent (jitter); or as if
         noise were white.
@@ -288,10 +288,11 @@ class GaussianRefiner(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         kinds = numbers.astype(np.uint32)
         ghosts = np.zeros(len(atoms), dtype=bool)
         if self.edge == "lattice" and lattice is not None and self.joint:
-            beyond, of_beyond = _columns_beyond(pixels.shape, lattice, float(np.median(sigmas)))
-            # A kind that no listed atom has is of no known height.
-            known = np.isin(of_beyond, labels)
-            beyond, of_beyond = beyond[known], of_beyond[known]
+            alone = self._fit(pixels, weights, _Starts(table, kinds, ghosts, spacing), joint=False)
+            places = np.where((alone[3] == 0)[:, None], alone[0][:, :2], atoms)
+            beyond, of_beyond = columns_beyond(
+                pixels.shape, lattice, float(np.median(sigmas)), places, names
+            )
             size = np.full(len(beyond), float(np.median(sigmas)))
             rows = np.column_stack([beyond, size, np.zeros(len(beyond))])
             table = np.concatenate([table, rows])
@@ -424,16 +425,6 @@ def _spacing(atoms: FloatArray) -> float:
     distances = np.asarray(KDTree(atoms).query(atoms, k=2)[0])[:, 1]
     apart = distances[distances > 0]
     return float(np.median(apart)) if len(apart) else math.inf
-
-
-def _columns_beyond(
-    shape: tuple[int, ...], lattice: ImageLattice, sigma: float
-) -> tuple[FloatArray, NDArray[np.str_]]:
-    """Columns of a lattice beyond the frame, but near enough to shine into it."""
-    reach = _GHOST_REACH * sigma
-    points, kinds = lattice.positions(margin=reach)
-    inside = ((points >= -0.5) & (points <= np.array(shape) - 0.5)).all(axis=1)
-    return points[~inside], kinds[~inside]
 
 
 def _robust_factors(
