@@ -83,24 +83,31 @@ def images(folder: Path, args: argparse.Namespace) -> None:
 def kills(folder: Path, _: argparse.Namespace) -> None:
     """Runs that are killed again and again, beside undisturbed ones."""
     rows = []
-    make_movie(folder, n_frames := 300)
+    make_movie(folder, n_frames := 600)
     make_image(folder, side := 4096)
     rng = np.random.default_rng(0)
+    logs = {"movie": folder / "atoms.h5.running", "killable": folder / "checkpoint"}
     for kind, size in (("movie", n_frames), ("killable", side)):
-        n_kills = N_KILLS["movie" if kind == "movie" else "image"]
-        n_done = 0
-        while n_done < n_kills and (process := _started(folder, kind, size, 1)).poll() is None:
-            # While it imports nothing is to be lost; a run of its own takes some seconds.
-            try:
-                process.wait(2 + 2 * rng.random())
+        n_kills, n_done = N_KILLS["movie" if kind == "movie" else "image"], 0
+        while n_done < n_kills:
+            process = _started(folder, kind, size, 1)
+            before = _size(logs[kind])
+            # While it imports nothing is to be lost: not before it has written something new.
+            while process.poll() is None and _size(logs[kind]) <= before:
+                time.sleep(0.01)
+            time.sleep(0.2 * rng.random())
+            if process.poll() is not None:
                 break
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-                n_done += 1
+            process.kill()
+            process.communicate()
+            n_done += 1
         _started(folder, kind, size, 1).communicate()
         rows.append([kind, str(n_done), "equal" if _is_undisturbed(folder, kind, size) else "NOT"])
     print(table(["run", "kills", "result beside an undisturbed one"], rows), flush=True)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def _is_undisturbed(folder: Path, kind: str, size: int) -> bool:

@@ -16,6 +16,7 @@ import pytest
 
 from logstar.cli import main
 from logstar.io import AtomTable
+from logstar.tuning._record_log import RecordLog, read_records
 from tests.cli.common import NUMBERS, PITCH
 from tests.conftest import atoms_image
 from tests.model_selection import kill_search
@@ -99,3 +100,21 @@ def test_the_command_says_what_it_could_not_write(tmp_path, capfd, n_bytes):
     last = capfd.readouterr().err.splitlines()[-1]
     assert last == f"logstar: error: {out / 'positions.csv'}: File too large"
     assert list(tmp_path.iterdir()) == [film]
+
+
+def write_log(path):
+    with RecordLog(path, {"kind": "test"}, resume=True) as log:
+        for i in range(len(list(read_records(path))) - 1, 20):
+            log.append({"number": i, "table": np.full(50, float(i))})
+
+
+def test_a_log_of_a_run_goes_on_with_what_did_fit(tmp_path):
+    path = tmp_path / "atoms.h5.running"
+    is_os_error, told = error_within(3000, partial(write_log, path))
+    assert is_os_error
+    assert str(path) in told
+    n_before = len(list(read_records(path))) - 1
+    assert 0 < n_before < 20
+    write_log(path)
+    _, *records = read_records(path)
+    assert [one["number"] for one in records] == list(range(20))

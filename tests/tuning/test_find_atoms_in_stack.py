@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from functools import cache
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -187,6 +189,15 @@ def test_data_frames_have_the_names_of_trackpy():
     np.testing.assert_array_equal(second["x"], found[1]["col"])
 
 
+def test_a_first_frame_without_atoms_takes_no_columns_from_the_others():
+    pytest.importorskip("pandas")
+    movie = np.concatenate([np.zeros((1, *SHAPE), np.float32), quiet_movie()[:1]])
+    found = find_atoms_in_stack(movie, lattice=CRYSTAL, refine="window")
+    frame = found.to_frame()
+    np.testing.assert_array_equal(frame["row_error"], found[1]["row_error"])
+    assert set(found[1].columns) <= set(frame.columns)
+
+
 SCRIPT = """
 import sys, time
 import numpy as np
@@ -250,6 +261,19 @@ def test_a_run_goes_on_from_every_frame(tmp_path, stop):
     expected = find_atoms_in_stack(movie, lattice=CRYSTAL)
     assert expected.frames["state"].tolist()[3:5] == ["again", "tuned"]
     check_equal(found, expected)
+
+
+def test_without_room_for_the_file_the_log_stays(tmp_path, monkeypatch):
+    pytest.importorskip("h5py")
+    options = {"lattice": CRYSTAL, "out": tmp_path / "atoms.h5"}
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
+        with pytest.raises(OSError, match=r"make room, and go on with resume=True.*atoms\.h5"):
+            find_atoms_in_stack(quiet_movie(), **options)
+    told = []
+    found = find_atoms_in_stack(quiet_movie(), **options, resume=True, progress=told.append)
+    assert told == []
+    check_equal(found, find_atoms_in_stack(quiet_movie(), lattice=CRYSTAL))
 
 
 def test_what_cannot_be_is_refused(tmp_path):

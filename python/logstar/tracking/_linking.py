@@ -15,6 +15,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 
 from logstar._validation import FloatArray, check_integer, check_real
+from logstar.io._whole_files import whole_file
 
 from ._drift import drift_of_atoms, positions_of, spacing_of
 
@@ -202,7 +203,8 @@ class Trajectories:
         columns = self._columns()
         table = np.column_stack(list(columns.values())) if len(self.frame) else np.empty((0, 5))
         formats = ["%d", "%d", "%.6f", "%.6f", "%d"]
-        np.savetxt(place, table, formats, ",", header=",".join(columns), comments="")
+        with whole_file(place) as part:
+            np.savetxt(part, table, formats, ",", header=",".join(columns), comments="")
 
 
 def link_atoms(

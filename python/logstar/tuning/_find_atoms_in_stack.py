@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -234,7 +236,23 @@ def _without_atoms(record: FrameRecord) -> FrameRecord:
 
 
 def _convert(log_path: Path, path: Path, header: dict[str, Any]) -> None:
-    """Make a file of results of a whole log, a frame in memory at a time."""
+    """Make a file of results of a whole log, a frame in memory at a time.
+
+    Raises
+    ------
+    OSError
+        If there is no room for it: where a disk is full HDF5 may raise anything, or hang. The log
+        stays, for a run that resumes.
+    """
+    # Compressed, the file is smaller than the log.
+    needed, free = log_path.stat().st_size, shutil.disk_usage(path.absolute().parent).free
+    if free < needed:
+        raise OSError(
+            errno.ENOSPC,
+            f"{os.strerror(errno.ENOSPC)}: it may take {needed / 1e6:.0f} MB, of which "
+            f"{free / 1e6:.0f} are free; make room, and go on with resume=True",
+            str(path),
+        )
     counts: list[int] = []
     plain: list[FrameRecord] = []
 

@@ -135,8 +135,9 @@ class StackAtoms:
         except ImportError as error:
             raise ImportError("to_frame needs pandas: pip install pandas.") from error
         numbers = np.repeat(np.arange(len(self)), self.frames["n_atoms"])
-        tables = list(self)
-        columns = {name: np.concatenate([t[name] for t in tables]) for name in tables[0].columns}
+        kinds = kinds_of(self._tables_with_rows())
+        tables = [_aligned({name: one[name] for name in one.columns}, kinds) for one in self]
+        columns = {name: np.concatenate([table[name] for table in tables]) for name in kinds}
         places = {"y": columns["row"], "x": columns["col"]}
         return pd.DataFrame({"frame": numbers, **columns, **places})
 
@@ -213,6 +214,17 @@ def kinds_of(tables: Iterable[Mapping[str, NDArray[Any]]]) -> dict[str, str]:
     return most
 
 
+def _aligned(
+    table: Mapping[str, NDArray[Any]], kinds: Mapping[str, str]
+) -> dict[str, NDArray[Any]]:
+    """Give a table all columns; those that it does not have are NaN, False or ""."""
+    n_atoms, missing = len(table["row"]), {"f": np.nan, "b": False, "U": ""}
+    return {
+        name: table[name] if name in table else np.full(n_atoms, missing[kind])
+        for name, kind in kinds.items()
+    }
+
+
 def write_atoms(
     path: Path,
     tables: Iterable[Mapping[str, NDArray[Any]]],
@@ -220,15 +232,11 @@ def write_atoms(
     frames: Mapping[str, NDArray[Any]],
     header: Mapping[str, Any],
 ) -> None:
-    """Write the atoms of each frame; columns that a frame does not have are NaN, False or ""."""
+    """Write the atoms of each frame, a frame in memory at a time."""
 
     def numbered() -> Iterator[dict[str, NDArray[Any]]]:
         for number, table in enumerate(tables):
-            n_atoms = len(table["row"])
-            columns = {"frame": np.full(n_atoms, number, dtype=np.int64)}
-            for name, kind in kinds.items():
-                missing = np.full(n_atoms, {"f": np.nan, "b": False, "U": ""}[kind])
-                columns[name] = table.get(name, missing)
-            yield columns
+            frame = np.full(len(table["row"]), number, dtype=np.int64)
+            yield {"frame": frame, **_aligned(table, kinds)}
 
     write_frames(path, numbered(), frames, {**header, "columns": ["frame", *kinds]})
