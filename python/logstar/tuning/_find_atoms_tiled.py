@@ -81,7 +81,7 @@ def find_atoms_tiled(
     *,
     n_parts: int = 4,
     part_side: int = 768,
-    tile: int = 4096,
+    tile: int = 2048,
     n_jobs: int | None = None,
     client: Any = None,
     checkpoint: str | os.PathLike[str] | None = None,

@@ -79,7 +79,7 @@ def detect_tiled(
     detector: LoGStarDetector,
     array: Any,
     *,
-    tile: int = 4096,
+    tile: int = 2048,
     n_jobs: int | None = None,
     client: Any = None,
     checkpoint: str | os.PathLike[str] | None = None,
@@ -100,9 +100,10 @@ def detect_tiled(
     array : array-like of shape (n_rows, n_cols)
         Anything with a shape, a dtype and slices: a `numpy.memmap`, or an array of dask, zarr or
         h5py.
-    tile : int, default=4096
+    tile : int, default=2048
         Side of the tiles in pixels, at least 64. Memory is about 16 bytes a pixel of a tile, for
-        each of at most two that are worked on at a time, and 200 bytes a candidate.
+        each of at most two that are worked on at a time, some 200 bytes a candidate of a row of
+        tiles, and 64 bytes an atom.
     n_jobs : int, default=None
         Threads: None is one, -1 is all. The result does not depend on it.
     client : dask.distributed.Client, default=None
