@@ -1,15 +1,16 @@
 """Where the network and LoG* agree on real micrographs.
 
-``python benches/oracle/agreement.py FOLDER [--model FILE] [--out FOLDER]``
+``python benches/oracle/agreement.py FOLDER [--model FILE] [--out FOLDER] [--table FILE]``
 
-FOLDER holds the micrographs, none of which is part of the project. Writes a table, and with --out a
-picture of each with crosses where the two disagree. The finder is told nothing but that atoms of
-some are dark, or that there is no lattice.
+FOLDER holds the micrographs, none of which is part of the project. Prints a table, and with --out
+draws a picture of each with crosses where the two disagree. The finder is told nothing but that
+atoms of some are dark, or that there is no lattice.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -34,19 +35,20 @@ def main() -> None:
     parser.add_argument("--model", default="lattice-v1")
     parser.add_argument("--only", default="", help="part of a file's name")
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--table", type=Path, help="where to write the table as well")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
-    print(
-        "| file | LoG* | network | agree inside | only LoG* | only network | counts at .7, 1, 1.4 |"
-    )
-    print("|---|---|---|---|---|---|---|")
+    lines = [
+        "| file | LoG* | network | agree inside | only LoG* | only network | at .7 and 1.4 |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for path in sorted(options.folder.iterdir()):
         if path.name in LEFT_OUT or path.suffix == ".csv" or options.only not in path.name:
             continue
         try:
             image = read_image(path)
         except (ValueError, OSError, ImportError) as error:
-            print(f"| {path.name} | cannot be read: {error} |")
+            print(f"{path.name} cannot be read: {error}", file=sys.stderr)
             continue
         told = {"lattice": "auto", **TOLD.get(path.name, {})}
         oracle = OnnxOracle(options.model, polarity=told.get("polarity", "bright"))
@@ -54,15 +56,17 @@ def main() -> None:
         opinion = finder.second_opinion_
         oracle.fit(finder.image_)
         alone = opinion.disagreements(finder.atoms_.positions)
-        counts = ", ".join(str(count) for count in oracle.counts_.values())
-        print(
+        lines.append(
             f"| {path.name} | {len(finder.atoms_)} | {oracle.count(finder.image_)} | "
-            f"{opinion.share:.1%} | {len(alone['unseen'])} | {len(alone['missed'])} | {counts} |",
-            flush=True,
+            f"{opinion.share:.1%} | {len(alone['unseen'])} | {len(alone['missed'])} | "
+            f"{oracle.counts_[0.7]}, {oracle.counts_[1.4]} |"
         )
+        print(lines[-1], flush=True)
         if options.out is not None:
             options.out.mkdir(parents=True, exist_ok=True)
             AtomFinderDisplay.of(finder, source=path.name).save(options.out / f"{path.stem}.png")
+    if options.table is not None:
+        options.table.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

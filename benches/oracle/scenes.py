@@ -33,6 +33,9 @@ FloatArray = NDArray[np.float64]
 EMPTY_SHARE = 1 / 3
 #: Nearest distances of the scenes before they are scaled to what the network takes, in pixels.
 SPACINGS = (5.0, 18.0)
+#: Least nearest distance of the columns of a cell, by the root of the area that each has; without
+#: wide atoms, and with them.
+LEAST_NEAREST = {False: 0.55, True: 0.5}
 
 
 class Sample(NamedTuple):
@@ -43,14 +46,17 @@ class Sample(NamedTuple):
     spacing: float
 
 
-def draw(side: int, spacing: float, rng: np.random.Generator) -> Sample:
-    """A scene of `side` pixels whose atoms are `spacing` pixels from their nearest neighbours."""
+def draw(side: int, spacing: float, rng: np.random.Generator, *, wide: bool) -> Sample:
+    """A scene of `side` pixels whose atoms are `spacing` pixels from their nearest neighbours.
+
+    If `wide`, some have atoms so wide that neighbours nearly merge.
+    """
     if rng.random() < EMPTY_SHARE:
         return Sample(_empty(side, rng), np.empty((0, 2)), spacing)
-    return _with_atoms(side, spacing, rng)
+    return _with_atoms(side, spacing, rng, wide=wide)
 
 
-def random_lattice(spacing: float, rng: np.random.Generator) -> Lattice:
+def random_lattice(spacing: float, rng: np.random.Generator, *, wide: bool) -> Lattice:
     """One to six columns a cell, of any heights, none nearer than `spacing` pixels."""
     n_columns = int(rng.choice([1, 2, 3, 4, 6], p=[0.2, 0.25, 0.2, 0.2, 0.15]))
     if n_columns == 1 and rng.random() < 0.5:
@@ -63,12 +69,12 @@ def random_lattice(spacing: float, rng: np.random.Generator) -> Lattice:
         unscaled = Lattice(1.0, ratio, angle, columns=columns, pixel_size=None)
         nearest = unscaled.nearest_distance
         # Cells that are mostly void have no likeness among crystals.
-        if nearest > 0.55 * np.sqrt(unscaled.unit_cell_area / n_columns):
+        if nearest > LEAST_NEAREST[wide] * np.sqrt(unscaled.unit_cell_area / n_columns):
             scale = spacing / nearest
             return Lattice(scale, ratio * scale, angle, columns=columns, pixel_size=None)
 
 
-def _with_atoms(side: int, spacing: float, rng: np.random.Generator) -> Sample:
+def _with_atoms(side: int, spacing: float, rng: np.random.Generator, *, wide: bool) -> Sample:
     shape = (side, side)
     if rng.random() < 0.06:
         n_atoms = max(1, int(rng.uniform(0.05, 0.3) * (side / spacing) ** 2))
@@ -81,7 +87,7 @@ def _with_atoms(side: int, spacing: float, rng: np.random.Generator) -> Sample:
             )
         ]
     else:
-        parts = _grains(side, spacing, rng)
+        parts = _grains(side, spacing, rng, wide=wide)
     support = AmorphousSupport(height=0.3, texture=rng.uniform(0, 0.12))
     tilt = rng.uniform(0, 0.6) * (rng.random() < 0.5)
     # Electrons can be counted only where there are no intensities below 0.
@@ -102,13 +108,15 @@ def _with_atoms(side: int, spacing: float, rng: np.random.Generator) -> Sample:
     return Sample(scene.image.astype(np.float64), scene.positions, spacing)
 
 
-def _grains(side: int, spacing: float, rng: np.random.Generator) -> list[Grain | SingleAtoms]:
-    lattice = random_lattice(spacing, rng)
+def _grains(
+    side: int, spacing: float, rng: np.random.Generator, *, wide: bool
+) -> list[Grain | SingleAtoms]:
+    lattice = random_lattice(spacing, rng, wide=wide)
     heights = {kind: float(rng.uniform(0.25, 1.0)) for kind in lattice.kinds}
     grain = Grain(
         lattice,
         rotation=rng.uniform(0, 360),
-        sigma=spacing * rng.uniform(0.15, 0.28),
+        sigma=spacing * _width(rng, wide=wide),
         amplitudes=heights,
         jitter=spacing * rng.uniform(0, 0.05),
         vacancy_fraction=rng.choice([0, 0.02, 0.1], p=[0.6, 0.3, 0.1]),
@@ -131,6 +139,14 @@ def _grains(side: int, spacing: float, rng: np.random.Generator) -> list[Grain |
         return [replace(grain, region=Region.half_plane(middle, rng.uniform(0, 360)))]
     hole = Region.disc(middle, spacing * rng.uniform(1.5, 5))
     return [replace(grain, region=~hole)]
+
+
+def _width(rng: np.random.Generator, *, wide: bool) -> float:
+    """Sigma of atoms by their spacing."""
+    if wide and rng.random() >= 0.6:
+        # Pairs of atoms nearly merge, as the dumbbells of silicon do.
+        return float(rng.uniform(0.28, 0.4))
+    return float(rng.uniform(0.15, 0.28))
 
 
 def _contamination(rng: np.random.Generator) -> tuple[Blob | Streaks, ...]:

@@ -1,6 +1,6 @@
 """Train the shipped network on simulated scenes and write it as an ONNX file.
 
-``python benches/oracle/train.py [--out FILE] [--steps N] [--scenes N] [--seed N]``
+``python benches/oracle/train.py [--out FILE] [--seed N] [--share S]``
 
 Needs jax, optax and onnx beside logstar. Same seed, same network, up to the rounding of the
 machine's convolutions.
@@ -11,7 +11,9 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -30,7 +32,19 @@ CROP = 128
 SIDE = 176
 #: Scenes a step.
 BATCH = 8
-LEARNING_RATE = 3e-3
+
+
+class Stage(NamedTuple):
+    """A part of the training: how many scenes and steps, and with wide atoms or not."""
+
+    n_scenes: int
+    n_steps: int
+    learning_rate: float
+    wide: bool
+
+
+#: After the first the network misses all atoms of micrographs in which neighbours nearly merge.
+STAGES = (Stage(4000, 6500, 3e-3, wide=False), Stage(1600, 1800, 1.5e-3, wide=True))
 #: A pixel is an atom up to this far from its centre: a quarter of the nearest distance.
 RADIUS = SPACING / 4
 #: The spacing that an image is scaled by is mostly right up to a factor of this deviation, but
@@ -74,7 +88,7 @@ def discs(positions: NDArray[np.float64], shape: tuple[int, int]) -> Float32:
     return target
 
 
-def make_scenes(n: int, seed: int) -> tuple[Float32, Float32]:
+def make_scenes(n: int, seed: int, *, wide: bool) -> tuple[Float32, Float32]:
     """Draw scenes at many spacings and bring them to the network's, as in use."""
     images = np.empty((n, SIDE, SIDE), dtype=np.float32)
     targets = np.empty_like(images)
@@ -87,7 +101,7 @@ def make_scenes(n: int, seed: int) -> tuple[Float32, Float32]:
         )
         factor = SPACING / spacing * np.exp(error)
         side = int(np.ceil((SIDE + 1) / factor))
-        sample = scenes.draw(side, spacing, rng)
+        sample = scenes.draw(side, spacing, rng, wide=wide)
         small = scale(sample.image, factor)
         points = to_scaled(sample.positions, sample.image.shape, scaled_shape((side, side), factor))
         images[i] = normalize(small)[:SIDE, :SIDE]
@@ -112,15 +126,15 @@ def batches(images: Float32, targets: Float32, n_steps: int, rng: np.random.Gene
 
 
 def train(
+    parameters: network.Parameters,
     images: Float32,
     targets: Float32,
-    n_steps: int,
+    stage: Stage,
     seed: int,
     write: Callable[[network.Parameters, int], None],
-) -> None:
+) -> network.Parameters:
     """Fit the network by binary cross-entropy, and write it now and then and at the end."""
-    parameters = network.draw(jax.random.key(seed))
-    schedule = optax.cosine_onecycle_schedule(n_steps, LEARNING_RATE, pct_start=0.1)
+    schedule = optax.cosine_onecycle_schedule(stage.n_steps, stage.learning_rate, pct_start=0.1)
     optimizer = optax.chain(
         optax.clip_by_global_norm(1.0), optax.adamw(schedule, weight_decay=1e-4)
     )
@@ -137,7 +151,9 @@ def train(
         return optax.apply_updates(parameters, updates), state, value
 
     recent = []
-    for i, (x, y) in enumerate(batches(images, targets, n_steps, np.random.default_rng(seed))):
+    for i, (x, y) in enumerate(
+        batches(images, targets, stage.n_steps, np.random.default_rng(seed))
+    ):
         parameters, state, value = step(parameters, state, jnp.asarray(x), jnp.asarray(y))
         recent.append(float(value))
         if (i + 1) % 100 == 0:
@@ -145,8 +161,36 @@ def train(
                 f"step {i + 1}: loss {np.mean(recent[-100:]):.4f}, {time.process_time():.0f} s",
                 flush=True,
             )
-        if (i + 1) % WRITTEN_EVERY == 0 or i + 1 == n_steps:
+        if (i + 1) % WRITTEN_EVERY == 0 or i + 1 == stage.n_steps:
             write(parameters, i + 1)
+    return parameters
+
+
+def save(
+    path: Path,
+    seed: int,
+    stages: list[Stage],
+    images: Float32,
+    parameters: network.Parameters,
+    n_steps: int,
+) -> None:
+    """Write the network after so many steps of the last of these stages, and check the file."""
+    steps = [*(stage.n_steps for stage in stages[:-1]), n_steps]
+    metadata = {
+        "architecture": "lattice",
+        "spacing": str(SPACING),
+        "multiple": str(network.MULTIPLE),
+        "reach": str(network.REACH),
+        "scaling": "contrast",
+        "certain": str(CERTAIN),
+        "likely": str(LIKELY),
+        "seed": str(seed),
+        "steps": " + ".join(map(str, steps)),
+        "scenes": " + ".join(str(stage.n_scenes) for stage in stages),
+        "cpu_seconds": f"{time.process_time():.0f}",
+    }
+    network.save(parameters, path, metadata)
+    check(parameters, path, images)
 
 
 def check(parameters: network.Parameters, path: Path, images: Float32) -> None:
@@ -167,32 +211,23 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--out", type=Path, default=Path("lattice-v1.onnx"))
-    parser.add_argument("--steps", type=int, default=6500)
-    parser.add_argument("--scenes", type=int, default=4000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--share", type=float, default=1.0, help="of scenes and steps, for a trial")
     options = parser.parse_args()
 
-    images, targets = make_scenes(options.scenes, options.seed)
-    print(f"{options.scenes} scenes drawn in {time.process_time():.0f} s", flush=True)
-
-    def write(parameters: network.Parameters, n_steps: int) -> None:
-        metadata = {
-            "architecture": "lattice",
-            "spacing": str(SPACING),
-            "multiple": str(network.MULTIPLE),
-            "reach": str(network.REACH),
-            "scaling": "contrast",
-            "certain": str(CERTAIN),
-            "likely": str(LIKELY),
-            "seed": str(options.seed),
-            "steps": str(n_steps),
-            "scenes": str(options.scenes),
-            "cpu_seconds": f"{time.process_time():.0f}",
-        }
-        network.save(parameters, options.out, metadata)
-        check(parameters, options.out, images[: 4 * BATCH])
-
-    train(images, targets, options.steps, options.seed, write)
+    stages = [
+        stage._replace(
+            n_scenes=round(options.share * stage.n_scenes),
+            n_steps=round(options.share * stage.n_steps),
+        )
+        for stage in STAGES
+    ]
+    parameters = network.draw(jax.random.key(options.seed))
+    for k, stage in enumerate(stages):
+        images, targets = make_scenes(stage.n_scenes, options.seed + k, wide=stage.wide)
+        print(f"{stage.n_scenes} scenes drawn after {time.process_time():.0f} s", flush=True)
+        write = partial(save, options.out, options.seed, stages[: k + 1], images[: 4 * BATCH])
+        parameters = train(parameters, images, targets, stage, options.seed + k, write)
     print(
         f"wrote {options.out}, {options.out.stat().st_size} bytes, "
         f"{time.process_time():.0f} s of CPU"

@@ -1,4 +1,4 @@
-"""All figures of the paper: ``python -m benches.paper [--out FOLDER] [--full | --quick]``.
+"""All figures of the paper: ``python -m benches.paper [--out FOLDER]``.
 
 Writes the figures and ``RESULTS.md``, a table of what the paper says beside what is measured. It
 takes some five minutes of CPU; with ``--full`` Fig. 3 has all levels of noise and five seeds, and
@@ -35,11 +35,16 @@ def main() -> None:
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--full", action="store_true", help="Fig. 3 with all levels and seeds")
     size.add_argument("--quick", action="store_true", help="fewer of all, to see that all work")
+    size.add_argument(
+        "--networks", action="store_true", help="Fig. 3 with its networks alone measured anew"
+    )
     args = parser.parse_args()
     out = ["--out", str(args.out)]
     noise = ["--seeds", "2", "--steps", "6", "--evaluations", "20"]
     if args.quick:
         noise = ["--seeds", "1", "--steps", "2", "--evaluations", "10"]
+    if args.networks:
+        noise += ["--only", *fig3.NETWORKS]
     claims = [
         *fig1.main(out),
         *fig2.main(out),
