@@ -19,9 +19,10 @@ from sklearn.utils import estimator_checks
 
 from logstar import Lattice, LoGStarDetector
 from logstar.datasets import make_scene
+from logstar.detection import ScaleSpaceCandidates
 from logstar.exceptions import NoAtomsWarning
 from logstar.metrics import detection_metrics
-from logstar.rewards import ErrorRate, QualityCount
+from logstar.rewards import CountStability, ErrorRate, QualityCount
 from tests.conftest import atoms_image
 
 
@@ -425,3 +426,39 @@ class TestMask:
     def test_refused(self, scene, wrong, message):
         with pytest.raises(ValueError, match=message):
             LoGStarDetector(mask=wrong).fit(scene.image)
+
+
+def test_a_threshold_at_each_pixel():
+    """What responds by more at its own place is pruned as one image, like with one number."""
+    scene = make_scene(shape=(96, 112), noise=0.3, random_state=0)
+    field = np.geomspace(0.02, 0.2, 112) * np.ones((96, 1))
+    detector = LoGStarDetector(2, 4, 4, threshold=field, overlap=0.3).fit(scene.image)
+    found = detector.detect(scene.image)
+    table = detector.find_candidates(scene.image, 0.02).table
+    kept = table[table[:, 3] > field[table[:, 0].astype(int), table[:, 1].astype(int)]]
+    by_hand = ScaleSpaceCandidates(kept, threshold=0.02).detections(0.02, 0.3)
+    assert np.array_equal(found, by_hand)
+    same = LoGStarDetector(2, 4, 4, threshold=np.full((96, 112), 0.05)).fit_predict(scene.image)
+    one = LoGStarDetector(2, 4, 4, threshold=0.05).fit_predict(scene.image)
+    assert np.array_equal(same, one)
+
+
+@pytest.mark.parametrize(
+    ("threshold", "message"),
+    [
+        (np.ones((10, 20)), r"threshold has shape \(10, 20\), image 0 \(64, 64\)"),
+        (np.full((64, 64), np.nan), "threshold must be a number, or finite numbers"),
+        (np.ones(64), "in a 2-D array of the image's shape, got an array of shape"),
+    ],
+)
+def test_refuses_thresholds_that_are_no_field(threshold, message):
+    image = make_scene(shape=(64, 64), random_state=0).image
+    with pytest.raises(ValueError, match=message):
+        LoGStarDetector(2, 4, 4, threshold=threshold).fit(image)
+
+
+def test_one_threshold_is_needed_for_a_plateau():
+    image = make_scene(shape=(64, 64), random_state=0).image
+    detector = LoGStarDetector(2, 4, 4, threshold=np.ones((64, 64)))
+    with pytest.raises(ValueError, match="one number is needed here"):
+        CountStability().plateau(detector, image)

@@ -27,7 +27,14 @@ from logstar.metrics import detection_metrics
 
 from . import ScaleSpaceCandidates
 from ._criteria import Criteria
-from ._parameters import check_parameters, check_sizes, ladder_of, scaling_of
+from ._parameters import (
+    check_parameters,
+    check_sizes,
+    exceeds_threshold,
+    ladder_of,
+    least_threshold,
+    scaling_of,
+)
 from ._skimage._blob_log import blob_log
 from ._sweep_plan import SweepPlan, bounds_of
 from ._tables import CandidateTest, candidate_tables, pruned, scaled_images
@@ -59,9 +66,9 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         responds most at its own sigma.
     num_sigma : int, default=10
         Number of steps of the ladder; not used if there is a `sigma_step`.
-    threshold : float, default=0.05
-        Least response. With intensities scaled to [0, 1], a Gaussian atom of height h responds
-        with h / 2.
+    threshold : float or array-like of shape (n_rows, n_cols), default=0.05
+        Least response; as an array that at each pixel. With intensities scaled to [0, 1], a
+        Gaussian atom of height h responds with h / 2.
     overlap : float, default=0.5
         Greatest share of the smaller one's area that two atoms may have in common, where an
         atom's radius is ``sqrt(2) * sigma``.
@@ -117,7 +124,7 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         min_sigma: float = 1.0,
         max_sigma: float = 6.0,
         num_sigma: int = 10,
-        threshold: float = 0.05,
+        threshold: float | ArrayLike = 0.05,
         overlap: float = 0.5,
         *,
         log_scale: bool = False,
@@ -375,13 +382,16 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         return table
 
     def _detect(self, scaled: Image, index: int, keep: CandidateTest | None) -> FloatArray:
-        table = self._table(scaled, self.sigmas_, float(self.threshold))
+        table = self._table(scaled, self.sigmas_, least_threshold(self))
+        if np.ndim(self.threshold) > 0:
+            table = table[exceeds_threshold(self, table)]
         if keep is not None:
             table = table[keep(table, index)]
         kept = pruned(table, float(self.overlap), threads_of(self.n_jobs))
         if len(kept) == 0:
             test = "" if keep is None else " and passes the test"
-            why = f"no response exceeds threshold={self.threshold!r}{test}"
+            least = least_threshold(self)
+            why = f"no response exceeds threshold={least!r}{test}"
             if scaled.min() == scaled.max():
                 why = "it is constant"
             warnings.warn(

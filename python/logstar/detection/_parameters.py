@@ -41,7 +41,7 @@ def check_parameters(detector: Any) -> None:
                 f"constant: got sigma_step={detector.sigma_step!r}; leave one of them at its "
                 "default, sigma_step=None or log_scale=False."
             )
-    check_real(detector.threshold, name="threshold")
+    _check_threshold(detector.threshold)
     check_real(detector.overlap, name="overlap", low=0)
     if detector.exclude_border is not False:
         check_integer(detector.exclude_border, name="exclude_border", low=0)
@@ -53,6 +53,46 @@ def check_parameters(detector: Any) -> None:
         raise ValueError(
             f"mask must be a 2-D array of booleans, got {mask.ndim}-D with dtype {mask.dtype}."
         )
+
+
+def _check_threshold(threshold: Any) -> None:
+    if np.ndim(threshold) == 0:
+        check_real(threshold, name="threshold")
+        return
+    field = np.asarray(threshold)
+    if field.ndim != 2 or field.dtype.kind not in "biuf" or not np.isfinite(field).all():
+        raise ValueError(
+            "threshold must be a number, or finite numbers in a 2-D array of the image's shape, "
+            f"got an array of shape {field.shape} and type {field.dtype}."
+        )
+
+
+def least_threshold(detector: Any) -> float:
+    """The least response that a detector's threshold lets pass anywhere."""
+    return float(np.min(detector.threshold))
+
+
+def one_threshold(detector: Any) -> float:
+    """A detector's threshold where it has to be one.
+
+    Raises
+    ------
+    ValueError
+        If it is another at each pixel.
+    """
+    if np.ndim(detector.threshold) > 0:
+        raise ValueError(
+            "threshold is an array of another number at each pixel, and one number is needed here."
+        )
+    return float(detector.threshold)
+
+
+def exceeds_threshold(detector: Any, table: FloatArray) -> NDArray[np.bool_]:
+    """Tell which candidates (row, column, sigma, response) respond by more than the threshold."""
+    threshold = np.asarray(detector.threshold)
+    if threshold.ndim:
+        threshold = threshold[table[:, 0].astype(np.intp), table[:, 1].astype(np.intp)]
+    return np.asarray(table[:, 3] > threshold)
 
 
 def _check_intensity_range(intensity_range: Any) -> None:
@@ -85,6 +125,11 @@ def check_sizes(detector: Any, images: Sequence[Image]) -> None:
             raise ValueError(
                 f"mask has shape {mask.shape}, image {index} {image.shape}; set another mask, or "
                 "None to look everywhere."
+            )
+        if np.ndim(detector.threshold) > 0 and np.shape(detector.threshold) != image.shape:
+            raise ValueError(
+                f"threshold has shape {np.shape(detector.threshold)}, image {index} {image.shape}; "
+                "set another array, or one number."
             )
         if min(image.shape) < radius:
             raise ValueError(

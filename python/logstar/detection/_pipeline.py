@@ -39,6 +39,7 @@ from . import LoGStarDetector, ScaleSpaceCandidates
 from ._criteria import Criteria
 from ._detector import Detections, mean_f1
 from ._exact_front import Bounds
+from ._parameters import one_threshold
 from ._support import Support, SupportMap
 from ._sweep_plan import SweepPlan, bounds_of
 from ._tables import CandidateTest
@@ -427,7 +428,7 @@ class DetectionPipeline(Pipeline):  # type: ignore[misc] # scikit-learn ships no
     @property
     def threshold(self) -> float:  # numpydoc ignore=RT01
         """The detector's threshold."""
-        return float(self.steps[-1][1].threshold)
+        return one_threshold(self.steps[-1][1])
 
     @property
     def overlap(self) -> float:  # numpydoc ignore=RT01

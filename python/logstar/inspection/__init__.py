@@ -25,6 +25,7 @@ from ._pareto_front import ParetoFrontDisplay
 from ._quality import QualityReportDisplay
 from ._slices import SurrogateSliceDisplay
 from ._strain_map import StrainMapDisplay
+from ._window_map import WindowMapDisplay
 
 __all__ = [
     "AmorphousMapDisplay",
@@ -40,4 +41,5 @@ __all__ = [
     "QualityReportDisplay",
     "StrainMapDisplay",
     "SurrogateSliceDisplay",
+    "WindowMapDisplay",
 ]

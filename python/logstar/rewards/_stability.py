@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from logstar._validation import FloatArray, as_image_list, check_real
 from logstar.detection import CountPlateaus, ScaleSpaceCandidates, StabilityCriterion
+from logstar.detection._parameters import one_threshold
 from logstar.detection._plateaus import SAME_COUNT, CountCurves
 
 from ._base import Reward
@@ -112,7 +113,7 @@ class CountStability(Reward):
         plateau : CountPlateaus
             With one row.
         """
-        threshold, overlap = float(detector.threshold), float(detector.overlap)
+        threshold, overlap = one_threshold(detector), float(detector.overlap)
         low, _ = self._checked_range()
         candidates = detector.find_candidates(image, min(low, threshold))
         return self._plateau(candidates, threshold, overlap)

@@ -16,4 +16,5 @@ from ._second_opinion import SecondOpinion as SecondOpinion
 from ._stack_atoms import StackAtoms as StackAtoms
 from ._tiled import detect_tiled as detect_tiled
 from ._verdict import Verdict as Verdict
+from ._windows import WindowMaps as WindowMaps
 from ._workflow import make_logstar_workflow as make_logstar_workflow

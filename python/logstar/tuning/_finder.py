@@ -61,6 +61,7 @@ from ._source import (
 )
 from ._space import make_search, plain_params
 from ._verdict import Verdict, judge
+from ._windows import ThresholdField, WindowMaps, check_window, with_threshold
 from ._workflow import denoisers_of
 
 if TYPE_CHECKING:
@@ -171,6 +172,10 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
     oracle : object, default=None
         Gives a second opinion, such as `OnnxOracle`: has `predict`, and is fitted to the image
         first if it can be. It changes no atom.
+    window : int, "auto" or None, default=None
+        Side in pixels of windows that each say over which thresholds their own number of atoms is
+        right; the threshold is then a smooth field. "auto" is windows of about 40 atoms. None is
+        one threshold for the image. Single atoms, and columns that overlap, have no field.
     force : bool, default=False
         Whether to go on with a crystal that the image contradicts.
     callback : callable or list of callables, default=None
@@ -211,6 +216,9 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         How far the atoms stand out.
     second_opinion_ : SecondOpinion or None
         Where the oracle agrees; "seen_by_oracle" in the table says which atoms it sees.
+    windows_ : WindowMaps or None
+        What the windows say, if there are any: threshold, QC, ER, significance and a verdict, as
+        maps. ``params_["threshold"]`` is then the median over windows.
     quality_ : QualityReport or None
         What the diagnostics say; None without a lattice.
     search_ : MOBOSearchCV
@@ -276,6 +284,7 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         calibration: Literal["correct", "keep"] = "correct",
         refine: Literal["joint", "window"] | None = "joint",
         oracle: Any = None,
+        window: int | Literal["auto"] | None = None,
         force: bool = False,
         callback: Any = None,
     ) -> None:
@@ -295,6 +304,7 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         self.calibration = calibration
         self.refine = refine
         self.oracle = oracle
+        self.window = window
         self.force = force
         self.callback = callback
 
@@ -631,6 +641,8 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
                 )
         if self.oracle is not None and not hasattr(self.oracle, "predict"):
             raise TypeError(f"oracle must have a method predict, got {self.oracle!r}.")
+        if self.window is not None:
+            check_window(self.window)
         for name in ("expected", "distance_sum"):
             value = getattr(self, name)
             if value is not None:
@@ -764,18 +776,13 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         results = search.cv_results_
         start = time.perf_counter()
         self.index_ = int(np.flatnonzero(self.front_ == row)[0])
-        if row == search.best_index_:
-            self.detector_ = search.best_estimator_
-        else:
-            setting = {
-                name: clone(value, safe=False) for name, value in results["params"][row].items()
-            }
-            self.detector_ = clone(search.estimator).set_params(**setting).fit(self.image_)
+        self.detector_ = self._tuned_as(row)
+        self.params_ = plain_params(search, row)
+        windows = self._follow_windows()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NoAtomsWarning)
             shown = self.detector_.detect(self.image_)
         detections = self._divided(self.image_, shown)
-        self.params_ = plain_params(search, row)
         if isinstance(self.detector_, SignificanceDetector):
             self.plateau_ = Plateau(*self.detector_.plateau_)
             self.params_["threshold"] = self.detector_.threshold_
@@ -805,6 +812,7 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
             origin=self._origin,
         ).with_columns(significance=self._significance(detections), flagged=flagged)
         self._look_for_contamination(detections)
+        self.windows_: WindowMaps | None = None if windows is None else windows.maps_of(self)
         self._look_around(shown[:, 3])
         detected = time.perf_counter()
         self.seconds_["detect"] = detected - start
@@ -828,6 +836,29 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         self.verdict_: Verdict = judge(self)
         if len(self.atoms_) == 0:
             warnings.warn(self.verdict_.reasons[0], NoAtomsWarning, stacklevel=3)
+
+    def _tuned_as(self, row: int) -> Any:
+        """The detector with the setting of a row of the search."""
+        search = self.search_
+        if row == search.best_index_:
+            return search.best_estimator_
+        setting = search.cv_results_["params"][row].items()
+        own = {name: clone(value, safe=False) for name, value in setting}
+        return clone(search.estimator).set_params(**own).fit(self.image_)
+
+    def _follow_windows(self) -> ThresholdField | None:
+        """Make the threshold a field, where windows are wanted and there is one to begin with."""
+        if (
+            self.window is None
+            or isinstance(self.detector_, SignificanceDetector)
+            or overlapping_lattice(self.expectation_) is not None
+        ):
+            return None
+        field = ThresholdField.of(self, self.window)
+        self.detector_ = with_threshold(self.detector_, field.pixels)
+        self.params_["threshold"] = float(np.median(field.at_centres))
+        self.params_["window"] = field.side
+        return field
 
     def _refined(self, image: Image, detections: FloatArray) -> Refinement:
         """Refine atoms that were found in an image."""

@@ -55,10 +55,10 @@ def frames(
     sleep, clock : callable
         How to wait, and what time it is.
 
-    Yields
-    ------
-    frame : Micrograph
-        The next frame.
+    Returns
+    -------
+    frames : iterator of Micrograph
+        Each frame as soon as it is there.
 
     Raises
     ------

@@ -24,6 +24,7 @@ from logstar.detection._parameters import (
     check_sizes,
     ladder_of,
     mask_of,
+    one_threshold,
     scaling_of,
 )
 from logstar.detection._scale_space import find_candidates, kernel_radius
@@ -217,7 +218,7 @@ def find_between(
         limits=ends if is_scaled else None,
         is_constant=ends[0] == ends[1],
         ladder=ladder_of(detector),
-        threshold=float(detector.threshold),
+        threshold=one_threshold(detector),
         n_threads=1 if client is not None else max(1, n_threads // n_at_once),
     )
     path = None if checkpoint is None else Path(checkpoint)
