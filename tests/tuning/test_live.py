@@ -223,6 +223,37 @@ def test_frames_without_a_crystal_are_tried_ever_more_rarely(tuned: AtomFinder) 
     assert again[-1].trusted
 
 
+class Broken(AtOnce):
+    """Whose jobs all end in an error."""
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        del function, args, kwargs
+        return super().submit(lambda: 1 // 0)
+
+
+def test_what_could_not_be_tuned_is_said_and_forgotten_when_frames_are_quiet(
+    tuned: AtomFinder,
+) -> None:
+    live = LiveFinder(tuned, executor=Broken())
+    results = [live.process(_stepped(i).image) for i in range(6)]
+    assert not any(result.trusted for result in results)
+    assert "it could not be tuned anew: integer division" in results[-1].reasons[-1]
+    back = live.process(_scene(1).image)
+    assert back.trusted
+    assert not back.reasons
+    assert live.finder_ is tuned
+
+
+def test_fields_of_windows_are_of_frames_of_one_shape() -> None:
+    live = LiveFinder(AtomFinder("auto", refine=None, window=64), executor=AtOnce())
+    live.process(_scene(0).image)
+    assert live.process(_scene(1).image).trusted
+    scene = make_scene(CRYSTAL, (160, 144), noise=0.05, random_state=1)
+    result = live.process(scene.image)
+    assert result.retuned
+    assert live.finder_.windows_.threshold.shape == (4, 4)
+
+
 def test_never_tunes_where_it_must_not(tuned: AtomFinder) -> None:
     live = LiveFinder(tuned, retune="never")
     assert not any(live.process(_stepped(i).image).trusted for i in range(4))

@@ -141,7 +141,7 @@ def find_atoms_tiled(
     >>> found.finder.verdict_.status
     'ok'
     """
-    refused = sorted({"mask", "denoise", "expected"} & set(parameters))
+    refused = sorted({"mask", "denoise", "expected", "window"} & set(parameters))
     if refused:
         raise ValueError(
             f"{refused[0]} is about an image as a whole, and not for one that is tuned on in parts."

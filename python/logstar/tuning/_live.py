@@ -31,6 +31,7 @@ from ._frames import as_frame
 from ._overlap import overlapping_lattice
 from ._refining import columns_of, refine_atoms
 from ._retuning import Retuned, Retuner, bands_of, chances, template_of
+from ._windows import with_threshold
 
 #: Relative change of the distances of atoms, in told pixels, that is another magnification or
 #: another crystal: lattices of frames are known to 0.3 %, and drift bends a scan by a percent or
@@ -201,6 +202,7 @@ class LiveFinder:
         if retune == "auto":
             self._retuner = Retuner(template_of(finder), executor)
         self._reasons: tuple[str, ...] = ()
+        self._failure = ""
         self._former: tuple[Retuned, Bands] | None = None
         self._n_vain = self._wait = 0
         self.n_frames_ = self.n_retuned_ = 0
@@ -297,6 +299,7 @@ class LiveFinder:
         # Whether there is time to refine is known only when the atoms are.
         self._coarse = _without_refinement(tuned.finder)
         self._reasons = tuned.reasons
+        self._failure = ""
 
     def _take_over(self) -> bool:
         """Take new settings if there are any that are wanted."""
@@ -304,7 +307,7 @@ class LiveFinder:
             return False
         tuned = self._retuner.take()
         if isinstance(tuned, str):
-            self._reasons = (tuned,)
+            self._failure = tuned
             self._waits_longer()
             return False
         self._settle(tuned)
@@ -359,6 +362,7 @@ class LiveFinder:
         """Decide what the state of a frame means; tell whether new settings are wanted."""
         retuner = self._retuner
         if look.state == "within":
+            self._failure = ""
             if self._is_good:
                 self._n_vain = self._wait = 0
             if retuner is not None:
@@ -377,13 +381,22 @@ class LiveFinder:
     def _look(self, image: Image, micrograph: Micrograph) -> _Look:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NoAtomsWarning)
-            columns, rewards = find_in_frame(self._coarse, image)
+            columns, rewards = find_in_frame(self._settings_for(image), image)
         if self._is_other(image, micrograph):
             # Numbers and distances were expected of frames of another kind.
             return _Look(columns, FrameRewards(math.nan, math.nan), "left")
         if isinstance(self.finder_.detector_, SignificanceDetector):
             rewards = rewards._replace(significance=self._explained_by_noise(image, columns))
         return _Look(columns, rewards, self._bands.judge(rewards))
+
+    def _settings_for(self, image: Image) -> AtomFinder:
+        """The settings, with one threshold where their field is of frames of another shape."""
+        finder = self._coarse
+        if finder.windows_ is None or image.shape == finder.image_.shape:
+            return finder
+        other = copy.copy(finder)
+        other.detector_ = with_threshold(finder.detector_, float(finder.params_["threshold"]))
+        return other
 
     def _is_other(self, image: Image, micrograph: Micrograph) -> bool:
         """Whether a frame has another shape or pixel size than was tuned on."""
@@ -415,6 +428,7 @@ class LiveFinder:
             reasons.append("the frame is constant")
         elif look.state != "within":
             reasons.append(self._describe(look))
+            reasons += [self._failure] * bool(self._failure)
         elif not self._bands.is_trusted and not reasons:
             reasons.append(f"QC is {self._bands.tuned.qc:.3f} as tuned, not near 0")
         return tuple(reasons)

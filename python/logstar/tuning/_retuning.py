@@ -204,5 +204,5 @@ def _warm_up() -> float:
 def template_of(finder: AtomFinder) -> AtomFinder:
     """Copy what a finder is told, for jobs that have to be quick."""
     template: AtomFinder = clone(finder)
-    template.set_params(refine=None, callback=None)
+    template.set_params(refine=None, oracle=None, callback=None)
     return template

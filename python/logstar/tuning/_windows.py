@@ -138,7 +138,7 @@ def check_window(window: int | Literal["auto"]) -> None:
         raise ValueError(f"window must be a number of pixels, 'auto' or None, got {window!r}.")
 
 
-def with_threshold(detector: Any, threshold: FloatArray) -> Any:
+def with_threshold(detector: Any, threshold: float | FloatArray) -> Any:
     """Give a fitted detector, or pipeline with one at its end, another threshold.
 
     Nothing that a detector learns depends on its threshold.
