@@ -92,6 +92,8 @@ def test_parts_are_where_the_image_varies(scene):
 def test_what_cannot_be_is_refused(scene):
     with pytest.raises(ValueError, match="mask is about an image as a whole"):
         find_atoms_tiled(scene.image, mask=np.ones(SHAPE, bool))
+    with pytest.raises(ValueError, match="window is about an image as a whole"):
+        find_atoms_tiled(scene.image, window="auto")
     with pytest.raises(ValueError, match="part_side must be at least 128"):
         find_atoms_tiled(scene.image, part_side=10)
     with pytest.raises(ValueError, match="n_parts must be at least 1"):
