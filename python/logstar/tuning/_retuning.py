@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from concurrent.futures import CancelledError, Executor, Future
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -169,7 +168,7 @@ class Retuner:
             return "nothing was tuned"
         try:
             return job.result()
-        except (Exception, CancelledError) as error:  # noqa: BLE001 - detection goes on whatever it is
+        except Exception as error:  # noqa: BLE001 - detection goes on whatever it is
             if not isinstance(error, _REFUSED):
                 # Such as a process that was killed: the next job needs another.
                 self.close()
@@ -197,8 +196,8 @@ class Retuner:
         self._own.submit(_warm_up)
 
 
-def _warm_up() -> float:
-    return math.nan
+def _warm_up() -> None:
+    """Do nothing, in a process that had to import this module for it."""
 
 
 def template_of(finder: AtomFinder) -> AtomFinder:
