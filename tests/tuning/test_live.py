@@ -5,8 +5,11 @@ Executors of the tests run a job at once, or when they are told to, so that noth
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, wait
 from typing import Any
 
 import numpy as np
@@ -242,6 +245,20 @@ def test_what_could_not_be_tuned_is_said_and_forgotten_when_frames_are_quiet(
     assert back.trusted
     assert not back.reasons
     assert live.finder_ is tuned
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kills a process by a signal")
+def test_a_process_that_was_killed_is_replaced(tuned: AtomFinder) -> None:
+    with LiveFinder(tuned) as live:
+        pool = live._retuner._own
+        os.kill(pool.submit(os.getpid).result(timeout=60), signal.SIGKILL)
+        results = []
+        for i in range(8):
+            results.append(live.process(_stepped(i).image))
+            if live._retuner._job is not None:
+                wait([live._retuner._job], timeout=60)
+        assert live.n_retuned_ == 1
+        assert results[-1].trusted
 
 
 def test_fields_of_windows_are_of_frames_of_one_shape() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Executor, Future
+from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -146,7 +146,7 @@ class Retuner:
         if self._job is None:
             # Whatever a file's metadata hold, they need not travel.
             plain = Micrograph(micrograph.image, micrograph.pixel_size, path=micrograph.path)
-            self._job = self._executor().submit(tune_anew, self._template, plain)
+            self._job = self._submit(plain)
             self._state = "considered"
         if wanted:
             self._state = "wanted"
@@ -169,8 +169,8 @@ class Retuner:
         try:
             return job.result()
         except Exception as error:  # noqa: BLE001 - detection goes on whatever it is
-            if not isinstance(error, _REFUSED):
-                # Such as a process that was killed: the next job needs another.
+            if isinstance(error, BrokenExecutor):
+                # The process was killed: the next job needs another.
                 self.close()
             return f"it could not be tuned anew: {error or type(error).__name__}"
 
@@ -180,13 +180,19 @@ class Retuner:
             self._own.shutdown(wait=False, kill_workers=True)
             self._own = None
 
-    def _executor(self) -> Executor:
+    def _submit(self, micrograph: Micrograph) -> Future[Retuned]:
         if self._given is not None:
-            return self._given
+            return self._given.submit(tune_anew, self._template, micrograph)
         if self._own is None:
             self._start()
-        own: Executor = self._own
-        return own
+        try:
+            job: Future[Retuned] = self._own.submit(tune_anew, self._template, micrograph)
+        except BrokenExecutor:
+            # The process was killed while it had nothing to do.
+            self.close()
+            self._start()
+            job = self._own.submit(tune_anew, self._template, micrograph)
+        return job
 
     def _start(self) -> None:
         from joblib.externals.loky import ProcessPoolExecutor  # noqa: PLC0415 - slow to import
