@@ -35,6 +35,18 @@ def test_each_atom_has_its_site_and_kind(refine, given):
         assert (own == true).mean() >= 0.99
 
 
+@pytest.mark.parametrize("polarity", ["bright", "dark"])
+def test_the_strongest_atoms_are_the_heaviest_kind(polarity):
+    """Where the lattice has no place in the image, and only strengths tell the kinds apart."""
+    scene = make_scene(PEROVSKITE, (128, 128), noise=0.05, rotation=13, random_state=0)
+    image = scene.image if polarity == "bright" else -scene.image
+    finder = AtomFinder(PEROVSKITE, polarity=polarity).fit(image)
+    finder.lattice_ = PEROVSKITE
+    indexer = finder.index()
+    nearest = KDTree(scene.positions).query(finder.atoms_.positions)[1]
+    assert (indexer.kinds_ == scene.kinds[nearest]).mean() >= 0.99
+
+
 @pytest.mark.parametrize(("noise", "least"), [(0.1, 0.95), (0.3, 0.85)])
 def test_vacancies_are_found_from_the_image(noise, least):
     right = wrong = missed = 0

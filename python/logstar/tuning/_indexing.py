@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from logstar.lattice import ImageLattice, Lattice, LatticeIndexer
 from logstar.lattice._naming import named_after
 
@@ -16,8 +18,8 @@ if TYPE_CHECKING:
 def index_atoms(finder: AtomFinder) -> LatticeIndexer:
     """Tell which site of its lattice each atom of a finder is; `AtomFinder.index` documents it."""
     refinement = finder.refinement_
-    # Both are the greater the more there is of an atom, bright or dark.
-    heights = finder.atoms_["response"] if refinement is None else refinement.amplitudes
+    # The greater the more there is of an atom; amplitudes of dark ones are negative.
+    heights = finder.atoms_["response"] if refinement is None else np.abs(refinement.amplitudes)
     lattice = lattice_of_sites(finder)
     return LatticeIndexer(lattice).fit(finder.atoms_.positions, intensities=heights)
 
