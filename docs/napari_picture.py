@@ -17,7 +17,7 @@ from logstar import Lattice, find_atoms
 from logstar.napari import FieldsPanel, _maps, _sample_data, add_finder
 
 #: Colours are few, so that a palette shows no loss, and a quarter of the bytes.
-_COLORS = 128
+_COLORS = 64
 
 
 def draw(path: Path) -> None:
@@ -25,10 +25,10 @@ def draw(path: Path) -> None:
     pixels, properties, _ = _sample_data.polar()[0]
     crystal = Lattice.perovskite(4.0, pixel_size=0.2)
     viewer = napari.Viewer()
-    viewer.window.resize(1150, 720)
+    viewer.window.resize(1200, 720)
     atoms = add_finder(viewer, find_atoms(pixels, lattice=crystal), name=properties["name"])
     panel = FieldsPanel(viewer)
-    viewer.window.add_dock_widget(panel, name="Map strain and vectors (logstar)")
+    viewer.window.add_dock_widget(panel, name="Map strain and vectors")
     panel.what.setCurrentText(_maps.POLARIZATION)
     panel.map.click()
     while panel.is_busy:

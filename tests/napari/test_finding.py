@@ -95,6 +95,15 @@ def test_a_summary_gives_the_reasons(scene):
         assert reason in text
 
 
+def test_which_image_of_a_stack_is_in_the_provenance(scene, told, tmp_path):
+    path = tmp_path / "stack.npy"
+    np.save(path, scene.image)
+    micrograph = _finding.micrograph_of(scene.image, PixelSize(0.2, "A"), {"path": path})
+    _, table = _finding.find(told.append, micrograph, {"lattice": "auto", "n_iter": 2}, 3)
+    assert table.provenance["source"]["name"] == "stack.npy"
+    assert table.provenance["source"]["dataset"] == 3
+
+
 def test_the_file_of_an_image_is_in_the_provenance(tmp_path):
     path = tmp_path / "film.npy"
     path.touch()

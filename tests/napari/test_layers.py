@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import colorsys
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -159,8 +161,15 @@ class TestMaps:
         features = properties["features"]
         assert_allclose(features["length_pm"], 10)
         assert_allclose(features["angle"], 0, atol=1e-6)
+        # To the right is red; all are.
+        assert_allclose(properties["edge_color"], np.tile((1, 0.35, 0.35, 1), (known.sum(), 1)))
         # The longest is as long as atoms of the kind are apart: one cell of 20 px.
         assert properties["length"] * 0.5 == pytest.approx(20)
+
+    @pytest.mark.parametrize("angle", [0.0, 30.0, 60.0, 90.0, 120.0, -90.0, 180.0, -180.0])
+    def test_colours_of_directions_are_those_of_hues(self, angle):
+        (color,) = _layers._colors_of_angles(np.array([angle]))
+        assert color == pytest.approx((*colorsys.hsv_to_rgb(angle / 360 % 1, 0.65, 1), 1))
 
     def test_a_field_without_a_vector(self, indexed):
         indexer, positions = indexed

@@ -10,7 +10,15 @@ from napari.components import ViewerModel
 from napari.layers import Image
 from numpy.testing import assert_array_equal
 
-from logstar.napari._panel import LayerBox, Panel, is_micrograph, plane_of, size_of
+from logstar.napari._panel import (
+    LayerBox,
+    Panel,
+    dataset_of,
+    is_micrograph,
+    plane_of,
+    size_of,
+)
+from logstar.napari._reader import read
 from logstar.units import PixelSize
 
 from .work import double, fail, never_end
@@ -121,6 +129,34 @@ class TestWork:
         one.start(double, 1, done=lambda value: value.nothing)
         wait(one)
         assert "nothing" in one.status.text()
+
+
+@pytest.mark.parametrize("how", ["close", "deleteLater"])
+def test_a_panel_that_is_gone_leaves_nothing(viewer, qtbot, how):
+    """However napari does away with it, also while it is at work."""
+    one = Panel(viewer)
+    one.add_box("image", is_micrograph)
+    one.start(never_end, done=print)
+    apart, worker = one._apart, one._worker
+    getattr(one, how)()
+    qtbot.waitUntil(lambda: not apart.is_alive, timeout=30_000)
+    qtbot.waitUntil(lambda: not worker.is_running, timeout=30_000)
+    # The box would be asked to list the layers.
+    viewer.add_image(np.eye(8))
+    assert one._is_over
+    if how == "close":
+        one.deleteLater()
+
+
+def test_which_image_of_its_file_is_shown(viewer, add, tmp_path):
+    np.save(tmp_path / "stack.npy", np.zeros((3, 8, 9), np.uint16))
+    np.save(tmp_path / "film.npy", np.zeros((8, 9), np.uint16))
+    (stack,) = add(read(str(tmp_path / "stack.npy")))
+    (film,) = add(read(str(tmp_path / "film.npy")))
+    viewer.dims.set_current_step(0, 2)
+    assert dataset_of(stack, viewer) == 2
+    assert dataset_of(film, viewer) is None
+    assert dataset_of(viewer.add_image(np.eye(8)), viewer) is None
 
 
 def test_images_of_one_channel_are_micrographs(viewer):

@@ -155,9 +155,9 @@ class CorrectPanel(Panel):
         atoms_of(self.atoms.layer).save(path, image=pixels)
         self.say(f"written: {path}")
 
-    def closeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
-        """Follow the layer no more."""
+    def end(self) -> None:
+        """Follow the layer no more, either."""
         if self._watched is not None:
             self._watched.events.data.disconnect(self._count)
             self._watched = None
-        super().closeEvent(event)
+        super().end()

@@ -23,7 +23,7 @@ from logstar.units import PixelSize
 
 from . import _finding
 from ._layers import KEY, points
-from ._panel import Panel, is_micrograph, plane_of, size_of
+from ._panel import Panel, dataset_of, is_micrograph, plane_of, size_of
 from ._viewer import add_layer
 
 
@@ -119,6 +119,7 @@ class FindAtomsPanel(Panel):
             _finding.find,
             micrograph,
             parameters,
+            dataset_of(layer, self.viewer),
             done=lambda found: self._show(layer, *found),
         )
 

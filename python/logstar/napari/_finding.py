@@ -18,7 +18,7 @@ from logstar.fields import field_table
 from logstar.io import AtomTable, Micrograph
 from logstar.lattice import Lattice, LatticeIndexer, parse_zone_axis
 from logstar.model_selection import SearchProgress
-from logstar.tuning import AtomFinder, find_atoms
+from logstar.tuning import AtomFinder
 from logstar.tuning._indexing import lattice_of_sites
 
 #: What can be chosen as the crystal, by the words that the user reads.
@@ -88,7 +88,10 @@ def crystal_of(choice: str, *, a: float = 0.0, cif: str = "", zone: str = "001")
 
 
 def find(
-    tell: Callable[[Told], object], micrograph: Micrograph, parameters: Mapping[str, Any]
+    tell: Callable[[Told], object],
+    micrograph: Micrograph,
+    parameters: Mapping[str, Any],
+    dataset: int | None = None,
 ) -> tuple[AtomFinder, AtomTable]:
     """Find the atoms of a micrograph.
 
@@ -100,6 +103,8 @@ def find(
         The image.
     parameters : mapping
         Of `AtomFinder`, but for its callback.
+    dataset : int, default=None
+        Which image of its file it is, for the provenance.
 
     Returns
     -------
@@ -121,7 +126,8 @@ def find(
         else:
             tell(Told("refining"))
 
-    finder = find_atoms(micrograph, callback=tell_search, **parameters)
+    finder = AtomFinder(callback=tell_search, **parameters)
+    finder._fit(micrograph, dataset)  # noqa: SLF001 - as `find_atoms` does with a file
     # What tells of this search is of no use to another, and cannot be pickled.
     finder.set_params(callback=None)
     finder.search_.set_params(callback=None)
@@ -170,7 +176,7 @@ def indexer_of(table: AtomTable, finder: AtomFinder) -> LatticeIndexer:
         As `AtomFinder.index`.
     """
     # Of an atom that was set by hand and not refined no height is known.
-    heights = np.array(table["amplitude" if "amplitude" in table else "response"])
+    heights = np.abs(table["amplitude" if "amplitude" in table else "response"])
     known = np.isfinite(heights)
     heights[~known] = np.median(heights[known]) if known.any() else 1.0
     with warnings.catch_warnings():

@@ -33,7 +33,7 @@ class FrontPanel(Panel):
         super().__init__(napari_viewer)
         self.atoms = self.add_box("atoms", _was_found)
         self.canvas = _Canvas(Figure(figsize=(4.2, 4.0), layout="constrained"))
-        self.canvas.setMinimumHeight(300)
+        self.canvas.setMinimumHeight(420)
         self.canvas.mpl_connect("button_press_event", self._clicked)
         self.body.insertWidget(1, self.canvas, stretch=1)
         self.previous = self.add_button("Previous", lambda: self.step(-1), "towards fewer misses")

@@ -39,6 +39,8 @@ _NANOMETERS = {
 }  # fmt: skip
 #: Two calibrations of one image differ by less than this factor; see `scale_beside`.
 _ONE_IMAGE = 1.2
+#: Of the colours of directions: 0 would be white, and of 1 blue is too dark to see.
+_SATURATION = 0.65
 #: Diameter of the circle around an atom, in its sigmas, and where no sigma is known, in pixels.
 _DIAMETER, _UNKNOWN = 3.0, 6.0
 #: Circles are at most this many times as large as most, or as small: where there is no crystal fits
@@ -366,10 +368,7 @@ def vectors(
         "length": length,
         "vector_style": "arrow",
         "edge_width": 0.1 * spacing,
-        "edge_color": "angle",
-        "edge_colormap": "hsv",
-        # The whole circle, so that a colour is one direction in every map.
-        "edge_contrast_limits": (-180.0, 180.0),
+        "edge_color": _colors_of_angles(field.angles[known]),
         "features": {
             f"length_{unit}": lengths * picometers,
             "angle": field.angles[known],
@@ -380,3 +379,11 @@ def vectors(
         **world(size),
     }
     return np.stack([field.positions[known], steps], axis=1), properties, "vectors"
+
+
+def _colors_of_angles(angles: FloatArray) -> FloatArray:
+    """Colours (n, 4) of directions in degrees: once around the circle of hues, light on grey."""
+    hues = (angles[:, None] / 360 + [0, 2 / 3, 1 / 3]) % 1
+    # Of a hue, red, green and blue are three times the same hill, a third of the circle apart.
+    hills = np.clip(np.abs(6 * hues - 3) - 1, 0, 1)
+    return np.column_stack([1 - _SATURATION * (1 - hills), np.ones(len(angles))])

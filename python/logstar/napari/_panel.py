@@ -124,6 +124,7 @@ class Panel(QWidget):  # type: ignore[misc] # Qt ships no types
         self.viewer = viewer
         self._boxes: list[LayerBox] = []
         self._apart: Apart | None = None
+        self._is_over = False
         self._worker: Any = None
         self._buttons: list[Any] = []
         self.form = QFormLayout()
@@ -143,7 +144,8 @@ class Panel(QWidget):  # type: ignore[misc] # Qt ships no types
         self.body.addWidget(self.progress)
         self.body.addWidget(self.status)
         self.body.addStretch(1)
-        self.destroyed.connect(_forgetting(self._boxes))
+        # A method would be disconnected with the panel before it is called.
+        self.destroyed.connect(lambda: self.end())  # noqa: PLW0108
 
     def add_box(self, title: str, admits: Callable[[Any], bool], none: str = "") -> LayerBox:
         """Add a choice of layers to the form."""
@@ -222,6 +224,8 @@ class Panel(QWidget):  # type: ignore[misc] # Qt ships no types
             self._apart.stop()
 
     def _told(self, told: Told) -> None:
+        if self._is_over:
+            return
         self.progress.setRange(0, told.n)
         self.progress.setValue(told.n_done)
         self.progress.setFormat(told.text if not told.n else f"{told.text}: %v of %m")
@@ -229,6 +233,8 @@ class Panel(QWidget):  # type: ignore[misc] # Qt ships no types
 
     def _ended(self, outcome: _Outcome, done: Callable[[Any], object]) -> None:
         self._worker = None
+        if self._is_over:
+            return
         self._set_busy(busy=False)
         if isinstance(outcome.error, StoppedError):
             self.say("cancelled")
@@ -244,22 +250,17 @@ class Panel(QWidget):  # type: ignore[misc] # Qt ships no types
         for button in self._buttons:
             button.setEnabled(not busy)
 
-    def closeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
-        """End what is being done with the panel."""
+    def end(self) -> None:
+        """End what is being done, and listen to the viewer no more; Qt may have no panel then."""
+        self._is_over = True
         self.stop()
         for box in self._boxes:
             box.forget()
+
+    def closeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
+        """End with the panel."""
+        self.end()
         super().closeEvent(event)
-
-
-def _forgetting(boxes: list[LayerBox]) -> Callable[[], None]:
-    """What makes boxes forget the viewer, without holding the panel that they are in."""
-
-    def forget() -> None:
-        for box in boxes:
-            box.forget()
-
-    return forget
 
 
 def _run(apart: Apart, work: Work, args: tuple[Any, ...]) -> Generator[Any, None, _Outcome]:
@@ -286,6 +287,15 @@ def plane_of(layer: Any, viewer: Any) -> NDArray[Any]:
     if data.ndim > 2:
         data = data[tuple(viewer.dims.current_step[-data.ndim : -2])]
     return np.asarray(data)
+
+
+def dataset_of(layer: Any, viewer: Any) -> int | None:
+    """Which image of its file `plane_of` gives; None if there is no file, or one image in it."""
+    known = layer.metadata.get(KEY)
+    if not isinstance(known, dict) or known["dataset"] is None:
+        return None
+    frame = int(viewer.dims.current_step[-3]) if layer.ndim > 2 else 0
+    return int(known["dataset"]) + frame
 
 
 def size_of(layer: Any) -> PixelSize | None:

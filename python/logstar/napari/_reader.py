@@ -106,7 +106,9 @@ def _read(path: Path) -> list[LayerData]:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
         if _is_map(array):
             return [labels(array, name=path.stem)]
-    return [_image(path, entry) for entry in list_images(path)]
+    entries = list_images(path)
+    alone = sum(entry.n_frames for entry in entries) == 1
+    return [_image(path, entry, alone=alone) for entry in entries]
 
 
 def _is_map(array: NDArray[Any]) -> bool:
@@ -131,14 +133,16 @@ def _sizes_in_viewer() -> list[PixelSize | None]:
     return [pixel_size_of(layer.scale, layer.units) for layer in layers if isinstance(layer, Image)]
 
 
-def _image(path: Path, entry: ImageEntry) -> LayerData:
+def _image(path: Path, entry: ImageEntry, *, alone: bool) -> LayerData:
     """One data set: an image, or a stack whose images are read when they are looked at."""
+    # As of a file with one image nobody has to say which.
+    dataset = None if alone else entry.dataset
     options: dict[str, Any] = {
         "channel": "luminance" if entry.n_channels > 1 else None,
         "resample": entry.note.endswith(NOT_SQUARE),
     }
     first = read_image(path, dataset=entry.dataset, **options)
-    known = {"path": path, "dataset": entry.dataset, "notes": first.notes, **options}
+    known = {"path": path, "dataset": dataset, "notes": first.notes, **options}
     pixels: Any = first.image
     if entry.n_frames > 1:
         import dask.array as da  # noqa: PLC0415 - it comes with napari
