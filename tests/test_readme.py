@@ -100,7 +100,7 @@ def seconds(text: str) -> float:
 
 @pytest.mark.parametrize(("what", "column"), [("HyperSpy", 4), ("Atomap", 5)])
 def test_f1_is_as_measured(what, column):
-    rows = [cells("benches/paper/fig3.md", noise) for noise in ("0.3", "0.5", "1")]
+    rows = [cells("benches/paper/peers.md", noise) for noise in ("0.3", "0.5", "1")]
     there = ", ".join(f"{float(row[column]):.2f}".lstrip("0") for row in rows)
     here = ", ".join(row[3].lstrip("0") for row in rows)
     assert compared(what) == (there, here)
