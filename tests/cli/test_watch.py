@@ -64,6 +64,16 @@ def test_lines_of_json_and_a_table_that_goes_on(session: Path, tmp_path: Path, c
     assert len((out / "frames.csv").read_text().splitlines()) == 7
 
 
+def test_positions_are_refined_where_time_allows(session: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    told = ("--crystal", "perovskite:a=4.0", "--pixel-size", "0.2A", "--retune", "never")
+    frames = ("--timeout", "0.3", "--latency", "60", "--out", str(out))
+    assert main(["watch", str(session), *told, *frames]) == 0
+    with (out / "frames.csv").open(newline="") as file:
+        assert {row["refined"] for row in csv.DictReader(file)} == {"True"}
+    assert "row_error" in AtomTable.load(out / "frame_2.tif-positions.csv").columns
+
+
 def test_only_new_frames(session: Path, tmp_path: Path) -> None:
     assert _watch(session, tmp_path / "out", "--new-only") == 2
 

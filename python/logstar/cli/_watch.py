@@ -66,7 +66,7 @@ def watch(
         n_iter=args.n_iter,
         random_state=args.random_state,
         calibration=args.calibration,
-        refine=None if args.refine == "none" else args.refine,
+        refine=None if args.refine == "none" else args.refine or "joint",
         force=args.force,
     )
     folder = args.out or Path(f"logstar-watch-{args.folder.resolve().name}")
