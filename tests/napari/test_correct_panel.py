@@ -45,6 +45,18 @@ def test_a_point_that_is_added_is_no_copy_of_the_selected_one(one, atoms):
     assert_array_equal(atoms.border_color[-1], [1, 0, 1, 1])
 
 
+def test_the_only_point_may_be_one_that_was_added(one, atoms):
+    n = len(atoms.data)
+    atoms.selected_data = {3}
+    atoms.selected_data = set(range(n))
+    atoms.remove_selected()
+    atoms.add([[60.0, 60.0]])
+    assert one.changes.text() == f"1 added, {n} removed, 0 moved"
+    one.undo.click()
+    assert one.changes.text() == "0 added, 0 removed, 0 moved"
+    assert (atoms.features["kind"] != "").all()
+
+
 def test_refined_again(one, atoms, finder, wait):
     before = by_hand(atoms)
     one.refine.click()

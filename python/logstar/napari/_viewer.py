@@ -125,8 +125,7 @@ def _blank_added(event: Any) -> None:
     """Blank the features of points that were added, which napari takes from selected ones."""
     layer, n = event.source, len(event.source.data)
     rows = [i % n for i in event.data_indices] if event.action == "added" else []
-    # All at once are not added by hand.
-    if not rows or len(rows) == n:
+    if not rows:
         return
     features = layer.features
     for name in features:
