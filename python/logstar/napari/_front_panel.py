@@ -60,7 +60,13 @@ class FrontPanel(Panel):
             self.attempt(lambda: self.take(i))
 
     def step(self, by: int) -> None:
-        """Take a setting that is further on in the front, which is sorted by |QC|."""
+        """Take a setting that is further on in the front, which is sorted by |QC|.
+
+        Parameters
+        ----------
+        by : int
+            How many settings further on; below 0, further back. After the last comes the first.
+        """
         if self.front is not None:
             self.take((self.front.index + by) % len(self.front))
 
