@@ -10,7 +10,7 @@ use crate::{Result, parallel};
 use super::blocks::row_block;
 use super::levenberg::Walk;
 use super::look::{Desk, Look, Scene};
-use super::model::{AMPLITUDE, COL, Model, ROW, TERMS};
+use super::model::{AMPLITUDE, COL, Model, ROW};
 use super::profile::Profiles;
 use super::region::Region;
 use super::seen::Seen;
@@ -122,6 +122,7 @@ fn covariances<const P: usize, M: Model<P>, T: Pixel>(
     let parts = parallel::map(&chunks, walk.scene.effort.threads, |&first| {
         (first..(first + CHUNK).min(n)).map(|atom| inverse(&marginal.of(atom))).collect::<Vec<_>>()
     });
+    drop(marginal);
     let mut covariances: Vec<_> = parts.into_iter().flatten().collect();
     // A background that is fitted as well: the column of the inverse of H that belongs to it,
     // divided by the root of its own entry, is what its error adds to those of all others.
@@ -199,7 +200,6 @@ fn add_nodes<const P: usize, M: Model<P>, T: Pixel>(
 struct Marginal<'a, const P: usize, M> {
     atoms: &'a [[f64; P]],
     seen: &'a [Seen<P>],
-    jacobians: Vec<[[f64; TERMS]; P]>,
     cells: Cells,
     order: Vec<u32>,
     model: std::marker::PhantomData<M>,
@@ -209,8 +209,7 @@ impl<'a, const P: usize, M: Model<P>> Marginal<'a, P, M> {
     fn new(atoms: &'a [[f64; P]], seen: &'a [Seen<P>]) -> Self {
         let centres: Vec<[f64; 2]> = atoms.iter().map(|atom| [atom[ROW], atom[COL]]).collect();
         let (cells, order) = Cells::new(&centres);
-        let jacobians = atoms.iter().map(M::jacobian).collect();
-        Self { atoms, seen, jacobians, cells, order, model: std::marker::PhantomData }
+        Self { atoms, seen, cells, order, model: std::marker::PhantomData }
     }
 
     /// The atom's block of H less what its neighbours could explain as well.
@@ -257,11 +256,8 @@ impl<'a, const P: usize, M: Model<P>> Marginal<'a, P, M> {
 
     fn pair(&self, first: usize, second: usize) -> [[f64; P]; P] {
         let weight = (self.seen[first].weight * self.seen[second].weight).sqrt();
-        M::pair_block(
-            (&self.atoms[first], &self.jacobians[first]),
-            (&self.atoms[second], &self.jacobians[second]),
-        )
-        .map(|row| row.map(|entry| weight * entry))
+        M::pair_block(&self.atoms[first], &self.atoms[second])
+            .map(|row| row.map(|entry| weight * entry))
     }
 }
 

@@ -11,6 +11,7 @@ use std::ops::Range;
 use crate::geometry::cells::{Cells, squared_distance};
 use crate::interrupt::Effort;
 use crate::parallel;
+use crate::simd::{Available, InstructionSet, Kernel, Lanes};
 
 use super::background::Background;
 use super::look::{Look, State};
@@ -30,6 +31,7 @@ const STEADY: f64 = 1e-4;
 pub(super) struct Equations<'a, const P: usize> {
     ground: &'a Background,
     effort: Effort<'a>,
+    instruction_set: InstructionSet,
     owner: &'a [u32],
     shares: bool,
     /// Units of the unknowns; 0 for those that do not change.
@@ -49,6 +51,7 @@ pub(super) struct Equations<'a, const P: usize> {
 pub(super) struct Setting<'a, const P: usize> {
     pub ground: &'a Background,
     pub effort: Effort<'a>,
+    pub instruction_set: InstructionSet,
     /// For each atom the one that stands for the shape of its kind; its own if none is shared.
     pub owner: &'a [u32],
     /// Which parameters of each atom may change.
@@ -147,11 +150,10 @@ impl<'a, const P: usize> Equations<'a, P> {
         state: &State<P>,
         look: &Look<P>,
     ) -> Self {
-        let Setting { ground, effort, owner, damping, .. } = *setting;
+        let Setting { ground, effort, instruction_set, owner, damping, .. } = *setting;
         let n = look.atoms.len();
         let atoms = &state.atoms[..n];
         let shares = owner.iter().enumerate().any(|(index, &owner)| owner as usize != index);
-        let jacobians: Vec<_> = atoms.iter().map(M::jacobian).collect();
         let diagonal = diagonals(setting, shares, look);
         let unit =
             |x: f64| if x > f64::MIN_POSITIVE && x.is_finite() { 1.0 / x.sqrt() } else { 0.0 };
@@ -192,10 +194,7 @@ impl<'a, const P: usize> Equations<'a, P> {
                         // The same numbers from both sides.
                         let (low, high) = (atom.min(to), atom.max(to));
                         let weight = (look.atoms[low].weight * look.atoms[high].weight).sqrt();
-                        let block = M::pair_block(
-                            (&atoms[low], &jacobians[low]),
-                            (&atoms[high], &jacobians[high]),
-                        );
+                        let block = M::pair_block(&atoms[low], &atoms[high]);
                         let block = scaled(&block, &scale[low], &scale[high]);
                         let entry = |p: usize, q: usize| {
                             (weight * if low == atom { block[p][q] } else { block[q][p] }) as f32
@@ -218,7 +217,7 @@ impl<'a, const P: usize> Equations<'a, P> {
                     link(0, seen.constant);
                     continue;
                 }
-                let plane = with_plane::<P, M>(&atoms[atom], &jacobians[atom]);
+                let plane = with_plane::<P, M>(&atoms[atom]);
                 for (node, shares) in ground.around(atoms[atom][ROW], atoms[atom][COL]) {
                     let block = |p: usize| -> f64 {
                         (0..4).map(|k| seen.weight * plane[p][k] * shares[k]).sum()
@@ -230,6 +229,7 @@ impl<'a, const P: usize> Equations<'a, P> {
         let mut equations = Self {
             ground,
             effort,
+            instruction_set,
             owner,
             shares,
             scale,
@@ -267,10 +267,19 @@ impl<'a, const P: usize> Equations<'a, P> {
                 std::array::from_fn(|p| std::array::from_fn(|q| f64::from(u8::from(p == q))))
             })
         };
-        let parts = parallel::map(&chunks(own.len()), self.effort.threads, |range| {
-            range.clone().map(of).collect::<Vec<_>>()
-        });
-        parts.into_iter().flatten().collect()
+        let mut inverses = vec![[[0.0; P]; P]; own.len()];
+        let mut parts: Vec<_> = inverses.chunks_mut(CHUNK).enumerate().collect();
+        parallel::for_each_with(
+            &mut parts,
+            self.effort.threads,
+            || (),
+            |(), (chunk, part)| {
+                for (atom, inverse) in (*chunk * CHUNK..).zip(part.iter_mut()) {
+                    *inverse = of(atom);
+                }
+            },
+        );
+        inverses
     }
 
     /// Number of unknowns.
@@ -331,6 +340,7 @@ impl<'a, const P: usize> Equations<'a, P> {
     }
 
     /// The rows of some atoms.
+    #[inline(always)]
     fn rows(&self, range: &Range<usize>, x: &[f64], out: &mut [f64]) {
         let of = |atom: usize| -> [f64; P] { std::array::from_fn(|p| x[atom * P + p]) };
         let ground = &x[self.scale.len() * P..];
@@ -363,6 +373,23 @@ impl<'a, const P: usize> Equations<'a, P> {
     }
 }
 
+/// Applies the rows of some atoms, compiled for each instruction set.
+struct Applying<'e, 'a, const P: usize> {
+    equations: &'e Equations<'a, P>,
+    range: Range<usize>,
+    x: &'e [f64],
+    out: &'e mut [f64],
+}
+
+impl<const P: usize> Kernel for Applying<'_, '_, P> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Lanes, const OUTPUTS: usize>(self, _: Available<V>) {
+        self.equations.rows(&self.range, self.x, self.out);
+    }
+}
+
 impl<const P: usize> Operator for Equations<'_, P> {
     fn apply(&self, x: &[f64], out: &mut [f64]) {
         let n = self.scale.len();
@@ -382,7 +409,8 @@ impl<const P: usize> Operator for Equations<'_, P> {
             || (),
             |(), (chunk, out)| {
                 let first = *chunk * CHUNK;
-                self.rows(&(first..first + out.len() / P), x, out);
+                let range = first..first + out.len() / P;
+                self.instruction_set.run(Applying { equations: self, range, x, out });
             },
         );
         if !ground.is_empty() {

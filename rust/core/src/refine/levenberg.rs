@@ -109,6 +109,7 @@ impl<'a, T: Pixel, const P: usize> Walk<'a, T, P> {
         let setting = Setting {
             ground: self.scene.ground,
             effort: self.scene.effort,
+            instruction_set: self.scene.instruction_set,
             owner: &self.owner,
             movable,
             damping,

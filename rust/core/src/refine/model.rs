@@ -25,9 +25,6 @@ const MOST_SIGMA: f64 = 2.5;
 /// The most that a peak may be longer than wide.
 const MOST_RATIO: f64 = 3.0;
 
-/// A peak's parameters and its [`Model::jacobian`].
-pub(super) type Peak<'a, const P: usize> = (&'a [f64; P], &'a [[f64; TERMS]; P]);
-
 /// A family of Gaussian peaks, `A exp(-(a x² + 2 b x y + c y²) / 2)`.
 ///
 /// Every derivative with respect to a parameter is the peak's profile (the exponential) times a
@@ -55,17 +52,16 @@ pub(super) trait Model<const P: usize>: Sync + Send + Copy {
     /// sigmas change by a limited share and stay near `start`.
     fn reshape(atom: &mut [f64; P], change: &[f64; P], start: f64);
 
-    /// The block of H between two peaks, or of one with itself, by integrals; each with its
-    /// [`Model::jacobian`].
+    /// The block of H between two peaks, or of one with itself, by integrals.
     #[inline(always)]
-    fn pair_block(one: Peak<'_, P>, other: Peak<'_, P>) -> [[f64; P]; P] {
+    fn pair_block(one: &[f64; P], other: &[f64; P]) -> [[f64; P]; P] {
         overlap::pair_block::<P, Self>(one, other)
     }
 
     /// The integral of the derivative by each parameter.
     #[inline(always)]
-    fn integrals(atom: &[f64; P], jacobian: &[[f64; TERMS]; P]) -> [f64; P] {
-        overlap::with_plane::<P, Self>(atom, jacobian).map(|[one, ..]| one)
+    fn integrals(atom: &[f64; P]) -> [f64; P] {
+        overlap::with_plane::<P, Self>(atom).map(|[one, ..]| one)
     }
 
     /// The block of H that sums of the squared profile times monomials make.
@@ -117,11 +113,11 @@ impl Model<4> for Isotropic {
         [0.0, 0.0, 0.0, 1.0]
     }
 
-    fn pair_block((one, _): Peak<'_, 4>, (other, _): Peak<'_, 4>) -> [[f64; 4]; 4] {
+    fn pair_block(one: &[f64; 4], other: &[f64; 4]) -> [[f64; 4]; 4] {
         overlap::round_pair_block(one, other)
     }
 
-    fn integrals(&[.., amplitude, sigma]: &[f64; 4], _: &[[f64; TERMS]; 4]) -> [f64; 4] {
+    fn integrals(&[.., amplitude, sigma]: &[f64; 4]) -> [f64; 4] {
         let area = 2.0 * std::f64::consts::PI * sigma;
         [0.0, 0.0, area * sigma, 2.0 * area * amplitude]
     }

@@ -38,9 +38,10 @@ impl Cloud {
 
 /// The block of H between two atoms, or of an atom with itself, on pixels of weight 1.
 pub(super) fn pair_block<const P: usize, M: Model<P>>(
-    (one, left): (&[f64; P], &[[f64; TERMS]; P]),
-    (other, right): (&[f64; P], &[[f64; TERMS]; P]),
+    one: &[f64; P],
+    other: &[f64; P],
 ) -> [[f64; P]; P] {
+    let (left, right) = (M::jacobian(one), M::jacobian(other));
     let ([a1, b1, c1], [a2, b2, c2]) = (M::precision(one), M::precision(other));
     let (dx, dy) = (other[ROW] - one[ROW], other[COL] - one[COL]);
     let cloud = Cloud::new([a1 + a2, b1 + b2, c1 + c2]);
@@ -102,13 +103,10 @@ pub(super) fn round_pair_block(one: &[f64; 4], other: &[f64; 4]) -> [[f64; 4]; 4
 }
 
 /// For each parameter the integrals of the derivative times 1, x, y and x y, on pixels of weight 1.
-pub(super) fn with_plane<const P: usize, M: Model<P>>(
-    atom: &[f64; P],
-    jacobian: &[[f64; TERMS]; P],
-) -> [[f64; 4]; P] {
+pub(super) fn with_plane<const P: usize, M: Model<P>>(atom: &[f64; P]) -> [[f64; 4]; P] {
     let cloud = Cloud::new(M::precision(atom));
     let products = cloud.products();
-    jacobian.map(|polynomial| {
+    M::jacobian(atom).map(|polynomial| {
         [0, 1, 3, 4].map(|t| {
             let sum: f64 = (0..TERMS).map(|s| polynomial[s] * products[s][t]).sum();
             cloud.mass * sum
@@ -164,15 +162,11 @@ mod tests {
                 }
             }
         }
-        let jacobians = [M::jacobian(&one), M::jacobian(&other)];
-        let exact = pair_block::<P, M>((&one, &jacobians[0]), (&other, &jacobians[1]));
-        let chosen = M::pair_block((&one, &jacobians[0]), (&other, &jacobians[1]));
-        let integrals = M::integrals(&one, &jacobians[0]);
-        let own = [&one, &other].map(|atom| {
-            let jacobian = M::jacobian(atom);
-            pair_block::<P, M>((atom, &jacobian), (atom, &jacobian))
-        });
-        let with_plane = with_plane::<P, M>(&one, &jacobians[0]);
+        let exact = pair_block::<P, M>(&one, &other);
+        let chosen = M::pair_block(&one, &other);
+        let integrals = M::integrals(&one);
+        let own = [&one, &other].map(|atom| pair_block::<P, M>(atom, atom));
+        let with_plane = with_plane::<P, M>(&one);
         for p in 0..P {
             for q in 0..P {
                 let size = (own[0][p][p] * own[1][q][q]).sqrt();

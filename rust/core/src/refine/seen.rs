@@ -111,8 +111,8 @@ pub(super) fn see<const P: usize, M: Model<P>>(atom: &[f64; P], sums: &Sums) -> 
     let gradient = std::array::from_fn(|p| dot(&jacobian[p], &sums.off));
     let [around, around_before] = sums.around;
     let Some((seen, squared)) = &sums.weights else {
-        let own = M::pair_block((atom, &jacobian), (atom, &jacobian));
-        let constant = M::integrals(atom, &jacobian);
+        let own = M::pair_block(atom, atom);
+        let constant = M::integrals(atom);
         return Seen { gradient, own, constant, weight: 1.0, around, around_before };
     };
     let [a, b, c] = M::precision(atom);
