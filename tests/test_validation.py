@@ -153,6 +153,7 @@ def test_positions():
 
 def test_numbers():
     assert check_real(np.float32(0.5), name="x") == 0.5
+    assert check_real(0, name="x", low=0, high=0) == 0
     assert check_integer(np.int64(3), name="n", low=1) == 3
     with pytest.raises(TypeError, match="x must be a real number, got '1'"):
         check_real("1", name="x")

@@ -50,6 +50,8 @@ def test_noise_does_not_squeeze_the_plateau():
 def test_the_view_holds_what_was_expected_though_little_was_found():
     display = full(n_expected=200_000.0, chosen=(0.05, 500))
     assert display.ax_.get_ylim()[1] > 206_000
+    many = CountCurveDisplay([0.1, 0.2, 0.3], [900, 800, 0]).plot()
+    assert 900 < many.ax_.get_ylim()[1] < 1200
     nothing = CountCurveDisplay([0.1, 0.2], [0, 0]).plot()
     assert nothing.ax_.get_ylim() == (0, 1)
 

@@ -30,6 +30,8 @@ def test_colors_are_the_strain_of_the_nearest_atom(sheared):
     assert np.nanmean(raster[40:120, 20:80]) == pytest.approx(0, abs=1e-6)
     assert np.nanmean(raster[40:120, 130:180]) == pytest.approx(2, abs=1e-6)
     assert display.drawn_.get_clim() == (-3.0, 3.0)
+    # Pixels have their centres at whole numbers.
+    assert display.drawn_.get_extent() == [-0.5, 203.5, 159.5, -0.5]
 
 
 def test_arrows_point_as_the_vectors_do(sheared):

@@ -106,6 +106,7 @@ def test_nothing_found_wins_nowhere(own, scene):
     assert GapShare(CRYSTAL).measure(nothing, scene.image) == 1
     assert SpacingSpread().measure(nothing) == 1
     assert SpacingSpread().measure([[3, 3]]) == 1
+    assert SpacingSpread().measure([[3, 3], [3, 8]]) == 0
     assert SpacingSpread().measure([[3, 3], [3, 3], [3, 3]]) == 1
     assert OnLattice(own).measure(nothing) == 0
 

@@ -50,6 +50,8 @@ def test_what_is_wrong_is_said_and_shown_worst_first(scene, own):
     assert np.linalg.norm(np.array(at) - scene.positions[gap]) < 2
     pair = by_kind["short pair"]
     assert np.hypot(*(scene.positions[double] - (pair.row, pair.col))) < 2
+    # The share by which they are closer than possible.
+    assert 0 < pair.badness < 1
     assert any("pairs closer than possible" in words for words in report.concerns)
 
 

@@ -18,8 +18,8 @@ from logstar import Lattice, LoGStarDetector, MOBOSearchCV
 from logstar.datasets import make_scene
 from logstar.io import Micrograph
 from logstar.rewards import Compactness, DisorderSeparation, Perimeter
-from logstar.segmentation import AmorphousGMMSegmenter
-from logstar.segmentation._atoms import check_atom_type
+from logstar.segmentation import AmorphousGMMSegmenter, AtomPatches, AtomTypeGMM
+from logstar.segmentation._atoms import atoms_of_type, check_atom_type
 from logstar.units import PixelSize
 
 LOW, HIGH = Lattice.ybco(pixel_size=0.2).sigma_range
@@ -111,6 +111,22 @@ def test_one_type_alone_tells_the_pocket(scene, fitted):
     segmenter = make_segmenter(atom_type=0).fit(scene.image)
     assert len(segmenter.positions_) < 0.6 * len(fitted.positions_)
     assert overlap(segmenter.mask_, scene.amorphous_mask) > 0.5
+
+
+def test_one_orientation_of_a_type_is_told_from_the_other():
+    scene = make_scene(Lattice.ybco(pixel_size=0.2), (256, 256), noise=0.05, random_state=0)
+    types = AtomTypeGMM(random_state=0)
+    types.fit(AtomPatches().fit_transform(scene.image, positions=scene.positions))
+    label = max(
+        types.labels_, key=lambda i: len(np.unique(types.orientations_[types.labels_ == i]))
+    )
+    mine = types.orientations_[types.labels_ == label]
+    assert len(np.unique(mine)) > 1
+    for orientation in np.unique(mine):
+        chosen = atoms_of_type(
+            scene.image, scene.positions, (int(label), int(orientation)), clone(types), None
+        )
+        assert len(chosen) == np.sum(mine == orientation)
 
 
 def test_predicting_the_fitted_image_and_another_one(scene, fitted):
