@@ -223,6 +223,13 @@ SETTINGS = [
 ]
 
 
+def test_thresholds_of_stacks_may_begin_at_zero(scenes, scorers, detector):
+    stack = np.stack([scene.image for scene in scenes])
+    ranges = RANGES | {"threshold": Interval(low=0.0, high=0.4)}
+    front = sweep_once(detector, stack, ranges=ranges, scorers=scorers)
+    assert np.isfinite(np.column_stack(list(front.scores.values()))).all()
+
+
 @pytest.mark.parametrize("n_jobs", [1, 2, 8])
 @pytest.mark.parametrize("is_stack", [False, True])
 def test_many_settings_are_swept_as_each_alone(scenes, scorers, detector, is_stack, n_jobs):

@@ -312,3 +312,10 @@ def test_the_shipped_micrograph(shared_data):
     assert found.a * 0.15 == pytest.approx(3.885, rel=1e-3)
     assert found.b * 0.15 == pytest.approx(11.680, rel=1e-3)
     assert math.isclose(abs(found.rotation), 2, abs_tol=0.05)
+
+
+def test_the_origin_is_the_column_nearest_to_the_middle():
+    scene = make_scene(Lattice.perovskite(4.0, 0.2), (120, 200), noise=0.1, random_state=0)
+    found = ImageLattice.from_image(scene.image)
+    fractions = (np.array(found.origin) - (59.5, 99.5)) @ np.linalg.inv(found.vectors)
+    assert np.abs(fractions).max() <= 0.5 + 1e-9

@@ -28,6 +28,9 @@ def assert_chosen_on_front(finder):
     assert (
         sorted(finder.front_.tolist()) == np.flatnonzero(on_front & results["is_pareto"]).tolist()
     )
+    # Sorted by the first objective, then by the second.
+    in_order = losses[finder.front_].tolist()
+    assert in_order == sorted(in_order)
     # What the finder tells is what the search scored.
     assert len(finder.atoms_) == results["detail_n_atoms"][chosen]
     expected = finder.expectation_
