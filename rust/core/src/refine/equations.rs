@@ -6,6 +6,7 @@
 //!
 //! Unknowns are in units in which the diagonal of H is 1.
 
+use std::num::NonZeroUsize;
 use std::ops::Range;
 
 use crate::geometry::cells::{Cells, squared_distance};
@@ -23,6 +24,8 @@ use super::solve::{Operator, inverse};
 const REACH: f64 = 6.5;
 /// Atoms per task.
 const CHUNK: usize = 1024;
+/// Fewer atoms take less time in a step of conjugate gradients than a thread takes to start.
+const MANY: usize = 1 << 15;
 /// What is added to the diagonal of blocks that precondition, for those of which nearly nothing is
 /// seen.
 const STEADY: f64 = 1e-4;
@@ -403,9 +406,10 @@ impl<const P: usize> Operator for Equations<'_, P> {
         };
         let (atoms, ground) = out.split_at_mut(n * P);
         let mut parts: Vec<(usize, &mut [f64])> = atoms.chunks_mut(CHUNK * P).enumerate().collect();
+        let threads = if n < MANY { NonZeroUsize::MIN } else { self.effort.threads };
         parallel::for_each_with(
             &mut parts,
-            self.effort.threads,
+            threads,
             || (),
             |(), (chunk, out)| {
                 let first = *chunk * CHUNK;
