@@ -15,10 +15,13 @@ from logstar.lattice import ImageLattice
 from logstar.rewards import (
     AmorphousArea,
     Compactness,
+    ContrastToNoise,
     CountStability,
     DisorderSeparation,
     ErrorRate,
+    FourierSharpness,
     GapShare,
+    NormalizedVariance,
     OnLattice,
     Perimeter,
     QualityCount,
@@ -50,6 +53,9 @@ ALL = [
     (AmorphousArea(0.2), "AmorphousArea(expected=0.2)"),
     (DisorderSeparation(), "DisorderSeparation()"),
     (Significance(), "Significance()"),
+    (NormalizedVariance(), "NormalizedVariance()"),
+    (FourierSharpness(), "FourierSharpness()"),
+    (ContrastToNoise(), "ContrastToNoise()"),
 ]
 
 
@@ -68,8 +74,9 @@ def test_declarations_and_text(reward, text):
     assert repr(reward) == text
     assert repr(pickle.loads(pickle.dumps(reward))) == text
     assert isinstance(reward.greater_is_better, bool)
-    assert np.isfinite(reward.ideal)
-    assert reward.scale > 0
+    # None is the best and the range of what was seen, where a quantity has no bound.
+    assert reward.ideal is None or np.isfinite(reward.ideal)
+    assert reward.scale is None or reward.scale > 0
 
 
 class Finds:

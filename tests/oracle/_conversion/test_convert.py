@@ -261,6 +261,8 @@ def test_window_classifier(tmp_path, torch):
     assert prepared.min() == 0
 
 
+# Its weights are random, so that any scale is as good as another.
+@pytest.mark.filterwarnings("ignore::logstar.exceptions.OracleScaleWarning")
 def test_a_converted_network_is_an_oracle(tmp_path, torch):
     maker = AtomAI(1, False, False)
     maker.unet(IMAGE[None], 2, [1, 1, 1, 1], 1, dilated=False)
