@@ -165,6 +165,19 @@ def read(args: argparse.Namespace, path: Path, dataset: int | None) -> Micrograp
     )
 
 
+def physics_of(args: argparse.Namespace, crystal: Crystal | None) -> dict[str, Any]:
+    """Parameters of `AtomFinder` that say what an image shows, as the options give them."""
+    told = None if crystal is None else crystal.lattice
+    names = (
+        "polarity", "expected", "distance_sum", "atom_size", "visible", "grain", "calibration",
+        "force",
+    )  # fmt: skip
+    return {
+        "lattice": "auto" if args.lattice == "auto" else told,
+        **{name: getattr(args, name) for name in names},
+    }
+
+
 def detect(
     args: argparse.Namespace,
     crystal: Crystal | None,
@@ -200,10 +213,6 @@ def detect(
     Exception
         As `find_atoms`.
     """
-    if args.lattice == "auto":
-        lattice: Any = "auto"
-    else:
-        lattice = None if crystal is None else crystal.lattice
     mask = None
     if args.mask is not None:
         from logstar.io import read_mask  # noqa: PLC0415 - rarely needed
@@ -221,17 +230,9 @@ def detect(
             channel=args.channel,
             resample=args.resample,
             binning=args.binning,
-            lattice=lattice,
             pixel_size=args.pixel_size,
-            polarity=args.polarity,
-            expected=args.expected,
-            distance_sum=args.distance_sum,
-            atom_size=args.atom_size,
-            visible=args.visible,
             mask=mask,
-            calibration=args.calibration,
-            force=args.force,
-            grain=args.grain,
+            **physics_of(args, crystal),
         )
     except ValueError:
         if crystal is not None and args.pixel_size is None:

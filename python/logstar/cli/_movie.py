@@ -14,7 +14,7 @@ import numpy as np
 
 from logstar import __version__
 
-from ._detect import NothingFoundError, request_of
+from ._detect import NothingFoundError, physics_of, request_of
 from ._inputs import Input
 from ._printing import shown
 from ._progress import Stages
@@ -144,7 +144,6 @@ def detect_movie(
         binning=args.binning,
         pixel_size=args.pixel_size,
     )
-    lattice = None if crystal is None else crystal.lattice
     extension = "parquet" if "parquet" in (args.formats or ()) else "h5"
 
     def tell(state: RunProgress) -> None:
@@ -158,19 +157,11 @@ def detect_movie(
         resume=args.resume,
         progress=tell,
         refine=None if args.refine == "none" else args.refine,
-        lattice="auto" if args.lattice == "auto" else lattice,
-        polarity=args.polarity,
         denoise=args.denoise,
-        expected=args.expected,
-        distance_sum=args.distance_sum,
-        atom_size=args.atom_size,
-        visible=args.visible,
         mask=_mask_of(args, stack),
-        grain=args.grain,
         n_iter=args.n_iter,
         random_state=args.random_state,
-        calibration=args.calibration,
-        force=args.force,
+        **physics_of(args, crystal),
     )
     if not atoms.frames["n_atoms"].any():
         raise NothingFoundError(f"{path}: no frame has an atom.")

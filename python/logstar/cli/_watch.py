@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ._detect import physics_of
 from ._messages import message_of
 from ._printing import Output, shown
 from ._values import Crystal
@@ -52,22 +53,13 @@ def watch(
     """
     from logstar.tuning import AtomFinder, LiveFinder, frames  # noqa: PLC0415 - heavy
 
-    lattice: Any = "auto" if args.lattice == "auto" else crystal and crystal.lattice
     finder = AtomFinder(
-        lattice,
         pixel_size=args.pixel_size,
-        polarity=args.polarity,
         denoise=args.denoise,
-        expected=args.expected,
-        distance_sum=args.distance_sum,
-        atom_size=args.atom_size,
-        visible=args.visible,
-        grain=args.grain,
         n_iter=args.n_iter,
         random_state=args.random_state,
-        calibration=args.calibration,
         refine=None if args.refine == "none" else args.refine or "joint",
-        force=args.force,
+        **physics_of(args, crystal),
     )
     folder = args.out or Path(f"logstar-watch-{args.folder.resolve().name}")
     # Checks the folder before anything is made.

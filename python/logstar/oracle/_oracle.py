@@ -138,17 +138,18 @@ class OnnxOracle(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         else:
             self.spacing_ = float(self.spacing)
         self.scale_ = 1.0 if network.spacing is None else network.spacing / self.spacing_
+        low, high = _OTHER_SCALES
         self.counts_ = {
             relative: sum(len(self._found(image, network, relative)) for image in images)
-            for relative in (_OTHER_SCALES[0], 1.0, _OTHER_SCALES[1])
+            for relative in (low, 1.0, high)
         }
-        most = max(self.counts_[relative] for relative in _OTHER_SCALES)
+        most = max(self.counts_[low], self.counts_[high])
         if most > (1 + _MOST_DIFFERENCE) * self.counts_[1.0]:
             warnings.warn(
-                f"at another scale the network sees more atoms: {self.counts_[0.7]}, "
-                f"{self.counts_[1.0]} and {self.counts_[1.4]} at 0.7, 1 and 1.4 of the scale that "
-                f"nearest neighbours {self.spacing_:.3g} px apart ask for. Give `spacing` if it "
-                "is another.",
+                f"at another scale the network sees more atoms: {self.counts_[low]}, "
+                f"{self.counts_[1.0]} and {self.counts_[high]} at {low}, 1 and {high} of the scale "
+                f"that nearest neighbours {self.spacing_:.3g} px apart ask for. Give `spacing` if "
+                "it is another.",
                 OracleScaleWarning,
                 stacklevel=2,
             )
