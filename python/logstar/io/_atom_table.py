@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from logstar._data_frames import import_pandas
 from logstar._validation import FloatArray, check_real
 from logstar.units import PIXEL_UNITS, PixelSize
 
@@ -315,11 +316,7 @@ class AtomTable:
         ImportError
             If pandas is not installed.
         """
-        try:
-            import pandas as pd  # noqa: PLC0415 - optional, and heavy
-        except ImportError as error:
-            raise ImportError("to_frame needs pandas: pip install pandas.") from error
-        return pd.DataFrame({**self._columns, **self.lengths_in_units})
+        return import_pandas().DataFrame({**self._columns, **self.lengths_in_units})
 
     def save(self, path: str | os.PathLike[str], image: ArrayLike | None = None) -> None:
         """Write the table in the format that the extension names.

@@ -12,6 +12,7 @@ from sklearn.base import clone
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from logstar._data_frames import import_pandas
 from logstar._validation import FloatArray
 
 from ._compromise import RULES, Objective, pick_compromise
@@ -274,12 +275,7 @@ class FittedSearch(BaseSearchCV):  # type: ignore[misc] # scikit-learn ships no 
             If pandas is not installed.
         """
         check_is_fitted(self, "cv_results_")
-        try:
-            from pandas import DataFrame  # noqa: PLC0415 # not a dependency
-        except ImportError as error:
-            raise ImportError(
-                'to_frame needs pandas: pip install pandas, or pip install "logstar[test]".'
-            ) from error
+        pandas = import_pandas()
         results = self.cv_results_
         columns: dict[str, Any] = {
             name: np.where(values.mask, None, values.data) if values.mask.any() else values.data
@@ -289,5 +285,5 @@ class FittedSearch(BaseSearchCV):  # type: ignore[misc] # scikit-learn ships no 
         columns |= {name: v for name, v in results.items() if name.startswith("objective_")}
         for name in ("is_pareto", "pareto_rank", "mean_fit_time", "mean_score_time", "ask_time"):
             columns[name] = results[name]
-        frame = DataFrame(columns)
+        frame = pandas.DataFrame(columns)
         return frame[frame["is_pareto"]] if front_only else frame

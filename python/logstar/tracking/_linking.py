@@ -14,6 +14,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 
+from logstar._data_frames import import_pandas
 from logstar._validation import FloatArray, check_integer, check_real
 from logstar.io._whole_files import whole_file
 
@@ -173,11 +174,7 @@ class Trajectories:
         ImportError
             If pandas is not installed.
         """
-        try:
-            import pandas as pd  # noqa: PLC0415 - optional, and heavy
-        except ImportError as error:
-            raise ImportError("to_frame needs pandas: pip install pandas.") from error
-        return pd.DataFrame(self._columns())
+        return import_pandas().DataFrame(self._columns())
 
     def _columns(self) -> dict[str, NDArray[Any]]:
         return {name: getattr(self, name) for name in ("frame", "particle", "x", "y", "atom")}

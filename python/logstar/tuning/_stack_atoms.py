@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from logstar._data_frames import import_pandas
 from logstar.io import AtomTable
 from logstar.io._frame_tables import FramesOnFile, write_frames
 from logstar.units import PixelSize
@@ -130,16 +131,13 @@ class StackAtoms:
         ImportError
             If pandas is not installed.
         """
-        try:
-            import pandas as pd  # noqa: PLC0415 - optional, and heavy
-        except ImportError as error:
-            raise ImportError("to_frame needs pandas: pip install pandas.") from error
+        pandas = import_pandas()
         numbers = np.repeat(np.arange(len(self)), self.frames["n_atoms"])
         kinds = kinds_of(self._tables_with_rows())
         tables = [_aligned({name: one[name] for name in one.columns}, kinds) for one in self]
         columns = {name: np.concatenate([table[name] for table in tables]) for name in kinds}
         places = {"y": columns["row"], "x": columns["col"]}
-        return pd.DataFrame({"frame": numbers, **columns, **places})
+        return pandas.DataFrame({"frame": numbers, **columns, **places})
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write all frames into one file.
