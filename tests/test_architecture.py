@@ -131,6 +131,7 @@ TESTED_TOGETHER = {
         "tuning/_stack_atoms.py",
         "tuning/_stack_run.py",
     ],
+    "tuning/test_finder.py": ["tuning/_searching.py"],
     "tuning/test_tiled.py": ["tuning/_cluster.py"],
     "segmentation/test_kinds.py": ["segmentation/_mapping.py"],
     "tuning/test_live.py": ["tuning/_retuning.py"],

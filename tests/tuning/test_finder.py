@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-from functools import partial
 
 import numpy as np
 import pytest
@@ -13,9 +12,8 @@ from sklearn.exceptions import NotFittedError
 
 from logstar import AtomFinder, AtomTable, Lattice, find_atoms
 from logstar.datasets import make_scene
-from logstar.exceptions import CalibrationError, NoAtomsWarning, NotOneLatticeError
+from logstar.exceptions import NoAtomsWarning, NotOneLatticeError
 from logstar.io import Micrograph
-from logstar.lattice import ImageLattice
 from logstar.metrics import detection_metrics
 from logstar.preprocessing import GaussianDenoiser
 from logstar.units import PixelSize
@@ -58,27 +56,6 @@ class TestFound:
         assert (finder.atoms_["significance"] > 3).all()
         assert (np.diff(finder.atoms_["response"]) <= 0).all()
 
-    def test_numbers_agree_with_the_table(self, finder):
-        n, expected = len(finder.atoms_), finder.expectation_.n_expected
-        assert finder.qc_ == pytest.approx(n / expected - 1)
-        assert finder.er_ == pytest.approx(finder.atoms_["flagged"].sum() / expected)
-        results = finder.search_.cv_results_
-        row = finder.front_[finder.index_]
-        assert row == finder.search_.best_index_
-        assert results["param_threshold"][row] == finder.params_["threshold"]
-        assert finder.quality_.n_inside == n
-        assert finder.quality_.expected is finder.expectation_.count
-        assert finder.quality_.er == pytest.approx(finder.er_)
-
-    def test_the_curve_of_counts_goes_through_the_atoms(self, finder):
-        curve = finder.count_curve_
-        below = np.searchsorted(curve.thresholds, finder.params_["threshold"])
-        n = len(finder.atoms_)
-        assert curve.counts[below] <= n <= curve.counts[below - 1]
-        plateau = finder.plateau_
-        on = (curve.thresholds >= plateau.low) & (curve.thresholds <= plateau.high)
-        assert np.abs(curve.counts[on] - n).max() <= 0.0025 * n
-
     def test_the_image_is_not_touched(self, scene):
         image = scene.image.copy()
         image.flags.writeable = False
@@ -104,85 +81,6 @@ class TestFound:
             found = AtomFinder(None, **numbers).fit(slope)
         assert found.verdict_.status == "failed"
         assert len(found.atoms_) == 0
-
-
-class TestLattice:
-    def test_of_the_image_alone(self, scene, finder):
-        found = AtomFinder().fit(scene.image)
-        assert isinstance(found.lattice_, ImageLattice)
-        assert f1(found.atoms_.positions, scene) == 1
-        assert found.expectation_.n_expected == finder.expectation_.n_expected
-        assert found.pixel_size_ is None
-
-    def test_a_maker_takes_the_pixel_size_of_the_image(self, scene, finder):
-        micrograph = Micrograph(scene.image, PixelSize(0.02, "nm"))
-        found = AtomFinder(partial(Lattice.perovskite, 4.0)).fit(micrograph)
-        np.testing.assert_array_equal(found.atoms_.positions, finder.atoms_.positions)
-        assert found.pixel_size_ == found.file_pixel_size_ == PixelSize(0.02, "nm")
-        assert found.atoms_.pixel_size == PixelSize(0.02, "nm")
-        with pytest.raises(ValueError, match="needs a pixel size"):
-            AtomFinder(partial(Lattice.perovskite, 4.0)).fit(scene.image)
-
-    def test_by_numbers(self, scene):
-        limit = CRYSTAL.distance_sum_threshold()
-        found = AtomFinder(None, expected=len(scene.positions), distance_sum=limit)
-        found.fit(scene.image)
-        assert found.lattice_ is found.quality_ is None
-        assert f1(found.atoms_.positions, scene) > 0.98
-
-    def test_a_number_in_place_of_the_lattices(self, scene):
-        found = AtomFinder(CRYSTAL, expected=150).fit(scene.image)
-        assert found.expectation_.n_expected == found.quality_.expected.n == 150
-
-    def test_one_that_was_seen_before(self, scene, finder):
-        seen = finder.expectation_.image_lattice
-        found = AtomFinder(seen).fit(scene.image)
-        assert f1(found.atoms_.positions, scene) == 1
-        assert found.expectation_.image_lattice == seen
-        scaled = AtomFinder(seen.with_pixel_size("0.2 A"), pixel_size="0.02 nm").fit(scene.image)
-        assert same_atoms(scaled, found)
-        assert scaled.pixel_size_ == PixelSize(0.02, "nm")
-        with pytest.raises(ValueError, match="the lattice was seen in an image"):
-            AtomFinder(seen).fit(scene.image[:100])
-
-
-class TestCalibration:
-    @pytest.fixture(scope="class")
-    @classmethod
-    def micrograph(cls, scene):
-        return Micrograph(scene.image, PixelSize(0.0206, "nm"))
-
-    def test_is_corrected_everywhere_alike(self, micrograph, tmp_path):
-        found = AtomFinder(partial(Lattice.perovskite, 4.0)).fit(micrograph)
-        size = found.pixel_size_
-        assert size.value == pytest.approx(0.02, rel=0.003)
-        assert found.file_pixel_size_ == PixelSize(0.0206, "nm")
-        assert found.atoms_.pixel_size == size
-        assert found.lattice_.pixel_size == size
-        report = str(found.report())
-        assert f"px, {size}" in report
-        assert "given was 0.0206 nm/px" in report
-        files = found.save(tmp_path, plots=False)
-        table = np.genfromtxt(files["positions"], delimiter=",", names=True)
-        np.testing.assert_allclose(table["row_nm"], table["row"] * size.value, rtol=1e-12)
-
-    def test_can_be_kept(self, micrograph):
-        found = AtomFinder(partial(Lattice.perovskite, 4.0), calibration="keep").fit(micrograph)
-        assert found.pixel_size_ == found.atoms_.pixel_size == PixelSize(0.0206, "nm")
-        assert found.lattice_.pixel_size == found.pixel_size_
-
-    def test_what_is_given_wins_over_the_file(self, micrograph):
-        found = AtomFinder(partial(Lattice.perovskite, 4.0), pixel_size="20 pm").fit(micrograph)
-        assert found.pixel_size_ == PixelSize(20, "pm")
-        assert AtomFinder(CRYSTAL).fit(micrograph).pixel_size_ == PixelSize(0.2, "A")
-
-    def test_slips_are_refused_and_can_be_forced(self, scene):
-        wrong = AtomFinder(CRYSTAL, pixel_size="0.2 nm")
-        with pytest.raises(CalibrationError, match=r"did you mean 0\.02 nm/px") as caught:
-            wrong.fit(scene.image)
-        assert caught.value.factor == pytest.approx(0.1, rel=0.01)
-        less = AtomFinder(CRYSTAL, pixel_size="0.27 A", force=True, n_iter=2).fit(scene.image)
-        assert less.verdict_.status == "check"
 
 
 class TestField:
@@ -233,24 +131,6 @@ class TestField:
     def test_masks_that_cannot_be(self, scene, mask, message):
         with pytest.raises(ValueError, match=message):
             AtomFinder(mask=mask).fit(scene.image)
-
-
-class TestFront:
-    def test_another_point(self, scene):
-        finder = AtomFinder(CRYSTAL.with_pixel_size(0.2), expected=165).fit(scene.image)
-        assert len(finder.front_) > 1
-        for i in range(len(finder.front_)):
-            other = finder.at(i)
-            assert other.index_ == i
-            results, row = finder.search_.cv_results_, finder.front_[i]
-            assert max(abs(other.qc_) - 0.03, 0) == pytest.approx(results["objective_qc"][row])
-            assert len(other.atoms_) == results["detail_n_atoms"][row]
-            assert other.er_ == pytest.approx(results["objective_er"][row])
-            assert len(other.predict(scene.image)) == len(other.atoms_)
-            assert other.search_ is finder.search_
-        assert same_atoms(finder.at(finder.index_), finder)
-        with pytest.raises(IndexError, match="is no row of the front"):
-            finder.at(len(finder.front_))
 
 
 class TestEstimator:
@@ -334,26 +214,6 @@ class TestRefused:
     def test_a_stack(self, stack):
         with pytest.raises(ValueError, match="fit to one and predict the others"):
             AtomFinder().fit(stack)
-
-    @pytest.mark.parametrize(
-        ("parameters", "error", "message"),
-        [
-            ({"polarity": "grey"}, ValueError, "polarity must be one of"),
-            ({"calibration": True}, ValueError, "calibration must be one of"),
-            ({"denoise": "bm3d"}, ValueError, "denoise must be 'auto', 'none'"),
-            ({"denoise": []}, ValueError, "empty sequence"),
-            ({"lattice": "ybco"}, TypeError, "lattice must be 'auto', a Lattice"),
-            ({"expected": -4}, ValueError, "expected must be"),
-            ({"expected": 20_000}, ValueError, "cannot be told apart"),
-            ({"distance_sum": "wide"}, TypeError, "distance_sum must be"),
-            ({"pixel_size": "0.2"}, ValueError, "no unit"),
-            ({"lattice": CRYSTAL, "visible": ["Xx"]}, ValueError, "visible must name columns"),
-            ({"visible": ["Sr"]}, ValueError, "visible chooses among the columns of a crystal"),
-        ],
-    )
-    def test_parameters(self, scene, parameters, error, message):
-        with pytest.raises(error, match=message):
-            AtomFinder(**parameters).fit(scene.image)
 
     def test_images_that_hold_nothing(self, rng):
         with pytest.raises(ValueError, match="the image is constant: every pixel is 1"):

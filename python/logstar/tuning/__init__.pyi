@@ -1,4 +1,4 @@
-from ._choice import Plateau as Plateau
+from ._choice import CountCurve as CountCurve, Plateau as Plateau
 from ._evidence import Evidence as Evidence
 from ._expectation import Expectation as Expectation
 from ._find_atoms import find_atoms as find_atoms
@@ -7,7 +7,7 @@ from ._find_atoms_tiled import (
     TiledAtoms as TiledAtoms,
     find_atoms_tiled as find_atoms_tiled,
 )
-from ._finder import AtomFinder as AtomFinder, CountCurve as CountCurve
+from ._finder import AtomFinder as AtomFinder
 from ._frames import frames as frames
 from ._live import LiveFinder as LiveFinder, LiveResult as LiveResult
 from ._long_run import RunProgress as RunProgress

@@ -6,6 +6,10 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
+from logstar._validation import FloatArray
 from logstar.detection import CountCriterion
 from logstar.rewards import CountStability, ErrorRate, QualityCount, choose_stable
 
@@ -92,6 +96,28 @@ class Plateau(NamedTuple):
     def is_stable(self) -> bool:
         """Whether the number of atoms does not hang on the threshold."""
         return self.width >= LEAST_STABLE
+
+
+class CountCurve(NamedTuple):
+    """Number of atoms against the threshold, on the chosen ladder and at the chosen overlap.
+
+    Parameters
+    ----------
+    thresholds : ndarray of shape (n,)
+        Least responses, rising.
+    counts : ndarray of shape (n,)
+        Atoms found at each.
+
+    Examples
+    --------
+    >>> from logstar.tuning import CountCurve
+    >>> curve = CountCurve([0.01, 0.1], [120, 100])
+    >>> curve.counts
+    [120, 100]
+    """
+
+    thresholds: FloatArray
+    counts: NDArray[np.int64]
 
 
 def objectives_of(

@@ -3,66 +3,40 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
-import math
 import os
 import time
 import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, cast, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from logstar._validation import (
-    FloatArray,
-    Image,
-    OneImage,
-    Stack,
-    as_image,
-    as_image_list,
-    check_integer,
-    check_real,
-)
-from logstar.detection import SignificanceDetector, atom_significance
-from logstar.detection._plateaus import plateau_thresholds
+from logstar._validation import FloatArray, Image, OneImage, Stack, as_image, as_image_list
 from logstar.exceptions import NoAtomsWarning, NotOneLatticeError
-from logstar.io import AtomTable, Micrograph, provenance
-from logstar.lattice import ImageLattice, Lattice, find_grains
+from logstar.io import AtomTable, Micrograph
+from logstar.lattice import Lattice
 from logstar.model_selection import MOBOSearchCV
-from logstar.rewards import ErrorRate, QualityCount, QualityReport, quality_report
+from logstar.rewards import QualityReport
 from logstar.units import PixelSize
 
-from ._choice import ER, N_NEIGHBORS, QC, THRESHOLDS, Plateau
-from ._contamination import contamination_of
-from ._denoising import unless_raw_is_better
-from ._evidence import LEAST_RESPONSE, weigh
+from ._choice import CountCurve, Plateau
+from ._evidence import Evidence
 from ._expectation import Expectation
 from ._field import looking_within
-from ._grains import flags_of
-from ._overlap import divide, overlapping_lattice, searched
-from ._refining import columns_of, refine_atoms
-from ._single_atoms import (
-    STRENGTHS,
-    is_explained_by_noise,
-    is_worth_telling,
-    search_single_atoms,
-)
-from ._source import (
-    MakesLattice,
-    Visible,
-    as_atom_size,
-    as_field,
-    as_micrograph,
-    crystal_at,
-)
-from ._space import make_search, plain_params
-from ._verdict import Verdict, judge
-from ._windows import ThresholdField, WindowMaps, check_window, with_threshold
-from ._workflow import denoisers_of
+from ._finder_parameters import check_parameters, has_numbers
+from ._found import finished
+from ._learning import learn
+from ._overlap import overlapping_lattice
+from ._searching import front_of, search_for
+from ._settling import settle
+from ._single_atoms import is_worth_telling
+from ._source import MakesLattice, Visible, as_field, as_micrograph
+from ._verdict import Verdict
+from ._windows import WindowMaps
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -72,40 +46,6 @@ if TYPE_CHECKING:
 
     from ._report import Report
     from ._second_opinion import SecondOpinion
-
-#: Ends of the ladders by the size of atoms, where that is told.
-_SMALLEST, _LARGEST = 0.5, 1.75
-_COLUMNS = ("row", "col", "sigma", "response", "support")
-
-
-#: Allowed values of parameters that are texts.
-_CHOICES = {
-    "polarity": ("bright", "dark"),
-    "calibration": ("correct", "keep"),
-    "refine": ("joint", "window", None),
-}
-
-
-class CountCurve(NamedTuple):
-    """Number of atoms against the threshold, on the chosen ladder and at the chosen overlap.
-
-    Parameters
-    ----------
-    thresholds : ndarray of shape (n,)
-        Least responses, rising.
-    counts : ndarray of shape (n,)
-        Atoms found at each.
-
-    Examples
-    --------
-    >>> from logstar.tuning import CountCurve
-    >>> curve = CountCurve([0.01, 0.1], [120, 100])
-    >>> curve.counts
-    [120, 100]
-    """
-
-    thresholds: FloatArray
-    counts: NDArray[np.int64]
 
 
 class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no types
@@ -265,6 +205,34 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
     74.0 +- 3.5
     """
 
+    # Fitted.
+    image_: Image
+    source_: str | None
+    file_pixel_size_: PixelSize | None
+    expectation_: Expectation
+    calibration_: str | None
+    lattice_: Lattice | None
+    field_: NDArray[np.bool_] | None
+    pixel_size_: PixelSize | None
+    search_: MOBOSearchCV
+    front_: NDArray[np.intp]
+    index_: int
+    detector_: Any
+    params_: dict[str, Any]
+    plateau_: Plateau
+    qc_: float
+    er_: float
+    atoms_: AtomTable
+    contamination_: NDArray[np.bool_] | None
+    windows_: WindowMaps | None
+    count_curve_: CountCurve
+    evidence_: Evidence
+    refinement_: Refinement | None
+    quality_: QualityReport | None
+    second_opinion_: SecondOpinion | None
+    verdict_: Verdict
+    seconds_: dict[str, float]
+
     def __init__(
         self,
         lattice: Lattice | MakesLattice | Literal["auto"] | None = "auto",
@@ -346,7 +314,7 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
 
     def _fit(self, micrograph: Micrograph, dataset: int | None = None) -> Self:
         """Fit to one image, of whose file it may be the number `dataset`."""
-        self._check_parameters()
+        check_parameters(self)
         pixels = as_image(micrograph.image, name="X")
         if pixels.min() == pixels.max():
             raise ValueError(f"the image is constant: every pixel is {pixels.flat[0]:g}.")
@@ -355,28 +323,41 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         self._origin = micrograph.origin
         self.source_ = None if micrograph.path is None else str(micrograph.path)
         self.file_pixel_size_ = micrograph.pixel_size
-        self.seconds_: dict[str, float] = {}
+        self.seconds_ = {}
         start = time.perf_counter()
         self._is_alone = self.lattice is None
+        refusal: NotOneLatticeError | None = None
         try:
-            self._learn(pixels)
+            learnt = learn(self, pixels, micrograph.pixel_size, alone=self._is_alone)
         except NotOneLatticeError as error:
             # The strongest of several lattices, or what may be one by chance, is no lack of any.
-            if error.lattice is not None or self.grain is not None or self._has_numbers:
+            if error.lattice is not None or self.grain is not None or has_numbers(self):
                 raise
+            refusal = error
             self._is_alone = True
-            self._learn(pixels)
-            self._stand_out(pixels)
-            if not is_worth_telling(pixels, self.search_.best_estimator_):
-                raise
-        learnt = time.perf_counter()
-        if not self._is_alone or self._has_numbers:
-            self._tune(pixels)
-        if self.lattice is None:
-            self._stand_out(pixels)
-        self.seconds_ |= {"lattice": learnt - start, "tune": time.perf_counter() - learnt}
+            learnt = learn(self, pixels, micrograph.pixel_size, alone=True)
+        self.expectation_ = learnt.expectation
+        self.calibration_ = learnt.expectation.calibration
+        self.lattice_, self.field_ = learnt.lattice, learnt.field
+        self.pixel_size_ = learnt.pixel_size
+        learning_ended = time.perf_counter()
+        self.search_ = search_for(self, pixels, learnt, alone=self._is_alone)
+        if refusal is not None and not is_worth_telling(pixels, self.search_.best_estimator_):
+            raise refusal
+        self.front_ = front_of(self.search_)
+        searching_ended = time.perf_counter()
+        self.seconds_ |= {
+            "lattice": learning_ended - start,
+            "tune": searching_ended - learning_ended,
+        }
         self._settle(self.search_.best_index_)
         return self
+
+    def _settle(self, row: int) -> None:
+        """Take the setting of a row of the search."""
+        settle(self, row, dataset=self._dataset, origin=self._origin, alone=self._is_alone)
+        if len(self.atoms_) == 0:
+            warnings.warn(self.verdict_.reasons[0], NoAtomsWarning, stacklevel=3)
 
     @overload
     def predict(self, X: OneImage | Micrograph) -> FloatArray: ...
@@ -419,7 +400,7 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
             predicted = [self._detector_for(one).predict([one])[0] for one in images]
         found: list[FloatArray] = predicted
         if self.refine is not None or overlapping_lattice(self.expectation_) is not None:
-            found = [self._finished(*one) for one in zip(images, found, strict=True)]
+            found = [finished(self, *one) for one in zip(images, found, strict=True)]
         return found if is_stack else found[0]
 
     def _detector_for(self, image: Image) -> Any:
@@ -608,341 +589,3 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
                 kinds = () if known is None else known.kinds
                 crystal = f"columns {' '.join(kinds)}"
         return source, crystal
-
-    def _check_parameters(self) -> None:
-        """Check what can be checked without an image."""
-        for name, allowed in _CHOICES.items():
-            value = getattr(self, name)
-            if not (value is None or isinstance(value, str)) or value not in allowed:
-                raise ValueError(f"{name} must be one of {allowed}, got {value!r}.")
-        if not (
-            self.lattice is None
-            or isinstance(self.lattice, Lattice)
-            or (isinstance(self.lattice, str) and self.lattice == "auto")
-            or callable(self.lattice)
-        ):
-            raise TypeError(
-                "lattice must be 'auto', a Lattice, a callable that makes one of a pixel size "
-                f"(such as Lattice.ybco), or None, got {self.lattice!r}."
-            )
-        if self.visible is not None and (
-            self.lattice is None or isinstance(self.lattice, (str, ImageLattice))
-        ):
-            raise ValueError(
-                "visible chooses among the columns of a crystal, and there is none: got "
-                f"visible={self.visible!r} with lattice={self.lattice!r}."
-            )
-        if self.grain is not None:
-            check_integer(self.grain, name="grain", low=1)
-            if self.lattice is None or isinstance(self.lattice, ImageLattice):
-                raise ValueError(
-                    "grain chooses among the lattices that the image shows, and none is looked for "
-                    f"with lattice={self.lattice!r}."
-                )
-        if self.oracle is not None and not hasattr(self.oracle, "predict"):
-            raise TypeError(f"oracle must have a method predict, got {self.oracle!r}.")
-        if self.window is not None:
-            check_window(self.window)
-        for name in ("expected", "distance_sum"):
-            value = getattr(self, name)
-            if value is not None:
-                check_real(value, name=name, low=0, low_included=False)
-        if self.lattice is None and not self._has_numbers and not _is_none(self.denoise):
-            raise ValueError(
-                f"denoise={self.denoise!r} needs a lattice, or expected and distance_sum: single "
-                "atoms are compared with noise."
-            )
-
-    def _learn(self, pixels: Image) -> None:
-        """Learn what to expect."""
-        field = self.field_ = as_field(self.mask, pixels.shape)
-        given = None if self.pixel_size is None else PixelSize.of(self.pixel_size)
-        if given is None and isinstance(self.lattice, Lattice):
-            given = self.lattice.pixel_size
-        given = self.file_pixel_size_ if given is None else given
-        if self.expected is not None and self.distance_sum is not None and self._is_alone:
-            expected = Expectation.from_numbers(
-                self.expected, self.distance_sum, pixels.shape, mask=field
-            )
-        elif self._is_alone:
-            expected = Expectation.without_lattice(
-                pixels,
-                polarity=self.polarity,
-                n_expected=self.expected,
-                distance_sum=self.distance_sum,
-                mask=field,
-            )
-        else:
-            crystal = None
-            if self.lattice is not None and not isinstance(self.lattice, str):
-                crystal = crystal_at(
-                    self.lattice, given, visible=self.visible, polarity=self.polarity
-                )
-            if self.grain is None:
-                expected = Expectation.from_image(
-                    pixels,
-                    crystal,
-                    polarity=self.polarity,
-                    mask=field,
-                    force=self.force,
-                    faint=not _is_none(self.denoise),
-                )
-            else:
-                grains = find_grains(pixels, polarity=self.polarity, mask=field)
-                field = self.field_ = grains.mask_of(self.grain)
-                expected = Expectation.of_grain(grains, self.grain, crystal, force=self.force)
-            if self.expected is not None or self.distance_sum is not None:
-                expected = expected.with_numbers(
-                    pixels.shape,
-                    n_expected=self.expected,
-                    distance_sum=self.distance_sum,
-                    mask=field,
-                )
-        if expected.field is not None:
-            field = self.field_ = expected.field
-        self.expectation_ = expected
-        self.calibration_ = expected.calibration
-        corrected = expected.pixel_size if self.calibration == "correct" else None
-        self.pixel_size_ = given if corrected is None else corrected
-        self._size = as_atom_size(self.atom_size, self.pixel_size_)
-        if self._size is not None:
-            ends = _SMALLEST * self._size, _LARGEST * self._size
-            self.expectation_ = dataclasses.replace(expected, sigma_range=ends)
-        self.lattice_ = expected.lattice
-        if self.lattice_ is not None and self.lattice_.mask is None:
-            self.lattice_ = self.lattice_.with_mask(field)
-        if isinstance(self.lattice_, ImageLattice) and self.pixel_size_ is not None:
-            self.lattice_ = self.lattice_.with_pixel_size(self.pixel_size_)
-
-    def _tune(self, pixels: Image) -> None:
-        """Search for the settings that agree with what is expected."""
-        search = self._search_in(pixels, denoisers_of(self.denoise, self.n_jobs))
-        if isinstance(self.denoise, str) and self.denoise == "auto":
-            search = unless_raw_is_better(search, lambda: self._search_in(pixels, ["passthrough"]))
-        self.search_ = search
-        results = search.cv_results_
-        # Sorted by |QC|, then by the other objectives: `lexsort` takes the last key first.
-        rows = search.pareto_indices_
-        losses = [-results[f"mean_test_{name}"][rows] for name in search.objective_names_]
-        self.front_ = rows[np.lexsort(losses[::-1])]
-
-    def _search_in(self, pixels: Image, denoisers: list[Any] | None) -> MOBOSearchCV:
-        """Search with some ways to denoise; None is the bare detector."""
-        expected = searched(self.expectation_)
-        search = make_search(
-            n_expected=expected.n_expected,
-            uncertainty=expected.uncertainty,
-            distance_sum=expected.distance_sum,
-            sigma_range=expected.sigma_range,
-            polarity=self.polarity,
-            mask=self.field_,
-            denoisers=denoisers,
-            n_iter=self.n_iter,
-            n_jobs=self.n_jobs,
-            random_state=self.random_state,
-            callback=self.callback,
-        )
-        # An image that is too small is refused here, before every evaluation fails because of it.
-        search.estimator.fit(pixels)
-        with warnings.catch_warnings():
-            # The verdict says so.
-            warnings.filterwarnings("ignore", message="The search was interrupted")
-            search.fit(pixels)
-        return search
-
-    @property
-    def _has_numbers(self) -> bool:
-        """Whether number and distances of the atoms were told."""
-        return self.expected is not None and self.distance_sum is not None
-
-    def _stand_out(self, pixels: Image) -> None:
-        """Take what stands out of noise, unless what was tuned does so as well."""
-        search = search_single_atoms(
-            pixels,
-            size=self._size,
-            n_expected=self.expected,
-            polarity=self.polarity,
-            mask=self.field_,
-            callback=None if self._has_numbers else self.callback,
-        )
-        if self._has_numbers and not is_explained_by_noise(self.search_, search, pixels):
-            return
-        self.search_ = search
-        self.front_ = np.array([search.best_index_])
-
-    def _settle(self, row: int) -> None:
-        """Take the setting of a row of the search: find atoms with it, and judge them."""
-        search, expected = self.search_, self.expectation_
-        results = search.cv_results_
-        start = time.perf_counter()
-        self.index_ = int(np.flatnonzero(self.front_ == row)[0])
-        self.detector_ = self._tuned_as(row)
-        self.params_ = plain_params(search, row)
-        windows = self._follow_windows()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NoAtomsWarning)
-            shown = self.detector_.detect(self.image_)
-        detections = self._divided(self.image_, shown)
-        if isinstance(self.detector_, SignificanceDetector):
-            self.plateau_ = Plateau(*self.detector_.plateau_)
-            self.params_["threshold"] = self.detector_.threshold_
-        else:
-            self.plateau_ = Plateau.of(results, row)
-        n, limit = expected.n_expected, expected.distance_sum
-        flagged = np.zeros(len(detections), dtype=bool)
-        self.qc_ = self.er_ = math.nan
-        if math.isfinite(n):
-            self.qc_ = float(QualityCount(n).measure(detections))
-        if math.isfinite(limit):
-            flagged = flags_of(expected, detections)
-        if math.isfinite(n) and math.isfinite(limit):
-            errors = ErrorRate(limit, n_expected=n, n_neighbors=N_NEIGHBORS)
-            self.er_ = float(errors.measure(detections))
-        rewards = {QC: self.qc_, ER: self.er_}
-        self.atoms_ = AtomTable.from_array(
-            detections,
-            _COLUMNS[: detections.shape[1]],
-            pixel_size=self.pixel_size_,
-            provenance=provenance(
-                self.source_,
-                dataset=self._dataset,
-                parameters=self.params_,
-                rewards={name: value for name, value in rewards.items() if math.isfinite(value)},
-            ),
-            origin=self._origin,
-        ).with_columns(significance=self._significance(detections), flagged=flagged)
-        self._look_for_contamination(detections)
-        self.windows_: WindowMaps | None = None if windows is None else windows.maps_of(self)
-        self._look_around(shown[:, 3])
-        detected = time.perf_counter()
-        self.seconds_["detect"] = detected - start
-        self.refinement_: Refinement | None = None
-        if self.refine is not None and len(detections):
-            self.refinement_ = self._refined(self.image_, detections)
-            self.atoms_ = self.atoms_.with_columns(**columns_of(self.refinement_))
-            self.seconds_["refine"] = time.perf_counter() - detected
-        refined = time.perf_counter()
-        self.quality_: QualityReport | None = None
-        if self.lattice_ is not None:
-            self.quality_ = quality_report(
-                self.image_,
-                detections,
-                self.lattice_,
-                expected=expected.count,
-                distance_sum=expected.distance_sum,
-            )
-        self.seconds_["quality"] = time.perf_counter() - refined
-        self.second_opinion_ = self._ask_oracle()
-        self.verdict_: Verdict = judge(self)
-        if len(self.atoms_) == 0:
-            warnings.warn(self.verdict_.reasons[0], NoAtomsWarning, stacklevel=3)
-
-    def _tuned_as(self, row: int) -> Any:
-        """The detector with the setting of a row of the search."""
-        search = self.search_
-        if row == search.best_index_:
-            return search.best_estimator_
-        setting = search.cv_results_["params"][row].items()
-        own = {name: clone(value, safe=False) for name, value in setting}
-        return clone(search.estimator).set_params(**own).fit(self.image_)
-
-    def _follow_windows(self) -> ThresholdField | None:
-        """Make the threshold a field, where windows are wanted and there is one to begin with."""
-        if (
-            self.window is None
-            or isinstance(self.detector_, SignificanceDetector)
-            or overlapping_lattice(self.expectation_) is not None
-        ):
-            return None
-        field = ThresholdField.of(self, self.window)
-        self.detector_ = with_threshold(self.detector_, field.pixels)
-        self.params_["threshold"] = float(np.median(field.at_centres))
-        self.params_["window"] = field.side
-        return field
-
-    def _refined(self, image: Image, detections: FloatArray) -> Refinement:
-        """Refine atoms that were found in an image."""
-        # Kinds by the lattice hold for its own image alone; positions do not depend on them.
-        own = self.lattice_ if image is self.image_ else None
-        return refine_atoms(
-            image,
-            detections,
-            how=self.refine,  # type: ignore[arg-type] # not None where this is called
-            polarity=self.polarity,
-            lattice=own if isinstance(own, ImageLattice) else None,
-            overlap=overlapping_lattice(self.expectation_) is not None,
-            n_jobs=self.n_jobs,
-        )
-
-    def _ask_oracle(self) -> SecondOpinion | None:
-        """Compare with an oracle, if there is one, and note in the table what it sees."""
-        if self.oracle is None:
-            return None
-        from ._second_opinion import SecondOpinion  # noqa: PLC0415 - few have an oracle
-
-        start = time.perf_counter()
-        points = self.atoms_.positions
-        opinion = SecondOpinion.of(self.oracle, self.image_, points, self.field_)
-        self.atoms_ = self.atoms_.with_columns(seen_by_oracle=opinion.seen)
-        self.seconds_["oracle"] = time.perf_counter() - start
-        return opinion
-
-    def _significance(self, detections: FloatArray) -> FloatArray:
-        """How many maxima of noise are expected to be as strong as each atom."""
-        alone = isinstance(self.detector_, SignificanceDetector)
-        return atom_significance(
-            self.image_,
-            detections,
-            size=float(self.params_["atom_size"]) if alone else None,
-            polarity=self.polarity,
-            mask=self.field_,
-            remove_neighbors=not alone,
-        )
-
-    def _finished(self, image: Image, found: FloatArray) -> FloatArray:
-        """Divide and refine what was detected, (row, col, sigma) each."""
-        if overlapping_lattice(self.expectation_) is not None:
-            alike = np.column_stack([found, np.ones(len(found))])
-            found = self._divided(image, alike)[:, :3]
-        return found if self.refine is None else self._refined(image, found).atoms
-
-    def _divided(self, image: Image, detections: FloatArray) -> FloatArray:
-        """Divide what was detected into atoms, where columns overlap."""
-        lattice = overlapping_lattice(self.expectation_)
-        if lattice is None:
-            return detections
-        mask = self.field_ if image is self.image_ else None
-        return divide(image, detections, lattice, polarity=self.polarity, mask=mask)
-
-    def _look_for_contamination(self, detections: FloatArray) -> None:
-        """Mark the atoms that lie under contamination."""
-        places = detections[:, :2]
-        area = contamination_of(self.image_, places, self.expectation_, self.polarity)
-        self.contamination_ = area
-        if not self._is_alone:
-            is_below = np.zeros(len(places), dtype=bool)
-            if area is not None:
-                rows, cols = np.round(places).astype(int).T
-                is_below = area[rows, cols]
-            self.atoms_ = self.atoms_.with_columns(contaminated=is_below)
-
-    def _look_around(self, responses: FloatArray) -> None:
-        """Look at what else could have been found, at other thresholds and polarities."""
-        # Candidates that stand out of noise are pruned already; none overlaps by more than 1.
-        overlap = float(self.params_.get("overlap", 1.0))
-        candidates = self.detector_.find_candidates(self.image_, LEAST_RESPONSE)
-        by_noise = isinstance(self.detector_, SignificanceDetector)
-        thresholds = plateau_thresholds(*(STRENGTHS if by_noise else THRESHOLDS))
-        counts = candidates.counts(thresholds, [overlap])[:, 0]
-        self.count_curve_ = CountCurve(thresholds, counts)
-        self.evidence_ = weigh(
-            self.detector_,
-            self.image_,
-            candidates,
-            responses=responses,
-            overlap=overlap,
-        )
-
-
-def _is_none(denoise: Any) -> bool:
-    return isinstance(denoise, str) and denoise == "none"

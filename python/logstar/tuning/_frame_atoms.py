@@ -10,12 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logstar._validation import Image
-from logstar.rewards import ErrorRate, QualityCount
 
 from ._bands import FrameRewards
-from ._choice import N_NEIGHBORS
 from ._field import looking_within
-from ._grains import flags_of
+from ._found import divided, flags, rate, refined
 from ._refining import columns_of
 from ._source import as_field
 
@@ -82,24 +80,14 @@ def find_in_frame(finder: AtomFinder, image: Image) -> FrameAtoms:
         detector = looking_within(detector, field)
         area = image.size if field is None else np.count_nonzero(field)
         share = area / np.count_nonzero(expected.field)
-    detections = finder._divided(image, detector.detect([image])[0])  # noqa: SLF001
-    n, limit = share * expected.n_expected, expected.distance_sum
-    flagged = np.zeros(len(detections), dtype=bool)
-    qc = er = math.nan
-    if math.isfinite(n):
-        qc = float(QualityCount(n).measure(detections))
-    if math.isfinite(limit):
-        flagged = flags_of(expected, detections)
-    if math.isfinite(n) and math.isfinite(limit):
-        errors = ErrorRate(limit, n_expected=n, n_neighbors=N_NEIGHBORS)
-        er = float(errors.measure(detections))
+    detections = divided(finder, image, detector.detect([image])[0])
     names = _COLUMNS[: detections.shape[1]]
     columns: dict[str, ArrayLike] = dict(zip(names, detections.T, strict=True))
     if finder.refine is not None and len(detections):
-        columns |= columns_of(finder._refined(image, detections))  # noqa: SLF001
-    columns["flagged"] = flagged
+        columns |= columns_of(refined(finder, image, detections))
+    columns["flagged"] = flags(expected, detections)
     arrays = {name: np.ascontiguousarray(column) for name, column in columns.items()}
-    return FrameAtoms(arrays, FrameRewards(qc, er))
+    return FrameAtoms(arrays, FrameRewards(*rate(expected, detections, share=share)))
 
 
 def _nothing(is_expected: bool) -> FrameAtoms:

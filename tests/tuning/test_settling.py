@@ -1,0 +1,68 @@
+"""What a setting of the front finds, and what is said of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from logstar import AtomFinder, Lattice
+from logstar.datasets import make_scene
+
+CRYSTAL = Lattice.perovskite(4.0, pixel_size=0.2)
+
+
+@pytest.fixture(scope="module")
+def scene():
+    return make_scene(CRYSTAL, (150, 170), rotation=11, noise=0.05, random_state=0)
+
+
+@pytest.fixture(scope="module")
+def finder(scene):
+    return AtomFinder(CRYSTAL).fit(scene.image)
+
+
+def same_atoms(one, other):
+    assert one.atoms_.columns == other.atoms_.columns
+    for name in one.atoms_.columns:
+        np.testing.assert_array_equal(one.atoms_[name], other.atoms_[name])
+    return True
+
+
+def test_numbers_agree_with_the_table(finder):
+    n, expected = len(finder.atoms_), finder.expectation_.n_expected
+    assert finder.qc_ == pytest.approx(n / expected - 1)
+    assert finder.er_ == pytest.approx(finder.atoms_["flagged"].sum() / expected)
+    results = finder.search_.cv_results_
+    row = finder.front_[finder.index_]
+    assert row == finder.search_.best_index_
+    assert results["param_threshold"][row] == finder.params_["threshold"]
+    assert finder.quality_.n_inside == n
+    assert finder.quality_.expected is finder.expectation_.count
+    assert finder.quality_.er == pytest.approx(finder.er_)
+
+
+def test_the_curve_of_counts_goes_through_the_atoms(finder):
+    curve = finder.count_curve_
+    below = np.searchsorted(curve.thresholds, finder.params_["threshold"])
+    n = len(finder.atoms_)
+    assert curve.counts[below] <= n <= curve.counts[below - 1]
+    plateau = finder.plateau_
+    on = (curve.thresholds >= plateau.low) & (curve.thresholds <= plateau.high)
+    assert np.abs(curve.counts[on] - n).max() <= 0.0025 * n
+
+
+def test_another_point(scene):
+    finder = AtomFinder(CRYSTAL.with_pixel_size(0.2), expected=165).fit(scene.image)
+    assert len(finder.front_) > 1
+    for i in range(len(finder.front_)):
+        other = finder.at(i)
+        assert other.index_ == i
+        results, row = finder.search_.cv_results_, finder.front_[i]
+        assert max(abs(other.qc_) - 0.03, 0) == pytest.approx(results["objective_qc"][row])
+        assert len(other.atoms_) == results["detail_n_atoms"][row]
+        assert other.er_ == pytest.approx(results["objective_er"][row])
+        assert len(other.predict(scene.image)) == len(other.atoms_)
+        assert other.search_ is finder.search_
+    assert same_atoms(finder.at(finder.index_), finder)
+    with pytest.raises(IndexError, match="is no row of the front"):
+        finder.at(len(finder.front_))
