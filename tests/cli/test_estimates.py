@@ -10,6 +10,7 @@ import pytest
 from logstar.cli import _estimates, main
 from logstar.cli._estimates import estimate
 from logstar.io import list_images
+from logstar.tuning import _large_images
 
 
 @pytest.fixture
@@ -39,12 +40,17 @@ def test_time_goes_with_the_number_of_pixels(movie, monkeypatch):
 
 
 def test_memory_of_one_large_image_is_that_of_its_tiles(movie, monkeypatch):
-    np.save(movie, np.random.default_rng(0).random((1, 2048, 1024), dtype=np.float32))
-    monkeypatch.setattr(_estimates, "LARGE", 2**20)
+    np.save(movie, np.zeros((1, 2048, 1024), dtype=np.float32))
+    image = np.load(movie, mmap_mode="r+")
+    image[0, 700:1300:9, 200:800:9] = 1
+    monkeypatch.setattr(_large_images, "LARGEST_WHOLE", 2**20)
+    monkeypatch.setattr(_estimates, "_TILE", 500)
     monkeypatch.setattr(_estimates, "_used", lambda: 0.0)
+    monkeypatch.setenv("LOGSTAR_NUM_THREADS", "4")
     (entry,) = list_images(movie)
     found = estimate(movie, entry, None)
-    assert found.n_bytes == 2 * 16 * 2**20
+    # Two tiles at a time, and as many atoms as the middle has.
+    assert found.n_bytes == pytest.approx(2 * 16 * 500**2 + 160 * 2048 * 1024 / 81, rel=0.05)
     # Timed on a part of 512 x 512.
     assert 0 < found.seconds_per_frame < 60
 

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from logstar.cli import main
+from logstar.cli import _info, main
 from logstar.datasets import make_scene
 from logstar.io import write_mask
 from logstar.lattice import Lattice
+from logstar.tuning import _large_images
 
 from ..io.files import write_hspy  # noqa: TID252 - tests are not installed
 
@@ -101,6 +102,20 @@ def test_a_stack(tmp_path, capsys, scene):
     found = info(capsys, path, "--dataset", 2, "--binning", 2)
     assert found["lattice"]["edges_px"] == pytest.approx([8, 8], rel=0.01)
     assert found["suggestion"].endswith("--lattice auto --dataset 2 --binning 2")
+
+
+def test_of_a_large_image_a_part_is_looked_at(tmp_path, capsys, scene, monkeypatch):
+    field = np.zeros((700, 800), dtype=np.float32)
+    field[300:500, 400:620] = scene.image
+    np.save(tmp_path / "field.npy", field)
+    monkeypatch.setattr(_large_images, "LARGEST_WHOLE", 2**18)
+    monkeypatch.setattr(_info, "_PART", 192)
+    monkeypatch.setattr(_info, "read", None)
+    found = info(capsys, tmp_path / "field.npy")
+    assert found["lattice"]["nearest_distance_px"] == pytest.approx(16 / np.sqrt(2), rel=0.03)
+    assert "a part that is like the rest" in found["looked_at"]
+    (estimate,) = found["estimates"]
+    assert estimate["n_bytes"] > 0
 
 
 def test_colours(tmp_path, capsys, scene):

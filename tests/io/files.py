@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +71,30 @@ def write_mrc(path, data, side):
     header[16:19] = 1, 2, 3
     header[52] = int.from_bytes(b"MAP ", "little")
     path.write_bytes(header.tobytes() + data.astype("<u2").tobytes())
+    return path
+
+
+def write_ser(path, data, side):
+    """A series of TIA: 16-bit frames, sides of pixels in m."""
+    pytest.importorskip("rsciio.tia", reason="needs the extra io")
+    n_frames, n_rows, n_cols = data.shape
+    number = struct.pack("<iddiii", n_frames, 0, 1, 0, 0, 0)
+    start = 34 + len(number)
+    n_bytes = 50 + 2 * n_rows * n_cols
+    offsets = [start + 16 * n_frames + i * n_bytes for i in range(n_frames)]
+    tags = [start + 16 * n_frames + n_frames * n_bytes + i * 8 for i in range(n_frames)]
+    header = struct.pack(
+        "<hhhiiiiqi", 0x4949, 0x0197, 0x0220, 0x4122, 0x4152, n_frames, n_frames, start, 1
+    )
+    calibration = struct.pack("<ddiddi", 0, side, 0, 0, side, 0)
+    kind = struct.pack("<hii", 2, n_cols, n_rows)
+    # Rows are stored from the bottom.
+    frames = (calibration + kind + image[::-1].astype("<u2").tobytes() for image in data)
+    times = (struct.pack("<hhi", 0x4152, 0, i) for i in range(n_frames))
+    path.write_bytes(
+        header + number + struct.pack(f"<{2 * n_frames}q", *offsets, *tags)
+        + b"".join(frames) + b"".join(times)
+    )  # fmt: skip
     return path
 
 

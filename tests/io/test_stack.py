@@ -12,7 +12,7 @@ from logstar.exceptions import ChoiceNeededError
 from logstar.io import Micrograph, _stack, open_stack
 from logstar.units import PixelSize
 
-from .files import write_mrc
+from .files import write_emd, write_hspy, write_mrc, write_ser
 
 
 @pytest.fixture
@@ -43,6 +43,30 @@ def test_arrays_in_memory_and_lazy_ones(movie, tmp_path):
     check(open_stack([Micrograph(image, PixelSize(0.2, "A")) for image in movie]), movie)
 
 
+def test_arrays_of_zarr(movie, tmp_path):
+    zarr = pytest.importorskip("zarr")
+    stored = zarr.create_array(
+        str(tmp_path / "movie.zarr"), shape=movie.shape, dtype=movie.dtype, chunks=(1, 8, 16)
+    )
+    stored[:] = movie
+    check(open_stack(zarr.open_array(str(tmp_path / "movie.zarr"), mode="r")), movie)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_lazy_signals_of_hyperspy(movie, tmp_path):
+    hyperspy = pytest.importorskip("hyperspy.api")
+    signal = hyperspy.signals.Signal2D(movie)
+    for axis in signal.axes_manager.signal_axes:
+        axis.scale, axis.units = 0.02, "nm"
+    signal.save(tmp_path / "movie.hspy", show_progressbar=False)
+    lazy = hyperspy.load(tmp_path / "movie.hspy", lazy=True)
+    for source in (signal, signal.as_lazy(), lazy):
+        stack = open_stack(source)
+        assert stack.pixel_size == PixelSize(0.02, "nm")
+        check(stack, movie)
+    lazy.close_file()
+
+
 def test_iterators_are_taken_once(movie):
     stack = open_stack(iter(movie))
     assert stack.n_frames is None
@@ -54,7 +78,7 @@ def test_iterators_are_taken_once(movie):
     np.testing.assert_array_equal(list(open_stack(iter(movie)).frames(4)), movie[4:])
 
 
-@pytest.mark.parametrize("extension", [".npy", ".tif", ".mrc"])
+@pytest.mark.parametrize("extension", [".npy", ".tif", ".mrc", ".emd", ".hspy", ".ser"])
 def test_files(movie, tmp_path, extension, monkeypatch):
     monkeypatch.setattr(_stack, "_AT_ONCE", 3)
     path = tmp_path / f"movie{extension}"
@@ -62,8 +86,13 @@ def test_files(movie, tmp_path, extension, monkeypatch):
         np.save(path, movie)
     elif extension == ".tif":
         tifffile.imwrite(path, movie)
-    else:
+    elif extension == ".mrc":
         write_mrc(path, movie, 0.2)
+    elif extension == ".ser":
+        write_ser(path, movie, 2e-11)
+    else:
+        write = {".emd": write_emd, ".hspy": write_hspy}[extension]
+        write(path, movie, (1.0, 0.02, 0.02), "nm", navigate=[True, False, False])
     stack = open_stack(path, pixel_size="0.2 A")
     check(stack, movie)
     assert stack.path == path

@@ -11,10 +11,11 @@ import numpy as np
 if TYPE_CHECKING:
     from logstar.io import ImageEntry
 
-#: Pixels from which an image is worth an estimate: one of 4096 x 4096.
-LARGE = 2**24
 #: Side in pixels of the part of an image that is timed, and how often: the least time counts.
 _PART, _TIMES = 512, 3
+#: Side in pixels of the tiles of a large image with their halos, how many are worked on at a time,
+#: and bytes of memory for each of its atoms.
+_TILE, _TILES, _BYTES_OF_ATOM = 2112, 2, 160
 #: Bytes of memory for each pixel that is worked on: the image, its scaled copy and the core's.
 _BYTES = 16
 
@@ -66,23 +67,33 @@ def estimate(path: Path, entry: ImageEntry, channel: Any) -> Estimate | None:
         None for a single image that is not large, and for one that needs a choice.
     """
     n_pixels = entry.shape[0] * entry.shape[1]
-    if entry.n_frames == 1 and n_pixels < LARGE:
+    from logstar.tuning._large_images import is_large  # noqa: PLC0415 - heavy; --help needs none
+
+    if entry.n_frames == 1 and not is_large(entry.shape):
         return None
-    from logstar import LoGStarDetector  # noqa: PLC0415 - heavy; --help needs none of it
+    from logstar import LoGStarDetector  # noqa: PLC0415
     from logstar._runtime import all_threads  # noqa: PLC0415
-    from logstar.io import open_stack  # noqa: PLC0415
+    from logstar.io import open_image  # noqa: PLC0415
 
     try:
-        image = open_stack(path, dataset=entry.dataset, channel=channel).first
-        part = np.ascontiguousarray(image[:_PART, :_PART])
+        image = open_image(path, dataset=entry.dataset, channel=channel)
+        rows, cols = (
+            slice((n - min(n, _PART)) // 2, (n + min(n, _PART)) // 2) for n in image.shape
+        )
+        part = image[rows, cols]
         detector = LoGStarDetector().fit(part)
         seconds = min(_time(detector, part) for _ in range(_TIMES)) * n_pixels / part.size
     except ValueError:
         # Colours to choose from, or a part without content: there is nothing to time.
         return None
     n_threads = all_threads()
-    at_once = n_pixels if entry.n_frames > 1 else min(n_pixels, LARGE)
-    n_bytes = _used() + (2 * n_threads if entry.n_frames > 1 else 2) * _BYTES * at_once
+    n_bytes = _used()
+    if entry.n_frames > 1:
+        n_bytes += 2 * n_threads * _BYTES * n_pixels
+    else:
+        n_atoms = len(detector.detect([part])[0]) * n_pixels / part.size
+        at_once = min(_TILES, n_threads) * min(n_pixels, _TILE**2)
+        n_bytes += _BYTES * at_once + _BYTES_OF_ATOM * n_atoms
     total = seconds * entry.n_frames / n_threads
     return Estimate(total, n_threads, n_bytes, seconds)
 

@@ -8,19 +8,26 @@ import shlex
 import warnings
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from logstar.exceptions import NotOneLatticeError
-from logstar.io import NOT_SQUARE, ImageEntry, list_images
+from logstar.io import NOT_SQUARE, ImageEntry, list_images, open_image
 from logstar.tuning import Expectation
+from logstar.tuning._find_atoms_tiled import representative_parts
+from logstar.tuning._large_images import is_large
 from logstar.units import PixelSize
 
 from ._detect import read
 from ._estimates import Estimate, estimate
 from ._printing import shown
 
+if TYPE_CHECKING:
+    import numpy as np
+
 #: Greatest number of data sets that are printed; JSON has them all.
 _MOST_SHOWN = 12
+#: Side in pixels of the part of a large image that is looked at for a lattice.
+_PART = 1024
 
 
 @dataclass
@@ -33,6 +40,8 @@ class FileInfo:
         The file.
     images : list of ImageEntry
         Its data sets.
+    looked_at : str
+        Which part of a large image was looked at for a lattice; empty for all of it.
     lattice : dict or None
         The lattice that the chosen image shows, in plain values.
     no_lattice : str
@@ -47,6 +56,7 @@ class FileInfo:
 
     path: Path
     images: list[ImageEntry]
+    looked_at: str = ""
     lattice: dict[str, Any] | None = None
     no_lattice: str = ""
     estimates: list[Estimate] = field(default_factory=list)
@@ -58,6 +68,7 @@ class FileInfo:
         return {
             "file": str(self.path),
             "images": [_plain_entry(entry) for entry in self.images],
+            "looked_at": self.looked_at or None,
             "lattice": self.lattice,
             "no_lattice": self.no_lattice or None,
             "estimates": [one._asdict() for one in self.estimates],
@@ -74,6 +85,8 @@ class FileInfo:
             lines = [*lines[: _MOST_SHOWN + 1], ("", f"and {more} more; --json shows them")]
         if not self.images:
             lines.append(("images", "none; spectra and curves are no images"))
+        if self.looked_at:
+            lines.append(("looked at", self.looked_at))
         if self.lattice is not None:
             lines.append(("lattice", _lattice(self.lattice)))
             found = self.lattice
@@ -114,23 +127,36 @@ def inspect_file(args: argparse.Namespace, path: Path) -> FileInfo:
     with warnings.catch_warnings():
         # The entry's note says it already.
         warnings.simplefilter("ignore")
-        micrograph = read(args, path, args.dataset)
+        image, pixel_size, info.looked_at = _pixels(args, info)
     options = _given(args)
-    calibrated = micrograph.pixel_size is not None
+    calibrated = pixel_size is not None
     crystal = "--cif CRYSTAL.cif --zone UVW" + ("" if calibrated else " --pixel-size SIZE")
     dark = "" if args.polarity == "dark" else " If atoms are dark (ABF): --polarity dark."
     try:
-        expected = Expectation.from_image(micrograph.image, polarity=args.polarity)
+        expected = Expectation.from_image(image, polarity=args.polarity)
     except NotOneLatticeError as error:
         info.no_lattice = str(error)
         numbers = ["--expected", "N", "--distance-sum", "PX"]
         info.suggestion = _command(path, [*numbers, *options])
         info.why = f"A crystal that is known: {crystal}.{dark}"
         return info
-    info.lattice = _plain_lattice(expected, micrograph.pixel_size)
+    info.lattice = _plain_lattice(expected, pixel_size)
     info.suggestion = _command(path, ["--lattice", "auto", *options])
     info.why = f"A known crystal is better: {crystal}.{dark}"
     return info
+
+
+def _pixels(
+    args: argparse.Namespace, info: FileInfo
+) -> tuple[np.ndarray[Any, Any], PixelSize | None, str]:
+    """The image that is chosen, of a large one a part that is like the rest, and which."""
+    if not is_large(_chosen(args, info).shape) or args.average or args.resample or args.binning > 1:
+        micrograph = read(args, info.path, args.dataset)
+        return micrograph.image, micrograph.pixel_size, ""
+    image = open_image(info.path, dataset=args.dataset, channel=args.channel)
+    ((rows, cols),) = representative_parts(image, image.shape, 1, _PART)
+    place = f"rows {rows.start} to {rows.stop}, columns {cols.start} to {cols.stop}"
+    return image[rows, cols], image.pixel_size, f"{place}: a part that is like the rest"
 
 
 def _what_is_missing(args: argparse.Namespace, info: FileInfo) -> tuple[str, str] | None:

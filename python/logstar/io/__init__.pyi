@@ -1,5 +1,6 @@
 from ._atom_table import AtomTable as AtomTable
 from ._formats import EXTENSIONS as EXTENSIONS
+from ._lazy_image import LazyImage as LazyImage, open_image as open_image
 from ._listing import (
     NOT_SQUARE as NOT_SQUARE,
     ImageEntry as ImageEntry,

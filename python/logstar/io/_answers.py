@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._signal import Signal, check_image_bytes
+from ._signal import Place, Signal, check_image_bytes
 
 #: Channels without alpha, of which there is one after grey and one after three colours.
 WITHOUT_ALPHA = {2: 1, 4: 3}
 _MEAN = np.dtype(np.float64)
+#: Side in pixels of the middle of an image that is looked at: most images have no more.
+_LOOKED_AT = 4096
 
 
 @dataclass
@@ -30,7 +32,8 @@ class Described:
     title: str
     notes: tuple[str, ...]
     metadata: dict[str, Any]
-    #: Least and greatest finite intensity, pixels that are not finite, channels that differ.
+    #: Of the first image: least and greatest finite intensity, pixels that are not finite, channels
+    #: that differ.
     statistics: dict[str, Any] | None
 
     @classmethod
@@ -70,6 +73,7 @@ def answer(
     average: bool = False,
     statistics: bool = False,
     frames: tuple[int, int] | None = None,
+    part: tuple[int, tuple[int, int], tuple[int, int]] | None = None,
     file_size: int | None = None,
 ) -> dict[str, Any]:
     """Describe signals and give one image of them, or several.
@@ -83,10 +87,13 @@ def answer(
     average : bool, default=False
         Take the mean of its stack instead.
     statistics : bool, default=False
-        Look at all pixels, and give no image.
+        Look at the pixels of the first image of each, of a large one at its middle; give no image.
     frames : tuple of int, default=None
         Numbers among all of the first of several images of one signal, and of the one after the
         last; these are given in place of one.
+    part : tuple of (int, (int, int), (int, int)), default=None
+        Number of an image among all, first row and the one after the last, and columns likewise:
+        this part of it is given. Without any rows it is for those who ask what there is.
     file_size : int, default=None
         Bytes of the file, which bound those of an image. None is for what is in memory already.
 
@@ -107,6 +114,8 @@ def answer(
     described = [_describe(signal, statistics=statistics) for signal in signals]
     if frames is not None:
         return {"signals": described, "image": None, "images": _several(signals, frames, file_size)}
+    if part is not None:
+        return {"signals": described, "image": _part(signals, *part, file_size)}
     try:
         place = choice([len(signal.frames) for signal in signals], dataset, average=average)
     except IndexError:
@@ -137,6 +146,26 @@ def _several(
     return [found[index] for index in range(first, first + stop - start)]
 
 
+def _part(
+    signals: Sequence[Signal],
+    dataset: int,
+    rows: tuple[int, int],
+    cols: tuple[int, int],
+    file_size: int | None,
+) -> NDArray[Any] | None:
+    """Load a part of an image; None if there are no rows."""
+    if rows[0] == rows[1]:
+        return None
+    place = choice([len(signal.frames) for signal in signals], dataset, average=False)
+    if place is None:
+        raise IndexError(dataset)
+    found = signals[place[0]].frames
+    if file_size is not None:
+        shape = rows[1] - rows[0], cols[1] - cols[0]
+        check_image_bytes((*shape, *found.shape[3:]), found.dtype.itemsize, file_size)
+    return found.part(place[1], (slice(*rows), slice(*cols)))
+
+
 def _describe(signal: Signal, *, statistics: bool) -> dict[str, Any]:
     return {
         "shape": signal.frames.shape,
@@ -158,16 +187,21 @@ def _mean(signal: Signal) -> NDArray[np.float64]:
 
 
 def _statistics(signal: Signal) -> dict[str, Any]:
-    low, high, n_not_finite, differ = np.inf, -np.inf, 0, False
-    for index in range(len(signal.frames)):
-        frame = signal.frames[index]
-        finite = frame if frame.dtype.kind != "f" else frame[np.isfinite(frame)]
-        n_not_finite += frame.size - finite.size
-        if finite.size:
-            low, high = min(low, float(finite.min())), max(high, float(finite.max()))
-        if frame.ndim == 3:
-            colors = frame[..., : WITHOUT_ALPHA.get(frame.shape[-1], frame.shape[-1])]
-            differ = differ or bool((colors != colors[..., :1]).any())
-    if low > high:
-        low = high = np.nan
+    frame = signal.frames.part(0, _middle(signal.frames.shape[1:3]))
+    finite = frame if frame.dtype.kind != "f" else frame[np.isfinite(frame)]
+    low, high, differ = np.nan, np.nan, False
+    if finite.size:
+        low, high = float(finite.min()), float(finite.max())
+    if frame.ndim == 3:
+        colors = frame[..., : WITHOUT_ALPHA.get(frame.shape[-1], frame.shape[-1])]
+        differ = bool((colors != colors[..., :1]).any())
+    n_not_finite = frame.size - finite.size
     return {"low": low, "high": high, "n_not_finite": n_not_finite, "channels_differ": differ}
+
+
+def _middle(shape: tuple[int, ...]) -> Place:
+    starts = [max(n - _LOOKED_AT, 0) // 2 for n in shape]
+    rows, cols = (
+        slice(start, start + min(n, _LOOKED_AT)) for start, n in zip(starts, shape, strict=True)
+    )
+    return rows, cols

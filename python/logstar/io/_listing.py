@@ -29,14 +29,15 @@ class ImageEntry:
     shape : tuple of int
         Rows and columns.
     n_channels : int
-        Those that must be chosen from: 1 for grey, also where equal channels hold it; alpha does
-        not count.
+        Those that must be chosen from: 1 for grey, also where equal channels of the first image
+        hold it; alpha does not count.
     dtype : str
         Number type.
     low, high : float
-        Least and greatest finite intensity; NaN if there is none.
+        Least and greatest finite intensity of the first image, of one of more than 4096 x 4096
+        pixels in its middle; NaN if there is none. No other image of a movie is read.
     n_not_finite : int
-        Pixels that are NaN or infinite.
+        Pixels that are NaN or infinite, likewise.
     pixel_size : tuple of float, or None
         Height and width of a pixel in `unit`; None if the file does not say.
     unit : {"A", "nm", "pm"} or None

@@ -240,7 +240,7 @@ class ImageChoice:
     def micrograph(self, found: Mapping[str, Any], source: str) -> Micrograph:
         """Make a micrograph of an answer about `source`."""
         signals = [Described.of(plain) for plain in found["signals"]]
-        signal = signals[self._place(signals, source)]
+        signal = signals[self.place(signals, source)]
         image, size, lost = self.prepared(found["image"], signal, source)
         if lost.is_lost:
             warnings.warn(f"{source}: {lost.note}", UserWarning, stacklevel=3)
@@ -268,7 +268,7 @@ class ImageChoice:
         image = np.array(image, dtype=image.dtype.newbyteorder("="), order="C")
         return image, size, lost
 
-    def _place(self, signals: Sequence[Described], source: str) -> int:
+    def place(self, signals: Sequence[Described], source: str) -> int:
         """Number of the signal of which an image is taken.
 
         Raises

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 #: Kinds of NumPy's numbers that pixels may be.
 REAL = "buif"
+#: Rows and columns of a part of an image.
+Place: TypeAlias = tuple[slice, slice]
+
 #: Bytes that one image may take in memory: images of 8192 x 8192 float64 always, and more from
 #: files that are large themselves. What is packed more tightly is taken for an attack.
 _IMAGE_BYTES, _IMAGE_BYTES_PER_BYTE = 2**29, 100
@@ -29,11 +32,14 @@ class Frames:
         Number type.
     load : callable
         Gives the image of a number.
+    load_part : callable, default=None
+        Gives rows and columns of it, where that need not load all of the image.
     """
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     load: Callable[[int], NDArray[Any]]
+    load_part: Callable[[int, Place], NDArray[Any]] | None = None
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -43,6 +49,12 @@ class Frames:
         if image.shape != self.shape[1:]:
             raise ValueError(f"image {index} has shape {image.shape}, not {self.shape[1:]}")
         return image
+
+    def part(self, index: int, place: Place) -> NDArray[Any]:
+        """Load rows and columns of an image."""
+        if self.load_part is None:
+            return self[index][place]
+        return np.asarray(self.load_part(index, place))
 
 
 @dataclass
@@ -90,14 +102,20 @@ def frames_of(array: Any, image_axes: tuple[int, ...] = (-2, -1)) -> Frames | No
     outer = [axis for axis in range(len(shape)) if axis not in inner]
     outer_shape = tuple(shape[axis] for axis in outer)
 
-    def load(index: int) -> NDArray[Any]:
-        places = np.unravel_index(index, outer_shape) if outer else ()
+    def load_part(index: int, place: Place) -> NDArray[Any]:
+        numbers = np.unravel_index(index, outer_shape) if outer else ()
         where: list[Any] = [slice(None)] * len(shape)
-        for axis, place in zip(outer, places, strict=True):
-            where[axis] = int(place)
+        for axis, number in zip(outer, numbers, strict=True):
+            where[axis] = int(number)
+        for axis, part in zip(inner, place, strict=False):
+            where[axis] = part
         return np.asarray(array[tuple(where)])
 
-    return Frames((math.prod(outer_shape), *(shape[axis] for axis in inner)), dtype, load)
+    def load(index: int) -> NDArray[Any]:
+        return load_part(index, (slice(None), slice(None)))
+
+    frames_shape = math.prod(outer_shape), *(shape[axis] for axis in inner)
+    return Frames(frames_shape, dtype, load, load_part)
 
 
 def most_image_bytes(file_size: int) -> int:

@@ -13,7 +13,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from ._signal import REAL, Frames, Signal, check_image_bytes, frames_of
+from ._signal import REAL, Frames, Place, Signal, check_image_bytes, frames_of
 from ._tiff_calibration import tiff_calibration
 
 #: An uncompressed TIFF's pixels fill what it sets aside for them, but for padding.
@@ -90,12 +90,21 @@ def _frames(path: Path, tiff: Any, series: Any, size: int) -> Frames | None:
     n_pages = len(series.pages)
     if set(axes) <= set("YXS") and math.prod(series.shape) == n_pages * math.prod(keyframe.shape):
 
-        def load(index: int) -> NDArray[Any]:
+        def page_of(index: int) -> Any:
             page = series.pages[index]
             if page is None:
                 raise ValueError(f"page {index} is missing")
-            return _pixels(path, page, keyframe)
+            return page
 
+        def load(index: int) -> NDArray[Any]:
+            return _pixels(path, page_of(index), keyframe)
+
+        if axes == "YX" and keyframe.photometric != _PALETTE:
+
+            def load_part(index: int, place: Place) -> NDArray[Any]:
+                return _part(path, tiff, page_of(index), keyframe, place)
+
+            return Frames((n_pages, *keyframe.shape), keyframe.dtype, load, load_part)
         # What a palette and the order of channels make of a page shows the first one.
         first = load(0)
         return Frames((n_pages, *first.shape), first.dtype, load)
@@ -128,6 +137,49 @@ def _pixels(path: Path, page: Any, keyframe: Any) -> NDArray[Any]:
     if keyframe.axes == "SYX":
         return np.moveaxis(stored, 0, -1)
     return stored
+
+
+def _part(path: Path, tiff: Any, page: Any, keyframe: Any, place: Place) -> NDArray[Any]:
+    """Load rows and columns of a grey page, of which only these strips or tiles are decoded."""
+    if keyframe.is_final and len(page.dataoffsets) == 1:
+        kind = keyframe.dtype.newbyteorder(tiff.byteorder)
+        stored: Any = np.memmap(path, kind, "r", page.dataoffsets[0], tuple(keyframe.shape))
+        return _upright(stored[place], keyframe)
+    (top, bottom), (left, right) = (
+        part.indices(n)[:2] for part, n in zip(place, keyframe.shape, strict=True)
+    )
+    height, width = keyframe.chunks
+    across = keyframe.chunked[1]
+    part = np.zeros((bottom - top, right - left), keyframe.dtype)
+    for row in range(top // height, -(-bottom // height)):
+        for col in range(left // width, -(-right // width)):
+            segment = _segment(tiff, page, keyframe, row * across + col)
+            if segment is None:
+                return _pixels(path, page, keyframe)[place]
+            rows = slice(max(top, row * height), min(bottom, row * height + segment.shape[0]))
+            cols = slice(max(left, col * width), min(right, col * width + segment.shape[1]))
+            own = slice(rows.start - row * height, rows.stop - row * height)
+            across_own = slice(cols.start - col * width, cols.stop - col * width)
+            part[rows.start - top : rows.stop - top, cols.start - left : cols.stop - left] = (
+                segment[own, across_own]
+            )
+    return _upright(part, keyframe)
+
+
+def _segment(tiff: Any, page: Any, keyframe: Any, index: int) -> NDArray[Any] | None:
+    """Decode a strip or tile; None if tifffile cannot, or nothing was written there."""
+    file = tiff.filehandle
+    file.seek(page.dataoffsets[index])
+    try:
+        decoded = keyframe.decode(
+            file.read(page.databytecounts[index]), index, jpegtables=keyframe.jpegtables
+        )[0]
+    except ValueError as error:
+        if "imagecodecs" not in str(error):
+            raise
+        return None
+    # Of depth, rows, columns and samples, a grey page has the second and third.
+    return None if decoded is None else decoded[0, ..., 0]
 
 
 def _with_pillow(path: Path, index: int, keyframe: Any) -> NDArray[Any]:

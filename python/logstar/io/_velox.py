@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._hdf5 import open_hdf5
-from ._signal import REAL, Frames, Signal, check_image_bytes
+from ._signal import REAL, Frames, Place, Signal, check_image_bytes
 
 
 @contextmanager
@@ -44,6 +44,9 @@ def _signal(group: Any, size: int) -> Signal | None:
     def load(index: int) -> NDArray[Any]:
         return np.asarray(data[:, :, index])
 
+    def load_part(index: int, place: Place) -> NDArray[Any]:
+        return np.asarray(data[(*place, index)])
+
     # A column of the text for each frame, padded with NUL.
     text = group["Metadata"][:, 0].tobytes().partition(b"\0")[0]
     metadata = json.loads(text) if text else {}
@@ -51,5 +54,5 @@ def _signal(group: Any, size: int) -> Signal | None:
     side = result.get("PixelSize", {})
     sides = float(side.get("height", 1)), float(side.get("width", 1))
     units = result.get("PixelUnitY") or None, result.get("PixelUnitX") or None
-    frames = Frames((n_frames, n_rows, n_cols), data.dtype, load)
+    frames = Frames((n_frames, n_rows, n_cols), data.dtype, load, load_part)
     return Signal(frames, sides, units, metadata, str(result.get("Detector", "")))
