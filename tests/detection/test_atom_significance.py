@@ -94,3 +94,19 @@ def test_atoms_that_are_too_many_for_pairs_are_fitted_all_the_same(scene, monkey
     monkeypatch.setattr(_atom_significance, "_overlaps", lambda *_: None)
     by_filters = atom_significance(scene.image, atoms, remove_neighbors=True)
     np.testing.assert_allclose(found, by_filters, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("n", [3, 60, 4000])
+@pytest.mark.parametrize("sigma", [0.7, 3.0])
+def test_points_are_filtered_as_images_are(n, sigma):
+    rng = np.random.default_rng(n)
+    shape = (70, 101)
+    places = np.column_stack([rng.integers(0, size, n) for size in shape])
+    heights, image = rng.normal(size=n), rng.normal(size=shape)
+    points = np.zeros(shape)
+    np.add.at(points, tuple(places.T), heights)
+    filters = _atom_significance._PointFilters(shape, places, sigma)
+    expected = ndimage.gaussian_filter(points, sigma, mode="constant")
+    np.testing.assert_allclose(filters.spread(heights), expected, atol=1e-13)
+    expected = ndimage.gaussian_filter(image, sigma, mode="constant")
+    np.testing.assert_allclose(filters.gather(image), expected[tuple(places.T)], atol=1e-14)

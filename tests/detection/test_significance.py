@@ -114,6 +114,16 @@ class TestHotPixels:
         image[[40, 100, 200], [70, 128, 30]] += 60
         assert not (SignificanceMap.of(image, size=1.4).maxima()[:, 4] > 1).any()
 
+    def test_are_those_that_all_neighbors_are_below(self):
+        image = noise_image("white", (64, 64), 1)
+        image[20, 30] += 60
+        # Two beside one another, one on the edge, and a column of pixels may be anything.
+        image[40, 40:42] += 60
+        image[0, 10] += 60
+        image[50:53, 20] += 60
+        assert [tuple(place) for place in np.argwhere(despiked(image) != image)] == [(20, 30)]
+        assert despiked(image)[20, 30] == np.median(image[18:23, 28:33])
+
     def test_the_narrowest_atoms_stay(self):
         rows, cols = np.indices((64, 64))
         image = noise_image("white", (64, 64), 0)

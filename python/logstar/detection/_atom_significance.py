@@ -19,6 +19,12 @@ from ._significance import SignificanceMap, estimate_atom_size
 _N_ITERATIONS, _CONVERGED = 10, 1e-6
 #: At most this share of what an image can tell is taken to have gone into heights of atoms.
 _MOST_FITTED = 0.9
+#: Points are filtered one by one where their windows together have at most this many times the
+#: pixels of the image; a filter of all of it is quicker beyond. Writing windows takes longer than
+#: reading them.
+_SPREAD, _GATHERED = 3, 32
+#: Pixels of windows that are gone through together.
+_WINDOW_PIXELS = 2**18
 
 
 def atom_significance(
@@ -116,16 +122,13 @@ def _fit(
     Least squares by conjugate gradients.
     """
     shape, peak = pixels.shape, 2 * math.pi * sigma**2
-    flat = places[:, 0] * shape[1] + places[:, 1]
+    filters = _PointFilters(shape, places, sigma)
 
     def rendered(heights: FloatArray) -> FloatArray:
-        points = np.bincount(flat, heights, minlength=pixels.size).reshape(shape)
-        smooth = ndimage.gaussian_filter(points, sigma, mode="constant")
-        return np.asarray(peak * smooth, dtype=np.float64)
+        return peak * filters.spread(heights)
 
     def matched(values: FloatArray) -> FloatArray:
-        smooth = ndimage.gaussian_filter(values, sigma, mode="constant")
-        return peak * np.asarray(smooth[places[:, 0], places[:, 1]])
+        return peak * filters.gather(values)
 
     overlaps = _overlaps(shape, places, sigma)
     # A slow background is no atom's.
@@ -151,6 +154,67 @@ def _fit(
     return heights, rendered(heights)
 
 
+class _PointFilters:
+    """A Gaussian filter, cut off where SciPy's is, of points alone or seen at points alone.
+
+    Beyond the frame everything is 0.
+    """
+
+    def __init__(self, shape: tuple[int, ...], places: NDArray[np.intp], sigma: float) -> None:
+        self.shape, self.places, self.sigma = shape, places, sigma
+        self._radius = int(4 * sigma + 0.5)
+        self._kernel = _kernel(sigma)
+        self._density = len(places) * len(self._kernel) ** 2 / math.prod(shape)
+
+    def spread(self, heights: FloatArray) -> FloatArray:
+        """Filter an image that is 0 but at the points."""
+        if self._density > _SPREAD:
+            flat = np.ravel_multi_index(tuple(self.places.T), self.shape)
+            points = np.bincount(flat, heights, minlength=math.prod(self.shape))
+            return np.asarray(
+                ndimage.gaussian_filter(points.reshape(self.shape), self.sigma, mode="constant")
+            )
+        n_rows, n_cols = (size + 2 * self._radius for size in self.shape)
+        window = np.add.outer(np.arange(len(self._kernel)) * n_cols, np.arange(len(self._kernel)))
+        corners = self.places @ np.array([n_cols, 1])
+        weights = np.outer(self._kernel, self._kernel)
+        padded = np.zeros(n_rows * n_cols)
+        for part in self._parts():
+            pixels = corners[part, None] + window.ravel()
+            values = np.multiply.outer(heights[part], weights)
+            padded += np.bincount(pixels.ravel(), values.ravel(), minlength=len(padded))
+        inner = slice(self._radius, -self._radius or None)
+        return padded.reshape(n_rows, n_cols)[inner, inner]
+
+    def gather(self, values: FloatArray) -> FloatArray:
+        """Filter an image, and give what is at the points."""
+        if self._density > _GATHERED:
+            smooth = ndimage.gaussian_filter(values, self.sigma, mode="constant")
+            return np.asarray(smooth[tuple(self.places.T)])
+        windows = np.lib.stride_tricks.sliding_window_view(
+            np.pad(values, self._radius), (len(self._kernel),) * 2
+        )
+        rows, cols = self.places.T
+        return np.concatenate(
+            [
+                windows[rows[part], cols[part]] @ self._kernel @ self._kernel
+                for part in self._parts()
+            ]
+        )
+
+    def _parts(self) -> list[slice]:
+        """Points that are gone through together: their windows stay within some megabytes."""
+        n = max(1, _WINDOW_PIXELS // len(self._kernel) ** 2)
+        return [slice(start, start + n) for start in range(0, len(self.places), n)]
+
+
+def _kernel(sigma: float) -> FloatArray:
+    """Weights of a Gaussian filter."""
+    point = np.zeros(2 * int(4 * sigma + 0.5) + 1)
+    point[len(point) // 2] = 1.0
+    return np.asarray(ndimage.gaussian_filter1d(point, sigma, mode="constant"))
+
+
 def _overlaps(
     shape: tuple[int, ...], places: NDArray[np.intp], sigma: float
 ) -> sparse.csr_array | None:
@@ -159,10 +223,8 @@ def _overlaps(
     As exact as filters of the whole image are: the filter is the same, cut off where it is and at
     the frame.
     """
-    radius = int(4 * sigma + 0.5)
-    point = np.zeros(2 * radius + 1)
-    point[radius] = 1.0
-    kernel = ndimage.gaussian_filter1d(point, sigma, mode="constant")
+    kernel = _kernel(sigma)
+    radius = len(kernel) // 2
     reach = 2 * radius
     expected = len(places) ** 2 * (2 * reach + 1) ** 2 / (shape[0] * shape[1])
     if expected > shape[0] * shape[1]:

@@ -31,11 +31,11 @@ from logstar._numerics import MAD_TO_SIGMA
 from logstar._runtime import threads_of
 from logstar._validation import FloatArray, as_image, as_positions, check_real
 
+from ._responses import WideAverage, is_maximum, laplacians
+
 #: Sigma in pixels of the Gaussian that background and local noise are averaged over, and the least
 #: one by the sigma of atoms: a narrower one takes the atoms for background.
 _SURROUNDINGS, _LEAST_SURROUNDINGS = 32.0, 6.4
-#: The wide Gaussian is computed on means of blocks with this share of its sigma.
-_BLOCK = 1 / 8
 #: A Gaussian atom stands farthest out of white noise behind a filter of sqrt(3) times its sigma,
 #: where ``f^3 / (sigma^2 + f^2)^2`` is greatest.
 _BEST_FILTER = math.sqrt(3)
@@ -451,22 +451,29 @@ def sizes_within(shape: tuple[int, ...]) -> tuple[float, ...]:
 
 def despiked(pixels: FloatArray) -> FloatArray:
     """The image without single hot pixels: each becomes the median around it."""
-    spread = MAD_TO_SIGMA * float(np.median(np.abs(np.diff(pixels, axis=1)))) / math.sqrt(2)
+    steps = np.abs(np.diff(pixels, axis=1))
+    # A median is the mean of the two middle ones; of an odd number both are the same.
+    middle = _core.order_statistics(steps, [(steps.size - 1) // 2, steps.size // 2])
+    spread = MAD_TO_SIGMA * sum(middle) / 2 / math.sqrt(2)
     if spread == 0:
         # More than half of the pixels are equal to their neighbours, as with few electrons:
         # nothing says then what is unusual.
         return pixels
-    around = np.ones((3, 3), dtype=bool)
-    around[1, 1] = False
-    neighbors = ndimage.maximum_filter(pixels, footprint=around, mode="nearest")
-    # Only those can be hot, and a median at every pixel would take most of the time.
-    hot = np.argwhere(pixels - neighbors > (1 - _HOT_NEIGHBORS) * _HOT * spread)
+    # Hot pixels stand out of those beside them, and few others do so. At the very edge there is no
+    # telling.
+    least = (1 - _HOT_NEIGHBORS) * _HOT * spread
+    beside = np.maximum(pixels[1:-1, :-2], pixels[1:-1, 2:])
+    rows, cols = 1 + np.array(np.nonzero(pixels[1:-1, 1:-1] - beside > least))
+    neighbors = np.max(
+        [pixels[rows + i, cols + j] for i in (-1, 0, 1) for j in (-1, 0, 1) if i or j], axis=0
+    )
+    is_high = pixels[rows, cols] - neighbors > least
     result = pixels.copy()
-    for row, col in hot:
+    for row, col, highest in zip(rows[is_high], cols[is_high], neighbors[is_high], strict=True):
         window = pixels[max(row - 2, 0) : row + 3, max(col - 2, 0) : col + 3]
         median = float(np.median(window))
         above = pixels[row, col] - median
-        if above > _HOT * spread and neighbors[row, col] - median < _HOT_NEIGHBORS * above:
+        if above > _HOT * spread and highest - median < _HOT_NEIGHBORS * above:
             result[row, col] = median
     return result
 
@@ -480,43 +487,27 @@ def _inner(shape: tuple[int, ...]) -> NDArray[np.bool_]:
 def _strengths(pixels: FloatArray, sigmas: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Responses at each sigma by the spread of the negative ones around, and that spread."""
     width = max(_SURROUNDINGS, _LEAST_SURROUNDINGS * float(sigmas[-1]))
-    flat = pixels - _wide_mean(pixels, width)
+    around = WideAverage(pixels.shape, width)
+    flat = pixels - around.at_pixels(around.on_blocks(pixels))
     rounding = _ROUNDING * (float(np.ptp(pixels)) or 1.0)
     strengths, spreads = np.empty((2, len(sigmas), *pixels.shape))
-    for strength, spread, sigma in zip(strengths, spreads, sigmas, strict=True):
-        response = -(sigma**2) * ndimage.gaussian_laplace(flat, sigma)
-        dark = response < 0
-        share = np.maximum(_wide_mean(dark.astype(np.float64), width), np.finfo(np.float64).tiny)
-        square = _wide_mean(np.where(dark, response**2, 0.0), width) / share
-        spread[:] = np.maximum(np.sqrt(np.maximum(square, 0.0)), rounding)
-        strength[:] = response / spread
+    for strength, spread, response in zip(
+        strengths, spreads, laplacians(flat, sigmas), strict=True
+    ):
+        dark = np.minimum(response, 0.0)
+        share = np.maximum(around.on_blocks(dark < 0), np.finfo(np.float64).tiny)
+        square = around.on_blocks(dark**2) / share
+        local = np.maximum(np.sqrt(np.maximum(square, 0.0)), rounding)
+        spread[:] = around.at_pixels(local)
+        np.divide(response, spread, out=strength)
     return strengths, spreads
-
-
-def _wide_mean(values: FloatArray, sigma: float) -> FloatArray:
-    """Average by a wide Gaussian, on blocks of pixels and linearly between their middles."""
-    block = max(1, int(_BLOCK * sigma))
-    pad = [(0, -size % block) for size in values.shape]
-    n_rows, n_cols = ((size + extra[1]) // block for size, extra in zip(values.shape, pad,
-                                                                          strict=True))  # fmt: skip
-    padded = np.pad(values, pad, mode="symmetric")
-    means = padded.reshape(n_rows, block, n_cols, block).mean(axis=(1, 3))
-    smooth = ndimage.gaussian_filter(means, sigma / block)
-    for axis, size in enumerate(values.shape):
-        places = (np.arange(size) + 0.5) / block - 0.5
-        low = np.clip(np.floor(places).astype(int), 0, max(smooth.shape[axis] - 2, 0))
-        high = np.minimum(low + 1, smooth.shape[axis] - 1)
-        share = np.clip(places - low, 0.0, 1.0)
-        share = share[:, None] if axis == 0 else share[None, :]
-        smooth = smooth.take(low, axis) * (1 - share) + smooth.take(high, axis) * share
-    return np.asarray(smooth)
 
 
 def _maxima(strengths: FloatArray, sigmas: FloatArray, field: NDArray[np.bool_]) -> FloatArray:
     """Maxima above 0 in space and scale, the strongest first, and none too close to a stronger."""
     # The strongest along scales first: a maximum of all three is one of that map.
     best = strengths.max(axis=0)
-    peaks = (best == ndimage.maximum_filter(best, size=3, mode="nearest")) & (best > 0) & field
+    peaks = is_maximum(best) & (best > 0) & field
     rows, cols = np.nonzero(peaks)
     values = best[rows, cols]
     order = np.lexsort((cols, rows, -values))
@@ -543,5 +534,6 @@ def _few_electrons(pixels: FloatArray) -> FloatArray | None:
     if variance <= 0 or mean**2 / variance > _FEW_ELECTRONS:
         return None
     gain = variance / mean
-    background = np.maximum(_wide_mean(pixels, _SURROUNDINGS), 0.0)
+    around = WideAverage(pixels.shape, _SURROUNDINGS)
+    background = np.maximum(around.at_pixels(around.on_blocks(pixels)), 0.0)
     return gain * np.random.default_rng(0).poisson(background / gain).astype(np.float64)

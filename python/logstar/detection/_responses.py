@@ -1,0 +1,225 @@
+"""Responses of an image to filters at each of its pixels, and averages over wide surroundings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft, ndimage
+
+from logstar._validation import FloatArray
+
+from ._scale_space import half_kernels, kernel_radius
+
+#: What rounding may leave of a response of 0, by the largest intensity.
+_ROUNDING = 1e-13
+#: A wide Gaussian is computed on means of blocks with this share of its sigma. It is linear between
+#: their middles, which is off by at most 1 / 512 of what the average bends by within a sigma.
+_BLOCK = 1 / 8
+#: Pixels that are worked on together, so that they stay in the processor's cache.
+_BATCH = 2**16
+
+
+def laplacians(pixels: FloatArray, sigmas: Sequence[float] | FloatArray) -> Iterator[FloatArray]:
+    """Yield minus the Laplacian of Gaussian times the square of sigma, one sigma after the other.
+
+    Under the boundary that SciPy calls "reflect" a symmetric kernel multiplies each coefficient of
+    the image's cosine transform by a number. That takes as long for every sigma, and one transform
+    of the image serves them all.
+
+    Parameters
+    ----------
+    pixels : ndarray of shape (n_rows, n_cols), float64
+        The image.
+    sigmas : sequence of float
+        Standard deviations in pixels.
+
+    Yields
+    ------
+    response : ndarray of shape (n_rows, n_cols)
+        As by ``scipy.ndimage.gaussian_laplace``, but for rounding: some 1e-15 of the largest
+        intensity. What rounding may have made of 0 is 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from logstar.detection._responses import laplacians
+    >>> point = np.zeros((32, 32))
+    >>> point[16, 16] = 1.0
+    >>> (response,) = laplacians(point, [2.0])
+    >>> round(float(response.max()), 4), bool(response[16, 16] == response.max())
+    (0.0796, True)
+    """
+    radius = max(kernel_radius(float(sigma)) for sigma in sigmas)
+    lengths = [_transformed_length(size, radius) for size in pixels.shape]
+    spectrum = fft.dctn(pixels if tuple(lengths) == pixels.shape else _extended(pixels, lengths))
+    least = _ROUNDING * float(np.abs(pixels).max())
+    for sigma in sigmas:
+        down, along = (
+            [_multipliers(kernel, length) for kernel in half_kernels(np.float64(sigma))]
+            for length in lengths
+        )
+        filtered = np.outer(down[1], along[0])
+        filtered += np.outer(down[0], along[1])
+        filtered *= -(sigma**2)
+        filtered *= spectrum
+        response = fft.idctn(filtered, overwrite_x=True)[: pixels.shape[0], : pixels.shape[1]]
+        response[np.abs(response) < least] = 0.0
+        yield np.ascontiguousarray(response)
+
+
+def _transformed_length(size: int, radius: int) -> int:
+    """Length of a transform along an axis: that of the image, or a longer one that is quicker."""
+    if fft.next_fast_len(size, real=True) == size:
+        return size
+    # What is added beyond the end repeats the image mirrored as far as the kernel reaches.
+    return fft.next_fast_len(size + radius, real=True)
+
+
+def _extended(pixels: FloatArray, lengths: Sequence[int]) -> FloatArray:
+    more = [(0, length - size) for length, size in zip(lengths, pixels.shape, strict=True)]
+    return np.pad(pixels, more, mode="symmetric")
+
+
+def _multipliers(half_kernel: FloatArray, length: int) -> FloatArray:
+    """What a symmetric kernel makes of each of the cosines."""
+    reach = np.arange(len(half_kernel) - 1, 0, -1)
+    angles = np.pi / length * np.outer(np.arange(length), reach)
+    return np.asarray(half_kernel[-1] + 2 * np.cos(angles) @ half_kernel[:-1])
+
+
+def is_maximum(values: FloatArray) -> NDArray[np.bool_]:
+    """Tell which pixels are as high as the highest of the eight around them.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_rows, n_cols)
+        Any numbers.
+
+    Returns
+    -------
+    is_maximum : ndarray of shape (n_rows, n_cols), bool
+        Beyond the edge there is nothing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from logstar.detection._responses import is_maximum
+    >>> is_maximum(np.array([[0.0, 1.0, 0.0], [2.0, 0.0, 0.0]]))
+    array([[False, False, False],
+           [ True, False, False]])
+    """
+    down = values.copy()
+    np.maximum(down[1:], values[:-1], out=down[1:])
+    np.maximum(down[:-1], values[1:], out=down[:-1])
+    highest = down.copy()
+    np.maximum(highest[:, 1:], down[:, :-1], out=highest[:, 1:])
+    np.maximum(highest[:, :-1], down[:, 1:], out=highest[:, :-1])
+    return np.asarray(values == highest)
+
+
+class WideAverage:
+    """Averages over a wide Gaussian, computed on blocks of pixels and linear between their middles.
+
+    Parameters
+    ----------
+    shape : tuple of two int
+        Rows and columns of the image.
+    sigma : float
+        Of the Gaussian, in pixels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from logstar.detection._responses import WideAverage
+    >>> values = np.tile(np.arange(64.0), (48, 1))
+    >>> average = WideAverage(values.shape, 16.0)
+    >>> float(average.at_pixels(average.on_blocks(values))[20, 32].round(2))
+    32.0
+    """
+
+    def __init__(self, shape: tuple[int, ...], sigma: float) -> None:
+        self.shape = shape
+        self.sigma = sigma
+        self.block = max(1, int(_BLOCK * sigma))
+
+    def on_blocks(self, values: NDArray[np.float64] | NDArray[np.bool_]) -> FloatArray:
+        """Average numbers of all pixels.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n_rows, n_cols), float64 or bool
+            The numbers.
+
+        Returns
+        -------
+        averages : ndarray of shape (n_blocks_down, n_blocks_along)
+            In the middle of each block.
+        """
+        block = self.block
+        more = [(0, -size % block) for size in values.shape]
+        whole = np.pad(values, more, mode="symmetric") if any(end for _, end in more) else values
+        n_rows, n_cols = (size // block for size in whole.shape)
+        # First along the longer way in memory: whole rows are added in vectors.
+        kind = np.uint32 if values.dtype == bool else np.float64
+        rows = whole.reshape(n_rows, block, -1).sum(axis=1, dtype=kind)
+        means = rows.reshape(n_rows, n_cols, block).sum(axis=2) / block**2
+        return np.asarray(ndimage.gaussian_filter(means, self.sigma / block))
+
+    def at_pixels(self, averages: FloatArray) -> FloatArray:
+        """Interpolate averages to the pixels.
+
+        Parameters
+        ----------
+        averages : ndarray of shape (n_blocks_down, n_blocks_along)
+            As of `on_blocks`.
+
+        Returns
+        -------
+        values : ndarray of shape (n_rows, n_cols)
+        """
+        left, right, along = self._between(np.arange(self.shape[1]), 1)
+        top, bottom, down = self._between(np.arange(self.shape[0]), 0)
+        wide = averages[:, left] * (1 - along) + averages[:, right] * along
+        values = np.empty(self.shape)
+        step = max(1, _BATCH // self.shape[1])
+        for start in range(0, self.shape[0], step):
+            rows = slice(start, start + step)
+            share = down[rows, None]
+            np.multiply(wide[top[rows]], 1 - share, out=values[rows])
+            values[rows] += wide[bottom[rows]] * share
+        return values
+
+    def at(self, averages: FloatArray, places: NDArray[np.intp]) -> FloatArray:
+        """Interpolate averages to some pixels.
+
+        Parameters
+        ----------
+        averages : ndarray of shape (n_blocks_down, n_blocks_along)
+            As of `on_blocks`.
+        places : ndarray of shape (n, 2)
+            Row and column of each.
+
+        Returns
+        -------
+        values : ndarray of shape (n,)
+        """
+        (top, bottom, down), (left, right, along) = (
+            self._between(places[:, axis], axis) for axis in (0, 1)
+        )
+        upper, lower = (
+            averages[row, left] * (1 - along) + averages[row, right] * along
+            for row in (top, bottom)
+        )
+        return np.asarray(upper * (1 - down) + lower * down)
+
+    def _between(
+        self, pixels: NDArray[np.intp], axis: int
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp], FloatArray]:
+        """The blocks before and after pixels along an axis, and the share of the latter."""
+        n_blocks = -(-self.shape[axis] // self.block)
+        places = (pixels + 0.5) / self.block - 0.5
+        low = np.clip(np.floor(places).astype(np.intp), 0, max(n_blocks - 2, 0))
+        high = np.minimum(low + 1, n_blocks - 1)
+        return low, high, np.clip(places - low, 0.0, 1.0)

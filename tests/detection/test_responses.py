@@ -1,0 +1,70 @@
+"""Filters by cosine transforms and averages by blocks, against SciPy's."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from logstar.detection._responses import WideAverage, is_maximum, laplacians
+
+#: Square and fast to transform, not fast, and smaller than the kernels.
+SHAPES = [(128, 128), (131, 127), (96, 61), (40, 7)]
+
+
+def noise(shape, seed=0):
+    return np.random.default_rng(seed).normal(1e4, 100, shape)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_laplacians_are_those_of_scipy(shape):
+    image, sigmas = noise(shape), [0.6, 2.0, 5.3, 11.0]
+    for sigma, response in zip(sigmas, laplacians(image, sigmas), strict=True):
+        expected = -(sigma**2) * ndimage.gaussian_laplace(image, sigma)
+        np.testing.assert_allclose(response, expected, rtol=0, atol=1e-14 * image.max())
+
+
+def test_rounding_makes_no_response():
+    image = np.zeros((96, 96))
+    image[:10, :10] = noise((10, 10))
+    (response,) = laplacians(image, [2.0])
+    assert (response[20:, 20:] == 0).all()
+    assert (response[:8, :8] != 0).all()
+
+
+@pytest.mark.parametrize("shape", [(30, 41), (1, 9), (9, 1), (2, 2)])
+def test_maxima_are_the_highest_of_nine(shape):
+    # Whole numbers are often equal.
+    image = np.random.default_rng(0).integers(0, 5, shape).astype(float)
+    highest = ndimage.maximum_filter(image, 3, mode="nearest")
+    np.testing.assert_array_equal(is_maximum(image), image == highest)
+
+
+class TestWideAverage:
+    @pytest.mark.parametrize("shape", [(256, 256), (203, 150), (40, 300)])
+    def test_is_that_of_a_gaussian(self, shape):
+        rng = np.random.default_rng(0)
+        # A step bends an average more than anything else of the same height.
+        image = rng.normal(0, 0.1, shape) + (np.arange(shape[1]) > shape[1] // 2)
+        around = WideAverage(shape, 32.0)
+        found = around.at_pixels(around.on_blocks(image))
+        exact = ndimage.gaussian_filter(image, 32.0)
+        assert np.abs(found - exact).max() < 0.01
+        assert np.sqrt(np.mean((found - exact) ** 2)) < 0.003
+
+    def test_of_true_and_false_is_their_share(self):
+        is_there = noise((128, 96)) > 1e4
+        around = WideAverage(is_there.shape, 20.0)
+        np.testing.assert_allclose(
+            around.on_blocks(is_there), around.on_blocks(is_there.astype(float)), rtol=1e-12
+        )
+
+    @pytest.mark.parametrize("shape", [(96, 131), (5, 3), (1, 1)])
+    def test_at_some_pixels_is_that_of_all(self, shape):
+        image = noise(shape)
+        around = WideAverage(shape, 24.0)
+        averages = around.on_blocks(image)
+        places = np.argwhere(np.ones(shape, dtype=bool))
+        np.testing.assert_allclose(
+            around.at(averages, places), around.at_pixels(averages).ravel(), rtol=1e-12
+        )
