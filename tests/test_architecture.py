@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -304,3 +305,13 @@ def test_the_list_of_modules_that_are_tested_together_is_true():
         assert (TESTS / file).exists(), file
         for source in together:
             assert (PACKAGE / source).exists(), source
+
+
+def test_the_modules_that_the_page_of_architecture_names_exist():
+    page = TESTS.parent / "docs" / "explanation" / "architecture.md"
+    named = set(re.findall(r"`(_[a-z_]+)(?:\.py)?`", page.read_text(encoding="utf-8")))
+    known = {path.stem for path in PACKAGE.rglob("*.py")} | {
+        path.name for path in PACKAGE.rglob("_*/")
+    }
+    assert len(named) > 10
+    assert named - known == set()

@@ -1,52 +1,12 @@
-"""Which options there are, and which go together."""
+"""The commands: what each leaves to the library, and that they are told."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import pytest
+import argparse
 
 from logstar import __version__
-from logstar.cli._arguments import build_parser, check_together
-from logstar.cli._values import FORMATS
-from tests.cli.common import NUMBERS, assert_one_line_error, detect
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ([], "say what physics expects: --crystal"),
-        (["--expected", "64"], "--expected needs --distance-sum as well"),
-        (["--distance-sum", "50"], "--distance-sum needs --expected as well"),
-        (["--crystal", "ybco", *NUMBERS], "not both"),
-        (["--crystal", "ybco", "--lattice", "none"], "not both"),
-        (["--lattice", "none", "--visible", "Sr"], "--visible names columns of a crystal"),
-        (["--lattice", "none", "--atom-size", "-2"], "argument --atom-size: "),
-        (["--crystal", "gold"], "unknown crystal 'gold'; known are ybco, perovskite"),
-        (["--expected", "-5", "--distance-sum", "50"], "argument --expected: "),
-        ([*NUMBERS, "--n-iter", "0"], "must be an integer above 0"),
-        ([*NUMBERS, "--random-state", "-1"], "must be an integer from 0"),
-        ([*NUMBERS, "--pixel-size", "1e-300A"], "argument --pixel-size: must be from 0.0001"),
-        ([*NUMBERS, "--visible", "Sr"], "--visible names columns of a crystal"),
-        ([*NUMBERS, "--dataset", "all", "--average"], "--dataset all or --average"),
-        ([*NUMBERS, "--format", "docx"], "invalid choice: 'docx'"),
-        ([*NUMBERS, "--colour"], "unrecognized arguments: --colour"),
-        ([*NUMBERS, "--\x1b[31m"], "unrecognized arguments: --\\x1b[31m"),
-        (["--cif", "x.cif"], "--cif needs --zone as well"),
-        (["--zone", "100"], "--zone needs --cif as well"),
-        (["--cif", "x.cif", "--zone", "abc"], "zone_axis must be three integers"),
-        (["--cif", "missing.cif", "--zone", "100"], "missing.cif: no such file"),
-        (["--cif", "x.cif", "--zone", "100"], "--cif needs one: pass --pixel-size"),
-        (["--lattice", "auto", *NUMBERS], "not both or several"),
-        (["--lattice", "auto", "--crystal", "ybco"], "not both or several"),
-        (["--lattice", "cubic"], "invalid choice: 'cubic'"),
-    ],
-)
-def test_wrong_usage_is_one_line(film, capsys, options, message):
-    Path("x.cif").touch()
-    assert detect(film, *options) == 2
-    assert_one_line_error(capsys, message)
-    assert not Path("logstar-film").exists()
+from logstar.cli._arguments import build_parser
+from logstar.cli._together import check_together
 
 
 def test_defaults_leave_the_policy_to_the_library():
@@ -62,12 +22,12 @@ def test_defaults_leave_the_policy_to_the_library():
     assert check_together(args) is None
 
 
-def test_segment_takes_what_detect_takes():
+def test_every_command_says_in_a_line_what_it_does():
     parser = build_parser(__version__)
-    options = ["x", "y", "--crystal", "ybco", "--roi", "1:9,1:9", "--dataset", "all", "--resume",
-               "--recursive", "--format", FORMATS[1], "--strict", "--no-plots"]  # fmt: skip
-    detect_args, segment_args = (
-        vars(parser.parse_args([command, *options])) for command in ("detect", "segment")
-    )
-    assert set(segment_args) - set(detect_args) == {"threshold"}
-    assert set(detect_args) - set(segment_args) == {"retune"}
+    commands = next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
+    told = {action.dest: action.help for action in commands._choices_actions}
+    assert set(told) == set(commands.choices)
+    shown = " ".join(parser.format_help().split())
+    for name, text in told.items():
+        assert f"{name} {text}" in shown
+        assert commands.choices[name].description

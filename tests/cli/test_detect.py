@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
 
@@ -13,13 +14,14 @@ from PIL import Image
 from logstar import AtomFinder, find_atoms
 from logstar.cli import main
 from logstar.cli._arguments import build_parser
-from logstar.cli._detect import request_of
+from logstar.cli._detect import refine_of, request_of
 from logstar.cli._inputs import Input
 from logstar.detection import LoGStarDetector
 from logstar.io import read_positions, write_mask
 from logstar.io._calibration import Calibration
 from logstar.metrics import detection_metrics
 from logstar.pareto import is_non_dominated
+from logstar.tuning import find_atoms_in_stack
 from tests.cli.common import (
     N_ITER,
     NUMBERS,
@@ -451,3 +453,24 @@ def test_single_atoms(tmp_path, monkeypatch, capsys):
     assert json.loads(capsys.readouterr().out)["n_found"] == 20
     np.save("again.npy", image)
     assert main(["detect", "atoms.npy", "again.npy", *options, "both"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        ([], {}),
+        (["--refine", "window"], {"refine": "window"}),
+        (["--refine", "none"], {"refine": None}),
+    ],
+)
+@pytest.mark.parametrize("command", ["detect", "watch"])
+def test_whether_positions_are_refined_is_left_to_the_library(command, given, taken):
+    args = build_parser("1").parse_args([command, "x", "--lattice", "auto", *given])
+    assert refine_of(args) == taken
+
+
+def test_the_help_tells_what_the_library_does_where_refine_is_not_given(capsys):
+    assert main(["detect", "--help"]) == 0
+    of_movies = inspect.signature(find_atoms_in_stack).parameters["refine"].default
+    told = f"(default {AtomFinder().refine}; of movies {str(of_movies).lower()})"
+    assert told in " ".join(capsys.readouterr().out.split())

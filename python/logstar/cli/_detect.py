@@ -178,6 +178,16 @@ def physics_of(args: argparse.Namespace, crystal: Crystal | None) -> dict[str, A
     }
 
 
+def refine_of(args: argparse.Namespace) -> dict[str, Any]:
+    """What --refine says, as a parameter; not given, it is left to the default of what is called.
+
+    That is joint for an image, of which each position counts, and None for a movie.
+    """
+    if args.refine is None:
+        return {}
+    return {"refine": None if args.refine == "none" else args.refine}
+
+
 def detect(
     args: argparse.Namespace,
     crystal: Crystal | None,
@@ -276,7 +286,7 @@ def find(
         finder = find_atoms(
             image,
             denoise=args.denoise,
-            refine=None if args.refine == "none" else args.refine or "joint",
+            **refine_of(args),
             n_iter=args.n_iter,
             n_jobs=-1,
             random_state=args.random_state,

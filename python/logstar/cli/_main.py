@@ -16,16 +16,18 @@ from typing import Any
 from logstar import __version__
 
 from . import _batch
-from ._arguments import NOT_DONE, build_parser, check_together
+from ._arguments import build_parser
 from ._batch import FAILED, INTERRUPTED, KEPT, Row
 from ._demo import judge_by_truth
 from ._detect import Outcome, detect, find, request_of, write
 from ._folders import PREFIX, SUMMARY, output_folders
 from ._inputs import ALL, Input, files_of, images_of, is_folder_of_files
 from ._messages import in_options, message_of
+from ._parser import NOT_DONE
 from ._printing import Output, complain, occupy_closed_streams, one_line, report, shown
 from ._progress import stages
 from ._results import Results, earlier_result, is_free
+from ._together import check_together
 from ._values import Crystal
 
 DONE, TO_CHECK, STOPPED = 0, 3, 130

@@ -14,7 +14,7 @@ import numpy as np
 
 from logstar import __version__
 
-from ._detect import NothingFoundError, physics_of, request_of
+from ._detect import NothingFoundError, physics_of, refine_of, request_of
 from ._inputs import Input
 from ._printing import shown
 from ._progress import Stages
@@ -156,11 +156,11 @@ def detect_movie(
         n_jobs=-1,
         resume=args.resume,
         progress=tell,
-        refine=None if args.refine == "none" else args.refine,
         denoise=args.denoise,
         mask=_mask_of(args, stack),
         n_iter=args.n_iter,
         random_state=args.random_state,
+        **refine_of(args),
         **physics_of(args, crystal),
     )
     if not atoms.frames["n_atoms"].any():

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ._detect import physics_of
+from ._detect import physics_of, refine_of
 from ._messages import message_of
 from ._printing import Output, shown
 from ._values import Crystal
@@ -58,7 +58,7 @@ def watch(
         denoise=args.denoise,
         n_iter=args.n_iter,
         random_state=args.random_state,
-        refine=None if args.refine == "none" else args.refine or "joint",
+        **refine_of(args),
         **physics_of(args, crystal),
     )
     folder = args.out or Path(f"logstar-watch-{args.folder.resolve().name}")

@@ -11,11 +11,9 @@ from typing import (
     Any,
     Literal,
     NamedTuple,
-    Protocol,
     Self,
     TypeAlias,
     overload,
-    runtime_checkable,
 )
 
 import numpy as np
@@ -40,26 +38,16 @@ from ._criteria import Criteria
 from ._detector import Detections, mean_f1
 from ._exact_front import Bounds
 from ._parameters import one_threshold
-from ._support import Support, SupportMap
+from ._processed import Processed
+from ._raw_test import RawTest, support_maps
+from ._support import Support
 from ._sweep_plan import SweepPlan, bounds_of
-from ._tables import CandidateTest
 
 if TYPE_CHECKING:
     from joblib import Memory
     from sklearn.utils import Tags
 
 _UNSUPPORTED = ("drop", "flag")
-
-
-@runtime_checkable
-class MovesPlaces(Protocol):
-    """A transformer that shows places elsewhere than the raw image: one that straightens."""
-
-    def transform(self, X: Any) -> Any:
-        """Transform images."""
-
-    def to_raw(self, positions: ArrayLike) -> FloatArray:
-        """Lead positions in the transformed image to those in the raw one."""
 
 
 Flags: TypeAlias = NDArray[np.bool_]
@@ -317,7 +305,7 @@ class DetectionPipeline(Pipeline):  # type: ignore[misc] # scikit-learn ships no
         processed = self._processed(images, None)
         detector = self.steps[-1][1]
         found: ScaleSpaceCandidates = detector.find_candidates(processed.shown[0], threshold)
-        keep = self._candidate_test(detector, processed)
+        keep = self._raw_test.by_detector(detector, processed)
         if keep is None:
             return found
         table = found.table[keep(found.table, 0)]
@@ -450,12 +438,12 @@ class DetectionPipeline(Pipeline):  # type: ignore[misc] # scikit-learn ships no
             )
         check_real(self.min_evidence, name="min_evidence")
 
-    def _processed(self, images: list[Image], y: Any) -> _Processed:
+    def _processed(self, images: list[Image], y: Any) -> Processed:
         """Fit copies of the transformers and apply them, with what `memory` holds."""
         # `Pipeline` caches all steps but the last.
         transformers = Pipeline([*self.steps[:-1], ("image", "passthrough")], memory=self.memory)
         shown, _ = as_image_list(list(transformers.fit_transform(images, y)))
-        return _Processed.of(transformers.steps, images, shown)
+        return Processed.of(transformers.steps, images, shown)
 
     def _tested(self, images: list[Image]) -> list[tuple[FloatArray, Support]]:
         """For each image what the detector finds, where the raw image has it, and its support."""
@@ -465,9 +453,9 @@ class DetectionPipeline(Pipeline):  # type: ignore[misc] # scikit-learn ships no
             if transformer is not None and transformer != "passthrough":
                 shown = list(transformer.transform(shown))
         detector = self.steps[-1][1]
-        processed = _Processed.of(self.steps[:-1], images, shown)
-        maps = self._support_maps(detector, processed)
-        keep = self._test_by(maps, processed)
+        processed = Processed.of(self.steps[:-1], images, shown)
+        maps = support_maps(detector, processed)
+        keep = self._raw_test.by_maps(maps, processed)
         tables = detector.detect(shown, keep=keep)
         tested = []
         for table, known in zip(tables, maps, strict=True):
@@ -475,86 +463,16 @@ class DetectionPipeline(Pipeline):  # type: ignore[misc] # scikit-learn ships no
             tested.append((np.column_stack([processed.to_raw(table), table[:, 2:]]), support))
         return tested
 
-    def _candidate_test(
-        self, detector: LoGStarDetector, processed: _Processed
-    ) -> CandidateTest | None:
-        if self.unsupported == "flag" and not processed.movers:
-            return None
-        return self._test_by(self._support_maps(detector, processed), processed)
-
-    def _test_by(self, maps: list[SupportMap], processed: _Processed) -> CandidateTest | None:
-        if self.unsupported == "flag" and not processed.movers:
-            return None
-        return partial(self._supported, maps, processed)
-
-    def _supported(
-        self, maps: list[SupportMap], processed: _Processed, table: FloatArray, index: int
-    ) -> NDArray[np.bool_]:
-        kept = processed.is_inside(table)
-        if self.unsupported == "drop":
-            kept &= maps[index].at(table[:, :2]).evidence >= self.min_evidence
-        return kept
-
-    def _support_maps(self, detector: LoGStarDetector, processed: _Processed) -> list[SupportMap]:
-        pairs = zip(processed.raw, processed.shown, strict=True)
-        return [self._support_map(detector, *pair) for pair in pairs]
-
-    @staticmethod
-    def _support_map(detector: LoGStarDetector, raw: Image, processed: Image) -> SupportMap:
-        sign = 1 if detector.polarity == "bright" else -1
-        # The middle of the ladder is what atoms are expected to be like, whatever is detected: so
-        # that a candidate's support is the same at all thresholds.
-        sigma = float(np.sqrt(float(detector.min_sigma) * float(detector.max_sigma)))
-        return SupportMap.of(sign * raw, sign * processed, sigma=sigma)
-
-
-class _Processed(NamedTuple):
-    """Images that a detector sees, beside the raw ones.
-
-    Attributes
-    ----------
-    shown : list of ndarray
-        What the last transformer gives.
-    raw : list of ndarray
-        The raw images, with all places moved as in those shown.
-    movers : list of MovesPlaces
-        The transformers that move places, fitted.
-    """
-
-    shown: list[Image]
-    raw: list[Image]
-    movers: list[MovesPlaces]
-
-    @classmethod
-    def of(
-        cls, steps: Sequence[tuple[str, Any]], images: list[Image], shown: list[Image]
-    ) -> _Processed:
-        movers = [step for _, step in steps if isinstance(step, MovesPlaces)]
-        raw = images
-        for mover in movers:
-            raw = list(mover.transform(raw))
-        return cls(shown, raw, movers)
-
-    def to_raw(self, table: FloatArray) -> FloatArray:
-        """Where the raw image has the rows of a table."""
-        points = table[:, :2]
-        for mover in reversed(self.movers):
-            points = mover.to_raw(points)
-        return points
-
-    def is_inside(self, table: FloatArray) -> NDArray[np.bool_]:
-        """Whether the raw image has them at all."""
-        if not self.movers:
-            return np.ones(len(table), dtype=bool)
-        points, last = self.to_raw(table), np.array(self.raw[0].shape) - 1
-        return np.asarray(((points >= 0) & (points <= last)).all(axis=1))
+    @property
+    def _raw_test(self) -> RawTest:
+        return RawTest(self.unsupported, self.min_evidence)
 
 
 class _Prepared(NamedTuple):
     """A pipeline with the images that its detector sees."""
 
     pipeline: DetectionPipeline
-    processed: _Processed
+    processed: Processed
 
     @classmethod
     def of(cls, pipeline: DetectionPipeline, images: list[Image], y: Any) -> _Prepared:
@@ -565,7 +483,7 @@ class _Prepared(NamedTuple):
         self, settings: Sequence[Mapping[str, Any]], criteria: Criteria, bounds: Bounds
     ) -> Iterator[Front]:
         detector: LoGStarDetector = self.pipeline.steps[-1][1]
-        test = self.pipeline._candidate_test  # noqa: SLF001 - of this module
+        test = self.pipeline._raw_test.by_detector  # noqa: SLF001 - of this module
         make_test = partial(test, processed=self.processed)
         shown = self.processed.shown
         return SweepPlan(detector, shown, settings, criteria, bounds, make_test).fronts()

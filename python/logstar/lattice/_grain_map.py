@@ -7,7 +7,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import ndimage
 
 from logstar._validation import FloatArray, as_positions, check_integer
 
@@ -144,15 +143,6 @@ class GrainMap:
             length = count * np.pi / 4
             boundaries.append(GrainBoundary((one, two), float(length), *turned))
         return tuple(boundaries)
-
-    @property
-    def boundary_mask(self) -> NDArray[np.bool_]:  # numpydoc ignore=RT01
-        """Pixels beside which another grain begins."""
-        # Where there is no grain, the neighbour to be compared with is the pixel's own grain.
-        highest = ndimage.maximum_filter(self.labels, 3)
-        huge = len(self) + 1
-        lowest = ndimage.minimum_filter(np.where(self.labels > 0, self.labels, huge), 3)
-        return np.asarray((self.labels > 0) & (highest != lowest))
 
     def grain_of(self, detections: ArrayLike) -> NDArray[np.intp]:
         """Tell in which grain atoms are.
