@@ -1,8 +1,9 @@
-"""Where atoms can be: the surroundings of columns that the image shows, one by one.
+"""Where atoms can be: the surroundings of columns that the image shows.
 
 Vacuum around a particle or a flake, and holes down to a single cell, hold no atoms; a count that
 includes them makes every search invent some. Bragg peaks tell where there is crystal to about a
-cell. Columns tell it to half their distance, wherever one stands out of noise by itself.
+cell. Columns tell it to half their distance, wherever one stands out of noise by itself; where none does, those at the
+lattice's places still do together.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from skimage.filters import threshold_otsu
 
 from logstar._validation import FloatArray, Image
 from logstar.lattice import ImageLattice, Lattice, estimate_field
+
+from ._faint_columns import faint_columns
 
 #: Sigma of the filter that columns respond to, by the nearest distance.
 _SIGMA = 0.2
@@ -90,7 +93,7 @@ def find_field(
         lattice = lattice.resolved()
     if seen is not None:
         core = estimate_field(image, seen, polarity=polarity)
-    field = field_of_columns(image, lattice, core=core, polarity=polarity)
+    field = field_of_columns(image, lattice, seen=seen, core=core, polarity=polarity)
     if field is None and seen is not None:
         field = estimate_field(image, seen, polarity=polarity, keep_disorder=True)
         # Noise tells no smaller holes.
@@ -133,6 +136,7 @@ def field_of_columns(
     image: Image,
     lattice: Lattice,
     *,
+    seen: ImageLattice | None = None,
     core: NDArray[np.bool_] | None = None,
     polarity: Literal["bright", "dark"] = "bright",
 ) -> NDArray[np.bool_] | None:
@@ -144,6 +148,9 @@ def field_of_columns(
         The image.
     lattice : Lattice
         The crystal, from which the distances of columns are taken.
+    seen : ImageLattice, default=None
+        The image's own lattice, at whose places columns count that are clear together only. None
+        takes those that stand out one by one.
     core : ndarray of shape (n_rows, n_cols), bool, default=None
         Where the crystal certainly is; its columns are typical. None compares the strongest maxima
         with the others.
@@ -159,7 +166,9 @@ def field_of_columns(
     """
     nearest = lattice.nearest_distance
     pixels = np.asarray(image if polarity == "bright" else -image, dtype=np.float64)
-    maxima = _maxima(pixels, nearest)
+    sigma = max(_SIGMA * nearest, 1.0)
+    response = -(sigma**2) * ndimage.gaussian_laplace(pixels, sigma)
+    maxima = _maxima(pixels, response, sigma, nearest)
     level = _level(maxima, core, nearest)
     if level is None:
         return None
@@ -172,7 +181,16 @@ def field_of_columns(
     is_column |= is_clear & (away <= _BESIDE * nearest)
     columns = np.zeros(pixels.shape, dtype=bool)
     columns[tuple(maxima.places[is_column].T)] = True
-    return _surroundings(columns, nearest, _LARGER_THAN_A_VACANCY * vacancy_radius(lattice))
+    gap = _LARGER_THAN_A_VACANCY * vacancy_radius(lattice)
+    field = _surroundings(columns, nearest, gap)
+    # The lattice of another image has its places elsewhere.
+    if seen is None or seen.shape != pixels.shape:
+        return field
+    places = faint_columns(response, *seen.resolved().positions(), field, nearest)
+    if len(places) == 0:
+        return field
+    columns[tuple(np.clip(np.rint(places).astype(int), 0, np.array(pixels.shape) - 1).T)] = True
+    return _surroundings(columns, nearest, gap)
 
 
 def vacancy_radius(lattice: Lattice) -> float:
@@ -235,9 +253,7 @@ class _Maxima(NamedTuple):
     noise: FloatArray
 
 
-def _maxima(pixels: FloatArray, nearest: float) -> _Maxima:
-    sigma = max(_SIGMA * nearest, 1.0)
-    response = -(sigma**2) * ndimage.gaussian_laplace(pixels, sigma)
+def _maxima(pixels: FloatArray, response: FloatArray, sigma: float, nearest: float) -> _Maxima:
     side = 2 * max(1, int(_APART * nearest)) + 1
     is_maximum = (response == ndimage.maximum_filter(response, side)) & (response > 0)
     rough = pixels - ndimage.gaussian_filter(pixels, _PIXEL)
