@@ -2,8 +2,8 @@
 
 Vacuum around a particle or a flake, and holes down to a single cell, hold no atoms; a count that
 includes them makes every search invent some. Bragg peaks tell where there is crystal to about a
-cell. Columns tell it to half their distance, wherever one stands out of noise by itself; where none does, those at the
-lattice's places still do together.
+cell. Columns tell it to half their distance, wherever one stands out of noise by itself; where
+none does, those at the lattice's places may do so together.
 """
 
 from __future__ import annotations
