@@ -74,15 +74,17 @@ SITES = [
     ("Ti1", "Ti", (Fraction(51, 100), Fraction(12, 25), Fraction(49, 100)), 0.02),
     ("O1", "O", (Fraction(13, 100), Fraction(27, 100), Fraction(38, 100)), 0.5),
 ]
+#: Translations of all space groups are whole numbers of 24ths.
+PARTS = 24
 ZONES = [(0, 0, 1), (1, 0, 0), (1, 1, 0), (1, -1, 0), (1, 1, 1), (2, 1, 0)]
 
 
 def matrix_of(text):
-    """A 4 x 4 matrix of an operation such as '1/2-x,y-x,z'."""
-    matrix = [[Fraction(0)] * 4 for _ in range(3)] + [[Fraction(0)] * 3 + [Fraction(1)]]
+    """A 4 x 4 matrix of an operation such as '1/2-x,y-x,z', with translations in 24ths."""
+    matrix = [[0] * 4 for _ in range(3)] + [[0, 0, 0, 1]]
     for row, part in enumerate(text.replace(" ", "").split(",")):
         for sign, number, axis in re.findall(r"([+-]?)(?:(\d+/\d+)|([xyz]))", part):
-            value = Fraction(number) if number else Fraction(1)
+            value = int(PARTS * Fraction(number)) if number else 1
             column = "xyz".index(axis) if axis else 3
             matrix[row][column] += -value if sign == "-" else value
     return matrix
@@ -91,7 +93,7 @@ def matrix_of(text):
 def product(one, other):
     rows = [[sum(a * b for a, b in zip(row, col)) for col in zip(*other)] for row in one]  # noqa: B905 - both have 4
     return tuple(
-        tuple(x % 1 if j == 3 and i < 3 else x for j, x in enumerate(row))
+        tuple(x % PARTS if j == 3 and i < 3 else x for j, x in enumerate(row))
         for i, row in enumerate(rows)
     )
 
@@ -109,7 +111,7 @@ def group_of(generators):
 
 def images_of(group, place):
     """All distinct images of a place, as exact fractions."""
-    point = [*place, Fraction(1)]
+    point = [*place, Fraction(1, PARTS)]
     return {
         tuple(sum(a * b for a, b in zip(row, point, strict=True)) % 1 for row in matrix[:3])
         for matrix in group
@@ -200,7 +202,7 @@ def as_text(matrix):
         axes = "".join(
             ("+" if x > 0 else "-") + axis for x, axis in zip(row[:3], "xyz", strict=True) if x
         )
-        terms.append(f"{row[3]}{axes}" if row[3] else axes)
+        terms.append(f"{Fraction(row[3], PARTS)}{axes}" if row[3] else axes)
     return ",".join(terms)
 
 
@@ -244,21 +246,52 @@ class TestSplitSites:
         with pytest.raises(ValueError, match="occupancies of 8 together; at most 1"):
             read_cif(write(cif_of("P m -3 m", (4, 4, 4, 90, 90, 90), sites)))
 
+    @pytest.mark.parametrize("off", ["0.0100", "0.0050", "0.0030", "0.0020", "0.0015"])
+    @pytest.mark.parametrize(
+        ("moved", "n_images"),
+        [((1, 0, 0), 6), ((1, 1, 0), 12), ((1, 1, 1), 8), ((1, 2, 0), 24), ((1, 1, 3), 24),
+         ((1, 2, 3), 48)],
+    )  # fmt: skip
+    def test_all_images_are_kept_however_near_they_are(self, write, moved, n_images, off):
+        """Down to 0.012 angstrom from one another, in an edge of 4 angstrom."""
+        place = tuple(m * Fraction(off) for m in moved)
+        sites = [("Pb", "Pb", place, round(1 / n_images, 6))]
+        _, atoms = read_cif(write(cif_of("P m -3 m", (4, 4, 4, 90, 90, 90), sites)))
+        group = group_of("-x,-y,z; -x,y,-z; z,x,y; y,x,-z; -x,-y,-z")
+        assert_same_places(places_of(atoms, "Pb"), images_of(group, place))
+        assert sum(atom.occupancy for atom in atoms) == pytest.approx(1, abs=1e-4)
+
+    @pytest.mark.parametrize("occupancy", [1, 0.5, 0.33, 0.1])
+    @pytest.mark.parametrize("two_thirds", ["rounded", "cut off"])
     @pytest.mark.parametrize("third", ["0.3333", "0.333", "0.33"])
-    def test_rounded_coordinates_are_on_the_axis(self, write, third):
-        x = float(third)
-        sites = [("Mo", "Mo", (x, round(2 * x + 1e-9, len(third) - 2), 0.25), 1)]
-        _, atoms = read_cif(write(cif_of("P 63/m m c", (3.16, 3.16, 12.3, 90, 90, 120), sites)))
-        assert len(atoms) == 2
+    def test_rounded_coordinates_are_on_the_axis(self, write, third, two_thirds, occupancy):
+        """Whatever the occupancy is: no split site is so near that its digits do not tell it."""
+        last = "6" if two_thirds == "cut off" else "7"
+        row = f"Mo Mo {third} {third.replace('3', '6')[:-1]}{last} 0.25 {occupancy}\n"
+        text = cif_of("P 63/m m c", (3.16, 3.16, 12.3, 90, 90, 120), [])
+        _, atoms = read_cif(write(text + row))
+        assert_same_places(places_of(atoms, "Mo"), [(1 / 3, 2 / 3, 1 / 4), (2 / 3, 1 / 3, 3 / 4)])
+
+    def test_digits_that_a_program_filled_up(self, write):
+        sites = [("Mo", "Mo", (0.3333, 0.6666, 0.25), 0.3)]
+        text = cif_of("P 63/m m c", (3.16, 3.16, 12.3, 90, 90, 120), sites)
+        text = text.replace("0.3333 0.6666", "0.333300 0.666600")
+        assert len(read_cif(write(text))[1]) == 2
+
+    def test_atoms_that_cannot_be_so_near_are_told_of(self, write):
+        # The split site of before, whose file leaves its occupancy out.
+        sites = [("Ti", "Ti", (0.46, 0.46, 0.46), 1)]
+        with pytest.warns(UserWarning, match=r"atoms Ti and Ti 0\.32 angstrom .* lack its occ"):
+            read_cif(write(cif_of("P m -3 m", (4, 4, 4, 90, 90, 90), sites)))
 
 
 class TestWhatIsStated:
     def test_axes_follow_the_cell(self, write):
-        sites = [("Ba", "Ba", (0.1, 0.2, 0.3), 1)]
+        sites = [("O", "O", (0.1, 0.2, 0.3), 1)]
         cell = (3, 4, 5, 90, 90, 110)
         _, atoms = read_cif(write(cif_of("P 2/m", cell, sites)))
         assert_same_places(
-            places_of(atoms, "Ba"),
+            places_of(atoms, "O"),
             [(0.1, 0.2, 0.3), (0.9, 0.8, 0.3), (0.9, 0.8, 0.7), (0.1, 0.2, 0.7)],
         )
         # A full symbol says which axis it is; a glide's direction cannot be guessed.

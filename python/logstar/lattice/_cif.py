@@ -23,6 +23,10 @@ from ._symmetry import Setting, StatedSymmetry, Verdict, choose_by_atoms, possib
 _SAME_FORMULA = 0.05
 #: Two atoms nearer than this share of the sum of their covalent radii are impossible.
 _SHORTEST_BOND = 0.7
+#: Atoms nearer than this share are told of, where nothing has to be chosen. N2 has 0.77.
+_NO_BOND = 0.5
+#: Atoms nearer to a site than this, in angstrom, are the site itself, moved onto its element.
+_ITSELF = 0.1
 _OPERATION_TAGS = (
     "_space_group_symop_operation_xyz",
     "_space_group_symop.operation_xyz",
@@ -46,6 +50,15 @@ class _Asymmetric(NamedTuple):
     multiplicities: list[int | None]
     formula: dict[str, float]
     n_formulas: int | None
+
+
+class _Bond(NamedTuple):
+    """Two atoms: their distance by the sum of covalent radii, in angstrom, and their labels."""
+
+    share: float
+    distance: float
+    one: str
+    other: str
 
 
 def read_cif(path: str | os.PathLike[str]) -> tuple[FloatArray, list[Site]]:
@@ -79,7 +92,8 @@ def read_cif(path: str | os.PathLike[str]) -> tuple[FloatArray, list[Site]]:
     -----
     UserWarning
         If the file states no symmetry (then its atoms are taken for all of the cell), states it
-        incompletely, or in ways that contradict one another.
+        incompletely, or in ways that contradict one another; if atoms that are there together are
+        nearer to one another than half a bond.
     """
     try:
         gemmi: Any = import_module("gemmi")
@@ -112,6 +126,14 @@ def read_cif(path: str | os.PathLike[str]) -> tuple[FloatArray, list[Site]]:
         raise ValueError(
             f"{path}: the atoms {', '.join(labels)} at {atom.place} have occupancies of "
             f"{total:.3g} together; at most 1 can be."
+        )
+    bond, distance, one, other = _shortest_bond(cell, asymmetric.sites, atoms)
+    if bond < _NO_BOND:
+        warnings.warn(
+            f"{path} has the atoms {one} and {other} {distance:.2f} angstrom from one another, "
+            "both with an occupancy that puts them there together; one of them may lack its "
+            "occupancy.",
+            stacklevel=4,
         )
     return cell, atoms
 
@@ -150,6 +172,16 @@ def _number(text: str) -> float:
     return math.nan if match is None else float(match[1])
 
 
+def _last_digit(coordinates: Sequence[str]) -> float:
+    """One unit of the last digit of three coordinates, that of the longest.
+
+    Of one decimal or none it is 0: 0 and 0.5 are exact, and nobody rounds a third to 0.3.
+    """
+    decimals = [re.match(r"[^.]*\.?(\d*)", text) for text in coordinates]
+    longest = max(len(match[1]) if match else 0 for match in decimals)
+    return 10.0**-longest if longest > 1 else 0.0
+
+
 def _cell_of(block: Any, gemmi: Any) -> FloatArray:
     lengths = [_number(_value(block, f"_cell_length_{edge}")) for edge in "abc"]
     angles = [_number(_value(block, f"_cell_angle_{name}")) for name in ("alpha", "beta", "gamma")]
@@ -182,7 +214,7 @@ def _asymmetric_unit(block: Any) -> _Asymmetric:
         occupancy = _number(cells[5]) if cells[5] else 1.0
         if not 0 <= occupancy <= MOST_OCCUPANCY:
             raise ValueError(f"atom {label!r} has the occupancy {cells[5]}; 0 to 1 can be")
-        sites.append(Site(label or element, element, (u, v, w), occupancy))
+        sites.append(Site(label or element, element, (u, v, w), occupancy, _last_digit(cells[:3])))
         count = _number(cells[6] or cells[7])
         multiplicities.append(None if math.isnan(count) else round(count))
     z = _number(_value_or_none(block, "_cell_formula_units_Z"))
@@ -245,7 +277,7 @@ def _judge(cell: FloatArray, setting: Setting, asymmetric: _Asymmetric) -> Verdi
         stated is None or stated == len(group)
         for stated, group in zip(asymmetric.multiplicities, groups, strict=True)
     )
-    bond = _shortest_bond(cell, asymmetric.sites, atoms)
+    bond = _shortest_bond(cell, asymmetric.sites, atoms).share
     is_possible = (
         counted
         and crowded(cell, atoms) is None
@@ -278,25 +310,29 @@ def _has_formula(atoms: Sequence[Site], asymmetric: _Asymmetric) -> bool:
     )
 
 
-def _shortest_bond(cell: FloatArray, sites: Sequence[Site], atoms: Sequence[Site]) -> float:
-    """Shortest distance by the sum of covalent radii, of atoms that are there together."""
+def _shortest_bond(cell: FloatArray, sites: Sequence[Site], atoms: Sequence[Site]) -> _Bond:
+    """The shortest distance by the sum of covalent radii, of atoms that are there together."""
     gemmi: Any = import_module("gemmi")
     shifts = np.array(list(np.ndindex(3, 3, 3))) - 1
     places = np.array([atom.place for atom in atoms])
     radii = np.array([gemmi.Element(atom.species).covalent_r for atom in atoms])
     occupancies = np.array([atom.occupancy for atom in atoms])
     heavy = np.array([atom.species != "H" for atom in atoms])
-    shortest = math.inf
+    shortest = _Bond(math.inf, math.inf, "", "")
     for site in sites:
         if site.species == "H":
             continue
         apart = places - site.place
         apart = apart - np.round(apart)
         distances = np.linalg.norm((apart[:, None, :] + shifts) @ cell, axis=2)
+        distances[distances < _ITSELF] = math.inf
+        nearest = distances.min(axis=1)
         # Two sites that are each there half of the time need not be there together.
         together = heavy & (occupancies + site.occupancy > 1.0 + 1e-6)
-        distances[distances < 1e-2] = math.inf
-        ratios = distances.min(axis=1) / (radii + gemmi.Element(site.species).covalent_r)
-        if together.any():
-            shortest = min(shortest, float(ratios[together].min()))
+        shares = nearest / (radii + gemmi.Element(site.species).covalent_r)
+        shares[~together] = math.inf
+        other = int(shares.argmin())
+        if shares[other] < shortest.share:
+            bond = float(shares[other]), float(nearest[other])
+            shortest = _Bond(*bond, site.label, atoms[other].label)
     return shortest

@@ -11,13 +11,17 @@ from numpy.typing import NDArray
 
 from logstar._validation import FloatArray
 
-#: Images of a site nearer than this, in angstrom, are one atom on a symmetry element: coordinates
-#: such as 0.3333 are rounded.
-_SAME_ATOM = 0.02
+#: A coordinate that was rounded or cut off is nearer to the true one than this many units of its
+#: last digit. The zeros, quarters and halves of symmetry elements are written exactly, so that a
+#: split site beside them is a whole unit or more away.
+_ROUNDED_BY = 0.9
+#: Images of a site nearer than this, in angstrom, are one atom on a symmetry element, whatever
+#: digits it has: programs fill up rounded coordinates, such as 0.33330.
+_SAME_ATOM = 0.005
 #: Images up to this far apart, in angstrom, are one atom if more than one would have to share the
-#: place: coordinates such as 0.33 are rounded as well. Images of a split site lie as near, but
+#: place: refined coordinates are a little off as well. Images of a split site lie as near, but
 #: their occupancies sum to 1.
-_ROUNDED_ATOM = 0.1
+_REFINED_ATOM = 0.1
 #: Atoms within this distance of one another, in angstrom, cannot be there at the same time.
 _EXCLUSIVE = 0.25
 #: Occupancies may exceed 1 by rounding: three images of 0.333, or 0.34.
@@ -38,12 +42,16 @@ class Site:
         Fractional coordinates.
     occupancy : float
         Share of the unit cells that have it.
+    last_digit : float
+        What one unit of the last digit of its coordinates is, where these are written in digits:
+        0.01 for "0.33 0.67 0.25". 0 is for exact ones.
     """
 
     label: str
     species: str
     place: tuple[float, float, float]
     occupancy: float = 1.0
+    last_digit: float = 0.0
 
 
 class Operations(NamedTuple):
@@ -83,24 +91,53 @@ def expand(cell: FloatArray, operations: Operations, sites: Sequence[Site]) -> l
 
 
 def _images(cell: FloatArray, operations: Operations, site: Site) -> list[Site]:
-    images = operations.rotations @ np.array(site.place) + operations.translations
-    places = _distinct(cell, images, _SAME_ATOM)
-    crowd = (_distances(cell, places[0], places) < _ROUNDED_ATOM).sum()
+    place = _on_elements(operations, np.array(site.place), _ROUNDED_BY * site.last_digit)
+    images = operations.rotations @ place + operations.translations
+    groups = _groups(cell, images, _SAME_ATOM)
+    places = _means(groups)
+    crowd = max(len(group) for group in _groups(cell, places, _REFINED_ATOM))
     if site.occupancy * crowd > MOST_OCCUPANCY:
-        places = _distinct(cell, images, _ROUNDED_ATOM)
+        places = _means(_groups(cell, images, _REFINED_ATOM))
     return [replace(site, place=(float(u), float(v), float(w))) for u, v, w in places]
 
 
-def _distinct(cell: FloatArray, images: FloatArray, reach: float) -> FloatArray:
-    """Means of the images that are nearer than `reach` to one another."""
-    places = []
-    left = images % 1.0
+def _on_elements(operations: Operations, place: FloatArray, off: float) -> FloatArray:
+    """Move a place to the symmetry elements that rounding moved it off, by less than `off`."""
+    turns = operations.rotations - np.eye(3)
+    apart = turns @ place + operations.translations
+    apart -= np.round(apart)
+    # An operation moves a place by at most four times what this is away from its element.
+    near = np.flatnonzero((np.abs(apart) < 4 * off).all(axis=1))
+    if len(near) < 2:
+        return place
+    moves = -(np.linalg.pinv(turns[near]) @ apart[near][:, :, None])
+    # Of screws and glides no place stays where it is.
+    left = (turns[near] @ moves)[:, :, 0] + apart[near]
+    stays = (np.abs(moves[:, :, 0]) < off).all(axis=1) & (np.abs(left) < 1e-9).all(axis=1)
+    # The mean of the images is on all of the elements.
+    return np.asarray(place + apart[near][stays].mean(axis=0)) if stays.any() else place
+
+
+def _groups(cell: FloatArray, places: FloatArray, reach: float) -> list[FloatArray]:
+    """Places that are nearer than `reach` to the next one, beside one another across cells."""
+    groups = []
+    left = places % 1.0
     while len(left):
-        near = _distances(cell, left[0], left) < reach
-        apart = left[near] - left[0]
-        places.append(left[0] + (apart - np.round(apart)).mean(axis=0))
-        left = left[~near]
-    return np.array(places) % 1.0
+        group, queue, left = [left[0]], [left[0]], left[1:]
+        while queue:
+            here = queue.pop()
+            near = _distances(cell, here, left) < reach
+            apart = left[near] - here
+            found = list(here + apart - np.round(apart))
+            group += found
+            queue += found
+            left = left[~near]
+        groups.append(np.array(group))
+    return groups
+
+
+def _means(groups: Sequence[FloatArray]) -> FloatArray:
+    return np.array([group.mean(axis=0) for group in groups]) % 1.0
 
 
 def _distances(cell: FloatArray, place: FloatArray, places: FloatArray) -> FloatArray:

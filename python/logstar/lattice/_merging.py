@@ -121,15 +121,16 @@ def _hanging_together(
     """Atoms that are linked to the first one, and their places beside it, across cells."""
     found = {indices[0]: places[indices[0]]}
     queue = [indices[0]]
-    while queue:
+    left = np.array(indices[1:], dtype=int)
+    while queue and len(left):
         here = found[queue.pop()]
-        for i in indices:
-            if i not in found:
-                apart = places[i] - here
-                apart = apart - np.round(apart)
-                if np.linalg.norm(apart @ edges) < MERGE_DISTANCE - _EQUAL:
-                    found[i] = here + apart
-                    queue.append(i)
+        apart = places[left] - here
+        apart = apart - np.round(apart)
+        near = np.linalg.norm(apart @ edges, axis=1) < MERGE_DISTANCE - _EQUAL
+        for i, step in zip(left[near].tolist(), apart[near], strict=True):
+            found[i] = here + step
+            queue.append(i)
+        left = left[~near]
     return list(found), np.array(list(found.values()))
 
 
