@@ -11,6 +11,7 @@ from hypothesis import given, strategies as st
 from logstar.units import (
     PixelSize,
     convert_length,
+    is_no_unit,
     is_square,
     parse_length,
     pixel_size_of,
@@ -83,6 +84,12 @@ def test_a_length_that_is_no_pixel_size_is_named():
         parse_length("wide", name="a")
 
 
+def test_units_that_say_that_there_is_none():
+    blank = (None, "", " ", "None", "<undefined>", "px", "Pixel", "pixels", "\0")
+    assert all(map(is_no_unit, blank))
+    assert not any(map(is_no_unit, ("nm", "p", "1/nm")))
+
+
 def axis(index, scale, units):
     return SimpleNamespace(index_in_array=index, scale=scale, units=units)
 
@@ -93,6 +100,16 @@ def hyperspy_like(*axes, n_signal=2):
         navigation_axes=axes[:-n_signal], signal_axes=tuple(reversed(axes[-n_signal:]))
     )
     return SimpleNamespace(axes_manager=manager)
+
+
+class Coordinate(np.ndarray):
+    attrs: dict
+
+
+def coordinate(values, unit):
+    result = np.asarray(values).view(Coordinate)
+    result.attrs = {"units": unit}
+    return result
 
 
 class TestImagesThatCarryTheirPixelSize:
@@ -108,7 +125,7 @@ class TestImagesThatCarryTheirPixelSize:
             ((-0.02, 0.02), ("nm", "nm"), PixelSize(0.02, "nm")),
             ((0.2, 0.02), ("Å", "nm"), PixelSize(0.2, "A")),
             ((1.0, 1.0), ("<undefined>", "<undefined>"), None),
-            ((0.1, 0.1), ("1/nm", "1/nm"), None),
+            ((0.02, 0.02), ("nm", ""), PixelSize(0.02, "nm")),
         ],
     )
     def test_signals(self, scales, units, expected):
@@ -118,6 +135,34 @@ class TestImagesThatCarryTheirPixelSize:
     def test_signals_that_are_not_square_are_refused(self):
         with pytest.raises(ValueError, match="pixels must be square"):
             pixel_size_of(hyperspy_like(axis(0, 0.02, "nm"), axis(1, 0.03, "nm")))
+
+    @pytest.mark.parametrize(
+        ("scale", "unit", "given"),
+        [
+            (0.1, "1/nm", "0.1 1/nm x 0.1 1/nm"),
+            (2.0, "s", "2.0 s x 2.0 s"),
+            (0.0, "nm", r"\? nm x \? nm"),
+            (float("nan"), "nm", r"\? nm x \? nm"),
+        ],
+    )
+    def test_what_is_no_length_is_warned_of(self, scale, unit, given):
+        image = hyperspy_like(axis(0, scale, unit), axis(1, scale, unit))
+        with pytest.warns(UserWarning, match=f"the pixel size is ignored: {given} is no length"):
+            assert pixel_size_of(image) is None
+
+    @pytest.mark.parametrize(
+        "rows", [np.array([0.0, 0.2, 0.5]), np.array(["a", "b"]), np.array([0.0])]
+    )
+    def test_steps_that_are_not_even_are_warned_of(self, rows):
+        uneven = SimpleNamespace(index_in_array=0, axis=rows, units="nm")
+        if rows.dtype.kind == "f":
+            with pytest.warns(UserWarning, match=r"ignored: \? nm x 0\.2 nm is no length"):
+                assert pixel_size_of(hyperspy_like(uneven, axis(1, 0.2, "nm"))) is None
+        array = SimpleNamespace(
+            dims=("y", "x"), coords={"y": coordinate(rows, "nm"), "x": coordinate([0, 0.2], "nm")}
+        )
+        with pytest.warns(UserWarning, match=r"ignored: \? nm x 0\.2 nm is no length"):
+            assert pixel_size_of(array) is None
 
     def test_the_real_hyperspy(self):
         hyperspy = pytest.importorskip("hyperspy.api")
@@ -130,20 +175,10 @@ class TestImagesThatCarryTheirPixelSize:
         ("rows", "unit", "expected"),
         [
             (3 - 0.2 * np.arange(5), "angstrom", PixelSize(0.2)),
-            (np.array([0.0, 0.2]), "s", None),
-            (np.array(["a", "b"]), "nm", None),
+            (0.2 * np.arange(5), "", PixelSize(0.2)),
         ],
     )
     def test_xarray(self, rows, unit, expected):
-        class Coordinate(np.ndarray):
-            attrs: dict
-
-        def coordinate(values, unit):
-            result = np.asarray(values).view(Coordinate)
-            result.attrs = {"units": unit}
-            return result
-
         coords = {"y": coordinate(rows, unit), "x": coordinate(0.2 * np.arange(7), "Å")}
         array = SimpleNamespace(dims=("t", "y", "x"), coords=coords)
         assert pixel_size_of(array) == expected
-        assert pixel_size_of(SimpleNamespace(dims=("y", "x"), coords={"x": coords["x"]})) is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -50,6 +51,8 @@ _LENGTH = re.compile(r"([0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)\s*(\D\S*)?")
 #: Pixels whose sides differ by more than this share are not square. Across an image of 4,000
 #: pixels the two directions then disagree by 4 pixels, about a third of a distance between atoms.
 _SQUARE = 1e-3
+#: Steps of an axis that differ by no more than this share are even.
+_EVEN = 1e-3
 
 
 def convert_length(value: float, unit: str, to: str) -> float:
@@ -120,6 +123,30 @@ def unit_name(unit: object) -> str | None:
     if text in _METERS:
         return text
     return _SPELLINGS.get(text) or _SPELLINGS.get(text.removesuffix("s"))
+
+
+def is_no_unit(unit: object) -> bool:
+    """Tell whether a text for a unit says that there is none.
+
+    Parameters
+    ----------
+    unit : object
+        What a file or an object gives for a unit.
+
+    Returns
+    -------
+    is_no_unit : bool
+        Whether it is None, empty, or says pixels or nothing.
+
+    Examples
+    --------
+    >>> from logstar.units import is_no_unit
+    >>> is_no_unit("px"), is_no_unit("1/nm")
+    (True, False)
+    """
+    # "<undefined>" is HyperSpy's word for it.
+    names = {"", "none", "<undefined>", "px", "pixel", "pixels"}
+    return unit is None or str(unit).partition("\0")[0].strip().lower() in names
 
 
 def normalize_unit(unit: str) -> str:
@@ -351,6 +378,12 @@ def pixel_size_of(image: object) -> PixelSize | None:
     ValueError
         If its pixels are not square.
 
+    Warns
+    -----
+    UserWarning
+        If it carries one that is no length, as that of a diffraction pattern, or whose steps are
+        not even.
+
     Examples
     --------
     >>> import numpy as np
@@ -366,23 +399,46 @@ def pixel_size_of(image: object) -> PixelSize | None:
             (*image.axes_manager.navigation_axes, *image.axes_manager.signal_axes),
             key=lambda axis: axis.index_in_array,
         )
-        sides = [(getattr(axis, "scale", None), unit_name(axis.units)) for axis in axes[-2:]]
+        sides = [_side(axis) for axis in axes[-2:]]
     elif hasattr(image, "dims") and hasattr(image, "coords"):
         sides = [_step(image.coords.get(name)) for name in image.dims[-2:]]
     else:
         return None
-    # A negative step is that of an axis which counts backwards.
-    lengths = [(abs(float(side)), unit) for side, unit in sides if side and unit is not None]
-    if len(lengths) != 2:
+    units = [unit for _, unit in sides if not is_no_unit(unit)]
+    if not units:
         return None
-    return PixelSize.of([f"{side!r} {unit}" for side, unit in lengths])
+    # One unit stands for both, as in files.
+    sides = [(side, units[0] if is_no_unit(unit) else unit) for side, unit in sides]
+    if any(side is None or unit_name(unit) is None for side, unit in sides):
+        given = " x ".join(f"{'?' if side is None else side} {unit}" for side, unit in sides)
+        warnings.warn(f"the pixel size is ignored: {given} is no length.", stacklevel=3)
+        return None
+    return PixelSize.of([f"{side!r} {unit_name(unit)}" for side, unit in sides])
 
 
-def _step(coordinate: Any) -> tuple[float | None, str | None]:
-    """Mean step of an axis of an xarray, with its unit."""
-    if coordinate is None or len(coordinate) < 2 or coordinate.dtype.kind not in "iuf":
+def _side(axis: Any) -> tuple[float | None, object]:
+    """Step of an axis of HyperSpy, None if it is uneven, and its unit."""
+    if hasattr(axis, "scale"):
+        return _length_of(float(axis.scale)), axis.units
+    return _even_step(axis.axis), axis.units
+
+
+def _step(coordinate: Any) -> tuple[float | None, object]:
+    """Step of an axis of an xarray, None if there is no even one, and its unit."""
+    if coordinate is None or coordinate.dtype.kind not in "iuf":
         return None, None
-    places = np.asarray(coordinate, dtype=np.float64)
-    step = float(places[-1] - places[0]) / (len(places) - 1)
+    return _even_step(coordinate), coordinate.attrs.get("units")
+
+
+def _even_step(places: Any) -> float | None:
+    places = np.asarray(places, dtype=np.float64)
+    steps = np.diff(places)
+    if len(steps) == 0 or not np.allclose(steps, steps[0], rtol=_EVEN, atol=0):
+        return None
     # 12 digits drop the rounding of the subtraction.
-    return float(f"{step:.12g}"), unit_name(coordinate.attrs.get("units"))
+    return _length_of(float(f"{(places[-1] - places[0]) / len(steps):.12g}"))
+
+
+def _length_of(step: float) -> float | None:
+    """Length of a step, None if it has none; an axis that counts backwards has negative steps."""
+    return abs(step) if 0 < abs(step) < math.inf else None

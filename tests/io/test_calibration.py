@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from logstar.exceptions import ChoiceNeededError
-from logstar.io._calibration import calibration, is_blank, is_reciprocal
+from logstar.io._calibration import calibration, is_reciprocal
 from logstar.units import PixelSize
 
 
@@ -100,8 +100,3 @@ def test_reciprocal_units(unit):
 @pytest.mark.parametrize("unit", ["nm", "A", "µm", "m", "furlong", ""])
 def test_units_that_are_not_reciprocal(unit):
     assert not is_reciprocal(unit)
-
-
-def test_blank_units():
-    assert all(map(is_blank, (None, "", " ", "None", "<undefined>", "px", "Pixel", "pixels", "\0")))
-    assert not any(map(is_blank, ("nm", "p", "1/nm")))

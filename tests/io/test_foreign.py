@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy.sparse import dok_array
 
 from logstar.exceptions import ChoiceNeededError
 from logstar.io import Micrograph, read_image
@@ -90,7 +91,11 @@ def test_a_dictionary_of_rosettasciio():
     assert Micrograph.from_signal(described).pixel_size == PixelSize(0.02, "nm")
 
 
-@pytest.mark.parametrize("thing", [PIXELS, "film.dm3", None, {"data": PIXELS}])
+@pytest.mark.parametrize(
+    # A sparse array by keys is a dict with keys that have no order.
+    "thing",
+    [PIXELS, "film.dm3", None, {"data": PIXELS}, dok_array(PIXELS[0])],
+)
 def test_other_things_are_no_signal(thing):
     with pytest.raises(TypeError, match="signal must be a HyperSpy signal, an xarray DataArray"):
         Micrograph.from_signal(thing)

@@ -215,6 +215,15 @@ def test_sides_that_differ_in_imagej(tmp_path):
     assert entry.pixel_size == pytest.approx((0.04, 0.02))
 
 
+@pytest.mark.parametrize("side", ["PhysicalSizeX", "PhysicalSizeY"])
+def test_one_side_of_ome_is_noted(tmp_path, side):
+    metadata = {"axes": "YX", side: 0.02, f"{side}Unit": "nm"}
+    tifffile.imwrite(tmp_path / "a.tif", PIXELS, ome=True, metadata=metadata)
+    micrograph = read_image(tmp_path / "a.tif")
+    assert micrograph.pixel_size is None
+    assert micrograph.notes == (f"its OME-XML gives {side}=0.02 alone, which is no pixel size.",)
+
+
 def test_zeiss_without_names(tmp_path):
     # As many numbers as tifffile takes for the values without names; the width is the fourth.
     numbers = [0.0] * 70

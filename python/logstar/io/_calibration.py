@@ -6,7 +6,14 @@ import re
 from typing import NamedTuple
 
 from logstar.exceptions import ChoiceNeededError
-from logstar.units import PIXEL_UNITS, PixelSize, convert_length, is_square, unit_name
+from logstar.units import (
+    PIXEL_UNITS,
+    PixelSize,
+    convert_length,
+    is_no_unit,
+    is_square,
+    unit_name,
+)
 
 #: Coarser pixels cannot be a micrograph's: a TIFF's 72 dots per inch are meant for printing.
 _COARSEST_PIXEL_NM = 1000.0
@@ -65,13 +72,13 @@ def calibration(sides: tuple[float, float], units: tuple[object, object]) -> Cal
     """
     sides = (abs(sides[0]), abs(sides[1]))
     named = [unit_name(unit) for unit in units]
-    if all(is_blank(unit) for unit in units):
+    if all(is_no_unit(unit) for unit in units):
         # Files that were never calibrated hold 1.
         if not _is_length(sides) or max(sides) == min(sides) == 1:
             return Calibration()
         size = _text(sides)
         return Calibration(*sides, None, f"the file gives {size} per pixel without a unit.")
-    written = [i for i, unit in enumerate(units) if not is_blank(unit)]
+    written = [i for i, unit in enumerate(units) if not is_no_unit(unit)]
     if len(written) == 1:
         # One unit stands for both.
         named = [named[written[0]]] * 2
@@ -107,10 +114,3 @@ def _text(sides: tuple[float, float]) -> str:
 def is_reciprocal(unit: str) -> bool:
     """Tell whether a unit is that of a diffraction pattern: 1/nm, nm^-1, mrad."""
     return _RECIPROCAL.search(unit) is not None
-
-
-def is_blank(unit: object) -> bool:
-    """Tell whether a text for a unit says that there is none."""
-    # "<undefined>" is HyperSpy's word for it.
-    names = {"", "none", "<undefined>", "px", "pixel", "pixels"}
-    return unit is None or str(unit).partition("\0")[0].strip().lower() in names

@@ -23,7 +23,7 @@ def signals_of(signal: Any) -> list[Signal]:
         return list(signal_of_dictionary(_of_hyperspy(signal)))
     if hasattr(signal, "dims") and hasattr(signal, "coords") and hasattr(signal, "to_numpy"):
         return list(signal_of_dictionary(_of_xarray(signal)))
-    if isinstance(signal, Mapping) and {"data", "axes"} <= set(signal):
+    if isinstance(signal, Mapping) and "data" in signal and "axes" in signal:
         return list(signal_of_dictionary(signal))
     raise TypeError(
         "signal must be a HyperSpy signal, an xarray DataArray or a dict with data and axes as "

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from logstar._validation import FloatArray, Image
-from logstar.units import PixelSize
+from logstar.units import PixelSize, is_no_unit
 
 from ._atom_table import AtomTable
-from ._calibration import calibration, is_blank
+from ._calibration import calibration
 from ._hdf5 import open_hdf5
 from ._provenance import plain
 
@@ -152,7 +152,7 @@ def _read_group(group: Any) -> AtomTable:
 
 def _pixel_size(group: Any) -> PixelSize | None:
     unit = _text(group.attrs.get("units", "pixel"))
-    if "pixel_size" not in group.attrs or is_blank(unit):
+    if "pixel_size" not in group.attrs or is_no_unit(unit):
         return None
     side = float(group.attrs["pixel_size"])
     found = calibration((side, side), (unit, unit))

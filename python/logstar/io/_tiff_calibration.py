@@ -123,7 +123,11 @@ def _ome(tiff: Any, _page: Any, number: int) -> Found | None:
         return None
     elements = [e for e in ET.fromstring(text).iter() if e.tag.rpartition("}")[2] == "Pixels"]
     pixels = elements[number if number < len(elements) else 0].attrib
-    if "PhysicalSizeX" not in pixels or "PhysicalSizeY" not in pixels:
+    given = [name for name in ("PhysicalSizeX", "PhysicalSizeY") if name in pixels]
+    if len(given) == 1:
+        note = f"its OME-XML gives {given[0]}={pixels[given[0]]} alone, which is no pixel size."
+        return _UNCALIBRATED[0], _UNCALIBRATED[1], (note,)
+    if not given:
         return None
     row, col = float(pixels["PhysicalSizeY"]), float(pixels["PhysicalSizeX"])
     units = pixels.get("PhysicalSizeYUnit", "µm"), pixels.get("PhysicalSizeXUnit", "µm")
