@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from scipy import sparse
 
 from logstar._validation import as_image, as_image_list, as_positions, check_integer, check_real
 from logstar.detection import LoGStarDetector
@@ -126,8 +127,10 @@ def test_masks_beside_the_pixels_are_not_dropped():
     for harmless in (None, mask):
         assert as_image(MaskedData(harmless)).shape == (9, 9)
     mask[2, 3] = True
-    with pytest.raises(ValueError, match="image has 1 masked pixels, which would be taken as they"):
-        as_image(MaskedData(mask))
+    # Flags of several bits are masks as well.
+    for harmful in (mask, mask * np.uint8(4)):
+        with pytest.raises(ValueError, match="image has 1 masked pixels, which would be taken as"):
+            as_image(MaskedData(harmful))
 
 
 def test_the_first_bad_pixel_is_named():
@@ -161,6 +164,18 @@ def test_numbers():
         check_integer(True, name="n", low=0)
     with pytest.raises(ValueError, match="x must be finite and > 0 and <= 2, got 0"):
         check_real(0, name="x", low=0, high=2, low_included=False)
+
+
+def test_positions_that_would_lose_something_are_refused():
+    places = np.array([[1.0, 2.0], [3.0, 4.0]])
+    with pytest.raises(TypeError, match="positions must be real numbers, got dtype complex128"):
+        as_positions(places + 1j)
+    for made in (sparse.csr_array, sparse.dok_array):
+        with pytest.raises(TypeError, match="positions is sparse, which positions are not"):
+            as_positions(made(places))
+    with pytest.raises(ValueError, match="atoms has masked entries"):
+        as_positions(np.ma.masked_equal(places, 3.0), name="atoms")
+    assert_array_equal(as_positions(np.ma.masked_equal(places, 9.0)), places)
 
 
 def foreign(library: str, array: np.ndarray) -> object:

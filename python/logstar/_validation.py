@@ -104,9 +104,7 @@ def as_array(image: Any, name: str) -> NDArray[Any]:
             f"{name} must be an image or a stack of images, got a signal of "
             f"{axes.signal_dimension}-D spectra or points; for an image of it use as_signal2D."
         )
-    # Told by what it can do: scipy.sparse takes long to import.
-    if hasattr(image, "nnz") and hasattr(image, "toarray"):
-        raise TypeError(f"{name} is sparse, which images are not; give it dense, by toarray().")
+    _refuse_sparse(image, name, "images")
     if isinstance(image, np.ma.MaskedArray) and np.ma.is_masked(image):
         raise ValueError(
             f"{name} has {int(np.ma.getmaskarray(image).sum())} masked pixels, which would be "
@@ -114,10 +112,10 @@ def as_array(image: Any, name: str) -> NDArray[Any]:
         )
     # CCDData of astropy and its like keep their mask beside the pixels.
     mask = None if isinstance(image, np.ndarray) else getattr(image, "mask", None)
-    if isinstance(mask, np.ndarray) and mask.dtype == bool and mask.any():
+    if isinstance(mask, np.ndarray) and mask.any():
         raise ValueError(
-            f"{name} has {int(mask.sum())} masked pixels, which would be taken as they are; fill "
-            "or crop them first, and give its array."
+            f"{name} has {np.count_nonzero(mask)} masked pixels, which would be taken as they are; "
+            "fill or crop them first, and give its array."
         )
     return np.asarray(image)
 
@@ -128,6 +126,12 @@ def _refuse_path(image: Any, name: str) -> None:
             f"{name} must be an image, got the path {os.fspath(image)!r}; read it with "
             "logstar.io.read_image, or give it to logstar.find_atoms."
         )
+
+
+def _refuse_sparse(values: object, name: str, things: str) -> None:
+    # Told by what it can do: scipy.sparse takes long to import.
+    if hasattr(values, "nnz") and hasattr(values, "toarray"):
+        raise TypeError(f"{name} is sparse, which {things} are not; give it dense, by toarray().")
 
 
 def _refuse_channels(array: NDArray[Any], name: str) -> None:
@@ -212,10 +216,20 @@ def as_positions(positions: ArrayLike, *, name: str = "positions") -> FloatArray
 
     Raises
     ------
+    TypeError
+        If it is sparse, or its numbers are complex.
     ValueError
-        If it is not such a table or holds NaN or infinite coordinates.
+        If it is not such a table or holds masked, NaN or infinite coordinates.
     """
-    array = np.require(np.asarray(positions, dtype=np.float64), requirements="A")
+    _refuse_sparse(positions, name, "positions")
+    if np.ma.is_masked(positions):
+        raise ValueError(
+            f"{name} has masked entries, which would be taken as they are; leave these rows out."
+        )
+    given = np.asarray(positions)
+    if given.dtype.kind == "c":
+        raise TypeError(f"{name} must be real numbers, got dtype {given.dtype}.")
+    array = np.require(np.asarray(given, dtype=np.float64), requirements="A")
     if array.size == 0 and array.ndim <= 2:
         return np.empty((0, 2))
     if array.ndim != 2 or array.shape[1] < 2:

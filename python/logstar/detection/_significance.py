@@ -348,7 +348,9 @@ class SignificanceMap:
         threshold : float
             Strength, z.
         """
-        n_false = false_per_megapixel * float(np.count_nonzero(self.field)) / 1e6
+        # A field without a pixel has no maxima to compare; as if of one, the threshold is finite.
+        n_pixels = max(int(np.count_nonzero(self.field)), 1)
+        n_false = false_per_megapixel * n_pixels / 1e6
         return max(tail.threshold(n_false) for tail in self.tails)
 
     def at(self, positions: ArrayLike) -> FloatArray:

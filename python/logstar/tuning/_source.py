@@ -63,7 +63,7 @@ def as_micrograph(X: Any, *, dataset: int | None = None, average: bool = False) 
 def _is_signal(X: Any) -> bool:
     """Tell the objects of HyperSpy and xarray by what they can do."""
     if isinstance(X, Mapping):
-        return {"data", "axes"} <= set(X)
+        return "data" in X and "axes" in X
     return hasattr(X, "axes_manager") or (hasattr(X, "dims") and hasattr(X, "coords"))
 
 
