@@ -80,7 +80,12 @@ def test_where_no_pixel_is_looked_at_there_is_nothing(n_atoms):
     image = noise_image("white", (32, 32), 0)
     nowhere = SignificanceDetector(2.0, n_atoms=n_atoms, mask=np.zeros((32, 32), dtype=bool))
     small = SignificanceDetector(2.0, n_atoms=n_atoms)
-    for detector, pixels in ((nowhere, image), (small, image[:2, :2]), (small, image[:1])):
+    for detector, pixels in (
+        (nowhere, image),
+        (small, image[:2, :2]),
+        (small, image[:1]),
+        (small, image[:, :1]),
+    ):
         detector.fit(pixels)
         assert np.isfinite(detector.threshold_)
         with pytest.warns(NoAtomsWarning):

@@ -453,6 +453,9 @@ def sizes_within(shape: tuple[int, ...]) -> tuple[float, ...]:
 
 def despiked(pixels: FloatArray) -> FloatArray:
     """The image without single hot pixels: each becomes the median around it."""
+    if min(pixels.shape) < 3:
+        # No pixel has neighbours on all sides.
+        return pixels
     steps = np.abs(np.diff(pixels, axis=1))
     # A median is the mean of the two middle ones; of an odd number both are the same.
     middle = _core.order_statistics(steps, [(steps.size - 1) // 2, steps.size // 2])
