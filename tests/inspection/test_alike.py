@@ -21,6 +21,7 @@ from logstar.inspection import (
     ParameterImportanceDisplay,
     ParetoFrontDisplay,
     QualityReportDisplay,
+    ResidualDisplay,
     StrainMapDisplay,
     SurrogateSliceDisplay,
 )
@@ -33,6 +34,7 @@ SEVERAL_PANELS = {
     AtomFinderDisplay,
     FrontParametersDisplay,
     QualityReportDisplay,
+    ResidualDisplay,
     StrainMapDisplay,
     SurrogateSliceDisplay,
 }

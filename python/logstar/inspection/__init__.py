@@ -23,6 +23,7 @@ from ._hypervolume import HypervolumeDisplay
 from ._importance import ParameterImportanceDisplay
 from ._pareto_front import ParetoFrontDisplay
 from ._quality import QualityReportDisplay
+from ._residual import ResidualDisplay
 from ._slices import SurrogateSliceDisplay
 from ._strain_map import StrainMapDisplay
 from ._window_map import WindowMapDisplay
@@ -39,6 +40,7 @@ __all__ = [
     "ParameterImportanceDisplay",
     "ParetoFrontDisplay",
     "QualityReportDisplay",
+    "ResidualDisplay",
     "StrainMapDisplay",
     "SurrogateSliceDisplay",
     "WindowMapDisplay",

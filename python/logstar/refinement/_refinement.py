@@ -6,11 +6,15 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from logstar._validation import FloatArray
 from logstar.io import AtomTable
+from logstar.lattice._field_of_view import as_shape
 from logstar.units import PixelSize
+
+from ._finite_pixels import finite_pixels
+from ._model_image import background_image, peaks_image
 
 #: How the fit of an atom may end, by the core's numbers.
 STATUSES = (
@@ -125,6 +129,89 @@ class Refinement:
     def intensities(self) -> FloatArray:  # numpydoc ignore=RT01
         """Integral of each peak, ``2 pi sigma**2 amplitude``, background removed."""
         return np.asarray(2 * math.pi * self.atoms[:, 2] ** 2 * self.amplitudes)
+
+    def model_image(self, shape: tuple[int, ...], *, drawn: ArrayLike | None = None) -> FloatArray:
+        """Draw what was fitted: peaks and the background.
+
+        Parameters
+        ----------
+        shape : tuple of two int
+            Rows and columns of the image.
+        drawn : array-like of shape (n_atoms,), bool, default=None
+            The atoms whose peaks are drawn; None draws those that are "ok".
+
+        Returns
+        -------
+        model : ndarray of shape (n_rows, n_cols)
+            In units of the image. A background that bends is linear between atoms, and beyond them
+            that of the nearest. Columns beyond the frame, as ``edge="lattice"`` continues them, are
+            not drawn.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the shape is not two integers above 0, or `drawn` no boolean for each atom.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from logstar.refinement import GaussianRefiner
+        >>> rows, cols = np.indices((40, 40))
+        >>> image = 3 + np.exp(-((rows - 20.3) ** 2 + (cols - 19.6) ** 2) / (2 * 2.5**2))
+        >>> found = GaussianRefiner().refine(image, [[20, 20]])
+        >>> bool(np.abs(found.model_image(image.shape) - image).max() < 1e-4)
+        True
+        """
+        some = self.converged if drawn is None else np.asarray(drawn)
+        if some.dtype != np.bool_ or some.shape != (len(self.atoms),):
+            raise ValueError(
+                f"drawn must be a boolean for each of {len(self.atoms)} atoms, got {some.dtype} of "
+                f"shape {some.shape}."
+            )
+        shape = as_shape(shape)
+        model = peaks_image(self.atoms[some], self.amplitudes[some], self.precisions[some], shape)
+        known = np.isfinite(self.background)
+        model += background_image(self.atoms[known], self.background[known], shape)
+        return model
+
+    def residual_image(self, image: ArrayLike) -> FloatArray:
+        """Give what the fit leaves: the image less its model.
+
+        White noise is left where the model is right. Atoms that are not in the list, or whose fit
+        failed, stand out; rings around all atoms say that columns are no Gaussians.
+
+        Parameters
+        ----------
+        image : array-like of shape (n_rows, n_cols)
+            The image that was refined; not negated, where atoms are dark.
+
+        Returns
+        -------
+        residual : ndarray of shape (n_rows, n_cols)
+            In units of the image; NaN where the image is.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it is no image, or no pixel is a number.
+
+        See Also
+        --------
+        logstar.inspection.ResidualDisplay : Draws it.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from logstar.refinement import GaussianRefiner
+        >>> rows, cols = np.indices((40, 40))
+        >>> image = 3 + np.exp(-((rows - 20.3) ** 2 + (cols - 19.6) ** 2) / (2 * 2.5**2))
+        >>> found = GaussianRefiner().refine(image, [[20, 20]])
+        >>> bool(np.abs(found.residual_image(image)).max() < 1e-4)
+        True
+        """
+        pixels, known = finite_pixels(image, None)
+        residual = pixels - self.model_image(pixels.shape)
+        return residual if known is None else np.where(known, residual, np.nan)
 
     def to_table(self) -> AtomTable:
         """Give everything as a table.

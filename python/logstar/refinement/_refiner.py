@@ -13,19 +13,13 @@ from sklearn.base import BaseEstimator
 
 from logstar import _core
 from logstar._runtime import threads_of
-from logstar._validation import (
-    FloatArray,
-    Image,
-    as_image,
-    as_positions,
-    check_integer,
-    check_real,
-)
+from logstar._validation import FloatArray, Image, as_positions, check_integer, check_real
 from logstar.exceptions import CorrelatedNoiseWarning, UndersampledWarning
 from logstar.lattice import ImageLattice
 from logstar.units import PixelSize
 
 from ._beyond import columns_beyond
+from ._finite_pixels import finite_pixels
 from ._refinement import STATUSES, Refinement
 
 #: Sigma of an atom by its nearest distance, where nothing is known of it: between the 0.13 of light
@@ -216,7 +210,7 @@ class GaussianRefiner(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
             If sigmas are below 0.7 pixels.
         """
         self._check()
-        pixels, weights = _finite_pixels(image, mask)
+        pixels, weights = finite_pixels(image, mask)
         atoms = as_positions(positions)
         table = np.asarray(positions, dtype=np.float64)
         sigmas = table[:, 2] if table.ndim == 2 and table.shape[1] > 2 else None
@@ -388,29 +382,6 @@ class GaussianRefiner(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
                 stacklevel=3,
             )
         return result
-
-
-def _finite_pixels(
-    image: ArrayLike, mask: ArrayLike | None
-) -> tuple[Image, NDArray[np.bool_] | None]:
-    """The image with 0 for NaN, and which pixels to fit; None where that is all of them."""
-    array = np.asarray(image)
-    weights = None
-    if array.dtype.kind == "f" and array.ndim == 2 and np.isnan(array).any():
-        weights = ~np.isnan(array)
-        if not weights.any():
-            raise ValueError("image holds no number, every pixel is NaN.")
-        image = np.where(weights, array, array.dtype.type(0))
-    pixels = as_image(image)
-    if mask is not None:
-        admitted = np.asarray(mask)
-        if admitted.dtype != np.bool_ or admitted.shape != pixels.shape:
-            raise ValueError(
-                f"mask must be booleans of shape {pixels.shape}, got dtype {admitted.dtype} and "
-                f"shape {admitted.shape}."
-            )
-        weights = admitted if weights is None else weights & admitted
-    return pixels, None if weights is None else np.ascontiguousarray(weights)
 
 
 def _calibration(image: object) -> PixelSize | None:
