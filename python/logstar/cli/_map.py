@@ -126,8 +126,7 @@ def _measure(finder: AtomFinder, args: argparse.Namespace) -> Maps:
     fields = {name: makers[name]() for name in chosen if name != _VACANCIES}
     vacancies = None
     if refinement is not None:
-        image = finder.image_ if finder.polarity == "bright" else -finder.image_
-        vacancies = vacancy_evidence(image, indexer, refinement)
+        vacancies = vacancy_evidence(finder.image_, indexer, refinement)
     elif _VACANCIES in chosen:
         raise ValueError("--field vacancies needs refined atoms: leave out --refine none.")
     return Maps(indexer, fields, vacancies)

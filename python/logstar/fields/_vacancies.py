@@ -3,31 +3,38 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial import KDTree
 
-from logstar._validation import FloatArray, as_image, check_real
+from logstar._validation import FloatArray, check_real
 from logstar.io import AtomTable
 from logstar.lattice import LatticeIndexer
 from logstar.refinement import Refinement
+from logstar.refinement._finite_pixels import finite_pixels
 from logstar.units import PixelSize
 
 from ._atoms import measured
+from ._matched_filter import Heights, away_from_the_frame, heights_at
 
-#: Half width of the window that a peak is looked for in, in sigmas: beyond, nothing of it is left.
-_WINDOW = 3.0
-#: Peaks shine as far as this, in sigmas: there they are 4e-6 of their height.
-_REACH = 5.0
 #: Median absolute deviation of normal noise, in standard deviations.
 _MAD = 0.6745
 #: What was taken for an atom is looked at again if it is fainter than its kind by this many
 #: standard deviations, or was not fitted: detectors find noise where an atom is missing, and the
 #: brightest noise within reach at that. One true atom of 44 is looked at as well.
 _SUSPECT = 2.0
+#: And if it is brighter than nothing by fewer standard deviations than this: the brightest noise
+#: within reach of a site is as bright as three or four.
+_CERTAIN = 5.0
+#: Of each kind, this many sites tell what is usual.
+_SAMPLE = 100
+#: Where the share of empty sites is learnt, this many further sites are taken to have been seen,
+#: one of them empty.
+_BEFORE = 100
+#: Rounds by which that share is learnt; it hardly changes after ten.
+_ROUNDS = 30
 #: A site is called empty if that is more probable than not.
 _MORE_PROBABLE = 0.5
 
@@ -50,13 +57,15 @@ class VacancyEvidence:
         Number of the atom that was found there, which may be noise; -1 for none.
     amplitudes : ndarray of shape (n_sites,)
         Height of the peak that fits best at each site, of the width of its kind, once the other
-        atoms are taken off; in units of the image.
+        atoms are taken off; in units of the image. Of dark atoms it is their depth.
     errors : ndarray of shape (n_sites,)
         Standard deviations, by the noise in the windows of all sites.
     expected : ndarray of shape (n_sites,)
-        Median amplitude of the kind's atoms.
+        Median amplitude of the kind's sites, measured in the same way.
     spreads : ndarray of shape (n_sites,)
         Standard deviation of these amplitudes beyond that of their errors.
+    n_sites : int
+        Sites of the crystal in the image, those with atoms that nobody doubts included.
     pixel_size : PixelSize or None
         Of the image.
 
@@ -87,6 +96,7 @@ class VacancyEvidence:
     errors: FloatArray
     expected: FloatArray
     spreads: FloatArray
+    n_sites: int
     pixel_size: PixelSize | None
 
     def __repr__(self) -> str:
@@ -97,7 +107,7 @@ class VacancyEvidence:
         """Standard deviations by which each site is darker than an atom of its kind."""
         return np.asarray((self.expected - self.amplitudes) / np.hypot(self.errors, self.spreads))
 
-    def probabilities(self, prior: float = 0.01) -> FloatArray:
+    def probabilities(self, prior: float | None = None) -> FloatArray:
         """Give the probability that each site is empty.
 
         By Bayes' rule: of an empty site, amplitudes are normal about 0; of an atom, about those of
@@ -105,8 +115,10 @@ class VacancyEvidence:
 
         Parameters
         ----------
-        prior : float, default=0.01
-            What share of sites is expected to be empty, between 0 and 1.
+        prior : float, default=None
+            What share of sites is expected to be empty, between 0 and 1. None is the share that is
+            found by it (expectation maximisation), as if a hundred more sites had been seen of
+            which one is empty.
 
         Returns
         -------
@@ -118,9 +130,21 @@ class VacancyEvidence:
         TypeError, ValueError
             If the prior is not between 0 and 1.
         """
+        if prior is None:
+            return self._probabilities(self._learnt_prior())
         prior = check_real(prior, name="prior", low=0, high=1, low_included=False)
         if prior == 1:
             raise ValueError("prior must be below 1, got 1.")
+        return self._probabilities(prior)
+
+    def _learnt_prior(self) -> float:
+        share = 1 / _BEFORE
+        for _ in range(_ROUNDS):
+            found = float(np.nansum(self._probabilities(share)))
+            share = (found + 1) / (self.n_sites + _BEFORE)
+        return share
+
+    def _probabilities(self, prior: float) -> FloatArray:
         wide = np.hypot(self.errors, self.spreads)
         # What is brighter than an atom is no vacancy, however unlike an atom it is.
         bright = np.minimum(self.amplitudes, self.expected)
@@ -128,13 +152,13 @@ class VacancyEvidence:
         odds = odds / 2 + np.log(wide / self.errors) + math.log(prior / (1 - prior))
         return np.asarray(1 / (1 + np.exp(np.clip(-odds, -700, 700))))
 
-    def empty(self, prior: float = 0.01) -> NDArray[np.bool_]:
+    def empty(self, prior: float | None = None) -> NDArray[np.bool_]:
         """Tell which sites are empty: those of a probability above 0.5.
 
         Parameters
         ----------
-        prior : float, default=0.01
-            What share of sites is expected to be empty, between 0 and 1.
+        prior : float, default=None
+            As of `probabilities`.
 
         Returns
         -------
@@ -148,13 +172,13 @@ class VacancyEvidence:
         """
         return np.asarray(self.probabilities(prior) > _MORE_PROBABLE)
 
-    def to_table(self, prior: float = 0.01) -> AtomTable:
+    def to_table(self, prior: float | None = None) -> AtomTable:
         """Give all of it as a table, the most probable vacancies first.
 
         Parameters
         ----------
-        prior : float, default=0.01
-            As of `empty`.
+        prior : float, default=None
+            As of `probabilities`.
 
         Returns
         -------
@@ -194,15 +218,16 @@ def vacancy_evidence(
 ) -> VacancyEvidence:
     """Look in the image for what may be at the sites of `indexer.vacancies_`, and at faint atoms'.
 
-    A matched filter: of what refined atoms leave in a window of three sigmas around each site, a
-    peak of the kind's median sigma and a constant are fitted by least squares. Atoms whose fit
-    failed, or that are fainter than their kind by two standard deviations, are looked at again
-    where their neighbours expect them: detectors find noise where an atom is missing.
+    A matched filter: to what atoms that nobody doubts leave, peaks of the kinds' median sigmas are
+    fitted by least squares, at all sites of a window together. Atoms whose fit failed, that are
+    fainter than their kind by two standard deviations, or brighter than nothing by fewer than five,
+    are looked at again where their neighbours expect them: detectors find noise where an atom is
+    missing. What is usual for a kind tells a sample of its sites, measured in the same way.
 
     Parameters
     ----------
     image : array-like of shape (n_rows, n_cols)
-        The image that was refined, atoms bright; negated, where they are dark.
+        The image that was refined; NaN pixels are left out.
     indexer : LatticeIndexer
         Fitted to the same atoms, in the same order.
     refinement : Refinement
@@ -235,34 +260,61 @@ def vacancy_evidence(
     >>> int(evidence.empty().sum()) == len(indexer.vacancies_)
     True
     """
-    pixels = np.asarray(as_image(image), dtype=np.float64)
     if not isinstance(refinement, Refinement):
         raise TypeError(f"refinement must be a Refinement, got {type(refinement).__name__}.")
+    pixels, weights = finite_pixels(image, None)
     known = measured(indexer, refinement)
+    if refinement.converged.any() and np.median(refinement.amplitudes[refinement.converged]) < 0:
+        # Dark atoms: the negated image is looked at, where they are bright.
+        pixels = -pixels
+        refinement = replace(
+            refinement, amplitudes=-refinement.amplitudes, background=-refinement.background
+        )
     usual = {
         kind: _usual(refinement, known.usable & (indexer.kinds_ == kind))
         for kind in indexer.lattice_.kinds
     }
     faint = _faint(indexer, refinement, usual)
-    places = np.concatenate([indexer.vacancies_, _expected_places(indexer, known.positions, faint)])
-    columns = np.concatenate([indexer.vacancy_columns_, indexer.columns_[faint]])
     names = np.array([column.kind for column in indexer.lattice_.columns])
-    kinds = names[columns]
-    sigmas, expected, spreads = np.array([usual[kind] for kind in kinds]).reshape(-1, 3).T
-    others = refinement.converged.copy()
-    others[faint] = False
-    amplitudes, errors = _amplitudes(pixels, places, sigmas, refinement, others)
+    of_vacancies = names[indexer.vacancy_columns_]
+    like = _sample(indexer, of_vacancies, faint)
+    # Atoms that are looked at: those that may be noise, then those that tell what is usual.
+    looked_at = np.concatenate([faint, like[~np.isin(like, faint) & (like >= 0)]])
+    places = np.concatenate(
+        [indexer.vacancies_, _expected_places(indexer, known.positions, looked_at)]
+    )
+    kinds = np.concatenate([of_vacancies, indexer.kinds_[looked_at]])
+    certain = refinement.converged.copy()
+    certain[looked_at] = False
+    rest = pixels - refinement.model_image(pixels.shape, drawn=certain)
+    sigmas = np.array([usual[kind].sigma for kind in kinds])
+    trusted = away_from_the_frame(
+        pixels.shape,
+        np.concatenate([refinement.atoms[:, :2], places]),
+        float(np.median(refinement.atoms[certain, 2])) if certain.any() else math.nan,
+        indexer.lattice_.nearest_distance,
+    )
+    if weights is not None:
+        trusted &= weights
+    heights = heights_at(rest, places, sigmas, trusted)
+    n = len(indexer.vacancies_) + len(faint)
+    numbers = np.concatenate([-1 - np.arange(len(indexer.vacancies_)), looked_at])
+    expected, spreads = np.full(n, np.nan), np.full(n, np.nan)
+    for kind in np.unique(kinds[:n]):
+        typical = _typical(heights, np.isin(numbers, like) & (kinds == kind))
+        expected[kinds[:n] == kind], spreads[kinds[:n] == kind] = typical
     return VacancyEvidence(
-        places,
-        kinds,
+        places[:n],
+        kinds[:n],
         np.concatenate([indexer.vacancy_components_, indexer.components_[faint]]),
-        columns,
+        np.concatenate([indexer.vacancy_columns_, indexer.columns_[faint]]),
         np.concatenate([indexer.vacancy_indices_, indexer.indices_[faint]]),
         np.concatenate([np.full(len(indexer.vacancies_), -1), faint]),
-        amplitudes,
-        errors,
+        heights.values[:n],
+        heights.errors[:n],
         expected,
         spreads,
+        len(indexer.vacancies_) + int((indexer.components_ >= 0).sum()),
         known.pixel_size,
     )
 
@@ -293,9 +345,37 @@ def _faint(
     like = np.array([usual.get(kind, (math.nan,) * 3) for kind in indexer.kinds_.tolist()])
     like = like.reshape(-1, 3)
     off = (like[:, 1] - refinement.amplitudes) / np.hypot(refinement.amplitude_errors, like[:, 2])
+    weak = refinement.amplitudes < _CERTAIN * refinement.amplitude_errors
     # An atom whose fit failed has no amplitude, or no error.
-    suspect = (off > _SUSPECT) | ~refinement.converged
+    suspect = (off > _SUSPECT) | weak | ~refinement.converged
     return np.flatnonzero((indexer.components_ >= 0) & suspect)
+
+
+def _sample(
+    indexer: LatticeIndexer, of_vacancies: NDArray[np.str_], faint: NDArray[np.intp]
+) -> NDArray[np.intp]:
+    """Sites that tell what each kind is like: numbers of atoms, or -1 - i for vacancy i.
+
+    Evenly from all sites of a kind that is asked about, those without an atom included: where faint
+    atoms are not found, the found ones are those that noise made brighter.
+    """
+    chosen = [np.empty(0, dtype=np.intp)]
+    for kind in np.unique(np.concatenate([of_vacancies, indexer.kinds_[faint]])):
+        atoms = np.flatnonzero((indexer.components_ >= 0) & (indexer.kinds_ == kind))
+        sites = np.concatenate([-1 - np.flatnonzero(of_vacancies == kind), atoms])
+        chosen.append(sites[:: -(-len(sites) // _SAMPLE)])
+    return np.concatenate(chosen)
+
+
+def _typical(heights: Heights, sites: NDArray[np.bool_]) -> tuple[float, float]:
+    """Median height of some sites, and their standard deviation beyond that of errors."""
+    values, errors = heights.values[sites], heights.errors[sites]
+    known = np.isfinite(values)
+    if not known.any():
+        return math.nan, math.nan
+    middle = float(np.median(values[known]))
+    spread = float(np.median(np.abs(values[known] - middle))) / _MAD
+    return middle, math.sqrt(max(spread**2 - float(np.median(errors[known])) ** 2, 0.0))
 
 
 def _expected_places(
@@ -314,54 +394,3 @@ def _expected_places(
     with np.errstate(invalid="ignore"):
         means = sums / count[:, None]
     return np.where(count[:, None] > 0, means, positions[atoms])
-
-
-def _amplitudes(
-    pixels: FloatArray,
-    places: FloatArray,
-    sigmas: FloatArray,
-    refinement: Refinement,
-    others: NDArray[np.bool_],
-) -> tuple[FloatArray, FloatArray]:
-    """Height of the peak at each place once the other atoms are taken off, and its error."""
-    atoms, heights = refinement.atoms[others], refinement.amplitudes[others]
-    shapes = refinement.precisions[others]
-    n = len(places)
-    amplitudes, unit_errors = np.full(n, np.nan), np.full(n, np.nan)
-    if not len(atoms):
-        return amplitudes, unit_errors
-    tree = KDTree(atoms[:, :2])
-    left: list[FloatArray] = []
-    for site, (place, sigma) in enumerate(zip(places, sigmas, strict=True)):
-        if not math.isfinite(sigma):
-            continue
-        rows, cols = _window(place, _WINDOW * sigma, pixels.shape)
-        rest = pixels[rows, cols].copy()
-        if rest.size < 4:
-            continue
-        grid = np.stack(
-            np.meshgrid(
-                np.arange(rows.start, rows.stop), np.arange(cols.start, cols.stop), indexing="ij"
-            ),
-            axis=-1,
-        )
-        far = _WINDOW * sigma * math.sqrt(2) + _REACH * float(atoms[:, 2].max())
-        for atom in tree.query_ball_point(place, far):
-            off = grid - atoms[atom, :2]
-            square = np.einsum("rci,ij,rcj->rc", off, shapes[atom], off)
-            rest -= heights[atom] * np.exp(-square / 2)
-        peak = np.exp(-((grid - place) ** 2).sum(axis=-1) / (2 * sigma**2)).ravel()
-        centered = peak - peak.mean()
-        size = centered @ centered
-        amplitudes[site] = centered @ rest.ravel() / size
-        unit_errors[site] = 1 / math.sqrt(size)
-        residual = rest.ravel() - rest.mean() - amplitudes[site] * centered
-        left.append(residual * math.sqrt(rest.size / (rest.size - 2)))
-    noise = float(np.median(np.abs(np.concatenate(left))) / _MAD) if left else math.nan
-    return amplitudes, noise * unit_errors
-
-
-def _window(place: FloatArray, half: float, shape: tuple[int, ...]) -> tuple[slice, slice]:
-    low = np.maximum(np.ceil(place - half), 0).astype(int)
-    high = np.minimum(np.floor(place + half) + 1, shape).astype(int)
-    return slice(low[0], max(high[0], low[0])), slice(low[1], max(high[1], low[1]))

@@ -15,6 +15,7 @@ from logstar import _core
 from logstar._validation import FloatArray, as_positions, check_real
 from logstar.exceptions import AmbiguousMotifWarning
 
+from ._field_of_view import in_field
 from ._image_lattice import ImageLattice
 from ._lattice import Lattice
 from ._motif import best_shift
@@ -24,13 +25,18 @@ from ._template import Template, template_of
 _MOST_TOLERANCE = 0.5
 #: Beyond, an atom has dozens of neighbours, most of which lie behind others.
 _MOST_REACH = 3.0
-#: No atom is at an empty site, nor so near to it, in nearest distances, that it might be its own.
+#: No atom of a site is so near to an empty one, in nearest distances, that it might be its own.
 _EMPTY = 0.6
-#: A site is inside the crystal if neighbours that expect an atom there surround it: no gap between
-#: their directions is wider than this, in radians. Along the edge of the field it is half a turn.
-_WIDEST_GAP = math.radians(185)
-#: And they are at least so many: two may be wrong together.
-_LEAST_VOTES = 3
+#: A site without an atom is one that two neighbours at least expect an atom at: one alone may be
+#: wrong.
+_LEAST_VOTES = 2
+#: It is inside the crystal if atoms of its grain surround it: those within this many nearest
+#: distances, and the neighbours that expect an atom. No gap between their directions is wider than
+#: the second number, in radians. Along the edge of the field it is half a turn.
+_SURROUNDINGS, _WIDEST_GAP = 2.5, math.radians(185)
+#: Atoms nearer to the frame than this share of the nearest distance are cut, and found or not by
+#: chance: it is two sigmas of a usual peak.
+_FRAME = 1 / 3
 
 
 class LatticeIndexer(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no types
@@ -85,8 +91,11 @@ class LatticeIndexer(BaseEstimator):  # type: ignore[misc] # scikit-learn ships 
     origin_ : ndarray of shape (n_components, 2)
         Row and column of the corner of each grain's cell (0, 0), by the same fit.
     vacancies_ : ndarray of shape (n_vacancies, 2)
-        Row and column of sites without an atom that at least three neighbours expect an atom at
-        and surround. At the corner of the field nothing can be told.
+        Row and column of sites without an atom that at least two neighbours expect an atom at, and
+        that atoms of the grain surround. At the corner of the field nothing can be told. With an
+        `ImageLattice`, they are further from the frame of its image than a third of the nearest
+        distance. Whether the image shows an atom there that was not found,
+        `logstar.fields.vacancy_evidence` tells.
     vacancy_columns_, vacancy_components_ : ndarray of shape (n_vacancies,), int64
         Which column and grain the atom would be.
     vacancy_indices_ : ndarray of shape (n_vacancies, 2), int64
@@ -226,7 +235,7 @@ class LatticeIndexer(BaseEstimator):  # type: ignore[misc] # scikit-learn ships 
                 stacklevel=2,
             )
         state.refit(ends.atoms[agree])
-        self._settle(state, ends, agree, lattice, nearest)
+        self._settle(state, ends, agree, lattice)
         return self
 
     def _settle(
@@ -235,7 +244,6 @@ class LatticeIndexer(BaseEstimator):  # type: ignore[misc] # scikit-learn ships 
         ends: _Ends,
         agree: NDArray[np.bool_],
         lattice: Lattice,
-        nearest: float,
     ) -> None:
         component = state.components
         n_components = len(self.ambiguous_)
@@ -263,7 +271,7 @@ class LatticeIndexer(BaseEstimator):  # type: ignore[misc] # scikit-learn ships 
         self.extras_ = np.flatnonzero(component < 0)
         self.bonds_ = ends.atoms[agree]
         self.conflicts_, self.conflict_cells_ = _conflicts(ends, agree, state)
-        found = _vacancies(ends, state, nearest)
+        found = _vacancies(ends, state, lattice, float(self.tolerance))
         self.vacancies_ = found.positions
         self.vacancy_components_, self.vacancy_columns_ = found.sites[:, :2].T
         self.vacancy_indices_ = found.sites[:, 2:]
@@ -389,8 +397,9 @@ class _Vacancies(NamedTuple):
     sites: NDArray[np.int64]
 
 
-def _vacancies(ends: _Ends, state: _State, nearest: float) -> _Vacancies:
+def _vacancies(ends: _Ends, state: _State, lattice: Lattice, tolerance: float) -> _Vacancies:
     """Sites that surrounding atoms expect an atom at, where none is."""
+    nearest = lattice.nearest_distance
     empty = ends.atoms[:, 1] < 0
     voters = ends.atoms[empty, 0]
     bond = (ends.sites(state)[empty] - state.sites()[voters]) @ state.vectors
@@ -401,19 +410,29 @@ def _vacancies(ends: _Ends, state: _State, nearest: float) -> _Vacancies:
     sums = [np.bincount(inverse, expected[:, axis], minlength=n) for axis in (0, 1)]
     positions = np.column_stack(sums) / np.maximum(votes, 1)[:, None]
     likely = votes >= _LEAST_VOTES
+    if isinstance(lattice, ImageLattice):
+        likely &= in_field(positions, lattice.shape, _FRAME * nearest)
     if not likely.any():
         return _Vacancies(np.empty((0, 2)), np.empty((0, 4), dtype=np.int64))
     # Across the cut of a dislocation a site may be taken by an atom that is elsewhere.
     taken = np.column_stack([state.components, state.columns, state.cells])
     likely &= ~np.isin(_packed(sites, taken), _packed(taken, sites))
-    likely &= KDTree(state.points).query(positions)[0] >= _EMPTY * nearest
-    back = state.points[voters] - positions[inverse]
-    angles = np.arctan2(back[:, 1], back[:, 0])
-    order = np.lexsort((angles, inverse))
+    # An atom of no site is not that of an empty one either, unless it is where that is expected.
+    tree = KDTree(state.points)
+    for atoms, apart in ((state.components >= 0, _EMPTY), (state.components < 0, tolerance)):
+        if atoms.any():
+            likely &= KDTree(state.points[atoms]).query(positions)[0] >= apart * nearest
+    order = np.argsort(inverse, kind="stable")
     starts = np.searchsorted(inverse[order], np.arange(n + 1))
     for site in np.flatnonzero(likely):
-        around = angles[order[starts[site] : starts[site + 1]]]
-        gaps = np.diff(around, append=around[0] + 2 * math.pi)
+        near = np.array(
+            tree.query_ball_point(positions[site], _SURROUNDINGS * nearest), dtype=np.intp
+        )
+        near = near[state.components[near] == sites[site, 0]]
+        around = np.concatenate([near, voters[order[starts[site] : starts[site + 1]]]])
+        back = state.points[around] - positions[site]
+        angles = np.sort(np.arctan2(back[:, 1], back[:, 0]))
+        gaps = np.diff(angles, append=angles[0] + 2 * math.pi)
         likely[site] = gaps.max() <= _WIDEST_GAP
     return _Vacancies(positions[likely], sites[likely])
 

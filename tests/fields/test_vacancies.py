@@ -1,0 +1,139 @@
+"""Missing atoms of scenes whose missing atoms are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.optimize import linear_sum_assignment
+
+from logstar import AtomFinder
+from logstar.datasets import make_scene
+from logstar.fields import vacancy_evidence
+from logstar.lattice import ImageLattice, Lattice, LatticeIndexer
+from logstar.refinement import GaussianRefiner
+
+PEROVSKITE = Lattice.perovskite(3.905, pixel_size=0.2)
+YBCO = Lattice.ybco(0.2)
+
+
+def f1(found, truth, nearest, side):
+    """Vacancies less than a nearest distance from the frame need not be found."""
+    near = np.hypot(*(found[:, None] - truth[None]).transpose(2, 0, 1)) < nearest / 2
+    rows, cols = linear_sum_assignment(~near)
+    matched = near[rows, cols]
+    missed = ((truth >= nearest) & (truth <= side - 1 - nearest)).all(axis=1)
+    missed[cols[matched]] = False
+    n = int(matched.sum())
+    return 2 * n / (n + len(found) + missed.sum())
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("lattice", "noise", "goal"),
+    [(PEROVSKITE, 0.1, 0.95), (YBCO, 0.1, 0.95), (PEROVSKITE, 0.3, 0.9), (YBCO, 0.3, 0.85)],
+    ids=["perovskite .1", "YBCO .1", "perovskite .3", "YBCO .3"],
+)
+def test_vacancies_are_found_in_strong_noise(lattice, noise, goal):
+    scene = make_scene(
+        lattice, (384, 384), noise=noise, vacancy_fraction=0.02, rotation=7, random_state=1
+    )
+    finder = AtomFinder(lattice).fit(scene.image)
+    evidence = vacancy_evidence(scene.image, finder.index(), finder.refinement_)
+    found = evidence.positions[evidence.empty()]
+    assert f1(found, scene.vacancies, lattice.nearest_distance, 384) >= goal
+    # Atoms that are brightest noise would make a kind look brighter than it is.
+    faintest = min(
+        lattice.kinds,
+        key=lambda kind: np.nanmin(np.append(evidence.expected[evidence.kinds == kind], 9)),
+    )
+    true = {"B": 0.395, "Cu1": 0.327, "Cu2": 0.327}[faintest]
+    assert evidence.expected[evidence.kinds == faintest][0] == pytest.approx(true, rel=0.12)
+
+
+def refined_scene():
+    scene = make_scene(PEROVSKITE, (200, 200), noise=0.1, vacancy_fraction=0.03, random_state=3)
+    inner = ((scene.positions > 4) & (scene.positions < 195)).all(axis=1)
+    return scene, scene.positions[inner].round(), scene.kinds[inner]
+
+
+def test_dark_atoms_are_bright_ones_of_the_negated_image():
+    scene, starts, kinds = refined_scene()
+    bright = GaussianRefiner().refine(scene.image, starts, kinds=kinds)
+    dark = GaussianRefiner(polarity="dark").refine(-scene.image, starts, kinds=kinds)
+    indexer = LatticeIndexer(PEROVSKITE).fit(bright.atoms, kinds)
+    expected = vacancy_evidence(scene.image, indexer, bright)
+    found = vacancy_evidence(-scene.image, indexer, dark)
+    assert expected.empty().any()
+    np.testing.assert_allclose(found.probabilities(), expected.probabilities(), atol=1e-9)
+    np.testing.assert_allclose(found.amplitudes, expected.amplitudes, atol=1e-9)
+
+
+def test_pixels_that_are_missing_tell_nothing():
+    scene, starts, kinds = refined_scene()
+    place = scene.vacancies[np.hypot(*(scene.vacancies - 100).T).argmin()]
+    image = scene.image.copy()
+    rows, cols = np.indices(image.shape)
+    image[np.hypot(rows - place[0], cols - place[1]) < 20] = np.nan
+    refined = GaussianRefiner().refine(image, starts, kinds=kinds)
+    indexer = LatticeIndexer(PEROVSKITE).fit(refined.atoms, kinds)
+    evidence = vacancy_evidence(image, indexer, refined)
+    here = np.hypot(*(evidence.positions - place).T).argmin()
+    assert np.isnan(evidence.amplitudes[here])
+    assert not evidence.empty()[here]
+    assert evidence.empty().any()
+
+
+def test_the_share_of_empty_sites_is_learnt():
+    scene, starts, kinds = refined_scene()
+    refined = GaussianRefiner().refine(scene.image, starts, kinds=kinds)
+    evidence = vacancy_evidence(
+        scene.image, LatticeIndexer(PEROVSKITE).fit(refined.atoms, kinds), refined
+    )
+    n_empty = evidence.empty().sum()
+    share = (n_empty + 1) / (evidence.n_sites + 100)
+    np.testing.assert_allclose(evidence.probabilities(), evidence.probabilities(share), atol=1e-3)
+
+
+def test_noise_beside_an_empty_site_does_not_hide_it():
+    positions, kinds = PEROVSKITE.positions((200, 200))
+    middle = int(np.hypot(*(positions - 100).T).argmin())
+    nearest = PEROVSKITE.nearest_distance
+    for share, n_vacancies in ((0.2, 0), (0.45, 1)):
+        beside = positions[middle] + (share * nearest, 0)
+        points = np.concatenate([np.delete(positions, middle, axis=0), [beside]])
+        names = np.append(np.delete(kinds, middle), "")
+        found = LatticeIndexer(PEROVSKITE).fit(points, names)
+        assert len(found.vacancies_) == n_vacancies
+
+
+def test_neighbors_that_are_missing_too_do_not_hide_a_vacancy():
+    positions, kinds = PEROVSKITE.positions((300, 300))
+    order = np.hypot(*(positions - 150).T).argsort()
+    # The atom in the middle and three of its four neighbours.
+    gone = order[[0, 1, 2, 3]]
+    found = LatticeIndexer(PEROVSKITE).fit(
+        np.delete(positions, gone, axis=0), np.delete(kinds, gone)
+    )
+    places = found.vacancies_[np.argsort(found.vacancies_ @ (1.0, 1e-3))]
+    expected = positions[gone][np.argsort(positions[gone] @ (1.0, 1e-3))]
+    np.testing.assert_allclose(places, expected, atol=1e-6)
+
+
+def test_what_the_frame_cuts_is_no_vacancy():
+    plain = PEROVSKITE
+    lattice = ImageLattice(
+        plain.a, plain.b, columns=plain.columns, pixel_size=plain.pixel_size,
+        origin=(103.0, 95.0), rotation=8.0, shape=(120, 120),
+    )  # fmt: skip
+    positions, kinds = lattice.positions()
+    from_frame = np.minimum(positions, 119 - positions).min(axis=1)
+    cut = from_frame < lattice.nearest_distance / 3 - 0.5
+
+    def n_vacancies(one, known):
+        found = LatticeIndexer(known).fit(np.delete(positions, one, axis=0), np.delete(kinds, one))
+        return len(found.vacancies_)
+
+    assert sum(n_vacancies(one, lattice) for one in np.flatnonzero(cut)) == 0
+    # Who does not know where the frame is takes some of them for vacancies.
+    assert sum(n_vacancies(one, plain) for one in np.flatnonzero(cut)) > 0
+    assert n_vacancies(int(from_frame.argmax()), lattice) == 1
