@@ -147,6 +147,7 @@ CALLERS_OF_THE_CORE = {
     "detection/_candidates.py",
     "detection/_scale_space.py",
     "detection/_scaling.py",
+    "detection/_responses.py",
     "detection/_significance.py",
     "detection/_skimage/_blob_log.py",
     "detection/_skimage/_pair_order.py",

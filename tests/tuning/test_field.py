@@ -14,6 +14,8 @@ from logstar.lattice._field_of_view import in_field
 from logstar.metrics import detection_metrics
 from logstar.tuning import AtomFinder, Expectation
 from logstar.tuning._field import (
+    _distances_to,
+    _surroundings,
     field_of_columns,
     find_field,
     flat_regions,
@@ -123,7 +125,47 @@ def test_the_mask_of_a_crystal_holds_for_the_search():
     assert f1(finder.atoms_.positions, scene) > 0.985
 
 
+class TestDistances:
+    """Without a transform of the whole image."""
+
+    SHAPE = (61, 83)
+
+    @pytest.fixture
+    def places(self, rng):
+        return np.column_stack([rng.integers(0, size, 40) for size in self.SHAPE])
+
+    @pytest.mark.parametrize("share", [0.001, 0.3, 1.0])
+    def test_from_an_area(self, rng, places, share):
+        area = ndimage.binary_opening(rng.uniform(size=self.SHAPE) < share**0.1)
+        area[5, 7] = True
+        exact = ndimage.distance_transform_edt(~area)[tuple(places.T)]
+        np.testing.assert_allclose(_distances_to(area, places), exact)
+
+    def test_from_nothing(self, places):
+        assert np.isinf(_distances_to(np.zeros(self.SHAPE, dtype=bool), places)).all()
+
+    @pytest.mark.parametrize(("nearest", "gap"), [(3.0, 4.1), (7.9, 8.0), (40.0, 45.0)])
+    def test_surroundings_of_columns(self, places, nearest, gap):
+        columns = np.ones(self.SHAPE, dtype=bool)
+        columns[tuple(places.T)] = False
+        closed = ndimage.distance_transform_edt(columns) <= gap
+        frame = int(np.ceil(nearest / 2))
+        closed = np.pad(closed[frame:-frame, frame:-frame], frame, mode="edge")
+        expected = closed
+        if not closed.all():
+            expected = ndimage.distance_transform_edt(closed) > gap - nearest / 2
+        np.testing.assert_array_equal(_surroundings(places, self.SHAPE, nearest, gap), expected)
+
+
 class TestSaturation:
+    @pytest.mark.parametrize("share", [0.2, 0.9])
+    def test_flat_is_what_equals_all_around(self, rng, share):
+        # In patches of three pixels each way.
+        image = np.kron(rng.uniform(size=(14, 19)) < share, np.ones((3, 3)))
+        equal = ndimage.maximum_filter(image, 3) == ndimage.minimum_filter(image, 3)
+        whole = ndimage.binary_dilation(equal, np.ones((3, 3)))
+        np.testing.assert_array_equal(flat_regions(image, 0.5), whole)
+
     def test_flat_regions(self):
         image = np.random.default_rng(0).uniform(size=(60, 70))
         image[10:40, 20:50] = 2.0

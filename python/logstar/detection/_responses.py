@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
+from logstar import _core
+from logstar._runtime import threads_of
 from logstar._validation import FloatArray
 
 from ._scale_space import half_kernels, kernel_radius
@@ -117,6 +120,37 @@ def is_maximum(values: FloatArray) -> NDArray[np.bool_]:
     np.maximum(highest[:, 1:], down[:, :-1], out=highest[:, 1:])
     np.maximum(highest[:, :-1], down[:, 1:], out=highest[:, :-1])
     return np.asarray(values == highest)
+
+
+def apart(
+    places: NDArray[np.intp] | NDArray[np.int64], values: FloatArray, distance: float
+) -> NDArray[np.bool_]:
+    """Tell which places are kept if of two that are too close the one of less value is not.
+
+    Parameters
+    ----------
+    places : ndarray of shape (n, 2)
+        Row and column.
+    values : ndarray of shape (n,)
+        What they are worth.
+    distance : float
+        Places that are closer than this are too close. One that is not kept is in nobody's way.
+
+    Returns
+    -------
+    is_kept : ndarray of shape (n,), bool
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from logstar.detection._responses import apart
+    >>> apart(np.array([[0, 0], [0, 3], [0, 6]]), np.array([3.0, 2.0, 1.0]), 4.0)
+    array([ True, False,  True])
+    """
+    # Discs with half that distance as radius overlap where their middles are closer.
+    sigmas = np.full((len(places), 2), distance / (2 * math.sqrt(2)))
+    discs = np.column_stack([places, sigmas]).astype(np.float64)
+    return _core.prune_by_scale(discs, values, 0.0, threads_of(None))
 
 
 class WideAverage:

@@ -28,10 +28,9 @@ from scipy import ndimage, stats
 
 from logstar import _core
 from logstar._numerics import MAD_TO_SIGMA
-from logstar._runtime import threads_of
 from logstar._validation import FloatArray, as_image, as_positions, check_real
 
-from ._responses import WideAverage, is_maximum, laplacians
+from ._responses import WideAverage, apart, is_maximum, laplacians
 
 #: Sigma in pixels of the Gaussian that background and local noise are averaged over, and the least
 #: one by the sigma of atoms: a narrower one takes the atoms for background.
@@ -518,11 +517,9 @@ def _maxima(strengths: FloatArray, sigmas: FloatArray, field: NDArray[np.bool_])
     order = np.lexsort((cols, rows, -values))
     rows, cols, values = rows[order], cols[order], values[order]
     scale = strengths[:, rows, cols].argmax(axis=0)
-    # Discs of equal size and half that distance as radius overlap where centres are closer.
-    radius = np.full(len(rows), _LEAST_DISTANCE * float(sigmas[0]) / (2 * math.sqrt(2)))
-    discs = np.column_stack([rows, cols, radius, radius]).astype(np.float64)
-    kept = _core.prune_by_scale(discs, values, 0.0, threads_of(None))
-    return np.column_stack([rows, cols, sigmas[scale], values])[kept]
+    places = np.column_stack([rows, cols])
+    kept = apart(places, values, _LEAST_DISTANCE * float(sigmas[0]))
+    return np.column_stack([places, sigmas[scale], values])[kept]
 
 
 def _few_electrons(pixels: FloatArray) -> FloatArray | None:

@@ -18,14 +18,17 @@ from scipy.spatial import KDTree
 from skimage.filters import threshold_otsu
 
 from logstar._validation import FloatArray, Image
+from logstar.detection._responses import WideAverage, apart, laplacians
+from logstar.detection._scale_space import find_candidates
 from logstar.lattice import ImageLattice, Lattice, estimate_field
+from logstar.rewards._gaps import covered
 
 from ._faint_columns import faint_columns
 
 #: Sigma of the filter that columns respond to, by the nearest distance.
 _SIGMA = 0.2
-#: Half the side of the square in which a maximum is the highest, by the nearest distance.
-_APART = 0.3
+#: A maximum has no higher one that is closer than this, by the nearest distance.
+_APART = 0.36
 #: A maximum is a column if it responds with at least this share of what is typical of columns. The
 #: weakest ones, at the thin edge of a particle, respond with 0.2 to 0.4; maxima of noise in vacuum
 #: with 0.03 to 0.07.
@@ -167,8 +170,7 @@ def field_of_columns(
     nearest = lattice.nearest_distance
     pixels = np.asarray(image if polarity == "bright" else -image, dtype=np.float64)
     sigma = max(_SIGMA * nearest, 1.0)
-    response = -(sigma**2) * ndimage.gaussian_laplace(pixels, sigma)
-    maxima = _maxima(pixels, response, sigma, nearest)
+    maxima = _maxima(pixels, sigma, nearest)
     level = _level(maxima, core, nearest)
     if level is None:
         return None
@@ -179,18 +181,18 @@ def field_of_columns(
         return None
     away = np.asarray(KDTree(maxima.places[is_column]).query(maxima.places)[0])
     is_column |= is_clear & (away <= _BESIDE * nearest)
-    columns = np.zeros(pixels.shape, dtype=bool)
-    columns[tuple(maxima.places[is_column].T)] = True
     gap = _LARGER_THAN_A_VACANCY * vacancy_radius(lattice)
-    field = _surroundings(columns, nearest, gap)
+    columns = maxima.places[is_column]
+    field = _surroundings(columns, image.shape, nearest, gap)
     # The lattice of another image has its places elsewhere.
-    if seen is None or seen.shape != pixels.shape:
+    if field.all() or seen is None or seen.shape != pixels.shape:
         return field
+    (response,) = laplacians(pixels, [sigma])
     places = faint_columns(response, *seen.resolved().positions(), field, nearest)
     if len(places) == 0:
         return field
-    columns[tuple(np.clip(np.rint(places).astype(int), 0, np.array(pixels.shape) - 1).T)] = True
-    return _surroundings(columns, nearest, gap)
+    pixels_of_them = np.clip(np.rint(places).astype(int), 0, np.array(pixels.shape) - 1)
+    return _surroundings(np.concatenate([columns, pixels_of_them]), image.shape, nearest, gap)
 
 
 def vacancy_radius(lattice: Lattice) -> float:
@@ -234,15 +236,29 @@ def flat_regions(image: Image, spacing: float) -> NDArray[np.bool_]:
     -------
     flat : ndarray of shape (n_rows, n_cols), bool
     """
-    equal = ndimage.maximum_filter(image, 3) == ndimage.minimum_filter(image, 3)
-    labels, n = ndimage.label(equal)
-    if n == 0:
-        return np.zeros(image.shape, dtype=bool)
+    equal = _are_equal_around(image)
+    if not equal.any():
+        return equal
+    labels, _ = ndimage.label(equal)
     sizes = np.bincount(labels.ravel())
     large = sizes >= _LEAST_FLAT * spacing**2
     large[0] = False
     # The filters took a pixel from the region's edge.
     return np.asarray(ndimage.binary_dilation(large[labels], np.ones((3, 3), dtype=bool)))
+
+
+def _are_equal_around(image: Image) -> NDArray[np.bool_]:
+    """Tell which pixels have the value of all eight around them, of those that the image has."""
+    in_row = np.ones(image.shape, dtype=bool)
+    same = image[:, 1:] == image[:, :-1]
+    in_row[:, 1:] &= same
+    in_row[:, :-1] &= same
+    # Three such rows, whose middles are equal as well.
+    equal = in_row.copy()
+    same = (image[1:] == image[:-1]) & in_row[1:] & in_row[:-1]
+    equal[1:] &= same
+    equal[:-1] &= same
+    return equal
 
 
 class _Maxima(NamedTuple):
@@ -253,14 +269,14 @@ class _Maxima(NamedTuple):
     noise: FloatArray
 
 
-def _maxima(pixels: FloatArray, response: FloatArray, sigma: float, nearest: float) -> _Maxima:
-    side = 2 * max(1, int(_APART * nearest)) + 1
-    is_maximum = (response == ndimage.maximum_filter(response, side)) & (response > 0)
+def _maxima(pixels: FloatArray, sigma: float, nearest: float) -> _Maxima:
+    found = find_candidates(pixels, np.array([[sigma, sigma]]), threshold=0.0)
+    is_highest = apart(found.places[:, :2], found.responses, _APART * nearest)
+    places, responses = found.places[is_highest, :2], found.responses[is_highest]
     rough = pixels - ndimage.gaussian_filter(pixels, _PIXEL)
-    rms = np.sqrt(ndimage.gaussian_filter(rough**2, _AROUND))
-    places = np.argwhere(is_maximum)
-    rows, cols = places.T
-    return _Maxima(places, response[rows, cols], rms[rows, cols] * _response_of_noise(sigma))
+    around = WideAverage(pixels.shape, _AROUND)
+    rms = np.sqrt(around.at(around.on_blocks(rough**2), places))
+    return _Maxima(places, responses, rms * _response_of_noise(sigma))
 
 
 def _response_of_noise(sigma: float) -> float:
@@ -284,11 +300,9 @@ def _level(maxima: _Maxima, core: NDArray[np.bool_] | None, nearest: float) -> f
             return None
         inside, outside = above, ~above
     else:
-        distance = ndimage.distance_transform_edt(~core)
+        inside = core[tuple(maxima.places.T)]
         # Between the two lies the edge of the crystal.
-        inside, outside = (
-            test[tuple(maxima.places.T)] for test in (distance == 0, distance > 3 * nearest)
-        )
+        outside = _distances_to(core, maxima.places) > 3 * nearest
     if np.count_nonzero(inside) < _LEAST_MAXIMA:
         return None
     strong = responses[inside]
@@ -304,14 +318,35 @@ def _level(maxima: _Maxima, core: NDArray[np.bool_] | None, nearest: float) -> f
     return level
 
 
-def _surroundings(columns: NDArray[np.bool_], nearest: float, gap: float) -> NDArray[np.bool_]:
+def _distances_to(area: NDArray[np.bool_], places: NDArray[np.intp]) -> FloatArray:
+    """Distance of pixels from the nearest one of an area, which has some."""
+    distances = np.zeros(len(places))
+    away = ~area[tuple(places.T)]
+    if away.any():
+        distances[away] = KDTree(_rim(area)).query(places[away])[0]
+    return distances
+
+
+def _rim(area: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Pixels of an area that have one outside of it beside them: the nearest ones from there."""
+    inner = area.copy()
+    inner[1:] &= area[:-1]
+    inner[:-1] &= area[1:]
+    inner[:, 1:] &= area[:, :-1]
+    inner[:, :-1] &= area[:, 1:]
+    return np.argwhere(area & ~inner)
+
+
+def _surroundings(
+    columns: NDArray[np.intp], shape: tuple[int, int], nearest: float, gap: float
+) -> NDArray[np.bool_]:
     """Close the gaps between columns, up to a radius, and reach half their distance beyond them."""
-    covered = ndimage.distance_transform_edt(~columns) <= gap
+    closed = covered(columns, gap, shape)
     # A column on the very edge of the image shows a flank only, and is missed: what is covered
     # half a distance inside is covered up to the edge.
-    frame = min(int(np.ceil(nearest / 2)), (min(columns.shape) - 1) // 2)
-    inner = covered[frame:-frame, frame:-frame] if frame else covered
-    covered = np.pad(inner, frame, mode="edge")
-    if covered.all():
-        return covered
-    return np.asarray(ndimage.distance_transform_edt(covered) > gap - nearest / 2)
+    frame = min(int(np.ceil(nearest / 2)), (min(shape) - 1) // 2)
+    inner = closed[frame:-frame, frame:-frame] if frame else closed
+    closed = np.pad(inner, frame, mode="edge")
+    if closed.all():
+        return closed
+    return closed & ~covered(_rim(~closed), gap - nearest / 2, shape)
