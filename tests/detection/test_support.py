@@ -89,6 +89,29 @@ def test_in_noise_that_hides_atoms_few_are_lost():
     assert np.median(support.snr) < 5
 
 
+def test_atoms_of_thin_crystal_are_judged_by_those_around_them():
+    """The right third is a quarter as thick: its atoms are weaker than the weakest of the rest."""
+    scene, perfect = scenes(0.0)
+    thickness = np.where(np.arange(160) < 105, 1.0, 0.25)
+    noise = 0.05 * np.ptp(perfect.image) * np.random.default_rng(1).normal(size=(160, 160))
+    raw, shown = scene.image * thickness + noise, perfect.image * thickness
+    atoms, empty = inner(scene.positions), inner(scene.vacancies)
+    thin = atoms[atoms[:, 1] > 120]
+    assert len(thin) > 10
+    assert (atom_support(raw, shown, thin, sigma=SIGMA).evidence < -2).mean() < 0.2
+    thick = empty[empty[:, 1] < 90]
+    assert (atom_support(raw, shown, thick, sigma=SIGMA).evidence < -2).all()
+
+
+def test_vacuum_has_no_weak_atoms():
+    scene, perfect = scenes(0.0)
+    there = np.where(np.arange(160) < 80, 1.0, 0.0)
+    noise = 0.1 * np.ptp(perfect.image) * np.random.default_rng(1).normal(size=(160, 160))
+    places = np.argwhere(np.ones((8, 8))) * 4 + [60, 124]
+    support = atom_support(scene.image * there + noise, perfect.image * there, places, sigma=SIGMA)
+    assert (support.evidence < -2).all()
+
+
 def test_contrast_and_units_of_the_shown_image_do_not_matter():
     scene, perfect = scenes(0.3)
     places = np.vstack([inner(scene.positions), inner(scene.vacancies)])

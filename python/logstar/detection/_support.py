@@ -14,6 +14,7 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
+from scipy.spatial import KDTree
 
 from logstar._numerics import MAD_TO_SIGMA
 from logstar._validation import FloatArray, Image, as_image, as_positions, check_real
@@ -31,6 +32,13 @@ _OPENING = 1.75
 #: Percentile of the heights of an image's atoms that stands for its weakest ones. An atom where the
 #: image shows less would have this height.
 _WEAKEST = 25
+#: Number of maxima around a place by which the weakest atoms there are told: those of 16 atoms, if
+#: every second is noise.
+_AROUND = 32
+#: The weakest atoms around a place have at least this share of the height that the weakest of the
+#: whole image have. Where heights are on average less than this share of their median over the
+#: image, there are no faint atoms but none, and those of the whole image count.
+_FAINTEST = 0.1
 #: What rounding in single precision may change, as a share of the image's range.
 _ROUNDING = 1e-6
 
@@ -64,7 +72,7 @@ def atom_support(
     """Test detections of a processed image against the raw one.
 
     Two cases are compared: there is an atom, as high as the processed image shows, though not
-    lower than the weakest atoms of the image are; or there is nothing.
+    lower than the weakest atoms of its surroundings are; or there is nothing.
 
     Parameters
     ----------
@@ -115,12 +123,16 @@ class SupportMap:
     claimed, matched, spread : ndarray of shape (n_rows, n_cols)
         Height that the processed image claims, what the raw image adds to it, and the standard
         deviation that noise gives it.
-    weakest : float
-        Height of the weakest atoms.
+    weakest : _Weakest
+        Height of the weakest atoms around each pixel.
     """
 
     def __init__(
-        self, claimed: FloatArray, matched: FloatArray, spread: FloatArray, weakest: float
+        self,
+        claimed: FloatArray,
+        matched: FloatArray,
+        spread: FloatArray,
+        weakest: _Weakest,
     ) -> None:
         self.claimed = claimed
         self.matched = matched
@@ -143,7 +155,7 @@ class SupportMap:
         # Without any noise, rounding is what can be trusted.
         rounding = _ROUNDING * (float(np.ptp(raw)) or 1.0)
         spread = np.maximum(_spread(matched, noise, sigma), rounding)
-        return cls(heights, matched, spread, _weakest(heights))
+        return cls(heights, matched, spread, _Weakest.of(heights, side))
 
     def at(self, points: FloatArray) -> Support:
         """Support of detections at these rows and columns."""
@@ -153,7 +165,7 @@ class SupportMap:
         rows, cols = places.T
         claimed, spread = self.claimed[rows, cols], self.spread[rows, cols]
         height = claimed + self.matched[rows, cols]
-        atom = np.maximum(claimed, self.weakest)
+        atom = np.maximum(claimed, self.weakest.at(places))
         evidence = atom * (2.0 * height - atom) / (2.0 * spread**2)
         return Support(height / spread, evidence)
 
@@ -196,10 +208,41 @@ def _spread(matched: FloatArray, noise: FloatArray, sigma: float) -> FloatArray:
     return white * max(1.0, seen / usual if usual > 0 else 1.0)
 
 
-def _weakest(shown: FloatArray) -> float:
-    """What the weakest atoms of an image are like, from its maxima."""
-    maxima = shown[(shown == ndimage.maximum_filter(shown, size=3)) & (shown > 0)]
-    if len(maxima) == 0:
-        return 0.0
-    atoms = maxima[maxima >= _LEAST_HEIGHT * np.percentile(maxima, 95)]
-    return float(np.percentile(atoms, _WEAKEST))
+class _Weakest(NamedTuple):
+    """What the weakest atoms of an image are like, from the maxima of its heights.
+
+    Where atoms are fainter altogether, as in thin or defocused crystal, the weakest are as well.
+    """
+
+    overall: float
+    maxima: KDTree
+    around: FloatArray
+    is_empty: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, shown: FloatArray, side: int) -> Self:
+        mean = ndimage.uniform_filter(shown, side)
+        is_empty = mean < _FAINTEST * np.median(mean)
+        is_maximum = (shown == ndimage.maximum_filter(shown, size=3)) & (shown > 0)
+        places, heights = np.argwhere(is_maximum), shown[is_maximum]
+        if len(heights) == 0:
+            return cls(0.0, KDTree(np.zeros((1, 2))), np.zeros(1), is_empty)
+        tree = KDTree(places)
+        n_around = min(_AROUND, len(heights))
+        neighbors = tree.query(places, n_around)[1].reshape(len(heights), n_around)
+        overall = float(_percentile_of_atoms(heights[None, :])[0])
+        around = _percentile_of_atoms(heights[neighbors])
+        return cls(overall, tree, np.clip(around, _FAINTEST * overall, overall), is_empty)
+
+    def at(self, places: NDArray[np.intp]) -> FloatArray:
+        around = self.around[self.maxima.query(places)[1]]
+        return np.asarray(np.where(self.is_empty[tuple(places.T)], self.overall, around))
+
+
+def _percentile_of_atoms(heights: FloatArray) -> FloatArray:
+    """Height of the weakest atoms among the maxima of each row."""
+    ranked = np.sort(heights, axis=1)
+    least = _LEAST_HEIGHT * np.percentile(ranked, 95, axis=1)
+    first = (ranked < least[:, None]).sum(axis=1)
+    rank = first + np.rint(_WEAKEST / 100 * (ranked.shape[1] - 1 - first)).astype(int)
+    return np.asarray(ranked[np.arange(len(ranked)), rank])
