@@ -30,6 +30,7 @@ ABOUT_MORE_THAN_A_MODULE = {
     "model_selection/test_unlike_grid_search.py": "MOBOSearchCV beside GridSearchCV: differences",
     "preprocessing/test_transformers.py": "what all transformers do, and what each is for",
     "refinement/test_hard_images.py": "images that are hard to refine",
+    "refinement/test_merged_columns.py": "columns that show as one",
     "test_absurd_parameters.py": "numbers far out of range, everywhere",
     "test_examples.py": "examples/",
     "test_full_disk.py": "files for which there is no room, of everything that writes",

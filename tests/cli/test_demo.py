@@ -20,6 +20,10 @@ def test_demo_finds_the_atoms_and_writes_everything(tmp_path, capsys):
     assert {path.rpartition("/")[2] for path in result["files"].values()} == written
     assert result["truth"]["n_true"] == 784
     assert result["truth"]["f1"] > 0.96
+    # Cu2 shows as one with O.
+    by_kind = result["truth"]["rmse_by_kind"]
+    assert all(rmse < 0.05 for kind, rmse in by_kind.items() if kind != "Cu2")
+    assert by_kind["Cu2"] == pytest.approx(0.53, abs=0.02)
     assert result["qc"] == pytest.approx(result["n_found"] / result["n_expected"] - 1)
     assert result["er"] == pytest.approx(result["n_flagged"] / result["n_expected"])
     assert result["n_ladders"] == 3

@@ -16,7 +16,7 @@ from logstar.fields import (
     vacancy_evidence,
 )
 from logstar.io import AtomTable
-from logstar.lattice import Column, Lattice, LatticeIndexer
+from logstar.lattice import Column, ImageLattice, Lattice, LatticeIndexer
 from logstar.refinement import GaussianRefiner
 from tests.lattice.crystals_in_images import crystal
 from tests.lattice.test_indexer import dislocated
@@ -54,6 +54,37 @@ def test_displacements_spread_as_they_say(noisy):
     field = displacements(*noisy[:2])
     assert spread(field.vectors, field.errors) == pytest.approx([1, 1], abs=0.05)
     np.testing.assert_allclose(field.errors, ERROR)
+
+
+def test_columns_of_an_images_own_lattice_are_where_its_atoms_are():
+    """Its cell has them to a tenth of a pixel or so; a crystal has them where it has them."""
+    truth = Lattice.perovskite(4.0, pixel_size=0.2)
+    columns = [Column("A", "Sr", 0, 0), Column("B", "Ti", 0.51, 0.492)]
+    seen = ImageLattice(
+        4.0, 4.0, columns=columns, pixel_size=0.2, origin=(100.0, 90.0), rotation=5.0,
+        shape=(200, 200),
+    )  # fmt: skip
+    there = ImageLattice(
+        4.0, 4.0, columns=truth.columns, pixel_size=0.2, origin=(100.0, 90.0), rotation=5.0,
+        shape=(200, 200),
+    )  # fmt: skip
+    positions, kinds = there.positions()
+    # One atom is displaced, which the lattice that is fitted to all follows by a little.
+    moved = positions.copy()
+    one = int(np.hypot(*(positions - (150, 100)).T).argmin())
+    moved[one] += (0.5, -0.3)
+    above = positions[:, 0] < 100
+    indexer = LatticeIndexer(seen).fit(moved, kinds)
+    for reference in ("fit", above):
+        vectors = displacements(indexer, moved, reference=reference).vectors
+        np.testing.assert_allclose(np.delete(vectors, one, axis=0), 0, atol=0.04)
+        np.testing.assert_allclose(vectors[one], (0.5, -0.3), atol=0.04)
+    crystal = LatticeIndexer(truth).fit(moved, kinds)
+    polar = displacements(LatticeIndexer(seen).fit(moved, kinds), moved, reference="crystal")
+    assert np.hypot(*polar.vectors[kinds == "B"].mean(axis=0)) > 0.1
+    np.testing.assert_allclose(
+        np.delete(displacements(crystal, moved).vectors, one, axis=0), 0, atol=0.04
+    )
 
 
 def test_polarization_spreads_as_it_says(noisy):

@@ -297,7 +297,7 @@ class _Command:
             )
             outcome.seconds = {"start": self.start_up, **outcome.seconds}
             outcome.crystal = "ybco"
-            judge_by_truth(outcome, scene.positions)
+            judge_by_truth(outcome, scene)
             write(outcome, results, args, show)
             results.finish(outcome.as_dict(), {"command": "demo"})
         return self._tell(outcome)

@@ -26,7 +26,9 @@ def displacements(
     reference : "fit", "crystal", or array-like of shape (n_atoms,), bool
         What displacement is measured from: the lattice fitted to each grain, the default; the
         crystal as given, turned and shifted onto each grain; or the lattice fitted to those atoms
-        of each grain that are marked, as an undisturbed region.
+        of each grain that are marked, as an undisturbed region. Within the cell columns are where
+        the crystal has them; of an `ImageLattice`, whose columns are where the image shows them,
+        they are fitted, too, but for "crystal": the mean displacement of each column is then zero.
 
     Returns
     -------

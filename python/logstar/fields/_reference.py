@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from logstar._validation import FloatArray
+from logstar.lattice import ImageLattice
 
 from ._atoms import Measured
 
@@ -26,7 +27,8 @@ def reference_places(atoms: Measured, reference: Reference) -> FloatArray:
         Atoms and sites.
     reference : "fit", "crystal", or array-like of shape (n_atoms,), bool
         The lattice fitted to each grain; the crystal as given, turned and shifted onto each grain;
-        or the lattice fitted to those atoms of each grain that are marked.
+        or the lattice fitted to those atoms of each grain that are marked. Columns of an
+        `ImageLattice` are fitted as well, but for "crystal".
 
     Returns
     -------
@@ -39,6 +41,7 @@ def reference_places(atoms: Measured, reference: Reference) -> FloatArray:
         If the reference is none of these.
     """
     chosen = _chosen(reference, atoms)
+    is_crystal = isinstance(reference, str) and reference == "crystal"
     indexer = atoms.indexer
     sites = indexer.references_
     places = np.full(atoms.positions.shape, np.nan)
@@ -48,14 +51,30 @@ def reference_places(atoms: Measured, reference: Reference) -> FloatArray:
         design = np.column_stack([sites[used], np.ones(int(used.sum()))])
         if np.linalg.matrix_rank(design) < _LEAST_ATOMS:
             continue
-        if isinstance(reference, str) and reference == "crystal":
+        if is_crystal:
             places[members] = _turned(sites[used], atoms.positions[used], sites[members])
         elif used[indexer.conflicts_].any():
             places[members] = _along_bonds(atoms, used, sites[members])
         else:
             fitted = np.linalg.lstsq(design, atoms.positions[used], rcond=None)[0]
             places[members] = sites[members] @ fitted[:2] + fitted[2]
+        if isinstance(indexer.lattice_, ImageLattice) and not is_crystal:
+            _shift_columns(places, atoms, members, used)
     return places
+
+
+def _shift_columns(
+    places: FloatArray, atoms: Measured, members: NDArray[np.bool_], used: NDArray[np.bool_]
+) -> None:
+    """Move the places of each column by the mean of what its atoms are off.
+
+    Columns of an image's own lattice are where that image shows them, and its atoms tell better
+    where that is than the maxima of its mean cell do: to a hundredth of a pixel, not a tenth.
+    """
+    columns = atoms.indexer.columns_
+    for column in np.unique(columns[used]):
+        mine = used & (columns == column)
+        places[members & (columns == column)] += (atoms.positions[mine] - places[mine]).mean(axis=0)
 
 
 def _along_bonds(atoms: Measured, used: NDArray[np.bool_], wanted: FloatArray) -> FloatArray:
