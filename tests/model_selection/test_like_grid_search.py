@@ -138,6 +138,7 @@ def test_results(data, scoring, refit, train):
         np.array([1, 5]),
         np.array([0.5, 0.25, 2.0]),
         np.array([None, "a"], dtype=object),
+        np.array([True, False]),
         (1, 2, 3),
         (True, False),
         [StandardScaler(), StandardScaler(with_mean=False)],

@@ -8,6 +8,7 @@ from sklearn.datasets import make_classification
 from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score
+from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.svm import SVC
 
 from logstar.model_selection import MOBOSearchCV
@@ -17,6 +18,50 @@ from tests.model_selection.test_like_grid_search import Fails, ours, pair, their
 @pytest.fixture(scope="module")
 def data():
     return make_classification(n_samples=60, n_features=5, flip_y=0.2, random_state=0)
+
+
+def test_the_spaces_have_their_own_name_and_scoring_is_asked_for():
+    with pytest.raises(TypeError, match="scoring"):
+        MOBOSearchCV(SVC(), {"C": [1.0]})
+    assert GridSearchCV(SVC(), {"C": [1.0]}).scoring is None
+    assert {"search_spaces", "param_grid"} & set(ours(SVC(), {"C": [1.0]}).get_params()) == {
+        "search_spaces"
+    }
+
+
+def test_branches_may_stand_in_a_tuple(data):
+    branches = ({"C": [0.1, 1.0]}, {"gamma": [0.5]})
+    assert ours(SVC(), branches).fit(*data).n_evaluations_ == 3
+    with pytest.raises(ValueError, match="param_grid"):
+        theirs(SVC(), branches).fit(*data)
+
+
+def test_splits_are_counted_as_they_come(data):
+    class Splitter:
+        def split(self, X, y=None, groups=None):  # noqa: ARG002 - scikit-learn's signature
+            yield from KFold(2).split(X)
+
+        def get_n_splits(self, X=None, y=None, groups=None):  # noqa: ARG002
+            return 3
+
+    assert ours(SVC(), {"C": [0.1, 1.0]}, cv=Splitter()).fit(*data).n_splits_ == 2
+    with pytest.raises(ValueError, match="inconsistent"):
+        theirs(SVC(), {"C": [0.1, 1.0]}, cv=Splitter()).fit(*data)
+
+
+def test_what_was_evaluated_before_an_interruption_is_kept(data):
+    def score(estimator, X, y):
+        if estimator.C == 10.0:
+            raise KeyboardInterrupt
+        return estimator.score(X, y)
+
+    with pytest.warns(UserWarning, match="interrupted after 2 of 3"):
+        search = ours(SVC(), {"C": [0.1, 1.0, 10.0]}, scoring=score).fit(*data)
+    assert search.interrupted_
+    assert search.cv_results_["params"] == [{"C": 0.1}, {"C": 1.0}]
+    assert search.best_params_["C"] == search.best_estimator_.C
+    with pytest.raises(KeyboardInterrupt):
+        theirs(SVC(), {"C": [0.1, 1.0, 10.0]}, scoring=score).fit(*data)
 
 
 def test_settings_are_chosen_within_a_budget(data):
@@ -148,6 +193,10 @@ def test_values_of_arrays_are_plain_and_names_keep_their_order(data):
     assert [list(params) for params in grid.cv_results_["params"]] == [["C", "gamma"]] * 2
     assert type(search.best_params_["gamma"]) is float
     assert type(grid.best_params_["gamma"]) is np.float64
+    search, grid = pair(SVC(), {"kernel": np.array(["rbf", "linear"])}, *data)
+    assert search.cv_results_["params"] == grid.cv_results_["params"]
+    assert {type(params["kernel"]) for params in search.cv_results_["params"]} == {str}
+    assert {type(params["kernel"]) for params in grid.cv_results_["params"]} == {np.str_}
 
 
 def test_names_are_checked_before_anything_is_evaluated(data):
@@ -189,6 +238,13 @@ def test_the_first_of_several_scores_stands_where_refit_names_none(data):
     assert not hasattr(grid, "best_score_")
     with pytest.raises(KeyError):
         grid.score(*data)
+
+
+def test_a_choice_by_a_callable_has_its_score(data):
+    search, grid = pair(SVC(), {"C": [0.1, 1.0]}, *data, refit=lambda _: 1)
+    assert search.best_score_ == grid.cv_results_["mean_test_score"][1]
+    assert not hasattr(grid, "best_score_")
+    assert type(search.best_index_) is int
 
 
 def test_messages_count_evaluations(data):

@@ -202,6 +202,7 @@ class Choice:
 
     def encode(self, value: Any) -> int:
         """Return the position of a parameter's value; ValueError if it is no choice."""
+        value = plain(value)
         for position, choice in enumerate(self.values):
             if same(choice, value):
                 return position
@@ -214,6 +215,11 @@ class Choice:
 
 
 Dimension: TypeAlias = Real | Integer | Choice
+
+
+def plain(value: Any) -> Any:
+    """Turn a NumPy scalar into Python's own, which every estimator's validation accepts."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def is_number(value: Any) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ._dimensions import Choice, Dimension, Integer, Quantiles, Real, same
+from ._dimensions import Choice, Dimension, Integer, Quantiles, Real, plain, same
 
 _PRIORS = ("uniform", "log-uniform")
 _SYNTAX = (
@@ -65,7 +65,7 @@ def _from_tuple(name: str, domain: tuple[Any, ...]) -> Dimension:
 
 
 def _interval(name: str, low: Any, high: Any, *, log: bool, given: Any) -> Real | Integer:
-    low, high = _plain(low), _plain(high)
+    low, high = plain(low), plain(high)
     if not (np.isfinite(low) and np.isfinite(high)):
         raise ValueError(f"search_spaces[{name!r}] = {given!r}: both bounds must be finite.")
     if low >= high:
@@ -83,7 +83,7 @@ def _interval(name: str, low: Any, high: Any, *, log: bool, given: Any) -> Real 
 
 
 def _choice(name: str, values: Iterable[Any], prior: Sequence[float] | None = None) -> Choice:
-    choices = tuple(_plain(value) for value in values)
+    choices = tuple(plain(value) for value in values)
     if not choices:
         raise ValueError(f"search_spaces[{name!r}] is empty; give at least one choice.")
     if prior is not None:
@@ -119,8 +119,3 @@ def _from_scipy(name: str, frozen: Any) -> Dimension:
     if isinstance(even, Integer):
         return Integer(even.low, even.high, quantiles=quantiles)
     return Real(float(even.low), float(even.high), quantiles=quantiles)
-
-
-def _plain(value: Any) -> Any:
-    """Turn a NumPy scalar into Python's own, which every estimator's validation accepts."""
-    return value.item() if isinstance(value, np.generic) else value
