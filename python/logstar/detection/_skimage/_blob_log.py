@@ -77,8 +77,8 @@ def blob_log(
     ValueError
         For an image that is empty, complex, has masked pixels or holds NaN or infinite ones, a
         sigma that is negative, not finite or above 1e6, and an `exclude_border` or `prescale` of
-        any other kind; for more than 100,000 scales, and where responses overflow the image's
-        precision. Scikit-image calculates on with such images and sigmas.
+        any other kind; for no scale or more than 100,000, and where responses overflow the
+        image's precision. Scikit-image calculates on with such images and sigmas.
     MemoryError
         For more kernels or candidates than there is memory for.
 
