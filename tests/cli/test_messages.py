@@ -2,9 +2,52 @@
 
 from __future__ import annotations
 
+import inspect
+
 import pytest
 
+import logstar
+from logstar import fields, io, tuning
+from logstar.cli._arguments import build_parser
 from logstar.cli._messages import in_options, message_of
+
+#: What the commands call with what people typed.
+CALLED = (
+    logstar.AmorphousGMMSegmenter,
+    logstar.AtomFinder,
+    logstar.AtomPatches,
+    logstar.Lattice.from_cif,
+    logstar.find_atoms,
+    fields.displacements,
+    fields.polarization,
+    fields.strain,
+    io.read_image,
+    tuning.LiveFinder,
+    tuning.find_atoms_in_stack,
+)
+
+
+def options_by_parameter():
+    """The option of each parameter that people can set."""
+    (commands,) = (
+        action.choices for action in build_parser("0")._actions if isinstance(action.choices, dict)
+    )
+    options = {
+        action.dest: option
+        for command in commands.values()
+        for action in command._actions
+        for option in action.option_strings
+        if option.startswith("--")
+    }
+    parameters = {name for called in CALLED for name in inspect.signature(called).parameters}
+    return {name: option for name, option in options.items() if name in parameters}
+
+
+@pytest.mark.parametrize(("name", "option"), options_by_parameter().items())
+def test_every_parameter_that_has_an_option_is_named_by_it(name, option):
+    assert in_options(f"{name} must be 1, got 3.") == f"{option} must be 1, got 3."
+    # The other way is that of every option: it is left out.
+    assert in_options(f"leave {name}=None") == f"leave no {option}"
 
 
 @pytest.mark.parametrize(
@@ -24,6 +67,9 @@ from logstar.cli._messages import in_options, message_of
         ("roi=((None, 9), (5, None)) is", "--roi :9,5: is"),
         ("zone_axis must be three integers", "--zone must be three integers"),
         ("got distance_sum=None.", "got no --distance-sum."),
+        ("make room, and go on with resume=True", "make room, and go on with --resume"),
+        ("another path, or resume=False.", "another path, or no --resume."),
+        ("X holds 3 pixels that are NaN", "the image holds 3 pixels that are NaN"),
         # What is no parameter stays as it is.
         ("the expected number is uncertain", "the expected number is uncertain"),
         ("its calibration is right", "its calibration is right"),
@@ -39,6 +85,8 @@ def test_a_message_is_one_line_that_a_terminal_can_show():
     assert message_of(ValueError("a\nb \x1b[31mc")) == "a b \\x1b[31mc"
     assert message_of(OSError()) == "OSError"
     assert message_of(OSError(28, "No space left on device")) == "No space left on device"
+    full = OSError(28, "No space left on device: go on with resume=True", "a.h5")
+    assert message_of(full) == "a.h5: No space left on device: go on with --resume"
     assert message_of(PermissionError(13, "Permission denied", "a\n")) == "a\\n: Permission denied"
 
 

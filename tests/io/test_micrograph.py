@@ -209,7 +209,7 @@ def test_grey_saved_in_colours_is_grey(tmp_path, pixels, extension, n_channels):
 def test_channels_of_a_grey_image(tmp_path, pixels):
     path = save_any(tmp_path / "a.png", pixels)
     np.testing.assert_array_equal(read_image(path, channel=0).image, pixels)
-    with pytest.raises(ValueError, match="the image is grey; channel must be None or 0, got 1"):
+    with pytest.raises(ValueError, match="the image is grey; channel must be 0 or left out, got 1"):
         read_image(path, channel=1)
 
 

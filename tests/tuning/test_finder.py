@@ -220,7 +220,8 @@ class TestRefused:
             AtomFinder().fit(np.ones((64, 64)))
         with pytest.raises(NotOneLatticeError):
             AtomFinder().fit(rng.normal(size=(64, 64)))
-        with pytest.raises(ValueError, match="smaller than the reach"):
+        # In terms of what a finder is told: it has no sigma.
+        with pytest.raises(ValueError, match=r"64 x 64 px is too small .* Check these distances"):
             AtomFinder(None, expected=4, distance_sum=3000).fit(np.eye(64))
 
     @pytest.mark.parametrize(

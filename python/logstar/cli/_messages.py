@@ -10,6 +10,7 @@ from ._printing import one_line, shown
 _OPTIONS = {
     "atom_size": "--atom-size",
     "average": "--average",
+    "axes": "--axes",
     "binning": "--binning",
     "calibration": "--calibration",
     "channel": "--channel",
@@ -19,15 +20,22 @@ _OPTIONS = {
     "expected": "--expected",
     "force": "--force",
     "grain": "--grain",
+    "latency": "--latency",
     "lattice": "--lattice",
     "mask": "--mask",
+    "measure": "--measure",
     "n_expected": "--expected",
     "n_iter": "--n-iter",
+    "out": "--out",
     "pixel_size": "--pixel-size",
     "polarity": "--polarity",
-    "refine": "--refine",
+    "radius": "--radius",
     "random_state": "--random-state",
+    "reference": "--reference",
+    "refine": "--refine",
     "resample": "--resample",
+    "resume": "--resume",
+    "retune": "--retune",
     "roi": "--roi",
     "threshold": "--threshold",
     "tolerance": "--tolerance",
@@ -37,23 +45,33 @@ _OPTIONS = {
 _NAMES = "|".join(_OPTIONS)
 #: A parameter with its value, as Python writes it: ``dataset=0``, ``channel="luminance"``.
 _GIVEN = re.compile(
-    rf"(?<![\w.-])({_NAMES})=(True|None|'[^']*'|\"[^\"]*\"|[-+\w.]*\w|\((?:[^()]|\([^()]*\))*\)|"
+    rf"(?<![\w.-])({_NAMES})=(True|False|None|'[^']*'|\"[^\"]*\"|[-+\w.]*\w|\((?:[^()]|\([^()]*\))*\)|"
     r"\[.*?\])"
 )
 #: A pair (first, last) within the value of `roi`: of rows, then of columns.
 _PAIR = re.compile(r"\((\w+), (\w+)\)")
 #: A parameter as the subject of a sentence.
 _SUBJECT = re.compile(rf"(?<![\w.-])({_NAMES})(?= (must|needs|is|has|cannot|leaves|takes)\b)")
+#: What estimators are fitted to, which is an image.
+_IMAGE = re.compile(r"(?<![\w.-])X(?= (must|holds|has|is)\b)")
 #: Parameters that are common words as well. Such a word is taken for the parameter only at the
 #: beginning of a sentence or clause that goes on with "must".
 _ALSO_WORDS = {
     "average",
+    "axes",
     "calibration",
     "channel",
     "expected",
     "grain",
     "lattice",
+    "latency",
     "mask",
+    "measure",
+    "out",
+    "radius",
+    "reference",
+    "resume",
+    "retune",
     "threshold",
     "tolerance",
 }
@@ -76,7 +94,7 @@ def message_of(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         # As the system says it, without its number.
         where = "" if error.filename is None else f"{shown(error.filename)}: "
-        return f"{where}{one_line(error.strerror)}"
+        return f"{where}{in_options(one_line(error.strerror))}"
     if isinstance(error, MemoryError):
         return f"there is not enough memory ({text})"
     if isinstance(error, (ValueError, TypeError, OSError, ImportError, RuntimeError)):
@@ -90,7 +108,7 @@ def in_options(text: str) -> str:
 
     def given(found: re.Match[str]) -> str:
         option, value = _OPTIONS[found[1]], found[2].strip("'\"")
-        if value == "None":
+        if value in {"None", "False"}:
             return f"no {option}"
         if found[1] == "roi":
             value = ",".join(f"{first}:{last}" for first, last in _PAIR.findall(value))
@@ -102,4 +120,4 @@ def in_options(text: str) -> str:
         is_meant = (not before or before[-1] in ".:;") and found[2] == "must"
         return _OPTIONS[found[1]] if is_meant or found[1] not in _ALSO_WORDS else found[1]
 
-    return _SUBJECT.sub(subject, _GIVEN.sub(given, text))
+    return _IMAGE.sub("the image", _SUBJECT.sub(subject, _GIVEN.sub(given, text)))

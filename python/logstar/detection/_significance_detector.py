@@ -236,9 +236,14 @@ class SignificanceDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn 
         else:
             table = table[table[:, 3] > found.threshold(self.false_alarms)]
         if len(table) == 0:
+            why = "it has no maximum where atoms can be"
+            if self.n_atoms is None:
+                why = (
+                    f"nothing stands out of noise at {self.false_alarms:g} false atoms per million "
+                    "pixels"
+                )
             warnings.warn(
-                f"no atom found in image {index}: nothing stands out of noise at "
-                f"{self.false_alarms:g} false atoms per million pixels.",
+                f"no atom found in image {index}: {why}.",
                 NoAtomsWarning,
                 stacklevel=3,
             )

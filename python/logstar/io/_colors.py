@@ -41,7 +41,7 @@ def grey(frame: NDArray[Any], channel: Channel = None) -> NDArray[Any]:
     """
     if frame.ndim == 2:
         if channel not in {None, 0, "luminance"}:
-            raise ValueError(f"the image is grey; channel must be None or 0, got {channel!r}.")
+            raise ValueError(f"the image is grey; channel must be 0 or left out, got {channel!r}.")
         return frame
     last = int(frame.shape[-1])
     n_channels = WITHOUT_ALPHA.get(last, last)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logstar._validation import Image
+from logstar.detection._scale_space import kernel_radius
 from logstar.model_selection import MOBOSearchCV
 
 from ._denoising import unless_raw_is_better
@@ -16,7 +17,7 @@ from ._finder_parameters import has_numbers
 from ._learning import Learnt
 from ._overlap import searched
 from ._single_atoms import is_explained_by_noise, search_single_atoms
-from ._space import make_search
+from ._space import largest_sigma, make_search
 from ._workflow import denoisers_of
 
 if TYPE_CHECKING:
@@ -78,6 +79,22 @@ def _tune(finder: AtomFinder, image: Image, learnt: Learnt) -> MOBOSearchCV:
     return search
 
 
+def _check_size(image: Image, radius: int, sigma_range: tuple[float, float]) -> None:
+    """Refuse an image that is too small, before every evaluation fails because of it.
+
+    Raises
+    ------
+    ValueError
+        In terms of what is expected, from which the sizes of atoms follow.
+    """
+    if min(image.shape) < radius:
+        raise ValueError(
+            f"an image of {image.shape[0]} x {image.shape[1]} px is too small for what is "
+            f"expected: distances between atoms that allow sigmas up to {sigma_range[1]:.3g} px, "
+            f"whose filters reach {radius} px. Check these distances, or give a larger image."
+        )
+
+
 def _search_in(
     finder: AtomFinder, image: Image, learnt: Learnt, denoisers: list[Any] | None
 ) -> MOBOSearchCV:
@@ -96,7 +113,7 @@ def _search_in(
         random_state=finder.random_state,
         callback=finder.callback,
     )
-    # An image that is too small is refused here, before every evaluation fails because of it.
+    _check_size(image, kernel_radius(largest_sigma(search)), expected.sigma_range)
     search.estimator.fit(image)
     with warnings.catch_warnings():
         # The verdict says so.

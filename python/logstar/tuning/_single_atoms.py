@@ -76,6 +76,8 @@ def search_single_atoms(
         n_iter=1,
         n_initial_points=1,
         refit=SIGNIFICANCE,
+        # Of one evaluation the error itself says more than that all failed.
+        error_score="raise",
         callback=callback,
     )
     with warnings.catch_warnings():

@@ -183,7 +183,7 @@ def as_field(mask: Any, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
             f"shape {field.shape}."
         )
     if not field.any():
-        raise ValueError("mask is False everywhere, and leaves nothing to look at.")
+        raise ValueError("mask must leave something to look at; no pixel of it is true.")
     return None if field.all() else field
 
 

@@ -157,6 +157,12 @@ def make_search(
     )
 
 
+def largest_sigma(search: MOBOSearchCV) -> float:
+    """The largest sigma of a search's estimator, in pixels."""
+    params = search.estimator.get_params()
+    return float(params.get("max_sigma", params.get(f"{_PREFIX}max_sigma")))
+
+
 def count_ladders(search: MOBOSearchCV) -> int:
     """How many ladders a search has tried, each with all thresholds and overlaps."""
     known = search.cv_results_
