@@ -89,6 +89,8 @@ def test_names_and_numbers():
         (number_between(1, 1e9), "nan", "must be a number from 1"),
         (number_between(1, 1e9), "many", "must be a number from 1"),
         (parse_crystal, "perovskite:a=1e-300", "from 1 to 100 A, perovskite:a=ANGSTROM, got"),
+        (parse_crystal, "perovskite:a=0.3905", "if that is in nm, give perovskite:a=3.905"),
+        (parse_crystal, "perovskite:a=wide", "ANGSTROM, got 'wide'$"),
         (parse_crystal, "perovskite", "perovskite:a=3.905"),
         (parse_crystal, "gold", "unknown crystal 'gold'; known are ybco, perovskite"),
         (integer_from(1), "0", "must be an integer above 0"),

@@ -135,10 +135,12 @@ def test_the_crystal_is_told_without_a_name(lattice, text):
     assert AtomFinderDisplay.of(fitted).crystal == text
 
 
+@pytest.mark.parametrize("scale", [1.0, 7.8e-3, 3.9e-5])
 @pytest.mark.parametrize("shape", [(96, 96), (40, 300), (600, 60), (1, 400)])
-def test_panels_do_not_meet_whatever_the_shape(shape):
+def test_panels_do_not_meet_whatever_the_shape(shape, scale):
     image = np.random.default_rng(0).normal(size=shape)
-    fitted = finder(front=[(0.0, 0.2), (0.1, 0.1)], status="check", reasons=("why",))
+    front = [(0.0123 * scale, 0.2 * scale), (0.1 * scale, 0.123 * scale)]
+    fitted = finder(front=front, status="check", reasons=("why",))
     fitted.image_ = image
     fitted.atoms_ = Table(np.array([[0.0, 10.0], [0.0, 30.0]]), np.array([False, True]))
     display = AtomFinderDisplay.from_estimator(fitted)

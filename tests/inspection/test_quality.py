@@ -37,7 +37,7 @@ def test_each_crop_says_why_it_is_there(doubtful):
         assert where == f"row {place.row:.0f}, column {place.col:.0f}"
     assert titles[0].startswith("two atoms ")
     assert "closer than possible" in titles[0]
-    assert any("no atom over" in title for title in titles)
+    assert any(title.startswith("a gap ") for title in titles)
     (headline,) = display.figure_.texts
     assert headline.get_text().split("\n") == doubtful.concerns
 
@@ -48,10 +48,11 @@ def test_every_kind_of_place_has_its_reason():
     )}  # fmt: skip
     assert reasons == {
         "short pair": "two atoms 25% closer than possible",
-        "gap": "no atom over 25% more than can be",
+        "gap": "a gap 25% wider than possible",
         "off lattice": "0.25 of a spacing off the lattice",
         "weakest atom": "among the weakest responses",
     }
+    assert _reason(Place(1, 2, "gap", 0.004)) == "a gap less than 1% wider than possible"
 
 
 def test_only_the_crop_is_drawn_where_it_is(doubtful):

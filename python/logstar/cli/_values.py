@@ -192,20 +192,36 @@ def _check_range(value: float, text: str, bounds: tuple[float, float], unit: str
 
 def parse_crystal(text: str) -> Crystal:
     """Read the name of a crystal and its parameters."""
-    from logstar.lattice import Lattice  # noqa: PLC0415 - --help needs no NumPy
-
     name, _, parameters = text.strip().partition(":")
-    if name.lower() == "ybco" and not parameters:
+    is_ybco = name.lower() == "ybco" and not parameters
+    if not is_ybco and name.lower() != "perovskite":
+        raise argparse.ArgumentTypeError(f"unknown crystal {text[:40]!r}; known are {CRYSTALS}")
+    a = 0.0 if is_ybco else _perovskite_edge(parameters)
+    # Heavy, and what is refused needs none of it.
+    from logstar.lattice import Lattice  # noqa: PLC0415
+
+    if is_ybco:
         return Crystal("ybco", Lattice.ybco)
-    if name.lower() == "perovskite":
-        key, _, value = parameters.partition("=")
-        if key.strip() != "a":
-            raise argparse.ArgumentTypeError(
-                "perovskite needs its lattice constant in angstrom: perovskite:a=3.905"
-            )
-        a = number_between(*_EDGES, what="A, perovskite:a=ANGSTROM")(value)
-        return Crystal(f"perovskite:a={a:g}", partial(Lattice.perovskite, a))
-    raise argparse.ArgumentTypeError(f"unknown crystal {text[:40]!r}; known are {CRYSTALS}")
+    return Crystal(f"perovskite:a={a:g}", partial(Lattice.perovskite, a))
+
+
+def _perovskite_edge(parameters: str) -> float:
+    key, _, value = parameters.partition("=")
+    if key.strip() != "a":
+        raise argparse.ArgumentTypeError(
+            "perovskite needs its lattice constant in angstrom: perovskite:a=3.905"
+        )
+    try:
+        return number_between(*_EDGES, what="A, perovskite:a=ANGSTROM")(value)
+    except argparse.ArgumentTypeError as error:
+        try:
+            in_angstrom = 10 * float(value)
+        except ValueError:
+            in_angstrom = 0.0
+        if not _EDGES[0] < in_angstrom < 10 * _EDGES[0]:
+            raise
+        hint = f"; if that is in nm, give perovskite:a={in_angstrom:.6g}"
+        raise argparse.ArgumentTypeError(f"{error}{hint}") from None
 
 
 def parse_zone(text: str) -> tuple[int, int, int]:

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from logstar._validation import FloatArray
 
-from ._style import EVALUATED, FRONT, axes_or_new, legend_above, star, tidy
+from ._style import EVALUATED, FRONT, axes_or_new, legend_above, scale_small_numbers, star, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -217,6 +217,13 @@ class ParetoFrontDisplay:
         n_outside = int(((points < low) | (points > high)).any(axis=1).sum())
 
         ax = axes_or_new(ax, (5.6, 4.4))
+        ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
+        units = [
+            scale_small_numbers(axis, name if label is None else label)
+            for axis, name, label in zip(
+                (ax.xaxis, ax.yaxis), self.objective_names, (xlabel, ylabel), strict=True
+            )
+        ]
         text = f"evaluated ({len(points)}" + (f", {n_outside} outside)" if n_outside else ")")
         (self.evaluated_,) = ax.plot(
             *points.T, ls="", marker="o", ms=4.5, mew=0, color=EVALUATED, alpha=0.7, label=text
@@ -224,7 +231,7 @@ class ParetoFrontDisplay:
         self._draw_front(ax, front, rows)
         self.chosen_ = self.ideal_ = self.ref_point_ = None
         if self.chosen is not None:
-            label = "compromise ({:.2g}, {:.2g})".format(*values[self.chosen])
+            label = "compromise ({:.3g}, {:.3g})".format(*values[self.chosen] / units)
             self.chosen_ = star(ax, values[self.chosen], label, size=17)
         if self.ideal is not None:
             (self.ideal_,) = ax.plot(
@@ -249,12 +256,10 @@ class ParetoFrontDisplay:
                 mew=1.6,
                 color="black",
                 zorder=3.5,
-                label="reference" + (" point" if inside else " ({:.3g}, {:.3g})".format(*corner)),
+                label="reference"
+                + (" point" if inside else " ({:.3g}, {:.3g})".format(*corner / units)),
             )
-        ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
         ax.locator_params(axis="x", nbins=_MOST_TICKS)
-        ax.set_xlabel(self.objective_names[0] if xlabel is None else xlabel)
-        ax.set_ylabel(self.objective_names[1] if ylabel is None else ylabel)
         tidy(ax)
         if legend:
             legend_above(ax)

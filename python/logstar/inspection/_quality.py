@@ -30,11 +30,13 @@ _SIDE, _TEXT, _GAP, _LINE = 2.6, 0.4, 0.12, 0.16
 _NARROWEST = 5.2
 #: Radius of the circles around atoms, by the radius of a crop, which is 2.5 nearest distances.
 _CIRCLE = 0.12
+#: Shares below this are not told apart.
+_TOLD = 0.01
 #: Why each kind of place is there; `badness` is what the report says of it, see `_reason`.
 _REASONS = {
-    "short pair": "two atoms {:.0%} closer than possible",
-    "gap": "no atom over {:.0%} more than can be",
-    "off lattice": "{:.2f} of a spacing off the lattice",
+    "short pair": "two atoms {} closer than possible",
+    "gap": "a gap {} wider than possible",
+    "off lattice": "{} of a spacing off the lattice",
     "weakest atom": "among the weakest responses",
 }
 
@@ -280,7 +282,11 @@ class QualityReportDisplay:
 
 def _reason(place: Place) -> str:
     """Why a place is worth a look."""
-    return _REASONS.get(place.what, place.what).format(place.badness)
+    if place.what == "off lattice":
+        much = f"{place.badness:.2f}"
+    else:
+        much = f"{place.badness:.0%}" if place.badness >= _TOLD else f"less than {_TOLD:.0%}"
+    return _REASONS.get(place.what, place.what).format(much)
 
 
 def _around(middle: float, radius: float, size: int) -> tuple[float, float]:

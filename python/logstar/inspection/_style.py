@@ -9,6 +9,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure, SubFigure
     from matplotlib.lines import Line2D
     from numpy.typing import ArrayLike
@@ -27,6 +28,9 @@ EVALUATED = "#9a9a9a"
 SERIES = (FRONT, "#e69f00", "#009e73", "#cc79a7", "#56b4e9")
 #: Values are drawn on a logarithmic axis if the largest exceeds this multiple of the least.
 _WIDE = 30.0
+#: An axis whose numbers are all below this is written in thousandths, or in millionths.
+_SMALL = 0.02
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 #: An axis that spans less than this factor has ticks at 2 and 5 as well.
 _FEW_DECADES = 1e4
 
@@ -92,6 +96,34 @@ def plain_log_axis(ax: Axes, low: float, high: float) -> None:
     ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     ax.set_xticks([], minor=True)
     ax.set_xlim(low, high)
+
+
+def scale_small_numbers(axis: Axis, label: str) -> float:
+    """Label an axis, and write its numbers in powers of a thousandth where they are small.
+
+    Of an error rate of 0.00025 the zeros would take the room, on the axis and in a legend.
+
+    Parameters
+    ----------
+    axis : matplotlib Axis
+        With its limits set.
+    label : str
+        What it shows.
+
+    Returns
+    -------
+    unit : float
+        What the axis' numbers are multiples of: 1, 0.001, ...
+    """
+    largest = float(np.abs(axis.get_view_interval()).max())
+    if not 0 < largest < _SMALL:
+        axis.set_label_text(label)
+        return 1.0
+    power = 3 * int(np.floor(np.log10(largest) / 3))
+    unit = 10.0**power
+    axis.set_major_formatter(lambda value, _: f"{value / unit:g}")
+    axis.set_label_text(f"{label} / 10{str(power).translate(_RAISED)}")
+    return unit
 
 
 def are_numbers(values: Iterable[Any]) -> bool:

@@ -147,13 +147,13 @@ def _rows(finder: AtomFinder, source: str, crystal: str) -> list[tuple[str, str]
         f"{name} {value if isinstance(value, str) else format(value, '.3g')}"
         for name, value in finder.params_.items()
     )
-    n_ladders = count_ladders(finder.search_)
+    n_ladders, n_tradeoffs = count_ladders(finder.search_), _n_tradeoffs(finder)
     interrupted = ", INTERRUPTED before its end" if finder.search_.interrupted_ else ""
     return [
         *rows,
         ("parameters", parameters),
         ("search", f"{n_ladders} ladder{'s' if n_ladders > 1 else ''} of sigmas{interrupted}"),
-        ("front", f"{_n_tradeoffs(finder)} trade-offs"),
+        ("front", f"{n_tradeoffs} trade-off{'s' if n_tradeoffs > 1 else ''}"),
         ("time", ", ".join(f"{step} {value:.2f} s" for step, value in finder.seconds_.items())),
     ]
 
