@@ -124,14 +124,3 @@ def test_reference_point(wine_search):
     assert labels(display.ax_)[-1] == "reference (9, 9)"
     assert display.ax_.get_xlim()[1] < 9
     assert ParetoFrontDisplay(points, [True, True, False]).plot().ref_point_ is None
-
-
-def test_small_numbers_are_written_in_thousandths():
-    display = ParetoFrontDisplay([[0.0, 2e-4], [0.1, 0.0], [0.2, 1e-4]], [True, True, False], 0)
-    display.plot(xlabel="QC", ylabel="ER")
-    assert (display.ax_.get_xlabel(), display.ax_.get_ylabel()) == ("QC", "ER / 10⁻⁶")
-    display.figure_.canvas.draw()
-    ticks = {label.get_text() for label in display.ax_.get_yticklabels()}
-    assert "100" in ticks
-    legend = display.ax_.get_legend()
-    assert "compromise (0, 200)" in [text.get_text() for text in legend.get_texts()]

@@ -12,7 +12,7 @@ from logstar import AtomFinder, Lattice
 from logstar.datasets import make_scene
 from logstar.exceptions import CalibrationError
 from logstar.io import Micrograph
-from logstar.lattice import ImageLattice
+from logstar.lattice import Column, ImageLattice
 from logstar.model_selection import MOBOSearchCV
 from logstar.tuning import Expectation
 from logstar.tuning._slips import _power_of_ten, check_nearest, check_spacing, compare
@@ -20,6 +20,7 @@ from logstar.units import PixelSize
 
 CRYSTAL = Lattice.perovskite(3.905, pixel_size=0.2)
 CIF = "SrTiO3.cif"
+SITES = [("Sr", 0, 0), ("Ti", 0.5, 0.5), ("O1", 0.5, 0), ("O2", 0, 0.5)]
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +88,22 @@ def test_a_crystal_that_is_as_dense_is_refused(scene):
     # Of YBa2Cu3O7 and SrTiO3 a column takes the same area, within 1 %.
     with pytest.raises(CalibrationError, match="lattice='auto' takes the image's own"):
         AtomFinder(Lattice.ybco("0.2 A")).fit(scene.image)
+
+
+@pytest.mark.usefixtures("untuned")
+def test_a_cell_that_is_right_with_columns_that_are_not(scene):
+    # In a bright image dark maxima are one column of the cell; with oxygen it should show four.
+    columns = [Column(name, name, u, v) for name, u, v in SITES]
+    with_oxygen = Lattice(3.905, 3.905, columns=columns, pixel_size="0.2 A")
+    finder = AtomFinder(with_oxygen, polarity="dark")
+    with pytest.raises(CalibrationError, match="of 4 columns the image shows 1") as caught:
+        finder.fit(scene.image)
+    assert "Check that polarity is right, and that visible has only columns" in str(caught.value)
+    assert caught.value.factor is None
+    # Told of one kind where two show.
+    one = Lattice(3.905, 3.905, columns=columns[:1], pixel_size="0.2 A")
+    with pytest.raises(CalibrationError, match="of 1 columns the image shows 2"):
+        AtomFinder(one).fit(scene.image)
 
 
 @pytest.mark.usefixtures("untuned")

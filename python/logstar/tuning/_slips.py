@@ -126,6 +126,12 @@ def check_calibration(crystal: Lattice, seen: ImageLattice, comparison: LatticeC
     if is_confirmed(comparison) or seen.confidence < _CERTAIN:
         return
     shows = _what_both_are(crystal, seen)
+    if _has_equal_cell(comparison):
+        raise CalibrationError(
+            f"{shows}. The cells are equal, and of {len(crystal.columns)} columns the image shows "
+            f"{len(seen.columns)}. Check that polarity is right, and that visible has only columns "
+            "that show. force=True goes on all the same."
+        )
     factor = _fitting_factor(crystal, seen)
     if factor is not None:
         raise CalibrationError(
@@ -138,6 +144,19 @@ def check_calibration(crystal: Lattice, seen: ImageLattice, comparison: LatticeC
         f"{shows}, and no pixel size makes one of the other: is it another crystal, or seen along "
         "another zone axis? lattice='auto' takes the image's own, force=True goes on all the same.",
     )
+
+
+def _has_equal_cell(comparison: LatticeComparison) -> bool:
+    """Tell whether an image has the cell of a crystal, at the pixel size that was given."""
+    return (
+        comparison.cell_ratio == 1
+        and abs(comparison.pixel_size_error) <= _UNDISTORTED
+        and _distortion_of(comparison) <= _UNDISTORTED
+    )
+
+
+def _distortion_of(comparison: LatticeComparison) -> float:
+    return math.hypot(math.log1p(comparison.stretch), math.radians(comparison.shear))
 
 
 def _what_both_are(crystal: Lattice, seen: ImageLattice) -> str:
@@ -159,7 +178,7 @@ def _fitting_factor(crystal: Lattice, seen: ImageLattice) -> float | None:
     for ratio in _CELL_RATIOS:
         factor = math.sqrt(ratio * crystal.unit_cell_area / seen.unit_cell_area)
         found = compare(scaled(crystal, factor), seen)
-        distortion = math.hypot(math.log1p(found.stretch), math.radians(found.shear))
+        distortion = _distortion_of(found)
         factor /= 1 + found.pixel_size_error
         if not found.agrees or (distortion > _UNDISTORTED and _power_of_ten(factor) is None):
             continue
