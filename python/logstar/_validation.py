@@ -70,7 +70,7 @@ def as_image(image: ArrayLike, *, name: str = "image") -> Image:
         raise TypeError(
             f"{name} must hold real numbers (bool, integer or float), got dtype {array.dtype}."
         )
-    _refuse_channels(array, name)
+    refuse_channels(array, name)
     if array.ndim != 2:
         raise ValueError(
             f"{name} must be a 2-D array (rows, columns), got {array.ndim}-D with shape "
@@ -134,7 +134,7 @@ def _refuse_sparse(values: object, name: str, things: str) -> None:
         raise TypeError(f"{name} is sparse, which {things} are not; give it dense, by toarray().")
 
 
-def _refuse_channels(array: NDArray[Any], name: str) -> None:
+def refuse_channels(array: NDArray[Any], name: str) -> None:
     """Refuse colours by name: as a stack they would be many images of a few pixels' width."""
     if array.ndim != 3 or array.shape[-1] not in _CHANNELS or min(array.shape[:2]) <= _TOO_NARROW:
         return
@@ -186,7 +186,7 @@ def as_image_list(X: Images, *, name: str = "X") -> tuple[list[Image], bool]:
                 f"{sorted(dimensions)} dimensions."
             )
     array = as_array(X, name)
-    _refuse_channels(array, name)
+    refuse_channels(array, name)
     if array.ndim == 3:
         if len(array) == 0:
             raise ValueError(f"{name} is an empty stack; at least one image is needed.")

@@ -13,7 +13,12 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from logstar.model_selection._scoring import RewardScorer, _as_number, share_predictions
+from logstar.model_selection._scoring import (
+    RewardScorer,
+    _as_number,
+    check_scorers,
+    share_predictions,
+)
 
 CALLS = []
 
@@ -187,3 +192,20 @@ def test_errors_of_scorers_are_raised_or_collected(iris):
     assert set(scores) == {"good"}
     assert len(errors) == 1
     assert "ZeroDivisionError: of this scorer" in errors[0]
+
+
+class Choosy:
+    """A scorer that says what it needs."""
+
+    def __call__(self, estimator, X, y):
+        return float(np.mean(estimator.predict(X) == y))
+
+    def check_scorable(self, *, has_target):
+        if not has_target:
+            raise ValueError("y is needed.")
+
+
+def test_a_scorer_that_knows_what_it_needs_is_asked_first():
+    with pytest.raises(ValueError, match="The scorer 'own': y is needed"):
+        check_scorers({"own": Choosy()}, has_target=False)
+    check_scorers({"own": Choosy()}, has_target=True)

@@ -16,6 +16,7 @@ from logstar.rewards import ErrorRate, QualityCount, flag_errors
 
 SQUARE = [[0, 0], [0, 10], [10, 0], [10, 10]]
 SPURIOUS = [*SQUARE, [1, 1]]
+CRYSTAL = Lattice.perovskite(4.0, pixel_size=0.2)
 
 
 class Finds(BaseEstimator):
@@ -168,3 +169,35 @@ def test_rewards_declare_what_a_search_needs():
 def test_bad_input_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+class TestScorable:
+    """What nothing could be scored by is refused before anything is evaluated."""
+
+    @pytest.mark.parametrize(
+        ("reward", "error", "message"),
+        [
+            (QualityCount("ybco"), TypeError, "A crystal's name is no count"),
+            (QualityCount(-3), ValueError, "n_expected of image 0 must be"),
+            (QualityCount(np.float64("nan")), ValueError, "n_expected of image 0 must be"),
+            (QualityCount(9, uncertainty=-0.1), ValueError, "uncertainty must be"),
+            (QualityCount(), ValueError, r"the reference y is needed, and there is none \(y=None"),
+            (ErrorRate(20.0), ValueError, "the reference y is needed"),
+            (ErrorRate(-1, n_expected=9), ValueError, "distance_sum must be"),
+            (ErrorRate(20.0, n_expected=9, n_neighbors=0), ValueError, "n_neighbors must be"),
+        ],
+    )
+    def test_refused(self, reward, error, message):
+        with pytest.raises(error, match=message):
+            reward.check_scorable(has_target=False)
+
+    @pytest.mark.parametrize(
+        "reward", [QualityCount(9), QualityCount(CRYSTAL), QualityCount([3, 4]), ErrorRate(CRYSTAL)]
+    )
+    def test_taken(self, reward):
+        reward.check_scorable(has_target=False)
+        reward.check_scorable(has_target=True)
+
+    def test_what_y_tells(self):
+        for reward in (QualityCount(), ErrorRate(20.0)):
+            reward.check_scorable(has_target=True)

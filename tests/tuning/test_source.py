@@ -83,6 +83,8 @@ class TestImage:
         [
             ("film.tif", TypeError, "find_atoms"),
             (np.zeros((3, 8, 8)), ValueError, "X must be one image, got a 3-D array"),
+            (np.zeros((64, 64, 3)), ValueError, "looks like colours"),
+            (np.zeros((64, 64, 1)), ValueError, "has a last axis of one entry"),
             ([np.eye(8)] * 2, ValueError, "X is a list of 2 images"),
             (np.zeros(5), ValueError, "X must be a 2-D array"),
         ],

@@ -113,6 +113,8 @@ def check_scorers(scorers: Mapping[str, Scorer], *, has_target: bool) -> None:
         If a scorer is a class, or cannot be called with the estimator and the data.
     ValueError
         If it compares predictions with a target and there is none.
+    TypeError, ValueError
+        Whatever the method `check_scorable` of a scorer raises, if it has one.
     """
     for name, scorer in scorers.items():
         if isinstance(scorer, type):
@@ -126,6 +128,12 @@ def check_scorers(scorers: Mapping[str, Scorer], *, has_target: bool) -> None:
                 f"The scorer {name!r} compares predictions with a target, but fit was given none "
                 "(y=None)."
             )
+        # Such as rewards: they know what they need.
+        if hasattr(scorer, "check_scorable"):
+            try:
+                scorer.check_scorable(has_target=has_target)
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"The scorer {name!r}: {error}") from None
         given = ("estimator", "X", "y") if has_target else ("estimator", "X")
         try:
             parameters = signature(scorer)

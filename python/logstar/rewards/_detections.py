@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -64,6 +65,9 @@ def flag_errors(
     return distance_sums(detections, n_neighbors) < limit
 
 
+_NEEDS_REFERENCE = "n_expected is None, so the reference y is needed"
+
+
 class _CountReward(DetectionReward):
     """A reward of detections that compares with an expected number of atoms."""
 
@@ -95,6 +99,29 @@ class _CountReward(DetectionReward):
 
     def _expected_source(self, y: Any) -> ExpectedCount:  # noqa: ARG002 - for who overrides it
         return self.n_expected
+
+    def check_scorable(self, *, has_target: bool) -> None:
+        """Refuse an expected number that is none, and one that only a missing `y` could tell.
+
+        A search asks before its first evaluation.
+
+        Parameters
+        ----------
+        has_target : bool
+            Whether there will be a `y`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For parameters that cannot be, and for a `y` that is needed and missing.
+        """
+        source: Any = self._expected_source(() if has_target else None)
+        if source is None and not has_target:
+            raise ValueError(f"{_NEEDS_REFERENCE}, and there is none (y=None).")
+        is_one_for_all = isinstance(source, (str, bytes, Real))
+        if is_one_for_all:
+            # The number of one image stands for all.
+            _expected_counts(source, 1, None, None)
 
     def _measure_each(self, tables: list[ArrayLike], X: Any, y: Any) -> list[float]:
         counts = self.expected_counts(len(tables), X, y)
@@ -160,6 +187,22 @@ class QualityCount(_CountReward):
         """
         expected = self.expected_counts(len(images), images, y)
         return CountCriterion(expected, self._checked_uncertainty())
+
+    def check_scorable(self, *, has_target: bool) -> None:
+        """Refuse an expected number or an uncertainty that is none, and a missing `y`.
+
+        Parameters
+        ----------
+        has_target : bool
+            Whether there will be a `y`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For parameters that cannot be, and for a `y` that is needed and missing.
+        """
+        super().check_scorable(has_target=has_target)
+        self._checked_uncertainty()
 
     def _checked_uncertainty(self) -> float:
         return check_real(self.uncertainty, name="uncertainty", low=0)
@@ -234,6 +277,22 @@ class ErrorRate(_CountReward):
         expected = self.expected_counts(len(images), images, y)
         return CrowdingCriterion(expected, limit, int(self.n_neighbors))
 
+    def check_scorable(self, *, has_target: bool) -> None:
+        """Refuse an expected number or a distance sum that is none, and a missing `y`.
+
+        Parameters
+        ----------
+        has_target : bool
+            Whether there will be a `y`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For parameters that cannot be, and for a `y` that is needed and missing.
+        """
+        super().check_scorable(has_target=has_target)
+        _distance_sum_limit(self.distance_sum, self.n_neighbors)
+
     def _expected_source(self, y: Any) -> ExpectedCount:
         if self.n_expected is None and y is None and isinstance(self.distance_sum, Lattice):
             return self.distance_sum
@@ -254,7 +313,7 @@ def _distance_sum_limit(distance_sum: float | Lattice, n_neighbors: int) -> floa
 def _expected_counts(n_expected: ExpectedCount, n_images: int, X: Any, y: Any) -> list[float]:
     """Find the expected number of atoms of each image; `X` and `y` hold an entry per image."""
     if n_expected is None:
-        _check_length(y, n_images, "n_expected is None, so the reference y is needed")
+        _check_length(y, n_images, _NEEDS_REFERENCE)
         counts = [
             reference if np.ndim(reference) == 0 else len(as_positions(reference, name="y"))
             for reference in y

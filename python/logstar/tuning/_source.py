@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from logstar._validation import as_image, check_real
+from logstar._validation import as_image, check_real, refuse_channels
 from logstar.io import Micrograph
 from logstar.lattice import ImageLattice, Lattice
 from logstar.units import PixelSize
@@ -53,9 +53,10 @@ def as_micrograph(X: Any, *, dataset: int | None = None, average: bool = False) 
         )
     array = np.asarray(X) if not isinstance(X, np.ndarray) else X
     if array.ndim == 3:
+        refuse_channels(array, "X")
         raise ValueError(
             f"X must be one image, got a 3-D array with shape {array.shape}. Of a stack find the "
-            "atoms of each image, or fit to one and predict the others; of colours take a channel."
+            "atoms of each image, or fit to one and predict the others."
         )
     return Micrograph(as_image(X, name="X"))
 
