@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -197,25 +198,30 @@ def _deformation(known: FloatArray, seen: FloatArray) -> tuple[FloatArray, float
     Also the area of the image's cell over that of the crystal's: a whole number, or one over a
     whole number.
     """
-    best: tuple[float, FloatArray, float] = (math.inf, np.eye(2), 1.0)
+    cells, ratios = _common_cells()
+    deformations = np.linalg.inv(cells @ known) @ seen
+    large, small = np.linalg.svd(deformations, compute_uv=False).T
+    turns = np.arctan2(
+        deformations[:, 0, 1] - deformations[:, 1, 0], np.trace(deformations, axis1=1, axis2=2)
+    )
+    costs = np.log(large / small) + np.abs(np.log(large * small)) / 2
+    costs += _RATIO_COST * np.abs(np.log(ratios))
+    # Several matrices may be alike by symmetry: the one that turns least is taken.
+    best = int(np.argmin(costs + 1e-9 * np.abs(turns)))
+    return deformations[best], float(ratios[best])
+
+
+@cache
+def _common_cells() -> tuple[FloatArray, FloatArray]:
+    """Cells of one lattice in edges of another's, and their areas by that of the other's cell."""
+    cells, ratios = [], []
     for entries in itertools.product(range(-2, 3), repeat=4):
         matrix = np.array(entries, dtype=float).reshape(2, 2)
         ratio = abs(round(float(np.linalg.det(matrix))))
-        if not 1 <= ratio <= _LARGEST_RATIO:
-            continue
-        for cell, area in ((matrix, float(ratio)), (np.linalg.inv(matrix), 1 / ratio)):
-            deformation = np.linalg.inv(cell @ known) @ seen
-            large, small = np.linalg.svd(deformation, compute_uv=False)
-            turn = abs(math.atan2(deformation[0, 1] - deformation[1, 0], np.trace(deformation)))
-            cost = (
-                math.log(large / small)
-                + abs(math.log(large * small)) / 2
-                + _RATIO_COST * math.log(ratio)
-                # Several matrices may be alike by symmetry: the one that turns least is taken.
-                + 1e-9 * turn
-            )
-            if cost < best[0]:
-                best = cost, deformation, area
-            if ratio == 1:
-                break
-    return best[1], best[2]
+        if 1 <= ratio <= _LARGEST_RATIO:
+            cells.append(matrix)
+            ratios.append(float(ratio))
+        if 1 < ratio <= _LARGEST_RATIO:
+            cells.append(np.linalg.inv(matrix))
+            ratios.append(1 / ratio)
+    return np.array(cells), np.array(ratios)

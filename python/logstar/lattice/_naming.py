@@ -88,11 +88,9 @@ def _namings(crystal: Lattice, seen: ImageLattice) -> Iterator[_Naming]:
     names = np.array([column.kind for column in crystal.columns])
     for steps in _cells(crystal.vectors, seen.vectors):
         vectors = steps @ seen.vectors
-        inside = _inside(theirs, steps)
-        if len(inside) != len(own):
+        which, places = _inside(theirs, steps)
+        if len(places) != len(own):
             continue
-        places = np.array([place for _, place in inside])
-        which = np.array([column for column, _ in inside])
         for shift in places - own[0]:
             apart = places[None] - shift - own[:, None]
             apart -= np.round(apart)
@@ -133,31 +131,26 @@ def _cells(own: FloatArray, seen: FloatArray) -> Iterator[NDArray[np.int64]]:
             yield np.array([first, steps[nearest]])
 
 
-def _inside(places: FloatArray, steps: NDArray[np.int64]) -> list[tuple[int, FloatArray]]:
+def _inside(places: FloatArray, steps: NDArray[np.int64]) -> tuple[NDArray[np.intp], FloatArray]:
     """Columns of a small lattice in one cell of a large one: number and fractional place there."""
-    inverse = np.linalg.inv(steps)
-    reach = range(-2 * _MOST_CELLS, 2 * _MOST_CELLS + 1)
-    found: dict[tuple[int, ...], tuple[int, FloatArray]] = {}
-    for column, place in enumerate(places):
-        for i in reach:
-            for j in reach:
-                at = (np.array([i, j]) + place) @ inverse
-                # What lies at an edge belongs to one side, whichever way it was rounded.
-                cell = np.floor(at + 1e-9).astype(int)
-                # The small cell it comes from, in whole numbers: one place has one such cell.
-                key = (column, *(np.array([i, j]) - cell @ steps).tolist())
-                found.setdefault(key, (column, at - cell))
-    return list(found.values())
+    reach = np.arange(-2 * _MOST_CELLS, 2 * _MOST_CELLS + 1)
+    small = np.stack(np.meshgrid(reach, reach, indexing="ij"), axis=-1).reshape(-1, 2)
+    at = (small + places[:, None]) @ np.linalg.inv(steps)
+    # What lies at an edge belongs to one side, whichever way it was rounded.
+    cells = np.floor(at + 1e-9)
+    # The small cell it comes from, in whole numbers: one place has one such cell.
+    sources = small - cells.astype(np.int64) @ steps
+    numbers = np.broadcast_to(np.arange(len(places))[:, None, None], (*sources.shape[:2], 1))
+    keys = np.concatenate([numbers, sources], axis=2).reshape(-1, 3)
+    first = np.sort(np.unique(keys, axis=0, return_index=True)[1])
+    return keys[first, 0], (at - cells).reshape(-1, 2)[first]
 
 
 def _listed(
     kinds: NDArray[np.str_], places: FloatArray, theirs: FloatArray, steps: NDArray[np.int64]
 ) -> tuple[str, ...]:
     """Kinds of the image's columns in some of its cells, to compare namings by."""
-    inverse = np.linalg.inv(steps)
-    found = []
-    for cell in np.ndindex(_MOST_CELLS, _MOST_CELLS):
-        apart = ((np.array(cell) + theirs) @ inverse)[:, None] - places[None]
-        apart -= np.round(apart)
-        found += kinds[np.abs(apart).max(axis=2).argmin(axis=1)].tolist()
-    return tuple(found)
+    cells = np.array(list(np.ndindex(_MOST_CELLS, _MOST_CELLS)))
+    apart = (cells[:, None] + theirs).reshape(-1, 1, 2) @ np.linalg.inv(steps) - places
+    apart -= np.round(apart)
+    return tuple(kinds[np.abs(apart).max(axis=2).argmin(axis=1)].tolist())

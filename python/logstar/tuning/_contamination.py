@@ -95,7 +95,7 @@ def contaminated_area(
     step = max(1, int(spacing // _PIXELS_BETWEEN))
     pixels = np.asarray(image if polarity == "bright" else -image, dtype=np.float64)
     # Averages of squares of the grid: between its points nothing is left out.
-    smooth = ndimage.uniform_filter(pixels, step)[::step, ::step]
+    smooth = _averages_of_squares(pixels, step)
     atoms = np.zeros(smooth.shape, dtype=bool)
     last = np.array(smooth.shape) - 1
     atoms[tuple(np.clip(np.round(positions / step).astype(int), 0, last).T)] = True
@@ -115,3 +115,16 @@ def contaminated_area(
         for n, m in zip(image.shape, smooth.shape, strict=True)
     )
     return np.asarray(is_bright[np.ix_(rows, cols)])
+
+
+def _averages_of_squares(pixels: FloatArray, side: int) -> FloatArray:
+    """Averages of squares about every so many rows and columns, mirrored at the edges."""
+    before = side // 2
+    # The last square is about the last multiple of its side.
+    after = [-(-size // side) * side - before - size for size in pixels.shape]
+    inner = pixels[tuple(slice(None, end if end < 0 else None) for end in after)]
+    more = [(before, max(end, 0)) for end in after]
+    whole = np.pad(inner, more, mode="symmetric")
+    n_rows, n_cols = (size // side for size in whole.shape)
+    rows = whole.reshape(n_rows, side, -1).sum(axis=1)
+    return np.asarray(rows.reshape(n_rows, n_cols, side).sum(axis=2) / side**2)
