@@ -10,38 +10,11 @@ new figure by pyplot. Where an image is drawn, `pixel_size` is a `logstar.units.
 such as "0.2 A", or a number of angstrom. The displays that the command writes to files have
 ``save(path)``, which draws without pyplot, and where they take an estimator, ``of(...)``, which
 collects what is drawn without drawing it.
+
+The names are loaded when they are first used: a command draws one or two of them, and a user waits
+for it. ``__init__.pyi`` lists them.
 """
 
-from ._amorphous_map import AmorphousMapDisplay
-from ._count_curve import CountCurveDisplay
-from ._detections import DetectionDisplay
-from ._field_map import FieldMapDisplay
-from ._finder import AtomFinderDisplay
-from ._front_parameters import FrontParametersDisplay
-from ._grain_map import GrainMapDisplay
-from ._hypervolume import HypervolumeDisplay
-from ._importance import ParameterImportanceDisplay
-from ._pareto_front import ParetoFrontDisplay
-from ._quality import QualityReportDisplay
-from ._residual import ResidualDisplay
-from ._slices import SurrogateSliceDisplay
-from ._strain_map import StrainMapDisplay
-from ._window_map import WindowMapDisplay
+import lazy_loader
 
-__all__ = [
-    "AmorphousMapDisplay",
-    "AtomFinderDisplay",
-    "CountCurveDisplay",
-    "DetectionDisplay",
-    "FieldMapDisplay",
-    "FrontParametersDisplay",
-    "GrainMapDisplay",
-    "HypervolumeDisplay",
-    "ParameterImportanceDisplay",
-    "ParetoFrontDisplay",
-    "QualityReportDisplay",
-    "ResidualDisplay",
-    "StrainMapDisplay",
-    "SurrogateSliceDisplay",
-    "WindowMapDisplay",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,21 +1,9 @@
-"""Image to image: what to do to a micrograph before atoms are sought in it."""
+"""Image to image: what to do to a micrograph before atoms are sought in it.
 
-from ._background import BackgroundSubtractor
-from ._gaussian import GaussianDenoiser
-from ._local_contrast import LocalContrast
-from ._non_local_means import NonLocalMeansDenoiser
-from ._patch_pca import PatchPCADenoiser
-from ._scan_distortion import ScanDistortionCorrector
-from ._scan_lines import ScanLineCorrector
-from ._wiener import WienerDenoiser
+The names are loaded when they are first used: finding atoms needs one of them at most, and a user
+waits for it. ``__init__.pyi`` lists them.
+"""
 
-__all__ = [
-    "BackgroundSubtractor",
-    "GaussianDenoiser",
-    "LocalContrast",
-    "NonLocalMeansDenoiser",
-    "PatchPCADenoiser",
-    "ScanDistortionCorrector",
-    "ScanLineCorrector",
-    "WienerDenoiser",
-]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

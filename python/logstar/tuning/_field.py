@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import KDTree
-from skimage.filters import threshold_otsu
 
 from logstar._validation import FloatArray, Image
 from logstar.detection._responses import WideAverage, apart, laplacians
@@ -294,6 +293,9 @@ def _level(maxima: _Maxima, core: NDArray[np.bool_] | None, nearest: float) -> f
     if len(responses) < _LEAST_MAXIMA:
         return None
     if core is None:
+        # Takes long to import, and where a lattice is seen nothing needs it.
+        from skimage.filters import threshold_otsu  # noqa: PLC0415
+
         logs = np.log(responses)
         above = logs > threshold_otsu(logs)
         if np.median(responses[above]) < _TWO_KINDS * np.median(responses[~above]):

@@ -1,0 +1,15 @@
+from ._amorphous_map import AmorphousMapDisplay as AmorphousMapDisplay
+from ._count_curve import CountCurveDisplay as CountCurveDisplay
+from ._detections import DetectionDisplay as DetectionDisplay
+from ._field_map import FieldMapDisplay as FieldMapDisplay
+from ._finder import AtomFinderDisplay as AtomFinderDisplay
+from ._front_parameters import FrontParametersDisplay as FrontParametersDisplay
+from ._grain_map import GrainMapDisplay as GrainMapDisplay
+from ._hypervolume import HypervolumeDisplay as HypervolumeDisplay
+from ._importance import ParameterImportanceDisplay as ParameterImportanceDisplay
+from ._pareto_front import ParetoFrontDisplay as ParetoFrontDisplay
+from ._quality import QualityReportDisplay as QualityReportDisplay
+from ._residual import ResidualDisplay as ResidualDisplay
+from ._slices import SurrogateSliceDisplay as SurrogateSliceDisplay
+from ._strain_map import StrainMapDisplay as StrainMapDisplay
+from ._window_map import WindowMapDisplay as WindowMapDisplay
