@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import _memory
 import numpy as np
 from _inputs import Scene, named_scene, scene
@@ -23,15 +21,6 @@ from logstar._core import instruction_sets
 ONE, TWO, AVX2 = "ours 1t", "ours 2t", "ours avx2 1t"
 #: Large sigmas and a low threshold: overlaps of many candidates, which scikit-image prunes slowly.
 WIDE_OPTIONS = {**BLOB_LOG_OPTIONS, "max_sigma": 30, "threshold": 0.005}
-
-
-def measure(plan: Plan) -> Iterator[Section]:
-    yield _speed(plan)
-    yield _wide_sigmas(plan)
-    yield _detectors(plan)
-    yield _growth_with_atoms(plan)
-    yield _growth_with_sigma(plan)
-    yield _extra_memory(plan)
 
 
 def _contestants(image, options, *, avx2: bool = False) -> list[Contestant]:
@@ -167,3 +156,13 @@ def _extra_memory(plan: Plan) -> Section:
     section.rows.append([f"{plan.memory_size} px", *cells, f"{peer / max(ours, 1):.1f}x"])
     section.figures["memory", plan.memory_size] = Figure(ours / 1e6, cells[1])
     return section
+
+
+SECTIONS = {
+    "blob_log": _speed,
+    "wide": _wide_sigmas,
+    "detectors": _detectors,
+    "atoms": _growth_with_atoms,
+    "sigma": _growth_with_sigma,
+    "memory": _extra_memory,
+}

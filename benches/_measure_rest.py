@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -15,11 +15,6 @@ from _tuning import N_EVALUATIONS, REF_POINT, Outcome, expectation, tune_ours, t
 TREE = "cKDTree"
 #: Point sets that look like detections; the others are there to break a search for neighbours.
 REGULAR = ("lattice", "uniform")
-
-
-def measure(plan: Plan) -> Iterator[Section]:
-    yield _distance_sums(plan)
-    yield _tuning(plan)
 
 
 def _distance_sums(plan: Plan) -> Section:
@@ -120,3 +115,9 @@ def _tuning(plan: Plan) -> Section:
             )
             section.figures["tuning", name, "gain"] = Figure(gain, f"{gain:+.1e}")
     return section
+
+
+SECTIONS = {
+    "sums": _distance_sums,
+    "tuning": _tuning,
+}

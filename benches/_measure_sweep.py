@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 from _inputs import named_scene
@@ -22,7 +22,7 @@ _OVERLAPS = np.linspace(0.01, 0.9, 64)
 _TYPICAL, _NOISY = (0.1, 0.5), (0.03, 0.5)
 
 
-def measure(plan: Plan) -> Iterator[Section]:
+def sweep(plan: Plan) -> Section:
     section = Section(
         "`ScaleSpaceCandidates`: QC and ER at many settings",
         [
@@ -41,7 +41,7 @@ def measure(plan: Plan) -> Iterator[Section]:
     )
     for name in (str(size) for size in (256, 2048) if size in plan.blob_log):
         section.rows.append(_row(name, section))
-    yield section
+    return section
 
 
 def _row(name: str, section: Section) -> list[str]:
@@ -77,3 +77,6 @@ def _median(work: Callable[[], object], rounds: int) -> float:
         work()
         seconds.append(time.perf_counter() - start)
     return float(np.median(seconds))
+
+
+SECTIONS = {"sweep": sweep}

@@ -15,8 +15,12 @@ from _pairs import Contestant
 from _peers import BLOB_LOG_OPTIONS, our_blob_log, peer_blob_log
 from numpy.typing import NDArray
 
+from logstar import LoGStarDetector
+
 STATUS = Path("/proc/self/status")
 SIDES = ("ours", "scikit-image")
+#: The detector of atoms, with settings that suit any image that it is asked about.
+PREDICT = "predict"
 
 
 def extra_bytes(side: str, image: NDArray[np.floating]) -> int | None:
@@ -44,6 +48,9 @@ def _main(side: str, path: str) -> None:
     image = np.load(path)
 
     def contestant(pixels: NDArray[np.floating]) -> Contestant:
+        if side == PREDICT:
+            detector = LoGStarDetector(2.5, 3.5, threshold=0.1, n_jobs=2).fit(pixels)
+            return Contestant(PREDICT, lambda: detector.predict(pixels))
         if side == SIDES[0]:
             return our_blob_log(pixels, BLOB_LOG_OPTIONS, threads=2)
         return peer_blob_log(pixels, BLOB_LOG_OPTIONS)

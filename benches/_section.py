@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from _pairs import Ratio
 
@@ -62,8 +63,19 @@ class Plan:
     tuning: Mapping[str, int]
     #: Evaluations of the paper's loop.
     n_evaluations: int
-    #: Rounds by size of image, of maps of damage and of quality reports.
-    maps: Mapping[int, int]
+    #: Rounds by size of image: lattices, maps of damage, quality reports, predictions.
+    images: Mapping[int, int]
+    #: Likewise of images of grains, and of maps of strain.
+    grains: Mapping[int, int]
+    strain: Mapping[int, int]
+    #: Sizes of the images that are tuned on one core, and that of the noisy ones.
+    tuned: Sequence[int]
+    noisy_size: int
+    n_frames: int
+    #: Micrographs that the command is run on; without any a simulated one.
+    files: Sequence[Path] = ()
+    #: A Python that has Atomap and HyperSpy; None leaves them out.
+    peers: str | None = None
 
 
 FULL = Plan(
@@ -77,7 +89,12 @@ FULL = Plan(
     points={5_000: 9, 50_000: 5, 500_000: 3},
     tuning={"256": 3, "256d": 1, "256n": 1},
     n_evaluations=50,
-    maps={512: 5, 1024: 3, 2048: 2},
+    images={512: 5, 1024: 3, 2048: 2},
+    grains={512: 2},
+    strain={512: 5, 1024: 2},
+    tuned=(256, 512, 1024),
+    noisy_size=512,
+    n_frames=200,
 )
 QUICK = Plan(
     blob_log={256: 3, 512: 2},
@@ -90,5 +107,10 @@ QUICK = Plan(
     points={5_000: 3, 50_000: 1},
     tuning={"256": 1},
     n_evaluations=12,
-    maps={256: 2, 512: 1},
+    images={256: 2, 512: 1},
+    grains={256: 1},
+    strain={256: 1},
+    tuned=(256,),
+    noisy_size=256,
+    n_frames=8,
 )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from _inputs import POINT_SETS
 from _measure_blob_log import AVX2, ONE
+from _measure_main import NOISES
 from _measure_rest import REGULAR
 from _section import Figure
 
@@ -66,15 +67,37 @@ def targets() -> Iterator[Target]:
     yield Target("one (QC, ER) evaluation, 256 px", ("evaluation", 256), 5, " us", at_most=True)
     yield Target("64 x 64 grid, 256 px", ("grid", 256), 6, " ms", at_most=True)
     yield Target("64 x 64 grid, 2048 px", ("grid", 2048), 2000, " ms", at_most=True)
-    yield Target("whole tuning, 256 px", ("tuning", "256", "ms"), 25, " ms", at_most=True)
-    yield Target("the same against the paper's loop", ("tuning", "256", "ratio"), 200)
-    for size, bound in {512: 200, 1024: 600, 2048: 2500}.items():
-        what = f"map of damage, {size} px"
-        yield Target(what, ("damage", size), bound, " ms", at_most=True)
-    yield Target("growth of the same a doubling", ("damage", "doubling"), 5, at_most=True)
-    for size, bound in {512: 20, 1024: 50, 2048: 250}.items():
-        what = f"quality report, {size} px"
-        yield Target(what, ("quality", size), bound, " ms", at_most=True)
+    yield Target("tuning, 256 px, one core", ("tuned", 256, 0.05), 10, " ms", at_most=True)
+    for noise in NOISES:
+        what = f"tuning, 512 px, noise {noise:g}, one core"
+        yield Target(what, ("tuned", 512, noise), 100, " ms", at_most=True)
+    yield Target("the paper's loop against it, 256 px", ("tuning", "256", "ratio"), 200)
     for name in ("256", "256d", "256n"):
         what = f"gain of hypervolume over the paper's loop, {name} px"
         yield Target(what, ("tuning", name, "gain"), 0, "")
+    for size in (512, 2048):
+        what = f"atoms by a tuned detector, {size} px, a pixel"
+        yield Target(what, ("predict", "ns", size), 22, " ns", at_most=True)
+    yield Target(
+        "its memory beyond an image of 8192 px", ("predict", "memory", 8192), 100, " MB", True
+    )
+    yield Target("frames of 512 px in a loop, each", ("frames", "ms"), 5.5, " ms", at_most=True)
+    yield Target("frames, two threads against one", ("frames", "scaling"), 1.8)
+    yield from _of_images()
+    yield Target("image in memory to map of strain, 512 px", ("map", 512), 150, " ms", at_most=True)
+    yield Target("the command, pictures", ("command", "pictures"), 2.0, " s", at_most=True)
+    yield Target("the same, no pictures", ("command", "no pictures"), 1.5, " s", at_most=True)
+    yield Target("pictures, beyond scikit-learn's import", ("command", "rest"), 0.9, " s", True)
+
+
+def _of_images() -> Iterator[Target]:
+    goals = {
+        "lattice of an image": ("lattice", {512: 25, 1024: 50, 2048: 150}),
+        "significance of its atoms": ("significance", {512: 30, 1024: 100, 2048: 400}),
+        "map of damage": ("damage", {512: 200, 1024: 600, 2048: 2500}),
+        "quality report": ("quality", {512: 20, 1024: 50, 2048: 250}),
+    }
+    for what, (key, bounds) in goals.items():
+        for size, bound in bounds.items():
+            yield Target(f"{what}, {size} px", (key, size), bound, " ms", at_most=True)
+    yield Target("growth of the map of damage a doubling", ("damage", "doubling"), 5, "x", True)

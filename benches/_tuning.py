@@ -103,7 +103,11 @@ def tune_paper(
 
 
 def tune_ours(
-    image: FloatArray, expected: Expectation, seed: int, n_iter: int | None = None
+    image: FloatArray,
+    expected: Expectation,
+    seed: int,
+    n_iter: int | None = None,
+    n_jobs: int = -1,
 ) -> Outcome:
     """What `logstar detect` does between reading the image and writing the positions."""
     search = make_logstar_workflow(
@@ -115,7 +119,7 @@ def tune_ours(
         distance_sum=expected.distance_sum,
         sigma_range=expected.sigma_range,
         n_iter=n_iter,
-        n_jobs=-1,
+        n_jobs=n_jobs,
         random_state=seed,
     ).fit(image)
     return Outcome(np.abs(search.pareto_front_[:, :2]), search.best_estimator_.detect(image))
