@@ -137,3 +137,19 @@ def test_what_the_frame_cuts_is_no_vacancy():
     # Who does not know where the frame is takes some of them for vacancies.
     assert sum(n_vacancies(one, plain) for one in np.flatnonzero(cut)) > 0
     assert n_vacancies(int(from_frame.argmax()), lattice) == 1
+
+
+def test_gaps_along_a_boundary_of_grains_are_no_vacancies():
+    lattice = PEROVSKITE
+    parts = []
+    for turn, sign in ((4.0, 1), (24.0, -1)):
+        positions, kinds = lattice.positions((300, 300), rotation=turn)
+        mine = sign * (positions[:, 1] - 150 - 0.2 * (positions[:, 0] - 150)) < -4
+        parts.append((positions[mine], kinds[mine]))
+    positions, kinds = (np.concatenate(both) for both in zip(*parts, strict=True))
+    inside = int(np.hypot(*(positions - (150, 60)).T).argmin())
+    found = LatticeIndexer(lattice).fit(
+        np.delete(positions, inside, axis=0), np.delete(kinds, inside)
+    )
+    assert len(found.vectors_) == 2
+    np.testing.assert_allclose(found.vacancies_, [positions[inside]], atol=1e-6)

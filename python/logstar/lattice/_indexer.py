@@ -34,6 +34,9 @@ _LEAST_VOTES = 2
 #: distances, and the neighbours that expect an atom. No gap between their directions is wider than
 #: the second number, in radians. Along the edge of the field it is half a turn.
 _SURROUNDINGS, _WIDEST_GAP = 2.5, math.radians(185)
+#: Nor is a site with atoms of another grain within this many nearest distances: along a boundary
+#: there are gaps.
+_BOUNDARY = 1.5
 #: Atoms nearer to the frame than this share of the nearest distance are cut, and found or not by
 #: chance: it is two sigmas of a usual peak.
 _FRAME = 1 / 3
@@ -92,7 +95,8 @@ class LatticeIndexer(BaseEstimator):  # type: ignore[misc] # scikit-learn ships 
         Row and column of the corner of each grain's cell (0, 0), by the same fit.
     vacancies_ : ndarray of shape (n_vacancies, 2)
         Row and column of sites without an atom that at least two neighbours expect an atom at, and
-        that atoms of the grain surround. At the corner of the field nothing can be told. With an
+        that atoms of the grain surround. At corners of the field, and at boundaries of grains,
+        nothing can be told. With an
         `ImageLattice`, they are further from the frame of its image than a third of the nearest
         distance. Whether the image shows an atom there that was not found,
         `logstar.fields.vacancy_evidence` tells.
@@ -428,7 +432,12 @@ def _vacancies(ends: _Ends, state: _State, lattice: Lattice, tolerance: float) -
         near = np.array(
             tree.query_ball_point(positions[site], _SURROUNDINGS * nearest), dtype=np.intp
         )
-        near = near[state.components[near] == sites[site, 0]]
+        mine = state.components[near] == sites[site, 0]
+        others = state.points[near[~mine & (state.components[near] >= 0)]]
+        if (np.hypot(*(others - positions[site]).T) < _BOUNDARY * nearest).any():
+            likely[site] = False
+            continue
+        near = near[mine]
         around = np.concatenate([near, voters[order[starts[site] : starts[site + 1]]]])
         back = state.points[around] - positions[site]
         angles = np.sort(np.arctan2(back[:, 1], back[:, 0]))
