@@ -63,9 +63,23 @@ def test_units_in_meters(unit, meters):
     assert convert_length(3.0, unit, to="m") == pytest.approx(3 * meters, rel=1e-12)
 
 
-@pytest.mark.parametrize("text", ["nm", "[nm]", "(nm)", "[n_m]", " NM ", "nanometre", "nm\0\0"])
+@pytest.mark.parametrize(
+    "text",
+    ["nm", "[nm]", "(nm)", "[n_m]", " NM ", "nanometre", "nm\0\0", "nm/px", "nm / pixel",
+     "[nm/Pixels]", "nm per pixel"],
+)  # fmt: skip
 def test_names_of_units_as_files_write_them(text):
     assert unit_name(text) == "nm"
+
+
+@pytest.mark.parametrize("text", ["/px", "1/px", "px", "px/nm", "per pixel", "nmpx"])
+def test_what_is_no_length_for_each_pixel(text):
+    assert unit_name(text) is None
+
+
+@pytest.mark.parametrize("size", [PixelSize(0.02, "nm"), PixelSize(0.25), PixelSize(31.5, "pm")])
+def test_a_size_is_read_as_it_is_printed(size):
+    assert PixelSize.of(str(size)) == size
 
 
 def test_sides_may_differ_by_a_thousandth():

@@ -47,7 +47,9 @@ _SPELLINGS = {
 PIXEL_UNITS = ("A", "nm", "pm")
 #: The unit of lengths in an image whose pixel size is unknown.
 PIXELS = "px"
-_LENGTH = re.compile(r"([0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)\s*(\D\S*)?")
+_LENGTH = re.compile(r"([0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)\s*(\D\S*(?: per \w+)?)?")
+#: A unit of pixel sizes may say that it is one: "nm/px", as they are printed here.
+_PER_PIXEL = re.compile(r"\s*(?:/|\bper\b)\s*(?:px|pixels?)$", re.IGNORECASE)
 #: Pixels whose sides differ by more than this share are not square. Across an image of 4,000
 #: pixels the two directions then disagree by 4 pixels, about a third of a distance between atoms.
 _SQUARE = 1e-3
@@ -116,7 +118,7 @@ def unit_name(unit: object) -> str | None:
     text = unicodedata.normalize("NFKC", text).partition("\0")[0].strip()
     if text[:1] + text[-1:] in {"[]", "()"}:
         text = text[1:-1].strip()
-    text = text.replace("_", "")
+    text = _PER_PIXEL.sub("", text.replace("_", ""))
     if text in _METERS:
         return text
     text = text.lower().replace("metre", "meter")
