@@ -51,7 +51,7 @@ def scale_intensities(
         return np.zeros_like(image)
     if low == high:
         raise ValueError(
-            f"image {index} is constant: every pixel is {image.flat[0]!r}; there is nothing "
+            f"image {index} is constant: every pixel is {image.flat[0]:g}; there is nothing "
             "to find."
         )
     return scaled_between(image, polarity, (low, high))
