@@ -299,6 +299,15 @@ class TestWhatIsStated:
             with pytest.raises(ValueError, match=f"space group {name} do not fit the cell"):
                 read_cif(write(cif_of(name, cell, sites)))
 
+    def test_of_axes_that_the_cell_does_not_tell_the_standard_ones_are_taken(self, write):
+        """However near to one another atoms then are: a symbol of one axis means b."""
+        sites = [("C", "C", (0.5, 0.1, 0.02), 0.5)]
+        with pytest.warns(UserWarning, match="axes its cell does not tell; P 1 21/c 1 is taken"):
+            _, atoms = read_cif(write(cif_of("P 21/c", ORTHORHOMBIC, sites)))
+        group = group_of("-x,1/2+y,1/2-z; -x,-y,-z")
+        place = [Fraction(1, 2), Fraction(1, 10), Fraction(1, 50)]
+        assert_same_places(places_of(atoms, "C"), images_of(group, place))
+
     @pytest.mark.parametrize("place", [(0, 0, 0), (0.125, 0.125, 0.125)])
     @pytest.mark.parametrize(
         "stated",
@@ -348,8 +357,12 @@ class TestWhatIsStated:
             read_cif(write(cif_of("", ORTHORHOMBIC, more="_space_group_IT_number 62\n")))
         with pytest.warns(UserWarning, match="not the setting; P 1 1 2/m is taken"):
             read_cif(write(cif_of("", MONOCLINIC_C, more="_space_group_IT_number 10\n")))
-        with pytest.raises(ValueError, match=r"no space group No\. 300"):
-            read_cif(write(cif_of("", CUBIC, more="_space_group_IT_number 300\n")))
+        for odd in ("300", "0", "-1"):
+            with pytest.raises(ValueError, match=rf"no space group No\. {odd}"):
+                read_cif(write(cif_of("", CUBIC, more=f"_space_group_IT_number {odd}\n")))
+        for none in ("cubic", "221.5"):
+            with pytest.raises(ValueError, match=f"number of its space group is '{none}', which"):
+                read_cif(write(cif_of("", CUBIC, more=f"_space_group_IT_number {none}\n")))
 
     def test_unknown_names(self, write):
         with pytest.raises(ValueError, match="space group 'P m 5 m' is unknown"):
@@ -366,6 +379,12 @@ class TestWhatIsStated:
         more = "_space_group_name_Hall '-F 4vw 2vw 3'\n"
         sites = [("Si", "Si", (0.125, 0.125, 0.125), 1)]
         assert len(read_cif(write(cif_of("F d -3 m", CUBIC, sites, more)))[1]) == 8
+        more = "_space_group_name_Hall '-P 4 2 3'\n"
+        with pytest.warns(
+            UserWarning, match=r"No\. 225, but its Hall symbol .* No\. 221; the Hall"
+        ):
+            _, atoms = read_cif(write(cif_of("F m -3 m", CUBIC, more=more)))
+        assert len(atoms) == len(read_cif(write(cif_of("P m -3 m", CUBIC, more=more)))[1])
         with pytest.warns(UserWarning, match="Hall symbol 'odd', which is none"):
             read_cif(write(cif_of("P m -3 m", CUBIC, more="_space_group_name_Hall odd\n")))
 
@@ -434,7 +453,22 @@ class TestListsOfOperations:
 class TestFilesOfOtherPrograms:
     def test_a_byte_order_mark(self, write):
         text = cif_of("P m -3 m", CUBIC)
-        assert read_cif(write(text, "utf-8-sig"))[1] == read_cif(write(text))[1]
+        for encoding in ("utf-8-sig", "utf-16"):
+            assert read_cif(write(text, encoding))[1] == read_cif(write(text))[1]
+
+    def test_tags_of_the_newer_dictionaries(self, write):
+        """These part a category from its names by a dot."""
+        text = cif_of("P m -3 m", CUBIC, more="_space_group_IT_number 221\n")
+        newer = re.sub(
+            r"^(_cell|_space_group|_symmetry|_atom_site)_", r"\1.", text, flags=re.MULTILINE
+        )
+        assert "_atom_site.fract_x" in newer
+        assert "_symmetry.space_group_name_H-M" in newer
+        assert read_cif(write(newer))[1] == read_cif(write(text))[1]
+        newer = cif_of("", CUBIC, more="_space_group.IT_number 221\n")
+        assert len(read_cif(write(newer))[1]) == len(read_cif(write(text))[1])
+        newer = listed("x,y,z", "-x,-y,-z").replace("equiv_pos", "equiv.pos")
+        assert len(places_of(read_cif(write(cif_of("", CUBIC, more=newer)))[1], "O1")) == 2
 
     def test_names_of_authors_in_latin_1(self, write):
         text = cif_of("P m -3 m", CUBIC, more="_publ_author_name 'Müller'\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import math
 import os
 import re
@@ -27,9 +28,10 @@ _SHORTEST_BOND = 0.7
 _NO_BOND = 0.5
 #: Atoms nearer to a site than this, in angstrom, are the site itself, moved onto its element.
 _ITSELF = 0.1
+#: A tag of the newer dictionaries, such as _space_group.IT_number.
+_DOTTED = re.compile(r"^([ \t]*_\w+)\.(?=\w)", re.MULTILINE)
 _OPERATION_TAGS = (
     "_space_group_symop_operation_xyz",
-    "_space_group_symop.operation_xyz",
     "_symmetry_equiv_pos_as_xyz",
 )
 _NAME_TAGS = (
@@ -139,11 +141,14 @@ def read_cif(path: str | os.PathLike[str]) -> tuple[FloatArray, list[Site]]:
 
 
 def _decoded(content: bytes) -> str:
+    """The text of a file, with tags as they were before a dot parted categories from names."""
     try:
-        return content.decode("utf-8-sig")
+        is_utf_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        text = content.decode("utf-16" if is_utf_16 else "utf-8-sig")
     except UnicodeDecodeError:
         # Names of authors in older files; what is needed of a CIF is ASCII.
-        return content.decode("latin-1")
+        text = content.decode("latin-1")
+    return _DOTTED.sub(r"\1_", text)
 
 
 def _value(block: Any, *tags: str) -> str:
@@ -245,7 +250,10 @@ def _setting(block: Any, cell: FloatArray, asymmetric: _Asymmetric) -> tuple[Set
     operations: list[str] = []
     for tag in _OPERATION_TAGS:
         operations = operations or [t for t in map(_text, block.find_values(tag)) if t]
-    number = _number(_value(block, *_NUMBER_TAGS))
+    written = _value(block, *_NUMBER_TAGS)
+    number = _number(written)
+    if written and not number.is_integer():
+        raise ValueError(f"the number of its space group is {written!r}, which is none")
     stated = StatedSymmetry(
         operations,
         _value(block, *_NAME_TAGS),

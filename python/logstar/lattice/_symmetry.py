@@ -155,13 +155,17 @@ def _fitting(
             "or name the setting"
         )
     if len({_axes(setting) for setting in named}) > 1 and by_number:
-        # The first one that fits is the standard one, or nearest to it.
         notes.append(
             f"states the number {stated.number} of its space group but not the setting; "
             f"{_axes(fitting[0])} is taken."
         )
-        fitting = [setting for setting in fitting if _axes(setting) == _axes(fitting[0])]
-    return fitting
+    elif len({_axes(setting) for setting in fitting}) > 1:
+        notes.append(
+            f"names the space group {stated.name}, whose axes its cell does not tell; "
+            f"{_axes(fitting[0])} is taken."
+        )
+    # The first one that fits is the standard one, or nearest to it.
+    return [setting for setting in fitting if _axes(setting) == _axes(fitting[0])]
 
 
 def fits(operations: Operations, cell: FloatArray) -> bool:
@@ -236,9 +240,17 @@ def _named_settings(stated: StatedSymmetry, notes: list[str]) -> tuple[list[Sett
     gemmi: Any = import_module("gemmi")
     if stated.hall:
         try:
-            return [Setting(stated.hall, _as_arrays(gemmi.symops_from_hall(stated.hall)))], False
+            operations = gemmi.symops_from_hall(stated.hall)
         except (RuntimeError, ValueError):
             notes.append(f"states the Hall symbol {stated.hall!r}, which is none; it is ignored.")
+        else:
+            named, meant = gemmi.find_spacegroup_by_name(stated.name), _number_of(operations)
+            if named is not None and meant is not None and named.number != meant:
+                notes.append(
+                    f"names the space group {stated.name}, No. {named.number}, but its Hall symbol "
+                    f"{stated.hall!r} is of No. {meant}; the Hall symbol is used."
+                )
+            return [Setting(stated.hall, _as_arrays(operations))], False
     table = list(gemmi.spacegroup_table())
     groups: list[Any] = []
     if stated.name:
@@ -264,6 +276,12 @@ def _named_settings(stated: StatedSymmetry, notes: list[str]) -> tuple[list[Sett
             "(_space_group_symop_operation_xyz) or give its number (_space_group_IT_number)"
         )
     return [Setting(group.xhm(), _as_arrays(group.operations())) for group in groups], by_number
+
+
+def _number_of(operations: Any) -> int | None:
+    gemmi: Any = import_module("gemmi")
+    found = gemmi.find_spacegroup_by_ops(operations)
+    return None if found is None else int(found.number)
 
 
 def _groups_of_name(gemmi: Any, table: Sequence[Any], stated: StatedSymmetry) -> list[Any]:
