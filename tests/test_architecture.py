@@ -15,6 +15,7 @@ TESTS = Path(__file__).parent
 
 #: Test files that mirror no module, and what they are about instead.
 ABOUT_MORE_THAN_A_MODULE = {
+    "cli/test_large_images.py": "the command on images that are found by tiles",
     "detection/test_pathological.py": "layouts of points that make any search among them slow",
     "fields/test_fields.py": "what all fields promise: values and errors of known distortions",
     "inspection/test_alike.py": "what all displays have in common",

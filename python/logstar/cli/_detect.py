@@ -21,7 +21,7 @@ from ._values import Crystal
 
 if TYPE_CHECKING:
     from logstar.io import Micrograph
-    from logstar.tuning import AtomFinder, Report
+    from logstar.tuning import AtomFinder, Report, TiledAtoms
 
 #: Options that a result depends on: an earlier one is kept only if they are the same.
 _OPTIONS = (
@@ -37,7 +37,7 @@ _OPTIONS = (
         "polarity",
     ),
     *("average", "channel", "resample", "binning", "roi", "n_iter", "random_state", "denoise"),
-    "refine",
+    *("refine", "tile"),
     *("formats", "zone", "plots"),
 )
 #: Those of `logstar map` alone.
@@ -47,6 +47,10 @@ _OF_MAPS = (
 #: Files that a reader reads beside the one that is named: the extension of the latter, and a
 #: pattern of what follows its stem in the names of the former.
 _COMPANIONS = {".emi": "_*.ser", ".mib": ".hdr", ".rpl": ".raw", ".xml": "*.raw"}
+
+
+#: What is done of an image that is found by tiles, while it runs.
+_RUNNING = "positions.running"
 
 
 class NothingFoundError(RuntimeError):
@@ -63,8 +67,8 @@ class Outcome:
         The image, as people know it.
     folder : Path
         Where the files are.
-    finder : AtomFinder
-        Fitted.
+    finder : AtomFinder or TiledAtoms
+        Fitted; the latter if it was found by tiles.
     seconds : dict of str to float
         How long each part took.
     files : dict of str to Path
@@ -81,13 +85,28 @@ class Outcome:
 
     source: str
     folder: Path
-    finder: AtomFinder
+    finder: AtomFinder | TiledAtoms
     seconds: dict[str, float]
     files: dict[str, Path]
     crystal: str | None = None
     interrupted: str = ""
     more: list[tuple[str, str]] = field(default_factory=list)
     more_values: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def whole(self) -> AtomFinder:
+        """The finder of an image that was found as a whole.
+
+        Raises
+        ------
+        TypeError
+            If it was found by tiles.
+        """
+        from logstar.tuning import AtomFinder  # noqa: PLC0415 - heavy; --help needs none of it
+
+        if not isinstance(self.finder, AtomFinder):
+            raise TypeError("the image was found by tiles, and this looks at it as a whole")
+        return self.finder
 
     @property
     def verdict(self) -> str:
@@ -223,6 +242,7 @@ def detect(
     Exception
         As `find_atoms`.
     """
+    _check_formats(args, one)
     mask = None
     if args.mask is not None:
         from logstar.io import read_mask  # noqa: PLC0415 - rarely needed
@@ -242,6 +262,9 @@ def detect(
             binning=args.binning,
             pixel_size=args.pixel_size,
             mask=mask,
+            # Fields and regions are those of an image as a whole.
+            tile=args.tile if args.command == "detect" else None,
+            checkpoint=_checkpoint(results, resume=args.resume),
             **physics_of(args, crystal),
         )
     except ValueError:
@@ -254,9 +277,36 @@ def detect(
     return outcome
 
 
+def _check_formats(args: argparse.Namespace, one: Input) -> None:
+    """Refuse, before anything is found, a format that an image found by tiles cannot have."""
+    if "hdf5" not in (args.formats or ()) or args.command != "detect":
+        return
+    from logstar.tuning._find_atoms import shape_of_parts  # noqa: PLC0415 - rarely needed
+    from logstar.tuning._large_images import tile_for  # noqa: PLC0415
+    from logstar.tuning._tiled_atoms import check_formats  # noqa: PLC0415
+
+    shape = shape_of_parts(one.path, one.dataset, args.channel)
+    if shape is not None and tile_for(shape, args.tile, {}) is not None:
+        check_formats(args.formats)
+
+
+def _checkpoint(results: Results, *, resume: bool) -> Path:
+    """Where an image that is found by tiles keeps what is done, until it is whole."""
+    path = results.folder / _RUNNING
+    if not resume:
+        path.unlink(missing_ok=True)
+    return path
+
+
 def _check_calibrated(args: argparse.Namespace, one: Input) -> None:
     """Say that there is no pixel size, and what the file says instead."""
-    micrograph = read(args, one.path, one.dataset)
+    from logstar.io import open_image  # noqa: PLC0415 - heavy; --help needs none of it
+
+    micrograph: Any
+    if args.average or args.resample or args.binning > 1:
+        micrograph = read(args, one.path, one.dataset)
+    else:
+        micrograph = open_image(one.path, dataset=one.dataset, channel=args.channel)
     if micrograph.pixel_size is None:
         option = "--crystal" if args.cif is None else "--cif"
         notes = f" ({' '.join(micrograph.notes)})" if micrograph.notes else ""
@@ -277,7 +327,10 @@ def find(
         If there is no atom.
     """
     from logstar.exceptions import NoAtomsWarning  # noqa: PLC0415 - heavy; --help needs none of it
-    from logstar.tuning import find_atoms  # noqa: PLC0415
+    from logstar.tuning import AtomFinder, RunProgress, find_atoms  # noqa: PLC0415
+
+    def tell(state: RunProgress) -> None:
+        stages.counted(state.stage, state.n_done, state.n_total)
 
     stages.begin("reading")
     with warnings.catch_warnings():
@@ -291,12 +344,13 @@ def find(
             n_jobs=-1,
             random_state=args.random_state,
             callback=stages.evaluated,
+            progress=tell,
             **parameters,
         )
     if finder.verdict_.status == "failed":
         raise NothingFoundError("; ".join(finder.verdict_.reasons))
     outcome = Outcome(source, Path(), finder, dict(finder.seconds_), {})
-    if finder.search_.interrupted_:
+    if isinstance(finder, AtomFinder) and finder.search_.interrupted_:
         outcome.interrupted = "before the end of the search; this is what was evaluated until then"
     return outcome
 

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 #: Side in pixels of the part of an image that is timed, and how often: the least time counts.
 _PART, _TIMES = 512, 3
-#: Side in pixels of the tiles of a large image with their halos, how many are worked on at a time,
-#: and bytes of memory for each of its atoms.
-_TILE, _TILES, _BYTES_OF_ATOM = 2112, 2, 160
+#: Tiles of a large image that are worked on at a time, how much their halos add to their pixels,
+#: and bytes of memory for each atom.
+_TILES, _HALO, _BYTES_OF_ATOM = 2, 1.05, 160
 #: Bytes of memory for each pixel that is worked on: the image, its scaled copy and the core's.
 _BYTES = 16
 
@@ -67,7 +67,7 @@ def estimate(path: Path, entry: ImageEntry, channel: Any) -> Estimate | None:
         None for a single image that is not large, and for one that needs a choice.
     """
     n_pixels = entry.shape[0] * entry.shape[1]
-    from logstar.tuning._large_images import is_large  # noqa: PLC0415 - heavy; --help needs none
+    from logstar.tuning._large_images import TILE, is_large  # noqa: PLC0415 - heavy
 
     if entry.n_frames == 1 and not is_large(entry.shape):
         return None
@@ -92,7 +92,7 @@ def estimate(path: Path, entry: ImageEntry, channel: Any) -> Estimate | None:
         n_bytes += 2 * n_threads * _BYTES * n_pixels
     else:
         n_atoms = len(detector.detect([part])[0]) * n_pixels / part.size
-        at_once = min(_TILES, n_threads) * min(n_pixels, _TILE**2)
+        at_once = min(_TILES, n_threads) * min(n_pixels, _HALO * TILE**2)
         n_bytes += _BYTES * at_once + _BYTES_OF_ATOM * n_atoms
     total = seconds * entry.n_frames / n_threads
     return Estimate(total, n_threads, n_bytes, seconds)

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from logstar.exceptions import NotOneLatticeError
 from logstar.io import NOT_SQUARE, ImageEntry, list_images, open_image
 from logstar.tuning import Expectation
-from logstar.tuning._find_atoms_tiled import representative_parts
 from logstar.tuning._large_images import is_large
+from logstar.tuning._looked_at import LookedAt
+from logstar.tuning._parts import representative_parts
 from logstar.units import PixelSize
 
 from ._detect import read
@@ -154,7 +155,7 @@ def _pixels(
         micrograph = read(args, info.path, args.dataset)
         return micrograph.image, micrograph.pixel_size, ""
     image = open_image(info.path, dataset=args.dataset, channel=args.channel)
-    ((rows, cols),) = representative_parts(image, image.shape, 1, _PART)
+    ((rows, cols),) = representative_parts(image, LookedAt.of(image.shape, None, None), 1, _PART)
     place = f"rows {rows.start} to {rows.stop}, columns {cols.start} to {cols.stop}"
     return image[rows, cols], image.pixel_size, f"{place}: a part that is like the rest"
 

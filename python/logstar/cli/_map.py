@@ -88,14 +88,14 @@ def map_fields(
     stages.begin("mapping")
     start = time.perf_counter()
     try:
-        maps = _measure(outcome.finder, args)
+        maps = _measure(outcome.whole, args)
     except KeyboardInterrupt:
         outcome.interrupted = "while fields were measured; there are atoms, but no fields"
         return
     outcome.seconds["map"] = time.perf_counter() - start
 
     def save(folder: Path, plots: bool) -> dict[str, Path]:
-        return _write(maps, outcome.finder, folder, args, plots=plots)
+        return _write(maps, outcome.whole, folder, args, plots=plots)
 
     write_files(outcome, results, save, args, stages)
     outcome.more += _rows(maps)

@@ -38,6 +38,7 @@ _OPTIONS = {
     "retune": "--retune",
     "roi": "--roi",
     "threshold": "--threshold",
+    "tile": "--tile",
     "tolerance": "--tolerance",
     "visible": "--visible",
     "zone_axis": "--zone",
@@ -108,6 +109,8 @@ def in_options(text: str) -> str:
 
     def given(found: re.Match[str]) -> str:
         option, value = _OPTIONS[found[1]], found[2].strip("'\"")
+        if value == "None" and found[1] == "tile":
+            return "--tile none"
         if value in {"None", "False"}:
             return f"no {option}"
         if found[1] == "roi":

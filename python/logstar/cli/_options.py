@@ -15,6 +15,7 @@ from ._values import (
     parse_elements,
     parse_pixel_size,
     parse_roi,
+    parse_tile,
     parse_tolerance,
     parse_zone,
 )
@@ -47,6 +48,14 @@ def add_micrographs(parser: Any) -> None:
         type=Path,
         metavar="FILE",
         help="find atoms only where this image (tif, png or npy) is not 0",
+    )
+    image.add_argument(
+        "--tile",
+        type=parse_tile,
+        default="auto",
+        metavar="PX",
+        help="tune on parts of the image and find atoms by tiles of this side, for images larger "
+        "than memory; or none (default auto: tiles of 2048 for more than 4096 x 4096 pixels)",
     )
     add_search(parser)
     output = add_output(parser, "logstar-FILE")

@@ -43,7 +43,7 @@ def segment(outcome: Outcome, results: Results, args: argparse.Namespace, stages
     """
     stages.begin("mapping")
     start = time.perf_counter()
-    finder = outcome.finder
+    finder = outcome.whole
     segmenter = AmorphousGMMSegmenter(
         random_state=args.random_state, n_jobs=-1, pixel_size=finder.pixel_size_
     )

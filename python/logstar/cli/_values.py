@@ -28,6 +28,8 @@ _PIXEL_SIZES = (1e-4, 1e3)
 _EDGES = (1.0, 100.0)
 #: Greatest number of digits; a longer number is a slip, whatever it is for.
 _MOST_DIGITS = 18
+#: Least side of tiles in pixels, as of `logstar.tuning.detect_tiled`.
+_LEAST_TILE = 64
 _RANGE = re.compile(r"\s*([0-9]*)\s*:\s*([0-9]*)\s*")
 _ELEMENT = re.compile(r"[A-Z][a-z]?[0-9]*")
 
@@ -90,6 +92,16 @@ def parse_dataset(text: str) -> int | str:
         return integer_from(0)(text)
     except argparse.ArgumentTypeError as error:
         raise argparse.ArgumentTypeError(f"{error}; or all of them: all") from None
+
+
+def parse_tile(text: str) -> int | str | None:
+    """Read the side of tiles in pixels, "auto" or "none"."""
+    if text in {"auto", "none"}:
+        return text if text == "auto" else None
+    try:
+        return integer_from(_LEAST_TILE)(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{error}; or auto, or none") from None
 
 
 def parse_channel(text: str) -> int | str:

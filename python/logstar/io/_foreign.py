@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from ._answers import Described
 from ._rsciio import signal_of_dictionary
 from ._signal import Signal
 
@@ -29,6 +30,21 @@ def signals_of(signal: Any) -> list[Signal]:
         "signal must be a HyperSpy signal, an xarray DataArray or a dict with data and axes as "
         f"RosettaSciIO gives, got {type(signal).__name__}."
     )
+
+
+def is_signal(source: Any) -> bool:
+    """Tell the objects of HyperSpy, xarray and RosettaSciIO by what they can do."""
+    is_mapping = isinstance(source, Mapping) and {"data", "axes"} <= set(source)
+    has_axes = hasattr(source, "axes_manager") and hasattr(source, "data")
+    return is_mapping or has_axes or (hasattr(source, "dims") and hasattr(source, "coords"))
+
+
+def described_in_memory(signals: Sequence[Signal]) -> list[Described]:
+    """Describe signals that no file has to be asked of."""
+    return [
+        Described(one.frames.shape, str(one.frames.dtype), one.sides, one.units, "", (), {}, None)
+        for one in signals
+    ]
 
 
 def _of_hyperspy(signal: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -19,7 +19,7 @@ from logstar.units import PixelSize
 
 from ._answers import Described, choice
 from ._colors import Channel
-from ._foreign import signals_of
+from ._foreign import described_in_memory, is_signal, signals_of
 from ._formats import EXTENSIONS
 from ._mapped import copied, mapping_of
 from ._micrograph import ImageChoice, Micrograph, listing, read_image
@@ -190,7 +190,7 @@ def open_stack(
         return _of_file(path, chosen)
     if isinstance(source, (list, tuple)) and source and isinstance(source[0], (str, os.PathLike)):
         return _of_paths([Path(each) for each in source], chosen)
-    if _is_signal(source):
+    if is_signal(source):
         return _of_signal(source, chosen)
     if dataset is not None or channel is not None or resample or binning != 1:
         raise ValueError(
@@ -207,12 +207,6 @@ def open_stack(
         "source must be a file, a folder, an array of three axes, a signal or an iterable of "
         f"images, got {type(source).__name__}."
     )
-
-
-def _is_signal(source: Any) -> bool:
-    is_mapping = isinstance(source, Mapping) and {"data", "axes"} <= set(source)
-    has_axes = hasattr(source, "axes_manager") and hasattr(source, "data")
-    return is_mapping or has_axes or (hasattr(source, "dims") and hasattr(source, "coords"))
 
 
 def _of_file(path: Path, chosen: ImageChoice) -> ImageStack:
@@ -233,10 +227,7 @@ def _of_file(path: Path, chosen: ImageChoice) -> ImageStack:
 
 def _of_signal(source: Any, chosen: ImageChoice) -> ImageStack:
     signals = signals_of(source)
-    described = [
-        Described(one.frames.shape, str(one.frames.dtype), one.sides, one.units, "", (), {}, None)
-        for one in signals
-    ]
+    described = described_in_memory(signals)
     place = _place_of(described, chosen.dataset, type(source).__name__)
     frames = signals[place].frames
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logstar._validation import as_image, computation_dtype
+from logstar.io import LazyImage
 from logstar.io._mapped import copied, mapping_of
 
 Place = tuple[slice, ...]
@@ -113,11 +114,13 @@ class DatasetOfFile(NamedTuple):
 def travelling(array: Any) -> Any:
     """Give what can be sent to a worker in place of an array; None if that is its pixels alone.
 
-    A mapped file becomes its name, if that leads to the same pixels; dask and zarr arrays travel
-    as they are.
+    A mapped file becomes its name, if that leads to the same pixels; images of files, and arrays of
+    dask and zarr travel as they are.
     """
     if isinstance(array, np.memmap):
         return _mapped(array)
+    if isinstance(array, LazyImage):
+        return None if array.path is None else array
     module = type(array).__module__.partition(".")[0]
     if module == "h5py":
         return DatasetOfFile(Path(array.file.filename).absolute(), array.name)

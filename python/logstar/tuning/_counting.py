@@ -43,7 +43,7 @@ def count_columns(lattice: Lattice, shape: tuple[int, ...], calibration: float) 
         For columns closer than three pixels.
     """
     check_nearest(lattice)
-    frame = min(max(1.0, _FRAME * lattice.nearest_distance), min(shape) / 4)
+    frame = frame_of(lattice.nearest_distance, shape)
     if isinstance(lattice, ImageLattice):
         count = lattice.expected_count(shape, border=frame, edge_error=frame / 2)
         return count if lattice.mask is None else _with_uncertain_mask(count, lattice, shape, frame)
@@ -52,6 +52,11 @@ def count_columns(lattice: Lattice, shape: tuple[int, ...], calibration: float) 
     n_rows, n_cols = (size - 2 * frame for size in shape)
     edges = math.hypot(count.edges, count.n * frame * (1 / n_rows + 1 / n_cols))
     return Count(count.n, edges, count.calibration)
+
+
+def frame_of(nearest: float, shape: tuple[int, ...]) -> float:
+    """Width in pixels of the frame along an image's edges in which no atom is expected."""
+    return min(max(1.0, _FRAME * nearest), min(shape) / 4)
 
 
 def _with_uncertain_mask(

@@ -9,6 +9,7 @@ none does, those at the lattice's places may do so together.
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -167,21 +168,16 @@ def field_of_columns(
         where single columns cannot be told from noise.
     """
     nearest = lattice.nearest_distance
-    pixels = np.asarray(image if polarity == "bright" else -image, dtype=np.float64)
-    sigma = max(_SIGMA * nearest, 1.0)
+    pixels = _upright(image, polarity)
+    sigma = _sigma(nearest)
     maxima = _maxima(pixels, sigma, nearest)
     level = _level(maxima, core, nearest)
     if level is None:
         return None
-    is_clear = maxima.responses >= _WEAKER * level
-    is_clear &= maxima.responses >= _CLEAR * maxima.noise
-    is_column = is_clear & (maxima.responses >= level)
-    if not is_column.any():
+    columns = _columns_above(maxima, level, nearest)
+    if len(columns) == 0:
         return None
-    away = np.asarray(KDTree(maxima.places[is_column]).query(maxima.places)[0])
-    is_column |= is_clear & (away <= _BESIDE * nearest)
     gap = _LARGER_THAN_A_VACANCY * vacancy_radius(lattice)
-    columns = maxima.places[is_column]
     field = _surroundings(columns, image.shape, nearest, gap)
     # The lattice of another image has its places elsewhere.
     if field.all() or seen is None or seen.shape != pixels.shape:
@@ -192,6 +188,102 @@ def field_of_columns(
         return field
     pixels_of_them = np.clip(np.rint(places).astype(int), 0, np.array(pixels.shape) - 1)
     return _surroundings(np.concatenate([columns, pixels_of_them]), image.shape, nearest, gap)
+
+
+def level_of_columns(
+    image: Image,
+    lattice: Lattice,
+    *,
+    core: NDArray[np.bool_] | None = None,
+    polarity: Literal["bright", "dark"] = "bright",
+    empty: Sequence[Image] = (),
+) -> float | None:
+    """Find the least response of a column.
+
+    Parameters
+    ----------
+    image, lattice, core, polarity : optional
+        As of `field_of_columns`.
+    empty : sequence of ndarray
+        Images, in the same intensities, of what is beside the crystal.
+
+    Returns
+    -------
+    level : float or None
+        In the image's intensities; None where single columns cannot be told from noise.
+    """
+    nearest = lattice.nearest_distance
+    of_image, *beside = (
+        _maxima(_upright(one, polarity), _sigma(nearest), nearest) for one in (image, *empty)
+    )
+    return _level(of_image, core, nearest, [one.responses for one in beside])
+
+
+def field_above(
+    image: Image,
+    lattice: Lattice,
+    level: float,
+    *,
+    polarity: Literal["bright", "dark"] = "bright",
+) -> NDArray[np.bool_]:
+    """Find where atoms can be in a part of an image, by a level that was learnt on another.
+
+    What a pixel is depends on no other that is further away than `reach_of_field`, if the part
+    begins at an even row and column: noise is averaged over blocks of two.
+
+    Parameters
+    ----------
+    image : ndarray of shape (n_rows, n_cols)
+        The part.
+    lattice : Lattice
+        The crystal, from which the distances of columns are taken.
+    level : float
+        Least response of a column, as `level_of_columns` gives it.
+    polarity : {"bright", "dark"}, default="bright"
+        Whether columns are brighter or darker than their surroundings.
+
+    Returns
+    -------
+    field : ndarray of shape (n_rows, n_cols), bool
+        False everywhere where there is no column.
+    """
+    if isinstance(lattice, ImageLattice):
+        lattice = lattice.resolved()
+    nearest = lattice.nearest_distance
+    maxima = _maxima(_upright(image, polarity), _sigma(nearest), nearest)
+    columns = _columns_above(maxima, level, nearest)
+    if len(columns) == 0:
+        return np.zeros(image.shape, dtype=bool)
+    gap = _LARGER_THAN_A_VACANCY * vacancy_radius(lattice)
+    return _surroundings(columns, image.shape, nearest, gap) & ~flat_regions(image, nearest)
+
+
+def reach_of_field(lattice: Lattice) -> int:
+    """How far, in pixels, that lies on which `field_above` depends."""
+    of_noise = 4 * _AROUND + 4 * _PIXEL
+    # A maximum may be kept because one that is higher than its rival is in the rival's way.
+    of_columns = (4 * _SIGMA + 4 * _APART + _BESIDE + 0.5) * lattice.nearest_distance
+    gap = _LARGER_THAN_A_VACANCY * vacancy_radius(lattice)
+    return int(np.ceil(of_noise + of_columns + 2 * gap)) + 4
+
+
+def _upright(image: Image, polarity: Literal["bright", "dark"]) -> FloatArray:
+    return np.asarray(image if polarity == "bright" else -image, dtype=np.float64)
+
+
+def _sigma(nearest: float) -> float:
+    return max(_SIGMA * nearest, 1.0)
+
+
+def _columns_above(maxima: _Maxima, level: float, nearest: float) -> NDArray[np.intp]:
+    """Rows and columns of the maxima that are columns of the crystal."""
+    is_clear = maxima.responses >= _WEAKER * level
+    is_clear &= maxima.responses >= _CLEAR * maxima.noise
+    is_column = is_clear & (maxima.responses >= level)
+    if is_column.any():
+        away = np.asarray(KDTree(maxima.places[is_column]).query(maxima.places)[0])
+        is_column |= is_clear & (away <= _BESIDE * nearest)
+    return maxima.places[is_column]
 
 
 def vacancy_radius(lattice: Lattice) -> float:
@@ -287,8 +379,17 @@ def _response_of_noise(sigma: float) -> float:
     return float(np.linalg.norm(responds) / np.linalg.norm(taken))
 
 
-def _level(maxima: _Maxima, core: NDArray[np.bool_] | None, nearest: float) -> float | None:
-    """The least response of a column; None where that cannot be told."""
+def _level(
+    maxima: _Maxima,
+    core: NDArray[np.bool_] | None,
+    nearest: float,
+    beside: Sequence[FloatArray] = (),
+) -> float | None:
+    """The least response of a column; None where that cannot be told.
+
+    Responses of maxima that are known to be `beside` the crystal count as those outside of its
+    core.
+    """
     responses = maxima.responses
     if len(responses) < _LEAST_MAXIMA:
         return None
@@ -313,8 +414,9 @@ def _level(maxima: _Maxima, core: NDArray[np.bool_] | None, nearest: float) -> f
     if typical < _TYPICALLY_CLEAR * np.median(maxima.noise[inside]):
         return None
     level = _WEAKEST * typical
-    if np.count_nonzero(outside) >= _LEAST_MAXIMA:
-        of_support = float(np.percentile(responses[outside], 90))
+    others = np.concatenate([responses[outside], *beside])
+    if len(others) >= _LEAST_MAXIMA:
+        of_support = float(np.percentile(others, 90))
         if of_support < _ALSO_ATOMS * typical:
             level = max(level, min(_ABOVE_SUPPORT * of_support, _STRONG_ENOUGH * typical))
     return level

@@ -4,112 +4,89 @@ from __future__ import annotations
 
 import math
 import os
-import warnings
+import time
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
-from sklearn.base import clone
 
-from logstar._validation import FloatArray, as_image, check_integer
-from logstar.detection import LoGStarDetector
-from logstar.detection._block_statistics import evenly_placed
-from logstar.detection._parameters import scaling_of
-from logstar.detection._scaling import limits_of
-from logstar.exceptions import CalibrationError, NoAtomsWarning, NotOneLatticeError
-from logstar.io import AtomTable, provenance
-from logstar.lattice import Lattice
-from logstar.rewards import flag_errors
+from logstar._validation import FloatArray, check_integer
+from logstar.io import AtomTable, LazyImage, Micrograph, open_image, provenance
+from logstar.lattice import Count, Lattice
+from logstar.rewards import ErrorRate, flag_errors
+from logstar.units import PixelSize
 
-from ._array_parts import part_of, shape_of
+from ._array_parts import shape_of
 from ._choice import N_NEIGHBORS
+from ._counting import frame_of
+from ._crystal_in_tiles import ShowsCrystal
 from ._finder import AtomFinder
-from ._long_run import Stage, TellsProgress
-from ._refining import columns_of, refine_atoms
-from ._tiled import LEAST_TILE, find_between, tiles_of
+from ._large_images import TILE, check_of_parts
+from ._long_run import TellsProgress
+from ._looked_at import LookedAt
+from ._parts import TunedPart, TunedParts, representative_parts, tune_on_parts
+from ._source import Roi, is_signal
+from ._tiled import LEAST_TILE, FoundInTiles, find_between
+from ._tiled_atoms import TiledAtoms
+from ._tiled_refinement import refined_by_tiles
+from ._tiled_verdict import judge_tiles
 
-#: Windows whose statistics tell which parts represent the field: so many by so many, of this side
-#: in pixels.
-_WINDOWS, _WINDOW_SIDE = 8, 128
-#: Side in pixels of the tiles that positions are refined in, and their halo in distances of
-#: neighbouring atoms: what is fitted beyond three of them moves an atom by less than its error.
-_REFINED_SIDE, _REFINED_HALO = 1024, 6.0
-#: Sigma in pixels of the Gaussian that noise is told from atoms by.
-_NOISE = 1.0
-
-
-class TiledAtoms(NamedTuple):
-    """The atoms of an image that was tuned on in parts.
-
-    Parameters
-    ----------
-    atoms : AtomTable
-        "row", "col", "sigma" in pixels, "response" in the scale of the part that was chosen, and
-        "flagged"; the strongest first. Refined, also the columns that `AtomFinder` has then.
-    finder : AtomFinder
-        Fitted to that part: its verdict, expectation, parameters and pictures are those of the
-        part.
-    part : tuple of two slice
-        Which part of the image.
-    parts : tuple of tuple of two slice
-        All that were tuned on.
-    qc_of_parts : tuple of float
-        QC in each of them with the chosen settings: whether these fit everywhere.
-
-    Examples
-    --------
-    >>> from logstar import Lattice
-    >>> from logstar.datasets import make_scene
-    >>> from logstar.tuning import find_atoms_tiled
-    >>> crystal = Lattice.perovskite(4.0, pixel_size=0.25)
-    >>> scene = make_scene(crystal, (200, 200), noise=0.1, random_state=0)
-    >>> found = find_atoms_tiled(scene.image, lattice=crystal, n_parts=1, part_side=160)
-    >>> found.atoms.columns
-    ('row', 'col', 'sigma', 'response', 'flagged')
-    """
-
-    atoms: AtomTable
-    finder: AtomFinder
-    part: tuple[slice, slice]
-    parts: tuple[tuple[slice, slice], ...]
-    qc_of_parts: tuple[float, ...]
+#: Relative standard deviation, at least, of the number of columns for each area of an image that is
+#: known by parts.
+_LEAST_UNCERTAIN = 0.002
 
 
 def find_atoms_tiled(
-    array: Any,
+    source: Any,
     *,
+    roi: Roi | None = None,
+    mask: Any = None,
+    dataset: int | None = None,
+    channel: int | Literal["luminance"] | None = None,
     n_parts: int = 4,
     part_side: int = 768,
-    tile: int = 2048,
+    tile: int = TILE,
     n_jobs: int | None = None,
     client: Any = None,
     checkpoint: str | os.PathLike[str] | None = None,
     progress: TellsProgress | None = None,
-    refine: Literal["joint", "window"] | None = None,
+    refine: Literal["joint", "window"] | None = "joint",
+    pixel_size: PixelSize | str | float | None = None,
     **parameters: Any,
 ) -> TiledAtoms:
     """Find the atoms of an image that need not fit into memory.
 
     Windows all over the image tell how it varies. Parts between the dullest and the liveliest of
     them are tuned on, each for itself; the settings that fit all parts best then find the atoms of
-    the whole, by tiles.
+    the whole, by tiles. Where a part shows that the crystal ends, or has holes, each tile is looked
+    at for where it shows crystal, by what is a column in that part.
 
     Parameters
     ----------
-    array : array-like of shape (n_rows, n_cols)
-        As of `detect_tiled`.
+    source : path-like, array, LazyImage, Micrograph or signal
+        A file of any format of `open_image`, of which parts are read; an array as of
+        `detect_tiled`; what `open_image` has opened; or an image with its calibration, lazy or not.
+    roi : tuple of two (start, stop) or slice, default=None
+        Rows and columns to look at; positions stay those in the whole image. None is everywhere.
+    mask : array-like of shape (n_rows, n_cols), bool, default=None
+        Where to look; may be a memory-mapped one. None is everywhere.
+    dataset, channel : optional
+        Of a file or a signal, as of `open_image`.
     n_parts : int, default=4
         How many parts to tune on.
     part_side : int, default=768
         Their side in pixels, at least 128.
     tile, n_jobs, client, checkpoint, progress : optional
         As of `detect_tiled`.
-    refine : {"joint", "window"} or None, default=None
+    refine : {"joint", "window"} or None, default="joint"
         Whether positions are refined to a fraction of a pixel, tile by tile together with the atoms
         around it; see `GaussianRefiner`.
+    pixel_size : PixelSize, str, float or None, default=None
+        As of `AtomFinder`.
     **parameters : dict
-        Of `AtomFinder`, but `mask`, `denoise` and `expected`, which are about an image as a whole.
+        Of `AtomFinder`, but `denoise`, `expected`, `grain`, `oracle` and `window`, which are about
+        an image as a whole.
 
     Returns
     -------
@@ -120,12 +97,14 @@ def find_atoms_tiled(
     ------
     CalibrationError, NotOneLatticeError
         If no part can be tuned on, for the reason of the first.
+    FileNotFoundError, ImportError, OSError
+        If a file cannot be read.
     TypeError, ValueError
-        As `detect_tiled` and `AtomFinder.fit`.
+        As `detect_tiled` and `AtomFinder.fit`; for parameters that are about an image as a whole.
 
     See Also
     --------
-    find_atoms : For images that fit into memory.
+    find_atoms : Does this by itself where an image is large.
     detect_tiled : With settings that are known.
 
     Examples
@@ -136,213 +115,193 @@ def find_atoms_tiled(
     >>> crystal = Lattice.perovskite(4.0, pixel_size=0.25)
     >>> scene = make_scene(crystal, (400, 400), noise=0.1, random_state=0)
     >>> found = find_atoms_tiled(scene.image, lattice=crystal, n_parts=2, part_side=160, tile=256)
-    >>> abs(len(found.atoms) / len(scene.positions) - 1) < 0.03
+    >>> abs(len(found.atoms_) / len(scene.positions) - 1) < 0.03
     True
-    >>> found.finder.verdict_.status
+    >>> found.verdict_.status
     'ok'
     """
-    refused = sorted({"mask", "denoise", "expected", "window"} & set(parameters))
-    if refused:
-        raise ValueError(
-            f"{refused[0]} is about an image as a whole, and not for one that is tuned on in parts."
-        )
-    shape = shape_of(array, "array", 2)
-    side = min(check_integer(part_side, name="part_side", low=128), *shape)
-    count = check_integer(n_parts, name="n_parts", low=1)
-    parts = representative_parts(array, shape, count, side)
+    check_of_parts(parameters)
     finder = AtomFinder(**parameters, refine=None, n_jobs=n_jobs)
-    tuned = _tuned(array, parts, finder, progress)
-    quality = [[_qc(one, other) for other in tuned] for one in tuned]
-    # What is to be doubted in its own part is no example for the others.
-    losses = [
-        (one.finder.verdict_.status != "ok", float(np.mean(np.abs(row))) + one.finder.er_)
-        for row, one in zip(quality, tuned, strict=True)
-    ]
-    best = losses.index(min(losses))
-    chosen = tuned[best]
-    table = find_between(
+    start = time.perf_counter()
+    image = opened_image(source, dataset=dataset, channel=channel, pixel_size=pixel_size)
+    array = image.array
+    # A file's pixel size goes before that of a `Lattice`, as in `find_atoms`.
+    of_file = isinstance(source, (str, os.PathLike, LazyImage))
+    finder.set_params(pixel_size=image.pixel_size if of_file and pixel_size is None else pixel_size)
+    looked_at = LookedAt.of(image.shape, roi, mask)
+    side = min(check_integer(part_side, name="part_side", low=128), *image.shape)
+    count = check_integer(n_parts, name="n_parts", low=1)
+    check_integer(tile, name="tile", low=LEAST_TILE)
+    places = representative_parts(array, looked_at, count, side)
+    tuned = tune_on_parts(array, places, finder, looked_at, image.pixel_size, progress)
+    tuning_ended = time.perf_counter()
+    chosen = tuned.chosen
+    shows = None
+    if not tuned.are_full:
+        shows = ShowsCrystal.of([one.finder for one in tuned.parts], tuned.empty)
+    found = find_between(
         chosen.detector,
         array,
         chosen.limits,
-        tile=check_integer(tile, name="tile", low=LEAST_TILE),
+        tile=tile,
+        looked_at=looked_at,
+        shows=shows,
         n_jobs=n_jobs,
         client=client,
         checkpoint=checkpoint,
         progress=progress,
     )
-    flagged = flag_errors(table, chosen.finder.expectation_.distance_sum, N_NEIGHBORS)
+    detecting_ended = time.perf_counter()
+    limit = chosen.finder.expectation_.distance_sum
+    columns: dict[str, NDArray[Any]] = {"flagged": flag_errors(found.table, limit, N_NEIGHBORS)}
+    if refine is not None and len(found.table):
+        columns |= refined_by_tiles(
+            array,
+            found.table,
+            spacing=limit / (N_NEIGHBORS * Lattice.tolerance),
+            how=refine,
+            polarity=finder.polarity,
+            n_jobs=n_jobs,
+            client=client,
+            progress=progress,
+        )
+    ended = time.perf_counter()
     atoms = AtomTable.from_array(
-        table,
+        found.table,
         pixel_size=chosen.finder.pixel_size_,
-        provenance=provenance(parameters=chosen.finder.params_),
-    ).with_columns(flagged=flagged)
-    if refine is not None and len(table):
-        atoms = atoms.with_columns(**_refined(array, table, chosen.finder, refine, progress))
-    places = tuple(one.place for one in tuned)
-    return TiledAtoms(atoms, chosen.finder, chosen.place, places, tuple(quality[best]))
+        provenance=provenance(image.path, dataset=dataset, parameters=chosen.finder.params_),
+        origin=image.origin,
+    ).with_columns(**columns)
+    seconds = {"tune": tuning_ended - start, "detect": detecting_ended - tuning_ended}
+    if refine is not None:
+        seconds["refine"] = ended - detecting_ended
+    return _together(tuned, found, atoms, looked_at, image, seconds)
 
 
-def _refined(
-    array: Any,
-    table: FloatArray,
-    finder: AtomFinder,
-    how: Literal["joint", "window"],
-    progress: TellsProgress | None,
-) -> dict[str, NDArray[Any]]:
-    """Refine the atoms of each tile, fitted together with those around it."""
-    spacing = finder.expectation_.distance_sum / (N_NEIGHBORS * Lattice.tolerance)
-    tiles = tiles_of(array.shape, _REFINED_SIDE, math.ceil(_REFINED_HALO * spacing))
-    stage = Stage("refining", len(tiles), progress)
-    found: dict[str, NDArray[Any]] = {}
-    for tile in tiles:
-        near = np.flatnonzero(_lies_in(table, tile.whole))
-        own = _lies_in(table[near], tile.core)
-        if own.any():
-            shift = np.array([part.start for part in tile.whole])
-            starts = table[near] - np.array([*shift, 0, 0])
-            image = as_image(part_of(array, tile.whole))
-            refinement = refine_atoms(
-                image, starts, how=how, polarity=finder.polarity, n_jobs=finder.n_jobs
-            )
-            for name, values in columns_of(refinement).items():
-                column = np.asarray(values)
-                if name in {"row", "col"}:
-                    column = column + shift[int(name == "col")]
-                if name not in found:
-                    # A text of any length, numbers for all else.
-                    kind = "U32" if column.dtype.kind == "U" else np.float64
-                    found[name] = np.zeros(len(table), dtype=kind)
-                found[name][near[own]] = column[own]
-        stage.step()
-    return found
-
-
-def _lies_in(table: FloatArray, place: tuple[slice, slice]) -> NDArray[np.bool_]:
-    inside = np.ones(len(table), dtype=bool)
-    for column, part in zip(table.T, place, strict=False):
-        inside &= (column >= part.start) & (column < part.stop)
-    return inside
-
-
-class _Tuned(NamedTuple):
-    """A part that was tuned on.
+class OpenedImage(NamedTuple):
+    """An image of which parts can be taken, and what is known of it.
 
     Attributes
     ----------
-    place : tuple of two slice
-        Where it is.
-    image : ndarray
-        Its pixels.
-    finder : AtomFinder
-        Fitted.
-    detector : LoGStarDetector
-        With its settings, looking everywhere.
-    limits : tuple of float or None
-        Intensities that were scaled to 0 and 1: percentiles differ from part to part, and a
-        threshold means the same only with these.
-    """
-
-    place: tuple[slice, slice]
-    image: NDArray[Any]
-    finder: AtomFinder
-    detector: LoGStarDetector
-    limits: tuple[float, float] | None
-
-
-def _tuned(
-    array: Any,
-    parts: list[tuple[slice, slice]],
-    finder: AtomFinder,
-    progress: TellsProgress | None,
-) -> list[_Tuned]:
-    tuned: list[_Tuned] = []
-    first_error: ValueError | None = None
-    stage = Stage("tuning", len(parts), progress)
-    for place in parts:
-        image = as_image(part_of(array, place))
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", NoAtomsWarning)
-                fitted: AtomFinder = clone(finder).fit(image)
-        except (CalibrationError, NotOneLatticeError) as error:
-            # Vacuum, or a grain of something else; other parts may show the crystal.
-            first_error = first_error or error
-        else:
-            own = fitted.detector_
-            if not isinstance(own, LoGStarDetector):
-                raise ValueError(  # noqa: TRY004 - of a parameter's value, not of its type
-                    "an image is found by tiles with a lattice, or with numbers: single atoms are "
-                    "compared with the noise of an image as a whole."
-                )
-            percents = scaling_of(own)[1]
-            limits = None if percents is None else limits_of(image, percents)
-            detector = clone(own).set_params(mask=None)
-            tuned.append(_Tuned(place, image, fitted, detector, limits))
-        stage.step()
-    if not tuned and first_error is not None:
-        raise first_error
-    return tuned
-
-
-def _qc(one: _Tuned, other: _Tuned) -> float:
-    """QC in a part by the settings of another."""
-    expected = other.finder.expectation_
-    detector = clone(one.detector).set_params(mask=other.finder.field_)
-    side = max(other.image.shape)
-    found = find_between(detector, other.image, one.limits, tile=max(side, LEAST_TILE))
-    return len(found) / expected.n_expected - 1
-
-
-def representative_parts(
-    array: Any, shape: tuple[int, ...], count: int, side: int
-) -> list[tuple[slice, slice]]:
-    """Choose parts between the dullest and the liveliest of an image.
-
-    Parameters
-    ----------
     array : array-like of shape (n_rows, n_cols)
-        The image.
-    shape : tuple of int
-        Its rows and columns.
-    count : int
-        How many parts; fewer if windows are.
-    side : int
-        Their side in pixels.
-
-    Returns
-    -------
-    parts : list of tuple of two slice
-        Around the windows in the middle of as many equal groups, by how much they vary beyond
-        noise; those that do not vary are left out.
+        Slices.
+    pixel_size : PixelSize or None
+        Side of a pixel, as the image says it.
+    path : Path or None
+        Its file.
+    origin : tuple of float
+        As of `Micrograph`.
     """
-    places = list(evenly_placed((shape[0], shape[1]), _WINDOWS, _WINDOW_SIDE))
-    signals = np.array([_signal(part_of(array, place)) for place in places])
-    order = np.argsort(signals, kind="stable")
-    order = order[signals[order] > 0]
-    if len(order) == 0:
-        # Noise, or nothing: whatever is in the middle.
-        order = np.array([len(places) // 2])
-    groups = np.array_split(order, min(count, len(order)))
-    middles = (places[group[len(group) // 2]] for group in groups)
-    # Two windows near a corner may lead to one part.
-    starts = dict.fromkeys(
-        (_start(rows, side, shape[0]), _start(cols, side, shape[1])) for rows, cols in middles
+
+    array: Any
+    pixel_size: PixelSize | None = None
+    path: Path | None = None
+    origin: tuple[float, float] = (0.0, 0.0)
+
+    @property
+    def shape(self) -> tuple[int, int]:  # numpydoc ignore=RT01
+        """Rows and columns."""
+        n_rows, n_cols = self.array.shape
+        return int(n_rows), int(n_cols)
+
+
+def opened_image(
+    source: Any,
+    *,
+    dataset: int | None,
+    channel: int | Literal["luminance"] | None,
+    pixel_size: PixelSize | str | float | None,
+) -> OpenedImage:
+    """Open whatever is an image, without loading it.
+
+    Raises
+    ------
+    FileNotFoundError, ImportError, OSError, TypeError, ValueError
+        For what is none, or cannot be read.
+    """
+    if isinstance(source, (str, os.PathLike)) or is_signal(source):
+        source = open_image(source, dataset=dataset, channel=channel, pixel_size=pixel_size)
+    elif dataset is not None or channel is not None:
+        name = "channel" if dataset is None else "dataset"
+        raise ValueError(
+            f"{name} is for files and signals; got {type(source).__name__}, which is one image."
+        )
+    if isinstance(source, LazyImage):
+        return OpenedImage(source, source.pixel_size, source.path)
+    if isinstance(source, Micrograph):
+        return OpenedImage(source.image, source.pixel_size, source.path, source.origin)
+    shape_of(source, "array", 2)
+    return OpenedImage(source)
+
+
+def _together(
+    tuned: TunedParts,
+    found: FoundInTiles,
+    atoms: AtomTable,
+    looked_at: LookedAt,
+    image: OpenedImage,
+    seconds: dict[str, float],
+) -> TiledAtoms:
+    """Compare the whole with what the part says to expect."""
+    chosen = tuned.chosen
+    expected = chosen.finder.expectation_
+    density, frame = _density(chosen)
+    n_rows, n_cols = image.shape
+    inner = (n_rows - 2 * frame) * (n_cols - 2 * frame) / (n_rows * n_cols)
+    area = float(found.areas.sum()) * inner
+    n = density * area
+    ratio = n / expected.count.n
+    spread = float(np.std(tuned.quality)) / math.sqrt(len(tuned.quality))
+    count = Count(
+        n,
+        # What the edges cut off goes with their length.
+        edges=expected.count.edges * math.sqrt(ratio),
+        calibration=max(expected.count.calibration * ratio, max(_LEAST_UNCERTAIN, spread) * n),
     )
-    return [(slice(r, r + side), slice(c, c + side)) for r, c in starts]
+    errors = ErrorRate(expected.distance_sum, n_expected=max(n, 1.0), n_neighbors=N_NEIGHBORS)
+    share = float(found.areas.sum()) / math.prod(looked_at.shape)
+    return TiledAtoms(
+        atoms,
+        judge_tiles(tuned, len(atoms), count, float(errors.measure(found.table)), share),
+        chosen.finder,
+        chosen.place,
+        tuple(one.place for one in tuned.parts),
+        tuned.quality,
+        found.cores,
+        _qc_of_tiles(found, density),
+        count,
+        float(errors.measure(found.table)),
+        share,
+        image.shape,
+        None if image.path is None else str(image.path),
+        seconds,
+    )
 
 
-def _start(window: slice, side: int, size: int) -> int:
-    """Where a part of the image begins that has a window in its middle, as far as it can."""
-    return int(min(max((window.start + window.stop - side) // 2, 0), size - side))
+def _density(part: TunedPart) -> tuple[float, float]:
+    """Expected atoms for each pixel, and the width of the frame without atoms at edges."""
+    expected = part.finder.expectation_
+    nearest = expected.distance_sum / (N_NEIGHBORS * Lattice.tolerance)
+    frame = frame_of(nearest, part.image.shape)
+    lattice = expected.lattice
+    if lattice is not None and expected.grains is None:
+        # What the edges of a part cut off says nothing of the whole image.
+        return len(lattice.columns) / lattice.unit_cell_area, frame
+    n_rows, n_cols = part.image.shape
+    field = part.finder.field_
+    share = 1.0 if field is None else float(field.mean())
+    return expected.n_expected / (share * (n_rows - 2 * frame) * (n_cols - 2 * frame)), frame
 
 
-def _signal(window: NDArray[Any]) -> float:
-    """Variance that a small Gaussian leaves, beyond what it leaves of the noise that it takes."""
-    pixels = window.astype(np.float64)
-    smooth = ndimage.gaussian_filter(pixels, _NOISE)
-    noise = float(np.var(pixels - smooth))
-    # Of white noise of variance 1, the Gaussian leaves 1 / (4 pi sigma^2), and takes the rest but
-    # for twice what is common to both.
-    left = 1 / (4 * math.pi * _NOISE**2)
-    common = 1 / (2 * math.pi * _NOISE**2)
-    return float(np.var(smooth)) - noise * left / (1 - 2 * common + left)
+def _qc_of_tiles(found: FoundInTiles, density: float) -> FloatArray:
+    """QC in each tile."""
+    # Tiles form rows and columns: where each begins tells which an atom is in.
+    firsts = [np.unique([core[axis].start for core in found.cores]) for axis in (0, 1)]
+    row, col = (
+        np.searchsorted(first, found.table[:, axis], side="right") - 1
+        for axis, first in enumerate(firsts)
+    )
+    counts = np.bincount(row * len(firsts[1]) + col, minlength=len(found.cores))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        qc = counts / (density * found.areas) - 1
+    return np.where(found.areas > 0, qc, np.nan)

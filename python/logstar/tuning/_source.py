@@ -37,7 +37,7 @@ def as_micrograph(X: Any, *, dataset: int | None = None, average: bool = False) 
             f"X is a path, {os.fspath(X)!r}, and fit takes an image; "
             "logstar.find_atoms(path) reads files."
         )
-    if _is_signal(X):
+    if is_signal(X):
         return Micrograph.from_signal(X, dataset=dataset, average=average)
     if dataset is not None or average:
         name = "average" if dataset is None else "dataset"
@@ -61,7 +61,7 @@ def as_micrograph(X: Any, *, dataset: int | None = None, average: bool = False) 
     return Micrograph(as_image(X, name="X"))
 
 
-def _is_signal(X: Any) -> bool:
+def is_signal(X: Any) -> bool:
     """Tell the objects of HyperSpy and xarray by what they can do."""
     if isinstance(X, Mapping):
         return "data" in X and "axes" in X
@@ -189,7 +189,14 @@ def as_field(mask: Any, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
 
 
 def field_of_roi(roi: Roi, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Make the mask of a rectangle.
+    """Make the mask of a rectangle; parameters and errors as of `slices_of_roi`."""
+    field = np.zeros(shape, dtype=bool)
+    field[slices_of_roi(roi, shape)] = True
+    return field
+
+
+def slices_of_roi(roi: Roi, shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """Read which rows and columns a rectangle has.
 
     Parameters
     ----------
@@ -216,9 +223,10 @@ def field_of_roi(roi: Roi, shape: tuple[int, ...]) -> NDArray[np.bool_]:
                 f"roi={roi!r} has no {name} within the image, which has {size}; give (start, "
                 f"stop) with 0 <= start < stop <= {size}."
             )
-    field = np.zeros(shape, dtype=bool)
-    field[rows, cols] = True
-    return field
+    (top, bottom, _), (left, right, _) = (
+        part.indices(size) for part, size in zip((rows, cols), shape, strict=True)
+    )
+    return slice(top, bottom), slice(left, right)
 
 
 def _as_slice(part: Any) -> slice:

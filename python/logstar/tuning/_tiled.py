@@ -33,7 +33,10 @@ from logstar.exceptions import NoAtomsWarning
 
 from ._array_parts import opened, part_of, shape_of, travelling
 from ._cluster import check_client, results_in_order
+from ._crystal_in_tiles import ShowsCrystal
+from ._large_images import TILE
 from ._long_run import Stage, TellsProgress
+from ._looked_at import LookedAt, Place
 from ._record_log import RecordLog, read_records
 
 #: Least side of a tile in pixels: with smaller ones most of the work is done for halos.
@@ -62,14 +65,18 @@ class Tile(NamedTuple):
     whole: tuple[slice, slice]
 
 
-def tiles_of(shape: tuple[int, ...], side: int, halo: int) -> list[Tile]:
-    """Divide an image into tiles, row by row."""
+def tiles_of(
+    shape: tuple[int, ...], side: int, halo: int, within: Place | None = None
+) -> list[Tile]:
+    """Divide an image, or rows and columns of it, into tiles, row by row."""
     axes = []
-    for size in shape:
+    for size, part in zip(shape, within or map(slice, shape), strict=True):
+        first, last, _ = part.indices(size)
         spans = []
-        for start in range(0, size, side):
-            stop = min(start + side, size)
-            whole = slice(max(start - halo, 0), min(stop + halo, size))
+        for start in range(first, last, side):
+            stop = min(start + side, last)
+            # At an even pixel, where noise is averaged over blocks of two.
+            whole = slice(max(start - halo, 0) // 2 * 2, min(stop + halo, size))
             spans.append((slice(start, stop), whole))
         axes.append(spans)
     pairs = [(rows, cols) for rows in axes[0] for cols in axes[1]]
@@ -80,7 +87,7 @@ def detect_tiled(
     detector: LoGStarDetector,
     array: Any,
     *,
-    tile: int = 2048,
+    tile: int = TILE,
     n_jobs: int | None = None,
     client: Any = None,
     checkpoint: str | os.PathLike[str] | None = None,
@@ -165,13 +172,31 @@ def detect_tiled(
         checkpoint=checkpoint,
         progress=progress,
     )
-    if len(kept) == 0:
+    if len(kept.table) == 0:
         warnings.warn(
             f"no atom found: no response exceeds threshold={detector.threshold!r}.",
             NoAtomsWarning,
             stacklevel=2,
         )
-    return kept
+    return kept.table
+
+
+class FoundInTiles(NamedTuple):
+    """What the tiles of an image hold together.
+
+    Attributes
+    ----------
+    table : ndarray of shape (n_atoms, 4)
+        As of `detect_tiled`.
+    cores : tuple of (tuple of two slice)
+        Rows and columns of the tiles.
+    areas : ndarray of shape (n_tiles,)
+        Pixels of each where atoms were looked for.
+    """
+
+    table: FloatArray
+    cores: tuple[Place, ...]
+    areas: FloatArray
 
 
 def find_between(
@@ -180,11 +205,13 @@ def find_between(
     limits: tuple[float, float] | None,
     *,
     tile: int,
+    looked_at: LookedAt | None = None,
+    shows: ShowsCrystal | None = None,
     n_jobs: int | None = None,
     client: Any = None,
     checkpoint: str | os.PathLike[str] | None = None,
     progress: TellsProgress | None = None,
-) -> FloatArray:
+) -> FoundInTiles:
     """Find the atoms of an image whose intensities are scaled by what may be known already.
 
     Parameters
@@ -193,11 +220,14 @@ def find_between(
         As of `detect_tiled`.
     limits : tuple of float or None
         Intensities that become 0 and 1; None takes the detector's percentiles of the image.
+    looked_at : LookedAt, default=None
+        Where to look beside the detector's own mask; None is everywhere.
+    shows : ShowsCrystal, default=None
+        Tells where there is crystal, outside of which no atom is looked for; None is everywhere.
 
     Returns
     -------
-    detections : ndarray of shape (n_atoms, 4)
-        As of `detect_tiled`.
+    found : FoundInTiles
     """
     check_client(client)
     check_parameters(detector)
@@ -206,7 +236,10 @@ def find_between(
     check_sizes(detector, [_Shape(shape)])  # type: ignore[list-item] # of images it asks no more
     n_threads = threads_of(n_jobs)
     halo = kernel_radius(detector.max_sigma) + 1
-    tiles = tiles_of(shape, side, halo)
+    if shows is not None:
+        halo = max(halo, shows.reach)
+    looked_at = LookedAt.of(shape, None, None) if looked_at is None else looked_at
+    tiles = tiles_of(shape, side, halo, looked_at.place)
     source = travelling(array) if client is not None else array
     runner = _Runner(array, source, n_threads, client, progress)
     is_scaled = limits is not None or detector.intensity_range is not None
@@ -219,6 +252,7 @@ def find_between(
         is_constant=ends[0] == ends[1],
         ladder=ladder_of(detector),
         threshold=one_threshold(detector),
+        shows=shows,
         n_threads=1 if client is not None else max(1, n_threads // n_at_once),
     )
     path = None if checkpoint is None else Path(checkpoint)
@@ -232,15 +266,21 @@ def find_between(
         "threshold": work.threshold,
         "polarity": work.polarity,
         "scaled": is_scaled,
+        "place": [[part.start, part.stop] for part in looked_at.place],
+        "level": None if shows is None else shows.level,
     }
     pruning = GradualPruning(float(detector.overlap), float(detector.max_sigma), n_threads)
     border, mask = int(detector.exclude_border), mask_of(detector)
     parts: list[FloatArray] = []
     band: list[FloatArray] = []
-    for one, table in zip(tiles, runner.tables(work, tiles, path, header), strict=True):
-        band.append(_within(table, shape, border, mask))
+    areas = []
+    for one, (table, area) in zip(tiles, runner.found(work, tiles, path, header), strict=True):
+        inner = looked_at.field_in(one.core)
+        areas.append(area if inner is None else area * float(inner.mean()))
+        within = _within(table, shape, border, mask)
+        band.append(within[looked_at.holds(within)])
         rows, cols = one.core
-        if cols.stop == shape[1]:
+        if cols.stop == looked_at.place[1].stop:
             parts.append(pruning.add(np.concatenate(band), rows.stop))
             band.clear()
     kept = np.concatenate([*parts, pruning.finish()])
@@ -249,7 +289,7 @@ def find_between(
     kept = kept[np.lexsort((kept[:, 2], kept[:, 1], kept[:, 0], -kept[:, 3]))]
     if path is not None:
         path.unlink(missing_ok=True)
-    return kept
+    return FoundInTiles(kept, tuple(one.core for one in tiles), np.array(areas))
 
 
 class _Shape(NamedTuple):
@@ -286,6 +326,8 @@ class FindsInTile:
         Sigmas in pixels.
     threshold : float
         Least response.
+    shows : ShowsCrystal or None
+        Tells where there is crystal; None is everywhere.
     n_threads : int
         Threads.
     """
@@ -296,11 +338,40 @@ class FindsInTile:
     is_constant: bool
     ladder: FloatArray
     threshold: float
+    shows: ShowsCrystal | None
     n_threads: int
 
-    def __call__(self, item: tuple[Tile, NDArray[Any] | None]) -> FloatArray:
-        """Find them, in the image's rows and columns."""
-        tile, image = item[0], self._scaled(*item)
+    def __call__(self, item: tuple[Tile, NDArray[Any] | None]) -> tuple[FloatArray, float]:
+        """Find them, in the image's rows and columns; also the area that they were looked for in.
+
+        Raises
+        ------
+        ValueError
+            For pixels that are NaN or infinite.
+        """
+        tile, pixels = item
+        pixels = as_image(part_of(opened(self.source), tile.whole) if pixels is None else pixels)
+        inner = tuple(
+            slice(core.start - whole.start, core.stop - whole.start)
+            for core, whole in zip(tile.core, tile.whole, strict=True)
+        )
+        field = None
+        area = float(math.prod(part.stop - part.start for part in tile.core))
+        if self.shows is not None:
+            field = self.shows.in_tile(pixels)[inner]
+            area = float(np.count_nonzero(field))
+        if area == 0:
+            return np.empty((0, 4)), area
+        image = scaled_between(pixels, self.polarity, self.limits)
+        # The raw ones are not kept beside it.
+        del item, pixels
+        table = self._candidates(image, tile)
+        if field is not None:
+            rows, cols = (table[:, :2] - [part.start for part in tile.core]).astype(np.int64).T
+            table = table[field[rows, cols]]
+        return table, area
+
+    def _candidates(self, image: Image, tile: Tile) -> FloatArray:
         shift = np.zeros(2, dtype=np.int64)
         if not self.is_constant and image.min() == image.max():
             image, shift = self._with_contrast(image, tile)
@@ -317,12 +388,6 @@ class FindsInTile:
             own &= (place >= part.start) & (place < part.stop)
         sigmas = self.ladder[found.places[own, 2]]
         return np.column_stack([places[own], sigmas, found.responses[own]])
-
-    def _scaled(self, tile: Tile, pixels: NDArray[Any] | None) -> Image:
-        """The tile with its halo; its raw pixels are not kept."""
-        if pixels is None:
-            pixels = part_of(opened(self.source), tile.whole)
-        return scaled_between(as_image(pixels), self.polarity, self.limits)
 
     def _with_contrast(self, image: Image, tile: Tile) -> tuple[Any, NDArray[np.int64]]:
         """Add a row or column beyond the halo to a constant tile of an image that is not constant.
@@ -400,30 +465,30 @@ class _Runner:
             )
         return low, high
 
-    def tables(
+    def found(
         self, work: FindsInTile, tiles: list[Tile], path: Path | None, header: dict[str, Any]
-    ) -> Iterator[FloatArray]:
-        """Yield the candidates of each tile, those of an earlier run first."""
+    ) -> Iterator[tuple[FloatArray, float]]:
+        """Yield candidates and area of each tile, those of an earlier run first."""
         n_done = 0
         with nullcontext() if path is None else RecordLog(path, header, resume=True) as log:
             if path is not None:
                 records = read_records(path)
                 next(records)
                 for record in records:
-                    yield record["table"]
+                    yield record["table"], record["area"]
                     n_done += 1
             stage = Stage("detecting", len(tiles), self._progress, n_done)
             # Tiles are done in their order, so that those of an earlier run are the first.
-            found: Iterator[FloatArray] = results_in_order(
+            found: Iterator[tuple[FloatArray, float]] = results_in_order(
                 work,
                 ((tile, self._pixels(tile)) for tile in tiles[n_done:]),
                 n_threads=min(self._n_threads, _MOST_TILES),
                 client=self._client,
             )
-            for table in found:
+            for table, area in found:
                 if log is not None:
-                    log.append({"table": table})
-                yield table
+                    log.append({"table": table, "area": area})
+                yield table, area
                 stage.step()
 
     def _pixels(self, tile: Tile) -> NDArray[Any] | None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 #: are off by 2 to 8 %.
 _LARGEST_CORRECTION = 0.08
 #: Least share of an image without crystal, or under contamination, that is worth a word.
-_LEAST_EMPTY = 0.005
+LEAST_EMPTY = 0.005
 #: Where no number was told: least number of atoms that hide in noise, and least share of those
 #: found, that is worth a word. In 20 images of ten kinds of noise 3 at most were counted. On scenes
 #: of single atoms with 5 to 14 % of those found, F1 was 0.90 to 0.95.
@@ -165,13 +165,13 @@ def _remarks(finder: AtomFinder) -> tuple[str, ...]:
     """What has to be known of the atoms, without speaking against them."""
     remarks = []
     empty = 1 - finder.expectation_.field_share
-    if empty >= _LEAST_EMPTY:
+    if empty >= LEAST_EMPTY:
         remarks.append(f"{empty:.0%} of the field looks empty")
     area = finder.contamination_
     if area is not None:
         looked_at = area if finder.mask is None else area[np.asarray(finder.mask)]
         share, n_below = looked_at.mean(), int(finder.atoms_["contaminated"].sum())
-        if share >= _LEAST_EMPTY:
+        if share >= LEAST_EMPTY:
             remarks.append(
                 f"{share:.0%} of the image lies under contamination, {n_below} atoms among it"
             )

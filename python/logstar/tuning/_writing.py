@@ -10,6 +10,9 @@ from ._choice import QC
 from ._space import plain_params
 
 if TYPE_CHECKING:
+    from logstar._validation import Image
+    from logstar.io import AtomTable
+
     from ._finder import AtomFinder
 
 _ATOMS, _FRONT, _PICTURE, _ZOOMS = "positions", "pareto.csv", "atoms.png", "quality.png"
@@ -26,12 +29,27 @@ def write_finder(
 ) -> dict[str, Path]:
     """Write atoms, front and pictures; `AtomFinder.save` documents it."""
     folder.mkdir(parents=True, exist_ok=True)
+    files = write_atoms(finder.atoms_, folder, formats, finder.image_)
+    return files | write_parts(finder, folder, plots=plots, source=source, crystal=crystal)
+
+
+def write_atoms(
+    atoms: AtomTable, folder: Path, formats: tuple[str, ...], image: Image | None
+) -> dict[str, Path]:
+    """Write a table in each format; hdf5 needs the image."""
     files = {}
     for i, extension in enumerate(formats):
         path = folder / f"{_ATOMS}.{extension}"
-        finder.atoms_.save(path, image=finder.image_)
+        atoms.save(path, image=image)
         files["positions" if i == 0 else f"positions_{extension}"] = path
-    files["pareto_front"] = folder / _FRONT
+    return files
+
+
+def write_parts(
+    finder: AtomFinder, folder: Path, *, plots: bool, source: str, crystal: str
+) -> dict[str, Path]:
+    """Write what chose the settings of a finder, and its pictures."""
+    files = {"pareto_front": folder / _FRONT}
     _write_front(finder, files["pareto_front"])
     if plots:
         files |= _draw(finder, folder, source, crystal)
