@@ -335,3 +335,21 @@ def test_arguments_that_cannot_be(noisy):
         strain(indexer, measured, axes="b")
     with pytest.raises(TypeError, match="refinement must be"):
         vacancy_evidence(np.zeros((9, 9)), indexer, measured)
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 41])
+def test_of_nothing_there_are_no_fields(n):
+    """No atoms, a lone one, two, and many of which none could be refined."""
+    image = np.ones((80, 80))
+    positions, kinds = LATTICE.positions((80, 80))
+    refined = GaussianRefiner().refine(image, positions[:n])
+    assert not refined.converged.any()
+    indexer = LatticeIndexer(LATTICE).fit(refined.atoms, kinds[:n])
+    assert len(strain(indexer, refined).atoms) == 0
+    assert np.isnan(displacements(indexer, refined).vectors).all()
+    vectors = polarization(indexer, refined)
+    assert len(vectors.atoms) == 0
+    assert np.isnan(vectors.zero_test().p_value)
+    assert len(spacings(indexer, refined, (1, 0)).values) == 0
+    assert not vacancy_evidence(image, indexer, refined).empty().any()
+    assert np.isnan(SiteStatistics.of(indexer, refined).displacement).all()

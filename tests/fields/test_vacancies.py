@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy.optimize import linear_sum_assignment
 
 from logstar import AtomFinder
 from logstar.datasets import make_scene
-from logstar.fields import vacancy_evidence
+from logstar.fields import SiteStatistics, vacancy_evidence
 from logstar.lattice import ImageLattice, Lattice, LatticeIndexer
 from logstar.refinement import GaussianRefiner
 
@@ -48,6 +50,29 @@ def test_vacancies_are_found_in_strong_noise(lattice, noise, goal):
     )
     true = {"B": 0.395, "Cu1": 0.327, "Cu2": 0.327}[faintest]
     assert evidence.expected[evidence.kinds == faintest][0] == pytest.approx(true, rel=0.12)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_occupancies_are_right_though_atoms_are_not_found():
+    scene = make_scene(YBCO, (300, 300), noise=0.3, vacancy_fraction=0.02, random_state=0)
+    finder = AtomFinder(YBCO).fit(scene.image)
+    indexer = finder.index()
+    evidence = vacancy_evidence(scene.image, indexer, finder.refinement_)
+    found = SiteStatistics.of(indexer, finder.refinement_)
+    shown = SiteStatistics.of(indexer, finder.refinement_, vacancies=evidence)
+    faint = [i for i, kind in enumerate(shown.kinds) if kind.startswith("Cu")]
+    assert found.occupancy[faint].min() < 0.93
+    np.testing.assert_allclose(shown.occupancy, 0.98, atol=0.02)
+    low, high = shown.occupancy_interval.T
+    assert ((low <= 0.98) & (high >= 0.98)).all()
+    np.testing.assert_array_equal(
+        found.n_atoms + found.n_vacancies, shown.n_atoms + shown.n_vacancies
+    )
+    with pytest.raises(TypeError, match="vacancies must be a VacancyEvidence"):
+        SiteStatistics.of(indexer, finder.refinement_, vacancies=[1])
+    fewer = dataclasses.replace(evidence, n_sites=3)
+    with pytest.raises(ValueError, match="vacancies tells of 3 sites"):
+        SiteStatistics.of(indexer, finder.refinement_, vacancies=fewer)
 
 
 def refined_scene():

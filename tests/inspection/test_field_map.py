@@ -70,3 +70,11 @@ def test_what_is_no_field_is_refused(sheared):
         FieldMapDisplay(positions).plot()
     with pytest.raises(ValueError, match="component must be one of 'e_xx'"):
         FieldMapDisplay(strain(indexer, positions), component="xx").plot()
+
+
+def test_of_no_atoms_nothing_is_drawn():
+    nothing = np.empty((0, 2))
+    indexer = LatticeIndexer(LATTICE).fit(nothing)
+    for field in (displacements(indexer, nothing), strain(indexer, nothing)):
+        display = FieldMapDisplay(field, image=np.zeros((40, 50))).plot()
+        assert display.ax_.get_xlim() == (-0.5, 49.5)

@@ -268,6 +268,14 @@ def test_one_bad_atom_spoils_nothing(options, rng):
     assert np.isnan(found.covariances[bad]).all()
 
 
+@pytest.mark.parametrize("options", [{}, {"joint": False}, {"model": "elliptical"}])
+def test_of_two_equal_starts_the_later_is_left_out(options, rng):
+    image = gaussians((60, 60), [(30.3, 29.6, 2.5, 1.0)]) + rng.normal(0, 0.01, (60, 60))
+    found = refine(GaussianRefiner(**options), image, [[30, 30], [30, 30], [30, 30]])
+    assert found.status.tolist() == ["ok", "merged with a neighbour", "merged with a neighbour"]
+    assert np.abs(found.atoms[0, :2] - [30.3, 29.6]).max() < 0.02
+
+
 def test_threads_types_and_signs_make_no_difference(rng):
     atoms = np.column_stack([grid(6, 14.0), np.full(36, 2.3), np.ones(36)])
     image = gaussians((98, 98), atoms) + rng.normal(0, 0.02, (98, 98))

@@ -18,6 +18,7 @@ from logstar.units import PIXELS, PixelSize
 
 from ._atoms import Atoms, measured
 from ._reference import Reference, reference_places
+from ._vacancies import VacancyEvidence
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -29,7 +30,8 @@ class SiteStatistics:
     kinds : tuple of str
         Those of the lattice, in its order; all arrays are in this order as well.
     n_atoms, n_vacancies : ndarray of shape (n_kinds,), int64
-        Sites with an atom, and sites that atoms around them say are empty.
+        Sites with an atom, and empty ones: those of the indexer that no atom was found at, or those
+        that the image shows to be empty.
     occupancy : ndarray of shape (n_kinds,)
         Share of sites with an atom; NaN where there are no sites.
     occupancy_interval : ndarray of shape (n_kinds, 2)
@@ -80,6 +82,7 @@ class SiteStatistics:
         *,
         reference: Reference = "fit",
         level: float = 0.95,
+        vacancies: VacancyEvidence | None = None,
     ) -> Self:
         """Count and average over all sites of each kind.
 
@@ -94,6 +97,9 @@ class SiteStatistics:
             What displacement is measured from, as of `logstar.fields.displacements`.
         level : float, default=0.95
             Coverage of the intervals, between 0 and 1.
+        vacancies : VacancyEvidence, default=None
+            What the image says of these sites: atoms that were not found are none of the vacancies,
+            and noise that was taken for an atom is no atom. None believes what was found.
 
         Returns
         -------
@@ -128,8 +134,11 @@ class SiteStatistics:
         present = indexer.components_ >= 0
         n_atoms = np.array([(present & (indexer.kinds_ == kind)).sum() for kind in kinds])
         missing = names[indexer.vacancy_columns_]
+        n_sites = n_atoms + np.array([(missing == kind).sum() for kind in kinds])
+        if vacancies is not None:
+            missing = _empty_sites(vacancies, int(n_sites.sum()))
         n_vacancies = np.array([(missing == kind).sum() for kind in kinds])
-        n_sites = n_atoms + n_vacancies
+        n_atoms = n_sites - n_vacancies
         with np.errstate(invalid="ignore", divide="ignore"):
             occupancy = n_atoms / n_sites
         off = known.positions - reference_places(known, reference)
@@ -170,6 +179,18 @@ class SiteStatistics:
             for kind, n, gone in zip(self.kinds, self.n_atoms, self.n_vacancies, strict=True)
         ]
         return f"SiteStatistics({', '.join(parts)})"
+
+
+def _empty_sites(vacancies: VacancyEvidence, n_sites: int) -> NDArray[np.str_]:
+    """Kinds of the sites that the image shows to be empty."""
+    if not isinstance(vacancies, VacancyEvidence):
+        raise TypeError(f"vacancies must be a VacancyEvidence, got {type(vacancies).__name__}.")
+    if vacancies.n_sites != n_sites:
+        raise ValueError(
+            f"vacancies tells of {vacancies.n_sites} sites, and indexer has {n_sites}; give what "
+            "vacancy_evidence says of the same indexer."
+        )
+    return vacancies.kinds[vacancies.empty()]
 
 
 def _wilson(n: int, n_sites: int, level: float) -> tuple[float, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -210,7 +211,7 @@ def _deformation(
     count = np.bincount(middle, minlength=n)
 
     def summed(values: FloatArray) -> FloatArray:
-        flat = values.reshape(len(values), -1)
+        flat = values.reshape(len(values), math.prod(values.shape[1:]))
         sums = [np.bincount(middle, column, minlength=n) for column in flat.T]
         stacked = np.stack(sums, axis=1).reshape(n, *values.shape[1:])
         return np.asarray(stacked, dtype=np.float64)

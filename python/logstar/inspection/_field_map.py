@@ -225,7 +225,8 @@ class FieldMapDisplay:
             headlength=4,
             headaxislength=3.5,
             color=color,
-            alpha=np.where(faint, 0.35, 1.0),
+            # Matplotlib takes no transparencies of no arrows.
+            alpha=np.where(faint, 0.35, 1.0) if len(faint) else None,
             zorder=3,
         )
         rounded = float(f"{longest:.1g}")
