@@ -66,3 +66,15 @@ def test_another_point(scene):
     assert same_atoms(finder.at(finder.index_), finder)
     with pytest.raises(IndexError, match="is no row of the front"):
         finder.at(len(finder.front_))
+
+
+def test_what_a_finder_holds_is_shown_in_a_few_words(finder):
+    held = {name: repr(value) for name, value in vars(finder).items() if name.endswith("_")}
+    # Of the others a search shows its parameters, as scikit-learn does, and an array its numbers.
+    shown = {name: held[name] for name in ("atoms_", "expectation_", "verdict_", "plateau_",
+             "count_curve_", "evidence_", "refinement_", "quality_", "lattice_")}  # fmt: skip
+    assert {name: text for name, text in shown.items() if len(text) > 200 or "\n" in text} == {}
+    assert shown["expectation_"].startswith(f"Expectation({finder.expectation_.count} atoms, dist")
+    assert shown["quality_"] == f"QualityReport({len(finder.atoms_)} atoms: nothing to doubt)"
+    assert shown["count_curve_"].startswith("CountCurve(128 thresholds: ")
+    assert repr(finder.report()) == f"Report({len(finder.report().rows)} rows, verdict ok)"

@@ -46,7 +46,7 @@ class GrainBoundary:
     strain: float
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class GrainMap:
     """The grains of an image.
 
@@ -83,6 +83,10 @@ class GrainMap:
 
     def __len__(self) -> int:
         return len(self.lattices)
+
+    def __repr__(self) -> str:
+        n_rows, n_cols = self.labels.shape
+        return f"GrainMap({n_rows} x {n_cols} px: {self})"
 
     def __str__(self) -> str:
         if len(self) < 2:

@@ -49,7 +49,7 @@ class Place:
     badness: float
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class QualityReport:
     """What the diagnostics say of detections.
 
@@ -112,6 +112,10 @@ class QualityReport:
         if self.on_lattice is not None and 1 - self.on_lattice > _NOTICED_OFF:
             words.append(f"{1 - self.on_lattice:.1%} of the atoms are off the lattice")
         return words
+
+    def __repr__(self) -> str:
+        said = "; ".join(self.concerns) or "nothing to doubt"
+        return f"QualityReport({self.n_found} atoms: {said})"
 
     def __str__(self) -> str:
         on = "unknown" if self.on_lattice is None else f"{self.on_lattice:.1%}"

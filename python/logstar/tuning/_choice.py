@@ -111,13 +111,16 @@ class CountCurve(NamedTuple):
     Examples
     --------
     >>> from logstar.tuning import CountCurve
-    >>> curve = CountCurve([0.01, 0.1], [120, 100])
-    >>> curve.counts
-    [120, 100]
+    >>> CountCurve([0.01, 0.03, 0.1], [120, 104, 100])
+    CountCurve(3 thresholds: 120 at 0.01 to 100 at 0.1)
     """
 
     thresholds: FloatArray
     counts: NDArray[np.int64]
+
+    def __repr__(self) -> str:
+        first, last = (f"{self.counts[i]} at {self.thresholds[i]:.3g}" for i in (0, -1))
+        return f"CountCurve({len(self.thresholds)} thresholds: {first} to {last})"
 
 
 def objectives_of(

@@ -43,7 +43,7 @@ from ._slips import (
 TYPED_UNCERTAINTY = 0.03
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Expectation:
     """What physics expects of an image: how many atoms, how far apart, how large.
 
@@ -118,6 +118,13 @@ class Expectation:
     field: NDArray[np.bool_] | None = None
     is_elongated: bool = False
     is_faint: bool = False
+
+    def __repr__(self) -> str:
+        low, high = self.sigma_range
+        return (
+            f"Expectation({self.count} atoms, distance sum {self.distance_sum:.4g} px, sigma "
+            f"{low:.3g} to {high:.3g} px)"
+        )
 
     @property
     def n_expected(self) -> float:  # numpydoc ignore=RT01

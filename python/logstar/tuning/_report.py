@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _NAME_WIDTH = 12
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
     """Everything that an `AtomFinder` has found out, in words and in plain values.
 
@@ -50,7 +50,7 @@ class Report:
     """
 
     rows: list[tuple[str, str]]
-    values: dict[str, Any] = field(repr=False)
+    values: dict[str, Any]
 
     @classmethod
     def of(cls, finder: AtomFinder, source: str, crystal: str) -> Report:
@@ -69,6 +69,9 @@ class Report:
             Everything that it has found out.
         """
         return cls(_rows(finder, source, crystal), _values(finder, source, crystal))
+
+    def __repr__(self) -> str:
+        return f"Report({len(self.rows)} rows, verdict {self.values['verdict']['status']})"
 
     def __str__(self) -> str:
         return "\n".join(f"{name:<{_NAME_WIDTH}}{text}" for name, text in self.rows)
