@@ -318,3 +318,15 @@ def test_the_modules_that_the_page_of_architecture_names_exist():
     }
     assert len(named) > 10
     assert named - known == set()
+
+
+def test_the_factor_of_the_median_absolute_deviation_stands_once():
+    numbers = {
+        path.relative_to(PACKAGE).as_posix(): node.value
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, float)
+        and min(abs(node.value - 1.4826), abs(node.value - 0.6745)) < 1e-4
+    }
+    assert numbers == {"_numerics.py": 1.4826}

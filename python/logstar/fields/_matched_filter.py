@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
+from logstar._numerics import MAD_TO_SIGMA
 from logstar._validation import FloatArray
 
 #: Half width of the window that a peak is looked for in, in sigmas: a window that holds all of a
@@ -16,8 +17,6 @@ from logstar._validation import FloatArray
 _WINDOW = 5.0
 #: Other peaks count if they are within this many of their sigmas of the window.
 _REACH = 3.0
-#: Median absolute deviation of normal noise, in standard deviations.
-_MAD = 0.6745
 #: A place is not measured if its window has fewer pixels in the image for each number that is
 #: fitted.
 _LEAST_PIXELS = 2
@@ -147,7 +146,7 @@ def _shrinkage(free: list[tuple[FloatArray, FloatArray]], noise: float) -> tuple
     constants = np.array([fitted[1] for fitted, _ in free])
     weights = 1 / np.array([inverse[1, 1] for _, inverse in free])
     middle = float(constants @ weights / weights.sum())
-    spread = np.abs(constants - middle) / _MAD
+    spread = np.abs(constants - middle) * MAD_TO_SIGMA
     beyond = float(np.median(spread**2 - noise**2 / weights))
     least = 1e-6 * noise**2
     return noise**2 / max(beyond, least, np.finfo(float).tiny), middle

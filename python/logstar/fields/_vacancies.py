@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from logstar._numerics import MAD_TO_SIGMA
 from logstar._validation import FloatArray, check_real
 from logstar.io import AtomTable
 from logstar.lattice import LatticeIndexer
@@ -19,8 +20,6 @@ from logstar.units import PixelSize
 from ._atoms import measured
 from ._matched_filter import Heights, away_from_the_frame, heights_at
 
-#: Median absolute deviation of normal noise, in standard deviations.
-_MAD = 0.6745
 #: What was taken for an atom is looked at again if it is fainter than its kind by this many
 #: standard deviations, or was not fitted: detectors find noise where an atom is missing, and the
 #: brightest noise within reach at that. One true atom of 44 is looked at as well.
@@ -332,7 +331,7 @@ def _usual(refinement: Refinement, members: NDArray[np.bool_]) -> _Usual:
         return _Usual(math.nan, math.nan, math.nan)
     heights = refinement.amplitudes[members]
     middle = float(np.median(heights))
-    spread = float(np.median(np.abs(heights - middle))) / _MAD
+    spread = float(np.median(np.abs(heights - middle))) * MAD_TO_SIGMA
     error = float(np.nanmedian(refinement.amplitude_errors[members]))
     beyond = math.sqrt(max(spread**2 - error**2, 0.0)) if math.isfinite(error) else spread
     return _Usual(float(np.median(refinement.atoms[members, 2])), middle, beyond)
@@ -374,7 +373,7 @@ def _typical(heights: Heights, sites: NDArray[np.bool_]) -> tuple[float, float]:
     if not known.any():
         return math.nan, math.nan
     middle = float(np.median(values[known]))
-    spread = float(np.median(np.abs(values[known] - middle))) / _MAD
+    spread = float(np.median(np.abs(values[known] - middle))) * MAD_TO_SIGMA
     return middle, math.sqrt(max(spread**2 - float(np.median(errors[known])) ** 2, 0.0))
 
 

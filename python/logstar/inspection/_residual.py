@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from logstar._numerics import MAD_TO_SIGMA
 from logstar.refinement import Refinement
 from logstar.refinement._finite_pixels import finite_pixels
 from logstar.units import PixelSize
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 #: Colours end at this many standard deviations of the residual, by its median absolute deviation:
 #: white noise stays pale, and what was not fitted is seen.
 _RANGE = 6.0
-#: Median absolute deviation of normal noise, in standard deviations.
-_MAD = 0.6745
 #: Colours do not end below this share of the contrast of the image: what a fit leaves of an image
 #: without noise is not made to look like noise.
 _LEAST_RANGE = 0.02
@@ -116,7 +115,7 @@ class ResidualDisplay:
         self.residual_ = refinement.residual_image(self.image)
         known = self.residual_[np.isfinite(self.residual_)]
         if limit is None:
-            usual = _RANGE * float(np.median(np.abs(known))) / _MAD
+            usual = _RANGE * float(np.median(np.abs(known))) * MAD_TO_SIGMA
             limit = max(usual, _LEAST_RANGE * float(np.ptp(pixels))) or 1.0
         self.limit_ = limit
         self.axes_: list[Axes] = [figure.add_subplot(1, 3, i) for i in (1, 2, 3)]
