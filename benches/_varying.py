@@ -1,14 +1,13 @@
 """Scenes whose focus, thickness, noise, tilt or dose varies across the field, with exact truth.
 
-Each is of 512 px, as a rule, and is worse on its right side than on its left. Atoms are Gaussians
-at the columns of a crystal; what varies is followed smoothly from 0 at the left edge to 1 at the
-right one.
+Atoms are Gaussians at the columns of a crystal. What varies does so from the left edge of the image
+to the right one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +28,7 @@ _REACH = 5.0
 
 
 def _columns(crystal: Lattice, side: int, seed: int) -> tuple[FloatArray, FloatArray, Any]:
-    """Places and heights of the columns, and of which kind they are."""
+    """Places, heights and kinds of the columns."""
     rng = np.random.default_rng(seed)
     heights = kind_heights(crystal, None)
     points, kinds = crystal.positions(
@@ -60,6 +59,34 @@ def _render(
     return image
 
 
+class _Columns(NamedTuple):
+    """Columns before they are drawn, and how far each is on the way to the right edge."""
+
+    points: FloatArray
+    heights: FloatArray
+    sigma: FloatArray
+    share: FloatArray
+    side: int
+
+    def draw(
+        self,
+        heights: Any = 1.0,
+        along: Any = 1.0,
+        across: Any = 1.0,
+        sigma: FloatArray | None = None,
+    ) -> FloatArray:
+        """Draw them, changed by factors of height and of width along rows and columns."""
+        ones = np.ones(len(self.points))
+        wide = self.sigma if sigma is None else sigma
+        return _render(
+            self.points,
+            self.heights * heights,
+            wide * along * ones,
+            wide * across * ones,
+            self.side,
+        )
+
+
 def varying_scene(kind: str, crystal: Lattice, *, side: int = 512, seed: int = 0) -> Scene:
     """Make a scene in which something varies.
 
@@ -80,10 +107,17 @@ def varying_scene(kind: str, crystal: Lattice, *, side: int = 512, seed: int = 0
         `positions` are those within the image.
     """
     points, heights, kinds = _columns(crystal, side, seed)
-    share = np.clip(points[:, 1] / (side - 1), 0, 1)
-    sigma = np.full(len(points), SIGMA_SHARE * crystal.nearest_distance)
-    rng = np.random.default_rng([seed, 1])
-    image = KINDS[kind](points, heights, sigma, share, side, rng)
+    if kind in PARTLY_EMPTY:
+        there = points[:, 1] < CRYSTAL_SHARE * side
+        points, heights, kinds = points[there], heights[there], kinds[there]
+    columns = _Columns(
+        points,
+        heights,
+        np.full(len(points), SIGMA_SHARE * crystal.nearest_distance),
+        np.clip(points[:, 1] / (side - 1), 0, 1),
+        side,
+    )
+    image = KINDS[kind](columns, np.random.default_rng([seed, 1]))
     inside = ((points >= 0) & (points <= side - 1)).all(axis=1)
     return Scene(
         image=image.astype(np.float32),
@@ -94,9 +128,11 @@ def varying_scene(kind: str, crystal: Lattice, *, side: int = 512, seed: int = 0
     )
 
 
-_Maker = Callable[
-    [FloatArray, FloatArray, FloatArray, FloatArray, int, np.random.Generator], FloatArray
-]
+def mask_of(kind: str, side: int = 512) -> NDArray[np.bool_] | None:
+    """Where there is crystal, of a scene that is partly empty."""
+    if kind not in PARTLY_EMPTY:
+        return None
+    return np.broadcast_to(np.arange(side) < CRYSTAL_SHARE * side, (side, side)).copy()
 
 
 def _noisy(image: FloatArray, level: Any, rng: np.random.Generator) -> FloatArray:
@@ -104,110 +140,74 @@ def _noisy(image: FloatArray, level: Any, rng: np.random.Generator) -> FloatArra
     return image + level * np.ptp(image) * rng.normal(size=image.shape)
 
 
-def _across(side: int, first: float, last: float) -> FloatArray:
-    return np.geomspace(first, last, side)[None, :]
+def _uniform(columns: _Columns, rng: np.random.Generator) -> FloatArray:
+    return _noisy(columns.draw(), 0.3, rng)
 
 
-def _uniform(
-    points: FloatArray,
-    heights: FloatArray,
-    sigma: FloatArray,
-    share: FloatArray,  # noqa: ARG001 - as of all kinds
-    side: int,
-    rng: np.random.Generator,
-) -> FloatArray:
-    return _noisy(_render(points, heights, sigma, sigma, side), 0.3, rng)
+def _defocus(columns: _Columns, rng: np.random.Generator) -> FloatArray:
+    """From sharp columns, of .15 of their distance, to twice as wide, with as many electrons."""
+    wide = 1 + columns.share
+    sharp = 0.15 / SIGMA_SHARE * wide
+    return _noisy(columns.draw(wide**-2, sharp, sharp), 0.1, rng)
 
 
-def _defocus(
-    points: FloatArray,
-    heights: FloatArray,
-    sigma: FloatArray,
-    share: FloatArray,
-    side: int,
-    rng: np.random.Generator,
-) -> FloatArray:
-    """Twice as wide at the right edge, with as many electrons."""
-    wide = 1 + share
-    image = _render(points, heights / wide**2, sigma * wide, sigma * wide, side)
-    return _noisy(image, 0.1, rng)
+def _strong_defocus(columns: _Columns, rng: np.random.Generator) -> FloatArray:
+    """The same from columns of .18 of their distance: at the right edge the weak ones vanish."""
+    wide = 1 + columns.share
+    return _noisy(columns.draw(wide**-2, wide, wide), 0.1, rng)
 
 
-def _thickness(
-    points: FloatArray,
-    heights: FloatArray,
-    sigma: FloatArray,
-    share: FloatArray,
-    side: int,
-    rng: np.random.Generator,
-) -> FloatArray:
+def _thickness(columns: _Columns, rng: np.random.Generator) -> FloatArray:
     """Height 1 at the left edge, .15 at the right one."""
-    image = _render(points, heights * (1 - 0.85 * share), sigma, sigma, side)
-    return _noisy(image, 0.15, rng)
+    return _noisy(columns.draw(1 - 0.85 * columns.share), 0.15, rng)
 
 
-def _noise(
-    points: FloatArray,
-    heights: FloatArray,
-    sigma: FloatArray,
-    share: FloatArray,  # noqa: ARG001 - as of all kinds
-    side: int,
-    rng: np.random.Generator,
-) -> FloatArray:
-    image = _render(points, heights, sigma, sigma, side)
-    return _noisy(image, _across(side, 0.02, 1.3), rng)
+def _noise(columns: _Columns, rng: np.random.Generator) -> FloatArray:
+    return _noisy(columns.draw(), np.geomspace(0.02, 1.3, columns.side)[None, :], rng)
 
 
-def _tilt(
-    points: FloatArray,
-    heights: FloatArray,
-    sigma: FloatArray,
-    share: FloatArray,
-    side: int,
-    rng: np.random.Generator,
-) -> FloatArray:
-    """Twice as long along the columns of the image at the right edge, with as many electrons."""
-    long = 1 + share
-    return _noisy(_render(points, heights / long, sigma * long, sigma, side), 0.2, rng)
+def _tilt(columns: _Columns, rng: np.random.Generator) -> FloatArray:
+    """Twice as long along the rows of the image at the right edge, with as many electrons."""
+    long = 1 + columns.share
+    return _noisy(columns.draw(1 / long, long), 0.2, rng)
 
 
-def _dose(
-    points: FloatArray,
-    heights: FloatArray,
-    sigma: FloatArray,
-    share: FloatArray,  # noqa: ARG001 - as of all kinds
-    side: int,
-    rng: np.random.Generator,
-) -> FloatArray:
+def _dose(columns: _Columns, rng: np.random.Generator) -> FloatArray:
     """300 electrons a pixel in the left half, 1.5 in the right one."""
-    image = _render(points, heights, sigma, sigma, side) + 0.05
-    dose = np.where(np.arange(side) < side // 2, 300.0, 1.5)[None, :] / image.mean()
+    image = columns.draw() + 0.05
+    is_left = np.arange(columns.side) < columns.side // 2
+    dose = np.where(is_left, 300.0, 1.5)[None, :] / image.mean()
     return np.asarray(rng.poisson(image * dose) / dose)
 
 
-def _contamination(
-    points: FloatArray,
-    heights: FloatArray,
-    sigma: FloatArray,
-    share: FloatArray,  # noqa: ARG001 - as of all kinds
-    side: int,
-    rng: np.random.Generator,
-) -> FloatArray:
+def _contamination(columns: _Columns, rng: np.random.Generator) -> FloatArray:
     """A disc, twice as bright as the brightest column, of a soft edge and clouds of its own."""
-    image = _render(points, heights, sigma, sigma, side)
-    row, col = np.indices((side, side)) - side / 2
-    disc = ndimage.gaussian_filter((np.hypot(row, col) < 0.25 * side).astype(float), 6.0)
+    image = columns.draw()
+    row, col = np.indices(image.shape) - columns.side / 2
+    is_inside = np.hypot(row, col) < 0.25 * columns.side
     clouds = ndimage.gaussian_filter(rng.normal(size=image.shape), 12.0)
-    dirt = 2.0 * disc * (1 + 0.2 * clouds / clouds.std())
+    dirt = 2.0 * ndimage.gaussian_filter(is_inside.astype(float), 6.0)
+    dirt *= 1 + 0.2 * clouds / clouds.std()
     return image + dirt + 0.15 * rng.normal(size=image.shape) * np.sqrt(1 + dirt)
 
 
-KINDS: dict[str, _Maker] = {
-    "uniform": _uniform,
+def _half_empty(columns: _Columns, rng: np.random.Generator) -> FloatArray:
+    """Beside the crystal a support with maxima as wide as columns, and a third as high."""
+    grain = ndimage.gaussian_filter(rng.normal(size=(columns.side,) * 2), columns.sigma[0])
+    grain *= (np.arange(columns.side) >= CRYSTAL_SHARE * columns.side) / grain.std()
+    return _noisy(columns.draw() + 0.15 * grain, 0.1, rng)
+
+
+KINDS: dict[str, Callable[[_Columns, np.random.Generator], FloatArray]] = {
+    "uniform, noise .3": _uniform,
     "defocus 1 to 2": _defocus,
+    "strong defocus": _strong_defocus,
     "thickness 1 to .15": _thickness,
     "noise .02 to 1.3": _noise,
     "tilt": _tilt,
     "dose 300 | 1.5": _dose,
     "contaminated disc": _contamination,
+    "crystal in 60 %": _half_empty,
 }
+#: Kinds with crystal in a part of the field only, and how large that part is.
+PARTLY_EMPTY, CRYSTAL_SHARE = ("crystal in 60 %",), 0.6

@@ -187,6 +187,18 @@ def test_parts_that_are_none(film, capsys):
     assert_one_line_error(capsys, "--mask must be")
 
 
+def test_windows_have_a_table_and_maps(film, capsys):
+    assert detect(film, *NUMBERS, *N_ITER, "--window", "48", "--out", "out", "--json") == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["params"]["window"] == 48
+    rows = read_csv("out/windows.csv")
+    thresholds = [float(row["threshold"]) for row in rows]
+    assert result["params"]["threshold"] == pytest.approx(np.median(thresholds))
+    assert {"windows.csv", "windows.png"} <= {path.name for path in Path("out").iterdir()}
+    assert detect(film, *NUMBERS, *N_ITER, "--window", "8") == 2
+    assert_one_line_error(capsys, "window must be at least 16, got 8")
+
+
 def test_the_same_seed_gives_the_same(film):
     for folder in ("a", "b"):
         assert detect(film, *NUMBERS, *QUICK, "--out", folder) == 0

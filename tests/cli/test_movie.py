@@ -41,6 +41,14 @@ def test_a_movie_is_one_file_of_atoms_and_a_line_for_each_frame(movie, capsys):
     assert set(result["digests"]) == {"frames.csv", "positions.h5"}
 
 
+def test_frames_are_found_by_the_windows_of_the_one_that_was_tuned_on(movie):
+    command = ["detect", "movie.npy", *OPTIONS, "--retune", "never", "--window", "48"]
+    assert main([*command, "--out", "found"]) == 0
+    told = {"lattice": CRYSTAL, "pixel_size": "0.25 A", "retune": "never"}
+    expected = find_atoms_in_stack(movie, window=48, **told)
+    check_equal(StackAtoms.load("found/positions.h5"), expected)
+
+
 @pytest.mark.usefixtures("movie")
 def test_resume_opens_what_is_whole_and_strict_tells_of_doubts(capsys):
     command = ["detect", "movie.npy", *OPTIONS, "--retune", "never", "--json", "--out", "found"]

@@ -18,6 +18,7 @@ from logstar.cli._values import (
     parse_pixel_size,
     parse_roi,
     parse_tolerance,
+    parse_window,
     parse_zone,
 )
 from logstar.lattice import Lattice
@@ -66,6 +67,8 @@ def test_names_and_numbers():
     assert parse_dataset("all") == "all"
     assert parse_dataset("3") == parse_channel("3") == 3
     assert parse_channel("luminance") == "luminance"
+    assert parse_window("auto") == "auto"
+    assert parse_window("96") == 96
     assert parse_zone("1 -1 0") == (1, -1, 0)
 
 
@@ -98,6 +101,8 @@ def test_names_and_numbers():
         (integer_from(0), "9" * 5000, "must be an integer from 0"),
         (parse_dataset, "some", "must be an integer from 0, got 'some'; or all of them: all"),
         (parse_channel, "red", "must be an integer from 0 or luminance"),
+        (parse_window, "wide", "must be a number of pixels or auto, got 'wide'"),
+        (parse_window, "-3", "must be a number of pixels or auto"),
         (parse_roi, "1:2", "must be rows and columns such as 100:600,0:512"),
         (parse_roi, "1:2,3:4,5:6", "must be rows and columns"),
         (parse_roi, "a:b,1:2", "must be rows and columns"),

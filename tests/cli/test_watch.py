@@ -54,6 +54,14 @@ def test_atoms_and_a_line_for_each_frame(session: Path, tmp_path: Path, capsys: 
         assert int(row["atoms"]) == len(found)
 
 
+def test_frames_are_found_by_the_windows_of_the_first(session: Path, tmp_path: Path) -> None:
+    assert _watch(session, tmp_path / "out", "--window", "48") == 0
+    first, other = (tifffile.imread(session / f"frame_{i}.tif") for i in (0, 2))
+    expected = AtomFinder(CRYSTAL, refine=None, window=48).fit(first).predict(other)
+    found = AtomTable.load(tmp_path / "out" / "frame_2.tif-positions.csv")
+    assert np.allclose(found.positions, expected[:, :2])
+
+
 def test_lines_of_json_and_a_table_that_goes_on(session: Path, tmp_path: Path, capsys: Any) -> None:
     out = tmp_path / "out"
     for _ in range(2):

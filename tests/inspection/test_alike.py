@@ -24,6 +24,7 @@ from logstar.inspection import (
     ResidualDisplay,
     StrainMapDisplay,
     SurrogateSliceDisplay,
+    WindowMapsDisplay,
 )
 from logstar.model_selection import MOBOSearchCV
 from logstar.segmentation import AmorphousGMMSegmenter
@@ -37,6 +38,7 @@ SEVERAL_PANELS = {
     ResidualDisplay,
     StrainMapDisplay,
     SurrogateSliceDisplay,
+    WindowMapsDisplay,
 }
 
 

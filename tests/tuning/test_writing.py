@@ -71,6 +71,33 @@ def test_the_front_is_that_which_was_chosen_from(scene, tmp_path, expected):
     assert int(again[0]["n_atoms"]) == len(other.atoms_)
 
 
+def test_windows_are_written_and_drawn(scene, tmp_path):
+    finder = AtomFinder(CRYSTAL, refine=None, window=80).fit(scene.image)
+    files = finder.save(tmp_path)
+    rows, maps = rows_of(files["windows"]), finder.windows_
+    assert len(rows) == maps.verdict.size
+    for i, row in enumerate(rows):
+        place = divmod(i, len(maps.cols))
+        assert float(row["row"]) == maps.rows[place[0]]
+        assert float(row["col"]) == maps.cols[place[1]]
+        assert float(row["threshold"]) == pytest.approx(maps.threshold[place])
+        assert float(row["qc"]) == pytest.approx(maps.qc[place])
+        assert row["verdict"] == maps.verdict[place]
+    with Image.open(files["window_maps"]) as picture:
+        assert picture.size[0] > 1000
+    assert "windows" not in AtomFinder(CRYSTAL, refine=None).fit(scene.image).save(tmp_path)
+
+
+def test_a_window_without_atoms_has_no_numbers(tmp_path):
+    crystal = CRYSTAL.with_mask(np.arange(220)[:, None] + np.zeros(160) < 110)
+    scene = make_scene(crystal, (220, 160), noise=0.05, random_state=0)
+    finder = AtomFinder(crystal, refine=None, window=64).fit(scene.image)
+    rows = rows_of(finder.save(tmp_path, plots=False)["windows"])
+    empty = [row for row in rows if row["verdict"] == "empty"]
+    assert empty
+    assert all(row["qc"] == row["er"] == "" for row in empty)
+
+
 def test_pictures(finder, scene, tmp_path):
     files = finder.save(tmp_path)
     # Nothing is to be doubted, so there is no picture of it.

@@ -37,7 +37,7 @@ _OPTIONS = (
         "polarity",
     ),
     *("average", "channel", "resample", "binning", "roi", "n_iter", "random_state", "denoise"),
-    *("refine", "tile"),
+    *("refine", "tile", "window"),
     *("formats", "zone", "plots"),
 )
 #: Those of `logstar map` alone.
@@ -339,6 +339,7 @@ def find(
         finder = find_atoms(
             image,
             denoise=args.denoise,
+            window=args.window,
             **refine_of(args),
             n_iter=args.n_iter,
             n_jobs=-1,

@@ -78,6 +78,8 @@ what is written into DIR:
   pareto.csv      the front that was chosen from: QC and ER with the parameters, and the choice
   atoms.png       atoms over the image, flagged ones red; their number against the threshold
   quality.png     zooms on what is to be doubted, worst first; none where nothing is
+  windows.csv     with --window: threshold, expected atoms, QC, ER and a verdict of each window,
+                  and windows.png, which shows them as maps
   result.json     all of it for machines, and what --resume goes by
 Each file is whole or is not there. Of many files each has a folder of its own, DIR/NAME, and
 DIR/summary.csv has a line for each; without --out these are logstar-NAME and

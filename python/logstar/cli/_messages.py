@@ -41,6 +41,7 @@ _OPTIONS = {
     "tile": "--tile",
     "tolerance": "--tolerance",
     "visible": "--visible",
+    "window": "--window",
     "zone_axis": "--zone",
 }
 _NAMES = "|".join(_OPTIONS)
@@ -75,6 +76,7 @@ _ALSO_WORDS = {
     "retune",
     "threshold",
     "tolerance",
+    "window",
 }
 
 

@@ -157,6 +157,7 @@ def detect_movie(
         resume=args.resume,
         progress=tell,
         denoise=args.denoise,
+        window=args.window,
         mask=_mask_of(args, stack),
         n_iter=args.n_iter,
         random_state=args.random_state,

@@ -17,6 +17,7 @@ from ._values import (
     parse_roi,
     parse_tile,
     parse_tolerance,
+    parse_window,
     parse_zone,
 )
 
@@ -196,6 +197,13 @@ def add_search(parser: Any) -> None:
         default="none",
         help="find atoms in the image denoised by principal components of windows, and test each "
         "in the raw image: for noise that the eye hardly sees through (default none)",
+    )
+    group.add_argument(
+        "--window",
+        type=parse_window,
+        metavar="PX",
+        help="side of windows that the threshold follows as a smooth field, or auto for windows of "
+        "about 40 atoms (default: one threshold for the image)",
     )
     group.add_argument(
         "--refine",

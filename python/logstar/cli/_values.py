@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from logstar.lattice import Lattice
@@ -112,6 +112,15 @@ def parse_channel(text: str) -> int | str:
         raise argparse.ArgumentTypeError(
             f"must be an integer from 0 or luminance, got {text[:40]!r}"
         )
+    return int(text)
+
+
+def parse_window(text: str) -> int | Literal["auto"]:
+    """Read the side of windows in pixels, or "auto"."""
+    if text == "auto":
+        return "auto"
+    if not text.isdecimal() or len(text) > _MOST_DIGITS:
+        raise argparse.ArgumentTypeError(f"must be a number of pixels or auto, got {text[:40]!r}")
     return int(text)
 
 

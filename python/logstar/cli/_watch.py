@@ -56,6 +56,7 @@ def watch(
     finder = AtomFinder(
         pixel_size=args.pixel_size,
         denoise=args.denoise,
+        window=args.window,
         n_iter=args.n_iter,
         random_state=args.random_state,
         **refine_of(args),

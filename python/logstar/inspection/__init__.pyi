@@ -13,3 +13,4 @@ from ._residual import ResidualDisplay as ResidualDisplay
 from ._slices import SurrogateSliceDisplay as SurrogateSliceDisplay
 from ._strain_map import StrainMapDisplay as StrainMapDisplay
 from ._window_map import WindowMapDisplay as WindowMapDisplay
+from ._window_maps import WindowMapsDisplay as WindowMapsDisplay

@@ -14,5 +14,5 @@ from ._stack_atoms import StackAtoms as StackAtoms
 from ._tiled import detect_tiled as detect_tiled
 from ._tiled_atoms import TiledAtoms as TiledAtoms
 from ._verdict import Verdict as Verdict
-from ._windows import WindowMaps as WindowMaps
+from ._window_maps import WindowMaps as WindowMaps
 from ._workflow import make_logstar_workflow as make_logstar_workflow

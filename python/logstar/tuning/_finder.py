@@ -36,7 +36,7 @@ from ._settling import settle
 from ._single_atoms import is_worth_telling
 from ._source import MakesLattice, Visible, as_field, as_micrograph
 from ._verdict import Verdict
-from ._windows import WindowMaps
+from ._window_maps import WindowMaps
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -116,6 +116,11 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         Side in pixels of windows that each say over which thresholds their own number of atoms is
         right; the threshold is then a smooth field. "auto" is windows of about 40 atoms. None is
         one threshold for the image. Single atoms, and columns that overlap, have no field.
+    window_ladders : bool, default=False
+        Whether each window has a ladder of sigmas and a threshold of its own, as Barakati et al.
+        describe, in place of the field: in the pixels that are nearest to its centre. All are
+        pruned together, so that no atom is found twice where windows meet. It needs a `window`,
+        and does not find more than the field.
     force : bool, default=False
         Whether to go on with a crystal that the image contradicts.
     callback : callable or list of callables, default=None
@@ -253,6 +258,7 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         refine: Literal["joint", "window"] | None = "joint",
         oracle: Any = None,
         window: int | Literal["auto"] | None = None,
+        window_ladders: bool = False,
         force: bool = False,
         callback: Any = None,
     ) -> None:
@@ -273,6 +279,7 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
         self.refine = refine
         self.oracle = oracle
         self.window = window
+        self.window_ladders = window_ladders
         self.force = force
         self.callback = callback
 

@@ -47,6 +47,8 @@ def check_parameters(finder: AtomFinder) -> None:
         raise TypeError(f"oracle must have a method predict, got {finder.oracle!r}.")
     if finder.window is not None:
         check_window(finder.window)
+    elif finder.window_ladders:
+        raise ValueError("window_ladders=True needs a window, a number of pixels or 'auto'.")
     for name in ("expected", "distance_sum"):
         value = getattr(finder, name)
         if value is not None:

@@ -31,7 +31,7 @@ from ._frames import as_frame
 from ._overlap import overlapping_lattice
 from ._refining import columns_of, refine_atoms
 from ._retuning import Retuned, Retuner, bands_of, chances, template_of
-from ._windows import with_threshold
+from ._window_ladders import without_windows
 
 #: Relative change of the distances of atoms, in told pixels, that is another magnification or
 #: another crystal: lattices of frames are known to 0.3 %, and drift bends a scan by a percent or
@@ -395,7 +395,7 @@ class LiveFinder:
         if finder.windows_ is None or image.shape == finder.image_.shape:
             return finder
         other = copy.copy(finder)
-        other.detector_ = with_threshold(finder.detector_, float(finder.params_["threshold"]))
+        other.detector_ = without_windows(finder)
         return other
 
     def _is_other(self, image: Image, micrograph: Micrograph) -> bool:

@@ -25,11 +25,13 @@ from ._overlap import overlapping_lattice
 from ._refining import columns_of
 from ._single_atoms import STRENGTHS
 from ._space import plain_params
+from ._threshold_field import threshold_field
 from ._verdict import judge
-from ._windows import ThresholdField, with_threshold
+from ._window_ladders import window_ladders
 
 if TYPE_CHECKING:
     from ._finder import AtomFinder
+    from ._window_maps import WindowSettings
 
 #: What a detector's table holds.
 _COLUMNS = ("row", "col", "sigma", "response", "support")
@@ -124,19 +126,20 @@ def _tuned_as(finder: AtomFinder, row: int) -> Any:
     return clone(search.estimator).set_params(**own).fit(finder.image_)
 
 
-def _follow_windows(finder: AtomFinder) -> ThresholdField | None:
-    """Make the threshold a field, where windows are wanted and there is one to begin with."""
+def _follow_windows(finder: AtomFinder) -> WindowSettings | None:
+    """Let settings follow windows, where these are wanted and there is something to begin with."""
     if (
         finder.window is None
         or isinstance(finder.detector_, SignificanceDetector)
         or overlapping_lattice(finder.expectation_) is not None
     ):
         return None
-    field = ThresholdField.of(finder, finder.window)
-    finder.detector_ = with_threshold(finder.detector_, field.pixels)
-    finder.params_["threshold"] = float(np.median(field.at_centres))
-    finder.params_["window"] = field.side
-    return field
+    follow = window_ladders if finder.window_ladders else threshold_field
+    settings = follow(finder, finder.window)
+    finder.detector_ = settings.detector
+    finder.params_["threshold"] = float(np.median(settings.threshold))
+    finder.params_["window"] = settings.told.side
+    return settings
 
 
 def _significance(finder: AtomFinder, detections: FloatArray) -> FloatArray:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+import numpy as np
 from sklearn.base import clone
 
 from logstar.detection import DetectionPipeline, LoGStarDetector
@@ -169,9 +170,16 @@ def count_ladders(search: MOBOSearchCV) -> int:
     if "param_atom_size" in known:
         # Each size of atoms is a ladder.
         return len(known["param_atom_size"])
+    return len(ladders_of(search))
+
+
+def ladders_of(search: MOBOSearchCV) -> list[tuple[float, float]]:
+    """Ends of the ladders that a search of thresholds and overlaps has tried, rising."""
+    known = search.cv_results_
     ends = (f"param_{name}_sigma" for name in ("min", "max"))
     columns = [known.get(name, known.get(f"param_{_PREFIX}{name[6:]}")) for name in ends]
-    return len(set(zip(*columns, strict=True)))
+    pairs = zip(*(np.asarray(column, dtype=np.float64).tolist() for column in columns), strict=True)
+    return sorted(set(pairs))
 
 
 def plain_params(search: MOBOSearchCV, row: int) -> dict[str, Any]:

@@ -6,16 +6,21 @@ import csv
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ._choice import QC
 from ._space import plain_params
+from ._window_maps import WINDOW_COLUMNS
 
 if TYPE_CHECKING:
     from logstar._validation import Image
     from logstar.io import AtomTable
 
     from ._finder import AtomFinder
+    from ._window_maps import WindowMaps
 
 _ATOMS, _FRONT, _PICTURE, _ZOOMS = "positions", "pareto.csv", "atoms.png", "quality.png"
+_WINDOWS, _MAPS = "windows.csv", "windows.png"
 
 
 def write_finder(
@@ -51,6 +56,9 @@ def write_parts(
     """Write what chose the settings of a finder, and its pictures."""
     files = {"pareto_front": folder / _FRONT}
     _write_front(finder, files["pareto_front"])
+    if finder.windows_ is not None:
+        files["windows"] = folder / _WINDOWS
+        _write_windows(finder.windows_, files["windows"])
     if plots:
         files |= _draw(finder, folder, source, crystal)
     return files
@@ -59,7 +67,10 @@ def write_parts(
 def _draw(finder: AtomFinder, folder: Path, source: str, crystal: str) -> dict[str, Path]:
     """Draw the atoms, and what is to be doubted if there is anything."""
     # Only drawing pays for matplotlib.
-    from logstar.inspection import AtomFinderDisplay, QualityReportDisplay  # noqa: PLC0415
+    from logstar.inspection import (  # noqa: PLC0415
+        AtomFinderDisplay,
+        QualityReportDisplay,
+    )
 
     display = AtomFinderDisplay.of(finder, source=source, crystal=crystal)
     files = {"picture": display.save(folder / _PICTURE)}
@@ -67,7 +78,27 @@ def _draw(finder: AtomFinder, folder: Path, source: str, crystal: str) -> dict[s
         zooms = QualityReportDisplay(finder.quality_, pixel_size=finder.pixel_size_)
         if zooms.has_doubts:
             files["quality"] = zooms.save(folder / _ZOOMS)
+    if finder.windows_ is not None:
+        files["window_maps"] = finder.windows_.display().save(folder / _MAPS)
     return files
+
+
+def _write_windows(maps: WindowMaps, path: Path) -> None:
+    """Write a line for each window."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["row", "col", *WINDOW_COLUMNS])
+        for i, row in enumerate(maps.rows.tolist()):
+            for j, col in enumerate(maps.cols.tolist()):
+                values = [getattr(maps, name)[i, j] for name in WINDOW_COLUMNS]
+                writer.writerow([row, col, *map(_cell, values)])
+
+
+def _cell(value: str | float) -> str:
+    """How a table has a number, or a word; nothing where there is no number."""
+    if isinstance(value, str):
+        return str(value)
+    return "" if np.isnan(value) else f"{value:.9g}"
 
 
 def _write_front(finder: AtomFinder, path: Path) -> None:
