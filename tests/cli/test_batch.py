@@ -85,7 +85,8 @@ def test_a_folder_of_files(capsys):
 
 def test_each_image_of_a_stack(films, capsys):
     np.save("stack.npy", np.stack([np.load(name) for name in films]))
-    status = main(["detect", "stack.npy", "--dataset", "all", *OPTIONS, "--out", "out", "--json"])
+    command = ["detect", "stack.npy", "--dataset", "all", "--retune", "none", *OPTIONS]
+    status = main([*command, "--out", "out", "--json"])
     assert status == 0
     rows = json.loads(capsys.readouterr().out)["files"]
     assert [(row["dataset"], row["folder"]) for row in rows] == [

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 
-from logstar.cli._inputs import ALL, Input, files_of, images_of
+from logstar.cli._inputs import ALL, Input, files_of, images_of, is_movie
 
 
 @pytest.fixture
@@ -76,3 +77,13 @@ def test_images_of_a_stack(tmp_path):
 def test_images_are_called_by_file_and_number():
     assert str(Input(Path("a.npy"))) == "a.npy"
     assert str(Input(Path("a.npy"), 2, 3)) == "a.npy [2]"
+
+
+def test_a_file_that_holds_one_stack_is_a_movie(tmp_path):
+    np.save(tmp_path / "movie.npy", np.zeros((3, 8, 9)))
+    np.save(tmp_path / "image.npy", np.zeros((8, 9)))
+    with tifffile.TiffWriter(tmp_path / "both.tif") as tiff:
+        tiff.write(np.zeros((3, 8, 9), np.float32), photometric="minisblack")
+        tiff.write(np.zeros((8, 8), np.float32))
+    names = ("movie.npy", "image.npy", "both.tif", "missing.tif")
+    assert [is_movie(tmp_path / name) for name in names] == [True, False, False, False]

@@ -27,7 +27,8 @@ def movie(tmp_path, monkeypatch):
 
 
 def test_a_movie_is_one_file_of_atoms_and_a_line_for_each_frame(movie, capsys):
-    assert main(["detect", "movie.npy", *OPTIONS, "--retune", "auto", "--out", "found"]) == 0
+    # A file that holds one stack is a movie.
+    assert main(["detect", "movie.npy", *OPTIONS, "--out", "found"]) == 0
     told = capsys.readouterr().out
     assert "on frames 0, 4" in told
     assert "7 of 7 frames agree" in told
@@ -67,3 +68,10 @@ def test_what_does_not_go_together_is_said(capsys):
     assert_one_line_error(capsys, "--retune is for movies: give --dataset all as well")
     assert main([*base, "--dataset", "all", "--retune", "auto", "--format", "xyz"]) == 2
     assert_one_line_error(capsys, "--format xyz holds one image; movies are hdf5 or parquet")
+    assert main([*base, "--dataset", "all", "--format", "csv"]) == 2
+    assert_one_line_error(capsys, "--retune none takes each frame for itself")
+    np.save("one.npy", np.load("movie.npy")[0])
+    assert main(["detect", "movie.npy", "one.npy", *OPTIONS]) == 2
+    assert_one_line_error(
+        capsys, "movie.npy holds a movie and one.npy does not; give --retune auto to take"
+    )

@@ -100,10 +100,11 @@ def _add_detect(commands: Any) -> None:
     group = detect.add_argument_group("movies")
     group.add_argument(
         "--retune",
-        choices=("never", "auto", "always"),
+        choices=("auto", "never", "always", "none"),
         help="with --dataset all: take each file, or folder of frames, as a movie, of which one "
         "file of atoms is written. Settings are tuned on its first frame, and with auto anew where "
-        "frames change; always tunes on each (default: images are done each for itself)",
+        "frames change; always tunes on each. none takes images each for itself (default: auto for "
+        "files that hold one stack, none for others)",
     )
 
 

@@ -33,8 +33,8 @@ examples:
   logstar detect film.npy --expected 784 --distance-sum 58.4     no crystal, lengths in pixels
   logstar detect abf.hspy --crystal perovskite:a=3.905 --polarity dark --json > result.json
   logstar detect session/ --lattice auto --out found --resume    a folder of files, one table
-  logstar detect stack.emd --lattice auto --dataset all          each image of a stack
-  logstar detect movie.emd --lattice auto --dataset all --retune auto     a movie, as one
+  logstar detect movie.emd --lattice auto --dataset all          a movie, as one
+  logstar detect stack.emd --lattice auto --dataset all --retune none     each image for itself
   logstar watch session/ --crystal ybco                 frames as the microscope writes them
   logstar compare found/positions.csv truth.csv         what is missing, what is extra
 
@@ -85,7 +85,7 @@ Each file is whole or is not there. Of many files each has a folder of its own, 
 DIR/summary.csv has a line for each; without --out these are logstar-NAME and
 logstar-summary.csv.
 
-of a movie (--dataset all --retune auto):
+of a movie (--dataset all of a file that holds one stack):
   positions.h5    or positions.parquet, by --format: the atoms of all frames, with their frame;
                   what is being written ends in .running, and --resume goes on with it
   frames.csv      a line for each frame: atoms, QC, ER, the frame whose settings were used,

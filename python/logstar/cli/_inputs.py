@@ -112,6 +112,20 @@ def _images_in(folder: Path, *, recursive: bool, skip: Path | None) -> Iterator[
                 yield here / name
 
 
+def is_movie(path: Path) -> bool:
+    """Whether a file holds one stack: frames of one shape, kind and calibration.
+
+    A file that cannot be read is none, and fails when its turn comes.
+    """
+    from logstar.io import list_images  # noqa: PLC0415 - heavy; --help needs none of it
+
+    try:
+        entries = list_images(path)
+    except Exception:  # noqa: BLE001 - reading it is tried again, and told where files are told of
+        return False
+    return len(entries) == 1 and entries[0].n_frames > 1
+
+
 def images_of(path: Path, dataset: int | str | None) -> list[Input]:
     """List the images of a file that `dataset` means.
 

@@ -21,13 +21,13 @@ from ._batch import FAILED, INTERRUPTED, KEPT, Row
 from ._demo import judge_by_truth
 from ._detect import Outcome, detect, find, request_of, write
 from ._folders import PREFIX, SUMMARY, output_folders
-from ._inputs import ALL, Input, files_of, images_of, is_folder_of_files
+from ._inputs import ALL, Input, files_of, images_of, is_folder_of_files, is_movie
 from ._messages import in_options, message_of
 from ._parser import NOT_DONE
 from ._printing import Output, complain, occupy_closed_streams, one_line, report, shown
 from ._progress import stages
 from ._results import Results, earlier_result, is_free
-from ._together import check_together
+from ._together import check_all_movies, check_movie, check_together
 from ._values import Crystal
 
 DONE, TO_CHECK, STOPPED = 0, 3, 130
@@ -135,9 +135,17 @@ class _Command:
     def _micrographs(self) -> int:
         args = self.args
         crystal = check_together(args)
-        if getattr(args, "retune", None) is not None:
-            return self._movies(crystal)
+        retune = getattr(args, "retune", None)
+        if retune not in {None, "none"}:
+            return self._movies(args.files, crystal)
         files = files_of(args.files, recursive=args.recursive, skip=args.out)
+        if args.command == "detect" and args.dataset == ALL and retune is None:
+            movies = [file for file in files if is_movie(file)]
+            if movies:
+                check_all_movies(files, movies)
+                args.retune = "auto"
+                check_movie(args)
+                return self._movies(files, crystal)
         many = len(files) > 1 or args.resume or args.dataset == ALL
         many = many or any(map(is_folder_of_files, args.files))
         self._load()
@@ -150,13 +158,12 @@ class _Command:
         outcome.seconds = {"start": self.start_up, **outcome.seconds}
         return self._tell(outcome)
 
-    def _movies(self, crystal: Crystal | None) -> int:
+    def _movies(self, paths: Sequence[Path], crystal: Crystal | None) -> int:
         """Tell of movies, one after the other."""
         from ._movie import MovieOutcome, detect_movie  # noqa: PLC0415 - images need none of it
 
         args = self.args
         self._load()
-        paths: list[Path] = args.files
         inputs = [Input(path) for path in paths]
         folders = output_folders(inputs, args.out, is_free)
         if len(paths) == 1 and args.out is not None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from pathlib import Path
 
 from ._inputs import ALL
 from ._values import CRYSTALS, Crystal, crystal_of_cif
@@ -50,14 +52,30 @@ def check_together(args: argparse.Namespace) -> Crystal | None:
     if args.dataset == ALL and args.average:
         raise ValueError("give --dataset all or --average, but not both.")
     if args.command == "detect" and args.retune is not None:
-        _check_movie(args)
+        check_movie(args)
     if args.cif is not None:
         return crystal_of_cif(args.cif, args.zone)
     crystal: Crystal | None = args.crystal
     return crystal
 
 
-def _check_movie(args: argparse.Namespace) -> None:
+def check_all_movies(files: Sequence[Path], movies: Sequence[Path]) -> None:
+    """Check that files are movies all together, of which some are found to be.
+
+    Raises
+    ------
+    ValueError
+        Naming one that is, and one that is not.
+    """
+    others = sorted(set(files) - set(movies))
+    if others:
+        raise ValueError(
+            f"{movies[0]} holds a movie and {others[0]} does not; give --retune auto to take each "
+            "file as a movie, or --retune none to take each image for itself."
+        )
+
+
+def check_movie(args: argparse.Namespace) -> None:
     """Check what goes with --retune.
 
     Raises
@@ -67,6 +85,11 @@ def _check_movie(args: argparse.Namespace) -> None:
     """
     if args.dataset != ALL:
         raise ValueError("--retune is for movies: give --dataset all as well.")
+    if args.retune == "none":
+        return
     others = sorted(set(args.formats or ()) - {"hdf5", "parquet"})
     if others:
-        raise ValueError(f"--format {others[0]} holds one image; movies are hdf5 or parquet.")
+        raise ValueError(
+            f"--format {others[0]} holds one image; movies are hdf5 or parquet. --retune none "
+            "takes each frame for itself."
+        )
