@@ -1,14 +1,16 @@
 """Movies and images larger than memory: speed, memory, growth with size, and kills.
 
-Run ``python benches/scale.py [movie | image | kills] [--folder DIR]``; without an argument all of
-it, but images of 32,768 x 32,768 pixels only with ``--largest``. Each line is a process of its own.
-Times are processor time, and so do not depend on what else the machine does; the wall time beside
-them does.
+Run ``python benches/scale.py [movie | image | job | kills | cluster] [--folder DIR]``; without an
+argument all of it, but images of 32,768 x 32,768 pixels only with ``--largest``. Each line is a
+process of its own. Times are processor time, and so do not depend on what else the machine does;
+the wall time beside them does. The folder needs 2.2 GB, with ``--largest`` 4.4.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -18,13 +20,14 @@ from pathlib import Path
 import numpy as np
 from _section import table
 
-from logstar import Lattice, LoGStarDetector
+from logstar import Lattice, LoGStarDetector, find_atoms
 from logstar.datasets import make_scene
-from logstar.tuning import StackAtoms, detect_tiled, find_atoms_in_stack
+from logstar.tuning import RunProgress, StackAtoms, detect_tiled, find_atoms_in_stack
 
 CRYSTAL = Lattice.perovskite(4.0, pixel_size=0.2)
 FRAME, N_FRAMES = (512, 512), (100, 400, 2000)
 SIDES, LARGEST = (4096, 8192, 16384), 32768
+JOB_SIDES = (8192, 16384)
 #: Distinct frames of a movie; they are repeated.
 N_DISTINCT = 50
 N_KILLS = {"movie": 20, "image": 10}
@@ -32,7 +35,8 @@ N_KILLS = {"movie": 20, "image": 10}
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", nargs="*", default=["movie", "image", "kills"])
+    parts = {"movie": movies, "image": images, "job": jobs, "kills": kills, "cluster": cluster}
+    parser.add_argument("what", nargs="*", default=list(parts))
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--largest", action="store_true")
     parser.add_argument("--one", nargs=3, help="in a process of its own: kind, size, threads")
@@ -43,7 +47,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=args.folder) as place:
         folder = Path(place)
         for what in args.what:
-            {"movie": movies, "image": images, "kills": kills}[what](folder, args)
+            parts[what](folder, args)
 
 
 def movies(folder: Path, _: argparse.Namespace) -> None:
@@ -80,11 +84,54 @@ def images(folder: Path, args: argparse.Namespace) -> None:
     print(table(["px", "threads", "CPU ns/px", "Mpx/s", "peak MB"], rows), flush=True)
 
 
+def jobs(folder: Path, args: argparse.Namespace) -> None:
+    """The main job on a large image of a file: tuned on parts, found, refined, judged."""
+    rows = []
+    for side in (*JOB_SIDES, LARGEST) if args.largest else JOB_SIDES:
+        make_image(folder, side)
+        for kind in ("job", "refined job"):
+            cpu, wall, peak = _measured(folder, kind, side, 2)
+            name = f"{side} x {side}{', refined' if kind != 'job' else ''}"
+            rows.append([
+                name, f"{cpu:.1f}", f"{1e9 * cpu / side**2:.1f}", f"{1e-6 * side**2 / wall:.1f}",
+                f"{peak / 1e6:.0f}",
+            ])  # fmt: skip
+        _image(folder, side).unlink()
+    print(
+        table(["find_atoms, 2 threads", "CPU s", "CPU ns/px", "Mpx/s", "peak MB"], rows), flush=True
+    )
+
+
+def cluster(folder: Path, _: argparse.Namespace) -> None:
+    """Frames on the workers of a cluster, of which one is killed now and then."""
+    from distributed import Client, LocalCluster  # noqa: PLC0415 - an extra
+
+    make_movie(folder, n_frames := 200)
+    killed: list[int] = []
+    with (
+        LocalCluster(n_workers=4, threads_per_worker=1, dashboard_address=None) as workers,
+        Client(workers) as client,
+    ):
+
+        def tell(state: RunProgress) -> None:
+            if state.n_done in {40, 90, 140}:
+                os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
+                killed.append(state.n_done)
+
+        options = {"lattice": CRYSTAL, "out": folder / "atoms.h5"}
+        find_atoms_in_stack(_movie(folder, n_frames), **options, client=client, progress=tell)
+    is_equal = _is_undisturbed(folder, "movie", n_frames)
+    rows = [[f"movie of {n_frames} frames", str(len(killed)), "equal" if is_equal else "NOT"]]
+    names = ["on 4 processes", "workers killed", "result beside an undisturbed one"]
+    print(table(names, rows), flush=True)
+
+
 def kills(folder: Path, _: argparse.Namespace) -> None:
     """Runs that are killed again and again, beside undisturbed ones."""
     rows = []
     make_movie(folder, n_frames := 600)
-    make_image(folder, side := 4096)
+    # Long enough to be killed ten times before its end.
+    make_image(folder, side := 8192)
     rng = np.random.default_rng(0)
     logs = {"movie": folder / "atoms.h5.running", "killable": folder / "checkpoint"}
     for kind, size in (("movie", n_frames), ("killable", side)):
@@ -143,6 +190,9 @@ def _one(folder: Path, kind: str, size: int, n_threads: int) -> tuple[float, flo
         )  # fmt: skip
     elif kind == "image":
         detect_tiled(_detector(), np.load(_image(folder, size), mmap_mode="r"), n_jobs=n_threads)
+    elif kind in {"job", "refined job"}:
+        refine = None if kind == "job" else "window"
+        find_atoms(_image(folder, size), lattice=CRYSTAL, refine=refine, n_jobs=n_threads)
     elif kind == "killable":
         array = np.load(_image(folder, size), mmap_mode="r")
         found = detect_tiled(_detector(), array, tile=256, checkpoint=folder / "checkpoint")

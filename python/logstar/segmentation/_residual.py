@@ -29,7 +29,7 @@ from ._patches import extract_patches
 #: best overlap with the true regions is 0.73, 0.82 and 0.83 for windows of 2.1, 2.7 and 3.3
 #: distances. At noise 0.2, smoothing raises it from 0.40 to 0.54.
 _WINDOW = 3.0
-_SMOOTHING = 0.155
+SMOOTHING = 0.155
 #: The residual is kept on a coarser grid than the image's: as coarse as leaves this many of its
 #: points between nearest atoms.
 _PIXELS_BETWEEN = 6
@@ -99,7 +99,7 @@ def crystal_residual(
         If too few atoms have their whole window inside the image.
     """
     step = max(1, int(spacing // _PIXELS_BETWEEN))
-    smooth = ndimage.gaussian_filter(image, _SMOOTHING * spacing)
+    smooth = ndimage.gaussian_filter(image, SMOOTHING * spacing)
     centres = _refined(smooth, positions) / step
     coarse = np.ascontiguousarray(smooth[::step, ::step])
     size = 2 * round(_WINDOW * spacing / step / 2) + 1
@@ -123,7 +123,7 @@ def crystal_residual(
     # By the median, which a damaged region does not move while it covers less than half a window.
     residuals -= _medians(residuals, frames)[:, None]
     # The share of its variance that a Gaussian leaves of white noise.
-    left = min(1.0, 1 / (4 * math.pi * (_SMOOTHING * spacing) ** 2))
+    left = min(1.0, 1 / (4 * math.pi * (SMOOTHING * spacing) ** 2))
     noise = left * noise_squares(image, step)
     return Residual(_vote(residuals, frames), step, contrast, coarse, noise)
 

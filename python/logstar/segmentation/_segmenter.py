@@ -134,6 +134,8 @@ class AmorphousGMMSegmenter(BaseEstimator):  # type: ignore[misc] # scikit-learn
         That of the regions above the threshold, before `min_disorder` and `min_atoms`.
     spacing_ : float
         Median distance of an atom to its nearest neighbour, in pixels.
+    contrast_ : float
+        Standard deviation of intensities in the crystal's windows, about their means.
     detector_ : estimator or None
         The fitted detector; None if positions were given.
     mixture_, pca_ : GaussianMixture, PCA
@@ -257,6 +259,7 @@ class AmorphousGMMSegmenter(BaseEstimator):  # type: ignore[misc] # scikit-learn
         residual = memory.cache(crystal_residual, ignore=["n_jobs"])(
             image, self.positions_, self.spacing_, self.n_jobs
         )
+        self.contrast_ = residual.contrast
         self._size = self._grid_size(residual, image.shape)
         n_pca = min(int(self.n_pca), self._size**2)
         features = memory.cache(project, ignore=["n_jobs"])(
@@ -317,6 +320,34 @@ class AmorphousGMMSegmenter(BaseEstimator):  # type: ignore[misc] # scikit-learn
             See `probability_`.
         """
         return self._maps(X)[1]
+
+    def kinds_of(self, X: ArrayLike, positions: ArrayLike) -> NDArray[np.uint8]:
+        """Tell what each pixel of another image of the crystal shows, of which atoms are known.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_cols)
+            One image.
+        positions : array-like of shape (n_atoms, >=2)
+            Row and column of its atoms in pixels.
+
+        Returns
+        -------
+        kinds : ndarray of shape (n_rows, n_cols), uint8
+            See `kinds_`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For what is no image, or one with too few atoms to know its crystal.
+        """
+        check_is_fitted(self)
+        image, found = as_image(X, name="X"), as_positions(positions)
+        with threadpool_limits(1):
+            chosen = self._select(image, found)
+            residual = crystal_residual(image, chosen, self.spacing_, self.n_jobs)
+            share = self._share(embed_everywhere(residual, self.pca_, self._size), residual)
+            return self._map(share, residual, len(found), image.shape).kinds
 
     def fit_predict(self, X: ArrayLike, y: object = None) -> NDArray[np.bool_]:
         """Fit to an image and give its amorphous regions.

@@ -10,6 +10,7 @@ from ._live import LiveFinder as LiveFinder, LiveResult as LiveResult
 from ._long_run import RunProgress as RunProgress
 from ._report import Report as Report
 from ._second_opinion import SecondOpinion as SecondOpinion
+from ._segment_tiled import segment_tiled as segment_tiled
 from ._stack_atoms import StackAtoms as StackAtoms
 from ._tiled import detect_tiled as detect_tiled
 from ._tiled_atoms import TiledAtoms as TiledAtoms
