@@ -15,6 +15,7 @@ from logstar import find_atoms
 from logstar.exceptions import NotOneLatticeError
 from logstar.io import Micrograph
 from logstar.metrics import detection_metrics
+from logstar.rewards import ErrorRate
 from logstar.tuning import find_atoms_tiled
 from logstar.units import PixelSize
 
@@ -37,6 +38,9 @@ def test_atoms_are_as_good_as_those_of_the_whole_image(scene):
     assert found.verdict_.status == "ok"
     assert "found by tiles, with the settings of [" in found.verdict_.remarks[0]
     assert abs(found.qc_) < 0.01
+    limit = found.expectation_.distance_sum
+    errors = ErrorRate(limit, n_expected=found.count.n, n_neighbors=4)
+    assert found.er_ == pytest.approx(errors.measure(np.asarray(found.atoms_)))
     assert found.count.n == pytest.approx(len(scene.positions), rel=0.02)
     assert max(np.abs(found.qc_of_parts)) < 0.05
     # Of tiles of 256 px and less, those at the edges hold few atoms.

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 #: Side in pixels of the part of an image that is timed, and how often: the least time counts.
 _PART, _TIMES = 512, 3
 #: Tiles of a large image that are worked on at a time, how much their halos add to their pixels,
-#: and bytes of memory for each atom.
-_TILES, _HALO, _BYTES_OF_ATOM = 2, 1.05, 160
+#: and bytes of memory for each atom with all its columns.
+_TILES, _HALO, _BYTES_OF_ATOM = 2, 1.05, 280
 #: Bytes of memory for each pixel that is worked on: the image, its scaled copy and the core's.
 _BYTES = 16
 

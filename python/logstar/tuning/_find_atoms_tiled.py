@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from logstar._validation import FloatArray, check_integer
 from logstar.io import AtomTable, LazyImage, Micrograph, open_image, provenance
 from logstar.lattice import Count, Lattice
-from logstar.rewards import ErrorRate, flag_errors
+from logstar.rewards import flag_errors
 from logstar.units import PixelSize
 
 from ._array_parts import shape_of
@@ -166,16 +166,22 @@ def find_atoms_tiled(
             progress=progress,
         )
     ended = time.perf_counter()
+    qc_of_tiles = _qc_of_tiles(found, _density(chosen)[0])
+    table, found = found.table, found._replace(table=found.table[:0])
     atoms = AtomTable.from_array(
-        found.table,
+        table,
         pixel_size=chosen.finder.pixel_size_,
         provenance=provenance(image.path, dataset=dataset, parameters=chosen.finder.params_),
         origin=image.origin,
-    ).with_columns(**columns)
+    )
+    # Nowhere twice while there are the most columns.
+    del table
+    atoms = atoms.with_columns(**columns)
+    columns.clear()
     seconds = {"tune": tuning_ended - start, "detect": detecting_ended - tuning_ended}
     if refine is not None:
         seconds["refine"] = ended - detecting_ended
-    return _together(tuned, found, atoms, looked_at, image, seconds)
+    return _together(tuned, found, qc_of_tiles, atoms, looked_at, image, seconds)
 
 
 class OpenedImage(NamedTuple):
@@ -237,6 +243,7 @@ def opened_image(
 def _together(
     tuned: TunedParts,
     found: FoundInTiles,
+    qc_of_tiles: FloatArray,
     atoms: AtomTable,
     looked_at: LookedAt,
     image: OpenedImage,
@@ -258,19 +265,20 @@ def _together(
         edges=expected.count.edges * math.sqrt(ratio),
         calibration=max(expected.count.calibration * ratio, max(_LEAST_UNCERTAIN, spread) * n),
     )
-    errors = ErrorRate(expected.distance_sum, n_expected=max(n, 1.0), n_neighbors=N_NEIGHBORS)
+    # As `ErrorRate` measures it; which atoms are flagged is known.
+    er = float(np.count_nonzero(atoms["flagged"])) / max(n, 1.0)
     share = float(found.areas.sum()) / math.prod(looked_at.shape)
     return TiledAtoms(
         atoms,
-        judge_tiles(tuned, len(atoms), count, float(errors.measure(found.table)), share),
+        judge_tiles(tuned, len(atoms), count, er, share),
         chosen.finder,
         chosen.place,
         tuple(one.place for one in tuned.parts),
         tuned.quality,
         found.cores,
-        _qc_of_tiles(found, density),
+        qc_of_tiles,
         count,
-        float(errors.measure(found.table)),
+        er,
         share,
         image.shape,
         None if image.path is None else str(image.path),

@@ -69,6 +69,8 @@ class RefinesTile:
         found = {
             name: np.asarray(values)[item.own] for name, values in columns_of(refinement).items()
         }
+        # No wider than the longest that there is.
+        found["status"] = np.array(found["status"].tolist())
         for name, start in zip(("row", "col"), starts, strict=True):
             found[name] = found[name] + start
         return found
@@ -129,9 +131,11 @@ def refined_by_tiles(
     for i, columns in enumerate(results_in_order(work, items(), client=client)):
         for name, column in columns.items():
             if name not in found:
-                # A text of any length, numbers for all else.
-                kind = "U32" if column.dtype.kind == "U" else np.float64
+                kind = column.dtype if column.dtype.kind == "U" else np.float64
                 found[name] = np.zeros(len(table), dtype=kind)
+            elif column.dtype.kind == "U" and column.dtype > found[name].dtype:
+                # Texts are as wide as the longest so far: most tiles have none but "ok".
+                found[name] = found[name].astype(column.dtype)
             found[name][places[i]] = column
         stage.step()
     return found
