@@ -300,3 +300,17 @@ def test_what_cannot_be_is_refused(tmp_path):
     h5py.File(tmp_path / "other.h5", "w").close()
     with pytest.raises(ValueError, match="holds no atoms of a stack"):
         StackAtoms.load(tmp_path / "other.h5")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("kind", ["dask", "zarr", "hyperspy"])
+def test_lazy_movies_of_other_libraries_are_found_alike(kind):
+    movie = short_movie()[:3]
+    lazy = pytest.importorskip("dask.array").from_array(movie, chunks=(1, 64, 64))
+    if kind == "zarr":
+        lazy = pytest.importorskip("zarr").array(movie, chunks=(1, 64, 64))
+    elif kind == "hyperspy":
+        signals = pytest.importorskip("hyperspy.api").signals
+        lazy = signals.Signal2D(lazy).as_lazy()
+    options = {"lattice": CRYSTAL, "n_iter": 2}
+    check_equal(find_atoms_in_stack(lazy, **options), find_atoms_in_stack(movie, **options))
