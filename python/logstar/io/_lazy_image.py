@@ -112,6 +112,7 @@ def open_image(
     Returns
     -------
     image : LazyImage
+        Takes two slices, as an array does.
 
     Raises
     ------
