@@ -227,10 +227,11 @@ def _deformation(
     inverse = np.full((n, 2, 2), np.nan)
     inverse[enough] = np.linalg.inv(spread[enough])
     # F is a sum over atoms of what is seen of each times this.
-    share = np.einsum("nij,nj->ni", inverse[middle], ideal)
+    share = (inverse[middle] @ ideal[:, :, None])[:, :, 0]
     deformation = summed(seen[:, :, None] * share[:, None, :])
     own = atoms.covariances[other][:, ::-1, ::-1]
-    parts = np.einsum("nik,nj,nl->nijkl", own, share, share)
+    # Covariance of F's numbers (i, j) and (k, l): what atoms have of (i, k), times shares (j, l).
+    parts = own[:, :, None, :, None] * (share[:, :, None] * share[:, None, :])[:, None, :, None, :]
     covariance = summed(parts.reshape(-1, 4, 4))
     return deformation, covariance, count
 
@@ -255,11 +256,11 @@ def _components(
     deformation: FloatArray, covariance: FloatArray, turn: FloatArray, measure: str
 ) -> tuple[FloatArray, FloatArray]:
     """Strain and rotation (n, 4) of matrices F in axes (x, y), and their standard deviations."""
-    F = np.einsum("nij,njk,nlk->nil", turn, deformation, turn)
+    F = turn @ deformation @ turn.swapaxes(1, 2)
     n = len(F)
     unit = np.eye(4).reshape(4, 2, 2)
     # How F changes with each of its four numbers as they were fitted.
-    change = np.einsum("nij,pjk,nlk->npil", turn, unit, turn)
+    change = turn[:, None] @ unit @ turn.swapaxes(1, 2)[:, None]
     identity = np.eye(2)
     if measure == "infinitesimal":
         tensor = (F + F.swapaxes(1, 2)) / 2 - identity
@@ -269,7 +270,7 @@ def _components(
         d_angle = (change[:, :, 0, 1] - change[:, :, 1, 0]) / 2
     else:
         tensor = (F.swapaxes(1, 2) @ F - identity) / 2
-        half = np.einsum("nki,npkj->npij", F, change)
+        half = F.swapaxes(1, 2)[:, None] @ change
         d_tensor = (half + half.swapaxes(2, 3)) / 2
         sine, cosine = F[:, 0, 1] - F[:, 1, 0], F[:, 0, 0] + F[:, 1, 1]
         angle = np.arctan2(sine, cosine)
@@ -284,5 +285,5 @@ def _components(
         [d_tensor[:, :, 0, 0], d_tensor[:, :, 1, 1], d_tensor[:, :, 0, 1], np.degrees(d_angle)],
         axis=1,
     )
-    variances = np.einsum("ncp,npq,ncq->nc", jacobian, covariance, jacobian)
+    variances = ((jacobian @ covariance) * jacobian).sum(axis=2)
     return components.reshape(n, 4), np.sqrt(variances)
