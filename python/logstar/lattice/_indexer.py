@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import warnings
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,7 +14,7 @@ from logstar import _core
 from logstar._validation import FloatArray, as_positions, check_real
 from logstar.exceptions import AmbiguousMotifWarning
 
-from ._field_of_view import in_field
+from ._empty_sites import empty_sites
 from ._image_lattice import ImageLattice
 from ._lattice import Lattice
 from ._motif import best_shift
@@ -25,21 +24,6 @@ from ._template import Template, template_of
 _MOST_TOLERANCE = 0.5
 #: Beyond, an atom has dozens of neighbours, most of which lie behind others.
 _MOST_REACH = 3.0
-#: No atom of a site is so near to an empty one, in nearest distances, that it might be its own.
-_EMPTY = 0.6
-#: A site without an atom is one that two neighbours at least expect an atom at: one alone may be
-#: wrong.
-_LEAST_VOTES = 2
-#: It is inside the crystal if atoms of its grain surround it: those within this many nearest
-#: distances, and the neighbours that expect an atom. No gap between their directions is wider than
-#: the second number, in radians. Along the edge of the field it is half a turn.
-_SURROUNDINGS, _WIDEST_GAP = 2.5, math.radians(185)
-#: Nor is a site with atoms of another grain within this many nearest distances: along a boundary
-#: there are gaps.
-_BOUNDARY = 1.5
-#: Atoms nearer to the frame than this share of the nearest distance are cut, and found or not by
-#: chance: it is two sigmas of a usual peak.
-_FRAME = 1 / 3
 
 
 class LatticeIndexer(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no types
@@ -207,8 +191,8 @@ class LatticeIndexer(BaseEstimator):  # type: ignore[misc] # scikit-learn ships 
             isinstance(lattice, ImageLattice),
         )
         component, column = sites[:, 0].astype(np.int64), sites[:, 1].astype(np.int64)
-        state = _State(points, component, column, sites[:, 2:].astype(np.int64), maps, cell, places)
-        ends = _Ends.of(bonds, template, state)
+        state = State(points, component, column, sites[:, 2:].astype(np.int64), maps, cell, places)
+        ends = Ends.of(bonds, template, state)
         n_components = int(component.max(initial=-1)) + 1
         agree = _agree(ends, state)
         laid = _laid(lattice, points, tolerance * nearest)
@@ -244,8 +228,8 @@ class LatticeIndexer(BaseEstimator):  # type: ignore[misc] # scikit-learn ships 
 
     def _settle(
         self,
-        state: _State,
-        ends: _Ends,
+        state: State,
+        ends: Ends,
         agree: NDArray[np.bool_],
         lattice: Lattice,
     ) -> None:
@@ -275,13 +259,13 @@ class LatticeIndexer(BaseEstimator):  # type: ignore[misc] # scikit-learn ships 
         self.extras_ = np.flatnonzero(component < 0)
         self.bonds_ = ends.atoms[agree]
         self.conflicts_, self.conflict_cells_ = _conflicts(ends, agree, state)
-        found = _vacancies(ends, state, lattice, float(self.tolerance))
+        found = empty_sites(ends, state, lattice, float(self.tolerance))
         self.vacancies_ = found.positions
         self.vacancy_components_, self.vacancy_columns_ = found.sites[:, :2].T
         self.vacancy_indices_ = found.sites[:, 2:]
 
 
-class _State:
+class State:
     """Sites of atoms, and what takes the crystal to the image around each."""
 
     def __init__(
@@ -339,7 +323,7 @@ class _State:
         return np.asarray(solution[:2]), np.asarray(solution[2])
 
 
-class _Ends:
+class Ends:
     """Bonds of indexed atoms: from which atom, to which or -1, and to which site."""
 
     def __init__(
@@ -350,7 +334,7 @@ class _Ends:
         self.to_cells = to_cells
 
     @classmethod
-    def of(cls, bonds: NDArray[np.int64], template: Template, state: _State) -> Self:
+    def of(cls, bonds: NDArray[np.int64], template: Template, state: State) -> Self:
         edges = bonds[:, 1]
         cells = state.cells[bonds[:, 0]] + template.cells[edges]
         return cls(bonds[:, [0, 2]], template.columns[edges].astype(np.int64), cells)
@@ -364,12 +348,12 @@ class _Ends:
         self.to_columns[mine] = columns[old]
         self.to_cells[mine] += cells[old]
 
-    def sites(self, state: _State) -> FloatArray:
+    def sites(self, state: State) -> FloatArray:
         """Fractional coordinates of the sites that they lead to."""
         return np.asarray(self.to_cells + state.places[self.to_columns])
 
 
-def _agree(ends: _Ends, state: _State) -> NDArray[np.bool_]:
+def _agree(ends: Ends, state: State) -> NDArray[np.bool_]:
     """Which bonds lead to an atom that has the index expected."""
     to = ends.atoms[:, 1]
     same = (
@@ -381,7 +365,7 @@ def _agree(ends: _Ends, state: _State) -> NDArray[np.bool_]:
 
 
 def _conflicts(
-    ends: _Ends, agree: NDArray[np.bool_], state: _State
+    ends: Ends, agree: NDArray[np.bool_], state: State
 ) -> tuple[NDArray[np.int64], FloatArray]:
     atoms = ends.atoms
     same = (atoms[:, 1] >= 0) & (state.components[atoms[:, 1]] == state.components[atoms[:, 0]])
@@ -394,67 +378,6 @@ def _conflicts(
     off[swapped] *= -1
     pairs, first = np.unique(pairs, axis=0, return_index=True)
     return pairs, off[first] + 0.0
-
-
-class _Vacancies(NamedTuple):
-    positions: FloatArray
-    sites: NDArray[np.int64]
-
-
-def _vacancies(ends: _Ends, state: _State, lattice: Lattice, tolerance: float) -> _Vacancies:
-    """Sites that surrounding atoms expect an atom at, where none is."""
-    nearest = lattice.nearest_distance
-    empty = ends.atoms[:, 1] < 0
-    voters = ends.atoms[empty, 0]
-    bond = (ends.sites(state)[empty] - state.sites()[voters]) @ state.vectors
-    expected = state.points[voters] + np.einsum("nij,nj->ni", state.maps[voters], bond)
-    keys = np.column_stack([state.components[voters], ends.to_columns[empty], ends.to_cells[empty]])
-    sites, inverse, votes = np.unique(keys, axis=0, return_inverse=True, return_counts=True)
-    n = len(sites)
-    sums = [np.bincount(inverse, expected[:, axis], minlength=n) for axis in (0, 1)]
-    positions = np.column_stack(sums) / np.maximum(votes, 1)[:, None]
-    likely = votes >= _LEAST_VOTES
-    if isinstance(lattice, ImageLattice):
-        likely &= in_field(positions, lattice.shape, _FRAME * nearest)
-    if not likely.any():
-        return _Vacancies(np.empty((0, 2)), np.empty((0, 4), dtype=np.int64))
-    # Across the cut of a dislocation a site may be taken by an atom that is elsewhere.
-    taken = np.column_stack([state.components, state.columns, state.cells])
-    likely &= ~np.isin(_packed(sites, taken), _packed(taken, sites))
-    # An atom of no site is not that of an empty one either, unless it is where that is expected.
-    tree = KDTree(state.points)
-    for atoms, apart in ((state.components >= 0, _EMPTY), (state.components < 0, tolerance)):
-        if atoms.any():
-            likely &= KDTree(state.points[atoms]).query(positions)[0] >= apart * nearest
-    order = np.argsort(inverse, kind="stable")
-    starts = np.searchsorted(inverse[order], np.arange(n + 1))
-    for site in np.flatnonzero(likely):
-        near = np.array(
-            tree.query_ball_point(positions[site], _SURROUNDINGS * nearest), dtype=np.intp
-        )
-        mine = state.components[near] == sites[site, 0]
-        others = state.points[near[~mine & (state.components[near] >= 0)]]
-        if (np.hypot(*(others - positions[site]).T) < _BOUNDARY * nearest).any():
-            likely[site] = False
-            continue
-        near = near[mine]
-        around = np.concatenate([near, voters[order[starts[site] : starts[site + 1]]]])
-        back = state.points[around] - positions[site]
-        angles = np.sort(np.arctan2(back[:, 1], back[:, 0]))
-        gaps = np.diff(angles, append=angles[0] + 2 * math.pi)
-        likely[site] = gaps.max() <= _WIDEST_GAP
-    return _Vacancies(positions[likely], sites[likely])
-
-
-def _packed(sites: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.int64]:
-    """One number for each row, the same in both tables if and only if the rows are."""
-    both = np.concatenate([sites, others])
-    low = both.min(axis=0)
-    spans = both.max(axis=0) - low + 1
-    packed = np.zeros(len(sites), dtype=np.int64)
-    for digit, span in zip((sites - low).T, spans, strict=True):
-        packed = packed * span + digit
-    return packed
 
 
 def _numbers_of(kinds: ArrayLike | None, lattice: Lattice, n_atoms: int) -> NDArray[np.int32]:
