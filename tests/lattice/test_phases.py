@@ -11,10 +11,10 @@ from logstar.lattice import ImageLattice
 from logstar.lattice._bragg import BraggLattice
 from logstar.lattice._phases import (
     Distortion,
-    _averages,
     _banded,
     _demodulated,
     _unwrapped,
+    gaussian_averages,
     local_phases,
     straighten,
 )
@@ -55,7 +55,7 @@ def test_averages_are_a_gaussian_filter_at_fewer_places(rng, size, block, width)
     values = (rng.normal(size=size // block) + 1j * rng.normal(size=size // block)).astype(
         np.complex64
     )
-    weights, spacing = _averages(size, block, width)
+    weights, spacing = gaussian_averages(size, block, width)
     averaged = _banded(weights, values[:, None])[:, 0]
     np.testing.assert_allclose(averaged, weights @ values, atol=1e-6)
     # The points are half a standard deviation apart or less, and cover the image.

@@ -10,14 +10,18 @@ from logstar._validation import FloatArray
 
 from ._bragg import BraggLattice
 from ._peaks import Pixels
+from ._phases import gaussian_averages, interpolated
 
 #: Of each lattice the strongest peaks that are compared, as many of each.
 _MOST_PEAKS = 6
 #: Standard deviation of the Gaussian over which amplitudes are averaged, by the longest of the
 #: planes' distances that are compared: nearly one period.
 _SMOOTHING = 1.0
-#: Blocks, in parts of the shortest distance of planes, on which amplitudes are computed.
-_BLOCKS_PER_PLANE = 3
+#: Averages are computed at points this many standard deviations of the Gaussian apart, and are
+#: linear between them, which is off by less than 0.25 ** 2 / 8 = 1 % of the power.
+_SAMPLING = 0.25
+#: Points that are computed together, in one product of matrices.
+_POINTS_AT_ONCE = 32
 #: Regions with less than this number of squares of a distance of planes are no grains.
 _LEAST_PERIODS = 16.0
 #: At a straight edge of a crystal its amplitude is half of that inside. At a boundary of two grains
@@ -85,25 +89,38 @@ def explained(flat: Pixels, waves: list[FloatArray]) -> FloatArray:
     amplitudes : ndarray of shape (n_lattices, n_rows, n_cols)
         Root of the sum of the squares of the waves' amplitudes.
     """
-    periods = 1 / np.linalg.norm(np.concatenate(waves), axis=1)
-    block = max(1, int(periods.min() / _BLOCKS_PER_PLANE))
-    width = _SMOOTHING * float(periods.max()) / block
-    n_rows, n_cols = (size // block for size in flat.shape)
-    inner = flat[: n_rows * block, : n_cols * block]
-    rows, cols = (np.arange(size) for size in inner.shape)
-    weight = ndimage.gaussian_filter(np.ones((n_rows, n_cols)), width, mode="constant")
-    at = np.meshgrid(*((np.arange(size) + 0.5) / block - 0.5 for size in flat.shape), indexing="ij")
+    width = _SMOOTHING / float(np.linalg.norm(np.concatenate(waves), axis=1).min())
+    (across, spacing_r), (along, spacing_c) = (
+        gaussian_averages(size, 1, width, _SAMPLING) for size in flat.shape
+    )
+    weight = np.outer(across.sum(axis=1), along.sum(axis=1))
+    pixels = flat.astype(np.complex64)
     amplitudes = []
     for frequencies in waves:
-        power = np.zeros((n_rows, n_cols))
+        power = np.zeros(weight.shape)
         for frequency in frequencies:
-            shifted = inner * np.exp(-2j * np.pi * frequency[0] * rows)[:, None]
-            shifted *= np.exp(-2j * np.pi * frequency[1] * cols)
-            blocks = shifted.reshape(n_rows, block, n_cols, block).mean(axis=(1, 3))
-            local = ndimage.gaussian_filter(blocks, width, mode="constant") / weight
+            rows = _averaged_wave(across, frequency[0], pixels)
+            local = _averaged_wave(along, frequency[1], rows.T).T / weight
             power += np.abs(local) ** 2
-        amplitudes.append(np.sqrt(ndimage.map_coordinates(power, at, order=1, mode="nearest")))
-    return np.array(amplitudes)
+        amplitudes.append(np.sqrt(interpolated(power, (spacing_r, spacing_c), flat.shape)))
+    return np.array(amplitudes, dtype=np.float64)
+
+
+def _averaged_wave(
+    weights: NDArray[np.float32], frequency: float, values: NDArray[np.complex64]
+) -> NDArray[np.complex64]:
+    """Average values times a wave along their first axis, around each point of a grid."""
+    wave = np.exp(-2j * np.pi * frequency * np.arange(len(values)))
+    result = np.empty((len(weights), values.shape[1]), dtype=np.complex64)
+    # Points side by side weigh the same part of the image, and nothing farther away.
+    for start in range(0, len(weights), _POINTS_AT_ONCE):
+        rows = weights[start : start + _POINTS_AT_ONCE]
+        used = np.flatnonzero(rows.any(axis=0))
+        band = slice(used[0], used[-1] + 1)
+        result[start : start + len(rows)] = (rows[:, band] * wave[band]).astype(
+            np.complex64
+        ) @ values[band]
+    return result
 
 
 def label(amplitudes: FloatArray, typical: FloatArray) -> NDArray[np.intp]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,33 +61,9 @@ class Distortion(NamedTuple):
         ]
         return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
 
-    def between(self, n_pixels: int, axis: Literal[0, 1]) -> tuple[NDArray[np.intp], FloatArray]:
-        """Tell between which points of the grid pixels are, along one axis.
-
-        Pixels beyond the outermost points get what those have.
-
-        Returns
-        -------
-        lower : ndarray of shape (n_pixels,), intp
-            Index of the point before a pixel; the one after it is the next.
-        share : ndarray of shape (n_pixels,)
-            Share of the point after it, from 0 to 1.
-        """
-        n_points = self.amplitude.shape[axis]
-        place = np.clip((np.arange(n_pixels) + 0.5) / self.spacing[axis] - 0.5, 0, n_points - 1)
-        lower = np.minimum(place.astype(np.intp), max(n_points - 2, 0))
-        return lower, place - lower
-
     def at_pixels(self, values: FloatArray, shape: tuple[int, ...]) -> NDArray[np.float32]:
         """Interpolate values of the grid's points linearly for each pixel of an image."""
-        result = values.astype(np.float32)
-        for axis in (0, 1):
-            lower, share = self.between(shape[axis], axis)
-            upper = np.minimum(lower + 1, values.shape[axis] - 1)
-            along = share.astype(np.float32).reshape((-1, 1) if axis == 0 else (1, -1))
-            step = result.take(upper, axis) - result.take(lower, axis)
-            result = result.take(lower, axis) + along * step
-        return result
+        return interpolated(values, self.spacing, shape)
 
 
 def local_phases(flat: NDArray[np.float32], bragg: BraggLattice) -> Distortion:
@@ -111,6 +87,40 @@ def local_phases(flat: NDArray[np.float32], bragg: BraggLattice) -> Distortion:
         trust.astype(float),
         spacing,
     )
+
+
+def interpolated(
+    values: FloatArray, spacing: tuple[float, float], shape: tuple[int, ...]
+) -> NDArray[np.float32]:
+    """Interpolate values of a grid's points linearly for each pixel of an image.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_grid_rows, n_grid_cols)
+        At the points.
+    spacing : tuple of two float
+        Distances of the points in pixels; the first one is half of that from the image's edge.
+    shape : tuple of two int
+        Of the image. Pixels beyond the outermost points get what those have.
+
+    Returns
+    -------
+    interpolated : ndarray of that shape, float32
+    """
+    result = values.astype(np.float32)
+    # First along the rows of the few points, then by whole rows.
+    for axis in (1, 0):
+        n_points = values.shape[axis]
+        place = np.clip((np.arange(shape[axis]) + 0.5) / spacing[axis] - 0.5, 0, n_points - 1)
+        lower = np.minimum(place.astype(np.intp), max(n_points - 2, 0))
+        upper = np.minimum(lower + 1, n_points - 1)
+        along = (place - lower).astype(np.float32).reshape((-1, 1) if axis == 0 else (1, -1))
+        first = result.take(lower, axis)
+        result = result.take(upper, axis)
+        result -= first
+        result *= along
+        result += first
+    return result
 
 
 def local_amplitudes(
@@ -145,7 +155,7 @@ def _local_waves(
     lengths = np.linalg.norm(vectors, axis=1)
     block = max(1, int(lengths.min() / _BLOCKS_PER_EDGE))
     width = _SMOOTHING * float(lengths.max())
-    averages = [_averages(size, block, width) for size in flat.shape]
+    averages = [gaussian_averages(size, block, width) for size in flat.shape]
     blocks = _demodulated(flat, indices @ np.linalg.inv(vectors).T, block)
     (across, spacing_r), (along, spacing_c) = averages
     weight = np.outer(across.sum(axis=1), along.sum(axis=1))
@@ -158,13 +168,31 @@ def _centres(n: int, spacing: float) -> FloatArray:
     return np.asarray((np.arange(n) + 0.5) * spacing - 0.5)
 
 
-def _averages(size: int, block: int, width: float) -> tuple[NDArray[np.float32], float]:
-    """Weights (n_points, n_blocks) of a Gaussian average of blocks, and the points' distance.
+def gaussian_averages(
+    size: int, block: int, width: float, sampling: float = _SAMPLING
+) -> tuple[NDArray[np.float32], float]:
+    """Give the weights of a Gaussian average around the points of a coarse grid, along one axis.
 
-    Near an edge, where part of the Gaussian is outside, they add up to less than 1.
+    Parameters
+    ----------
+    size : int
+        Pixels of the image.
+    block : int
+        Pixels of a block; blocks are averaged.
+    width : float
+        Standard deviation of the Gaussian in pixels.
+    sampling : float, default=0.5
+        Distance of the points by that, at most.
+
+    Returns
+    -------
+    weights : ndarray of shape (n_points, n_blocks), float32
+        Near an edge, where part of the Gaussian is outside, they add up to less than 1.
+    spacing : float
+        Distance of the points in pixels.
     """
     n_blocks = size // block
-    n_points = math.ceil(size / (_SAMPLING * width))
+    n_points = math.ceil(size / (sampling * width))
     spacing = size / n_points
     apart = (_centres(n_points, spacing)[:, None] - _centres(n_blocks, block)) / width
     weights = np.where(np.abs(apart) < _CUTOFF, np.exp(-0.5 * apart**2), 0.0)
