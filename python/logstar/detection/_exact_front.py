@@ -18,7 +18,7 @@ from ._plateaus import CountCurves, CountPlateaus, first_known, plateau_threshol
 
 #: Greatest number of overlaps, spread over those on the front of QC and ER, at which all thresholds
 #: are searched for wide plateaus.
-_MAX_STABLE_OVERLAPS = 8
+_MAX_STABLE_OVERLAPS = 4
 #: Thresholds and overlaps of the grid that a stack is evaluated on: the values at which outcomes
 #: change differ from image to image, so there is no exact list of settings as for one image.
 _N_THRESHOLDS, _N_OVERLAPS = 96, 24

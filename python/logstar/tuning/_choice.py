@@ -32,7 +32,7 @@ LEAST_STABLE = 2.0
 
 #: Of each ladder, tuning sweeps the strongest candidates, this many times the expected number of
 #: atoms, and this many overlaps.
-MOST_CANDIDATES, MOST_OVERLAPS = 2.0, 12
+MOST_CANDIDATES, MOST_OVERLAPS = 1.5, 12
 
 
 class _NearbyCount(QualityCount):
