@@ -175,16 +175,21 @@ class _PointFilters:
                 ndimage.gaussian_filter(points.reshape(self.shape), self.sigma, mode="constant")
             )
         n_rows, n_cols = (size + 2 * self._radius for size in self.shape)
-        window = np.add.outer(np.arange(len(self._kernel)) * n_cols, np.arange(len(self._kernel)))
-        corners = self.places @ np.array([n_cols, 1])
-        weights = np.outer(self._kernel, self._kernel)
-        padded = np.zeros(n_rows * n_cols)
+        side = np.arange(len(self._kernel))
+        window = np.add.outer(side * n_cols, side).ravel()
+        weights = np.outer(self._kernel, self._kernel).ravel()
+        padded = np.zeros((n_rows, n_cols))
+        # Row by row, so that points that are gone through together share a band of the image.
+        order = np.argsort(self.places[:, 0], kind="stable")
         for part in self._parts():
-            pixels = corners[part, None] + window.ravel()
-            values = np.multiply.outer(heights[part], weights)
-            padded += np.bincount(pixels.ravel(), values.ravel(), minlength=len(padded))
+            rows, cols = self.places[order[part]].T
+            first, end = rows[0], rows[-1] + len(side)
+            pixels = ((rows - first) * n_cols + cols)[:, None] + window
+            values = np.multiply.outer(heights[order[part]], weights)
+            sums = np.bincount(pixels.ravel(), values.ravel(), minlength=(end - first) * n_cols)
+            padded[first:end] += sums.reshape(end - first, n_cols)
         inner = slice(self._radius, -self._radius or None)
-        return padded.reshape(n_rows, n_cols)[inner, inner]
+        return padded[inner, inner]
 
     def gather(self, values: FloatArray) -> FloatArray:
         """Filter an image, and give what is at the points."""
