@@ -1,11 +1,11 @@
 """Frames as they come: latency, steps and quiet frames. `python benches/live.py [--frames 200]`.
 
-Latency is the time of `LiveFinder.process` at 512 x 512 px, quiet and while another process tunes
-anew without pause: wall time, in which whatever else runs on the machine shows (its load is
-printed), and processor time of this process, which is what a frame takes on cores of its own. A
-step is another focus at a lower dose (or the dose alone); F1 two frames later is compared with that
-of the frame's own tuning. Needless are the times that new settings took over in quiet frames, also
-of a specimen that drifts.
+``--picture FILE`` draws the histograms of the latency beside printing them. Latency is the time of
+`LiveFinder.process` at 512 x 512 px, quiet and while another process tunes anew without pause: wall
+time, in which whatever else runs on the machine shows (its load is printed), and processor time of
+this process, which is what a frame takes on cores of its own. A step is another focus at a lower
+dose (or the dose alone); F1 two frames later is compared with that of the frame's own tuning.
+Needless are the times that new settings took over in quiet frames, also of a specimen that drifts.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import os
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,6 +32,10 @@ CRYSTALS = {
     "YBa2Cu3O7": Lattice.ybco(pixel_size=0.2),
 }
 SHAPE = (512, 512)
+#: Edges of the histogram of latencies, in ms; what is beyond the last is in its last class.
+EDGES = np.array([0, 4, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 100])
+#: Refinement, and whether it is tuned beside.
+CASES = [(refine, busy) for refine in (None, "window") for busy in (False, True)]
 
 
 class AtOnce(Executor):
@@ -116,21 +122,51 @@ def quiet(name: str, n_frames: int, drift: float) -> tuple[int, int]:
     return live.n_retuned_, trusted
 
 
+def label_of(refine: Any, busy: bool) -> str:
+    return f"refine={refine!r}, {'tuning beside' if busy else 'quiet'}"
+
+
+def print_histograms(walls: dict[str, np.ndarray]) -> None:
+    """Shares of frames by their latency."""
+    print("frames by latency (wall), ms")
+    heads = [f"{low}-{high}" for low, high in pairwise(EDGES)]
+    print(" " * 32 + "".join(f"{head:>8}" for head in [*heads[:-1], f"{EDGES[-2]}-"]))
+    for label, times in walls.items():
+        counts = np.histogram(np.minimum(times, EDGES[-1]), EDGES)[0]
+        print(f"{label:32}" + "".join(f"{count:8}" for count in counts))
+
+
+def draw_histograms(walls: dict[str, np.ndarray], path: Path) -> None:
+    """Draw how many frames took how long, quiet and while it is tuned beside."""
+    from matplotlib import pyplot as plt  # noqa: PLC0415 - only drawing needs it
+
+    figure, axes = plt.subplots(2, 1, figsize=(7, 5), sharex=True, layout="constrained")
+    edges = np.linspace(0, max(60.0, *(times.max() for times in walls.values())), 121)
+    for ax, refine in zip(axes, (None, "window"), strict=True):
+        for busy in (False, True):
+            times = walls[label_of(refine, busy)]
+            name = (
+                f"{'tuning beside' if busy else 'quiet'}, 99 %: {np.percentile(times, 99):.0f} ms"
+            )
+            ax.hist(times, edges, histtype="stepfilled", alpha=0.6, label=name)
+        ax.axvline(50, color="0.4", linestyle="--")
+        ax.set(title=f"refine={refine!r}", ylabel="frames")
+        ax.legend(frameon=False)
+    axes[-1].set_xlabel("latency (ms)")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=100)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--frames", type=int, default=200)
     parser.add_argument("--latency-only", action="store_true")
+    parser.add_argument("--steps-only", action="store_true")
+    parser.add_argument("--picture", type=Path, metavar="FILE")
     parser.add_argument("--quiet", type=int, default=40, help="quiet frames of each kind")
     arguments = parser.parse_args()
-    print("latency, ms: median, 90 %, 99 %, greatest")
-    for refine in (None, "window"):
-        for busy in (False, True):
-            found = 1e3 * latencies(arguments.frames, refine, busy=busy)
-            label = f"refine={refine!r}, {'tuning beside' if busy else 'quiet'}"
-            for name, times in zip(("wall", "processor"), found, strict=True):
-                cells = "".join(f"{t:8.1f}" for t in np.percentile(times, [50, 90, 99, 100]))
-                print(f"{label:32}{name:10}{cells}", flush=True)
-            print(f"{'':32}load of the machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    if not arguments.steps_only:
+        _measure_latency(arguments.frames, arguments.picture)
     if arguments.latency_only:
         return
     print("step: F1 of frames 0, 1, 2 after it, of own tuning; frame 0 trusted, times tuned anew")
@@ -146,6 +182,22 @@ def main() -> None:
         for drift in (0.0, 0.3):
             print(f"{name:10} drift {drift} px a frame:", *quiet(name, arguments.quiet, drift),
                   "of", arguments.quiet, flush=True)  # fmt: skip
+
+
+def _measure_latency(n_frames: int, picture: Path | None) -> None:
+    print("latency, ms: median, 90 %, 99 %, greatest")
+    walls = {}
+    for refine, busy in CASES:
+        found = 1e3 * latencies(n_frames, refine, busy=busy)
+        label = label_of(refine, busy)
+        walls[label] = found[0]
+        for name, times in zip(("wall", "processor"), found, strict=True):
+            cells = "".join(f"{t:8.1f}" for t in np.percentile(times, [50, 90, 99, 100]))
+            print(f"{label:32}{name:10}{cells}", flush=True)
+        print(f"{'':32}load of the machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    print_histograms(walls)
+    if picture is not None:
+        draw_histograms(walls, picture)
 
 
 if __name__ == "__main__":

@@ -123,6 +123,27 @@ def test_a_step_of_focus_and_dose_is_noticed_at_once_and_over_two_frames_later(
     assert _f1(results[2].atoms, scene) >= _f1(own.atoms_, scene) - 0.01
 
 
+def test_a_step_of_dose_that_hides_the_weak_columns_is_over_two_frames_later() -> None:
+    """The frame that is tuned anew on shows no holes where noise hides columns of copper."""
+    crystal = Lattice.ybco(pixel_size=0.2)
+
+    def frame(seed: int, noise: float) -> Scene:
+        return make_scene(crystal, (256, 256), origin=(3, 4), noise=noise, random_state=seed)
+
+    live = LiveFinder(AtomFinder(crystal, refine=None), executor=AtOnce())
+    for seed in range(3):
+        assert live.process(frame(seed, 0.02).image).trusted
+    frames = [frame(10 + i, 0.3) for i in range(3)]
+    results = [live.process(each.image) for each in frames]
+    own = AtomFinder(crystal, refine=None).fit(frames[2].image)
+    found, best = (
+        detection_metrics(atoms, frames[2].positions, shape=(256, 256), margin=2).f1
+        for atoms in (results[2].atoms, own.atoms_)
+    )
+    assert best > 0.98
+    assert found >= best - 0.01
+
+
 def test_detection_does_not_wait_for_tuning(tuned: AtomFinder) -> None:
     executor = Later()
     live = LiveFinder(tuned, executor=executor)
