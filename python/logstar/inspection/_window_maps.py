@@ -102,6 +102,7 @@ class WindowMapsDisplay:
         Returns
         -------
         path : Path
+            The file.
         """
         figure = new_figure(*self._size())
         figure.set_layout_engine("constrained")

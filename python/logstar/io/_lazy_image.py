@@ -112,7 +112,7 @@ def open_image(
     Returns
     -------
     image : LazyImage
-        Takes two slices, as an array does.
+        Indexed as an array; its shape and calibration are known without its pixels.
 
     Raises
     ------
