@@ -38,6 +38,7 @@ def find_candidates_of_parts(
     border: tuple[int, int],
     n_threads: int,
     instruction_set: str | None = None,
+    scaling: tuple[float, float] | None = None,
 ) -> list[tuple[NDArray[np.int64], NDArray[np.float64]]]: ...
 def extract_patches(
     image: _Floats,
@@ -49,7 +50,12 @@ def extract_patches(
     n_threads: int,
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]: ...
 def instruction_sets() -> list[str]: ...
-def order_statistics(image: _Floats, ranks: Sequence[int]) -> list[float]: ...
+def order_statistics(
+    image: _Floats,
+    ranks: Sequence[int],
+    n_threads: int = ...,
+    instruction_set: str | None = None,
+) -> list[float]: ...
 def prune_by_scale(
     blobs: NDArray[np.float64],
     responses: NDArray[np.float64],

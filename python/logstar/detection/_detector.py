@@ -15,7 +15,6 @@ from logstar._runtime import threads_of
 from logstar._sweeping import Front, Interval
 from logstar._validation import (
     FloatArray,
-    Image,
     Images,
     OneImage,
     Stack,
@@ -35,6 +34,7 @@ from ._parameters import (
     least_threshold,
     scaling_of,
 )
+from ._scaling import Scaled
 from ._skimage._blob_log import blob_log
 from ._sweep_plan import SweepPlan, bounds_of
 from ._tables import CandidateTest, candidate_tables, pruned, scaled_images
@@ -214,7 +214,10 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         check_is_fitted(self)
         images, is_stack = as_image_list(X)
         check_sizes(self, images)
-        scaled = enumerate(scaled_images(images, scaling_of(self), is_stack=is_stack))
+        n_threads = threads_of(self.n_jobs)
+        scaled = enumerate(
+            scaled_images(images, scaling_of(self), is_stack=is_stack, n_threads=n_threads)
+        )
         found = [self._detect(image, index, keep) for index, image in scaled]
         return found if is_stack else found[0]
 
@@ -349,7 +352,7 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
             raise ValueError("X must be one image, got a stack; find the candidates of each.")
         check_sizes(self, images)
         least = check_real(threshold, name="threshold")
-        (scaled,) = scaled_images(images, scaling_of(self))
+        (scaled,) = scaled_images(images, scaling_of(self), n_threads=threads_of(self.n_jobs))
         table = self._table(scaled, ladder_of(self), least)
         return ScaleSpaceCandidates(table, threshold=least, n_jobs=threads_of(self.n_jobs))
 
@@ -376,12 +379,12 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         """
         return mean_f1(self.predict, X, y)
 
-    def _table(self, scaled: Image, ladder: FloatArray, threshold: float) -> FloatArray:
+    def _table(self, scaled: Scaled, ladder: FloatArray, threshold: float) -> FloatArray:
         n_threads = threads_of(self.n_jobs)
         (table,) = candidate_tables(self, scaled, ladder, [(0, len(ladder))], threshold, n_threads)
         return table
 
-    def _detect(self, scaled: Image, index: int, keep: CandidateTest | None) -> FloatArray:
+    def _detect(self, scaled: Scaled, index: int, keep: CandidateTest | None) -> FloatArray:
         table = self._table(scaled, self.sigmas_, least_threshold(self))
         if np.ndim(self.threshold) > 0:
             table = table[exceeds_threshold(self, table)]
@@ -392,7 +395,7 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
             test = "" if keep is None else " and passes the test"
             least = least_threshold(self)
             why = f"no response exceeds threshold={least!r}{test}"
-            if scaled.min() == scaled.max():
+            if scaled.image.min() == scaled.image.max():
                 why = "it is constant"
             warnings.warn(
                 f"no atom found in image {index}: {why}.",

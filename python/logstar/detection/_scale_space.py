@@ -193,6 +193,7 @@ def find_candidates_of_parts(
     threshold: float | None,
     border: tuple[int, int] = (0, 0),
     n_threads: int = 1,
+    limits: tuple[float, float] | None = None,
 ) -> list[Candidates]:
     """Find, for each part of a ladder, what `find_candidates` finds with that part alone.
 
@@ -205,6 +206,8 @@ def find_candidates_of_parts(
     parts : sequence of (first, end)
         Indices into the ladder, the end not included; no part is empty. The index of a
         candidate's scale counts from the first of its part.
+    limits : tuple of float, default=None
+        Intensities that become 0 and 1 before anything else; None leaves them as they are.
     """
     ladder = _scales(sigmas)
     found = _core.find_candidates_of_parts(
@@ -215,5 +218,6 @@ def find_candidates_of_parts(
         border,
         n_threads,
         os.environ.get(INSTRUCTION_SET_VARIABLE),
+        limits,
     )
     return [Candidates(*part) for part in found]

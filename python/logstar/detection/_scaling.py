@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from logstar import _core
+from logstar._runtime import INSTRUCTION_SET_VARIABLE
 from logstar._validation import Image
+
+
+class Scaled(NamedTuple):
+    """An image, and the intensities that become 0 and 1 as the core reads it.
+
+    No scaled copy of a large image is made. Of dark atoms the second intensity is the lower one;
+    None leaves intensities as they are.
+    """
+
+    image: Image
+    limits: tuple[float, float] | None
 
 
 def scale_intensities(
@@ -17,8 +31,9 @@ def scale_intensities(
     index: int,
     *,
     in_stack: bool = False,
-) -> Image:
-    """Scale intensities; dark atoms become bright ones.
+    n_threads: int = 1,
+) -> Scaled:
+    """Find how intensities are to be scaled; dark atoms become bright ones.
 
     Parameters
     ----------
@@ -33,11 +48,13 @@ def scale_intensities(
     in_stack : bool, default=False
         Whether it is one of a stack. A constant one then becomes 0, so that nothing is found in
         it: maps and series hold frames that were not recorded, which must not end the others.
+    n_threads : int, default=1
+        The result does not depend on it.
 
     Returns
     -------
-    scaled : ndarray of shape (n_rows, n_cols)
-        In the precision of the image.
+    scaled : Scaled
+        Rounded to the precision of the image.
 
     Raises
     ------
@@ -45,21 +62,28 @@ def scale_intensities(
         For a constant image that stands alone.
     """
     if intensity_range is None:
-        return scaled_between(image, polarity, None)
-    low, high = limits_of(image, intensity_range)
+        return Scaled(image, None if polarity == "bright" else (0.0, -1.0))
+    low, high = limits_of(image, intensity_range, n_threads)
     if low == high and in_stack:
-        return np.zeros_like(image)
+        return Scaled(np.zeros_like(image), None)
     if low == high:
         raise ValueError(
             f"image {index} is constant: every pixel is {image.flat[0]:g}; there is nothing "
             "to find."
         )
-    return scaled_between(image, polarity, (low, high))
+    return Scaled(image, (low, high) if polarity == "bright" else (high, low))
 
 
-def limits_of(image: Image, percents: tuple[float, float]) -> tuple[float, float]:
+def limits_of(
+    image: Image, percents: tuple[float, float], n_threads: int = 1
+) -> tuple[float, float]:
     """Give the intensities that become 0 and 1; they are equal only if all pixels are."""
-    values = _core.order_statistics(image, ranks_of(image.size, percents))
+    values = _core.order_statistics(
+        image,
+        ranks_of(image.size, percents),
+        n_threads,
+        os.environ.get(INSTRUCTION_SET_VARIABLE),
+    )
     low, high = between_ranks(values, image.size, percents)
     if low == high:
         # Only few pixels differ from the others, and the percentiles miss them.

@@ -13,6 +13,7 @@ from . import ScaleSpaceCandidates
 from ._criteria import Criteria
 from ._exact_front import Bounds, exact_front, strongest
 from ._parameters import check_parameters, check_sizes, ladder_of, scaling_of
+from ._scaling import Scaled
 from ._shared_candidates import Request, SharedCandidates, Tables
 from ._tables import CandidateTest, Part, candidate_tables, scaled_images
 
@@ -93,7 +94,7 @@ class SweepPlan:
             self._n_threads // (n_last if index >= n - n_last else self._n_at_once)
             for index in range(n)
         ]
-        self._scaled_images: dict[Any, list[Image]] = {}
+        self._scaled_images: dict[Any, list[Scaled]] = {}
         self._shared = SharedCandidates(
             [self._request(each) for each in self._detectors],
             self._find,
@@ -128,9 +129,10 @@ class SweepPlan:
         ]
         return [list(tables) for tables in zip(*found, strict=True)]
 
-    def _scaled(self, scaling: tuple[str, tuple[float, float] | None]) -> list[Image]:
+    def _scaled(self, scaling: tuple[str, tuple[float, float] | None]) -> list[Scaled]:
         if scaling not in self._scaled_images:
-            self._scaled_images[scaling] = scaled_images(self._images, scaling)
+            n_threads = self._n_threads
+            self._scaled_images[scaling] = scaled_images(self._images, scaling, n_threads=n_threads)
         return self._scaled_images[scaling]
 
     def _request(self, detector: LoGStarDetector) -> Request | None:

@@ -13,7 +13,7 @@ from logstar._validation import FloatArray, Image
 
 from ._parameters import mask_of
 from ._scale_space import find_candidates_of_parts
-from ._scaling import scale_intensities
+from ._scaling import Scaled, scale_intensities
 
 if TYPE_CHECKING:
     from ._detector import LoGStarDetector
@@ -30,18 +30,19 @@ def scaled_images(
     scaling: tuple[str, tuple[float, float] | None],
     *,
     is_stack: bool = False,
-) -> list[Image]:
-    """Scale the intensities of each image, by polarity and range of percentiles."""
+    n_threads: int = 1,
+) -> list[Scaled]:
+    """Find how to scale the intensities of each image, by polarity and range of percentiles."""
     in_stack = is_stack or len(images) > 1
     return [
-        scale_intensities(image, *scaling, index, in_stack=in_stack)
+        scale_intensities(image, *scaling, index, in_stack=in_stack, n_threads=n_threads)
         for index, image in enumerate(images)
     ]
 
 
 def candidate_tables(
     detector: LoGStarDetector,
-    scaled: Image,
+    scaled: Scaled,
     ladder: FloatArray,
     parts: Sequence[Part],
     threshold: float,
@@ -52,12 +53,13 @@ def candidate_tables(
     Of the detector's parameters its border and its mask hold.
     """
     found = find_candidates_of_parts(
-        scaled,
+        scaled.image,
         np.column_stack([ladder, ladder]),
         parts,
         threshold=threshold,
         border=(int(detector.exclude_border),) * 2,
         n_threads=n_threads,
+        limits=scaled.limits,
     )
     mask = mask_of(detector)
     tables = []

@@ -4,7 +4,7 @@
 //!
 //! | Python | Rust |
 //! |---|---|
-//! | 2-D array of float32 or float64, any strides | `SharedPixels`, copied to an `Image` while detached |
+//! | 2-D array of float32 or float64, any strides | `SharedPixels`, copied to an `Image`, or part by part, while detached |
 //! | `(n, 4)` array: row, column, sigma of rows, sigma of columns | `Vec<Blob>`, copied while attached |
 //! | `(n, 2)` array of float64 | `Vec<[f64; 2]>`, copied while attached |
 //! | 1-D array | `Vec`, copied while attached |
@@ -57,6 +57,7 @@ use logstar_core::memory::check_room;
 use logstar_core::reserve::WithReserve;
 use logstar_core::scale_space::{Query, Resources};
 use logstar_core::simd::InstructionSet;
+use logstar_core::source::{Pixels, Scaling};
 use logstar_core::{Precision, Result, neighbors, order, prune, scale_space, skimage};
 use numpy::{PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
@@ -77,9 +78,12 @@ type Candidates<'py> = (Bound<'py, PyArray2<i64>>, Bound<'py, PyArray1<f64>>);
 type Verdict<'py> = (Bound<'py, PyArray1<bool>>, Bound<'py, PyArray1<bool>>);
 
 /// Maxima of the Laplacian-of-Gaussian scale space over (row, column, scale), strongest first: for
-/// each part `(first, end)` of the ladder, as if it were all of it.
+/// each part `(first, end)` of the ladder, as if it were all of it. Intensities are scaled first, so
+/// that `scaling`'s first becomes 0 and its second 1.
 #[pyfunction]
-#[pyo3(signature = (image, ladder, parts, threshold, border, n_threads, instruction_set=None))]
+#[pyo3(signature = (
+    image, ladder, parts, threshold, border, n_threads, instruction_set=None, scaling=None
+))]
 #[allow(clippy::too_many_arguments, reason = "what the core takes as structs")]
 fn find_candidates_of_parts<'py>(
     py: Python<'py>,
@@ -90,6 +94,7 @@ fn find_candidates_of_parts<'py>(
     border: (usize, usize),
     n_threads: NonZeroUsize,
     instruction_set: Option<&str>,
+    scaling: Option<(f64, f64)>,
 ) -> PyResult<Vec<Candidates<'py>>> {
     guarded(|| {
         let ladder = convert::ladder(&ladder)?;
@@ -97,11 +102,12 @@ fn find_candidates_of_parts<'py>(
         let query = Query { threshold, border };
         let instruction_set = convert::instruction_set(instruction_set)?;
         let found = in_its_precision!(image, image => {
-            let pixels = SharedPixels::of(&image)?;
+            let source = &SharedPixels::of(&image)?;
+            let scaling = scaling.map(|(zero, one)| Scaling::between(zero, one));
             detached(py, n_threads, |effort| {
-                let image = pixels.copied(effort)?;
                 let resources = Resources { effort, instruction_set };
-                scale_space::find_candidates_of_parts(&image, &ladder, &parts, query, resources)
+                let pixels = Pixels { source, scaling };
+                scale_space::find_candidates_in(&pixels, &ladder, &parts, query, resources)
             })
         })?;
         let n_found = found.iter().map(Vec::len).sum();
@@ -231,12 +237,20 @@ fn set_order<'py>(
 
 /// The intensities at these ranks, from 0, if all pixels were sorted.
 #[pyfunction]
-fn order_statistics(py: Python<'_>, image: Floats<'_>, ranks: Vec<usize>) -> PyResult<Vec<f64>> {
+#[pyo3(signature = (image, ranks, n_threads=NonZeroUsize::MIN, instruction_set=None))]
+fn order_statistics(
+    py: Python<'_>,
+    image: Floats<'_>,
+    ranks: Vec<usize>,
+    n_threads: NonZeroUsize,
+    instruction_set: Option<&str>,
+) -> PyResult<Vec<f64>> {
     guarded(|| {
+        let set = convert::instruction_set(instruction_set)?;
         in_its_precision!(image, image => {
-            let pixels = SharedPixels::of(&image)?;
-            detached(py, ALONE, |effort| -> Result<Vec<f64>> {
-                let values = order::order_statistics(&pixels.copied(effort)?, &ranks);
+            let pixels = &SharedPixels::of(&image)?;
+            detached(py, n_threads, |effort| -> Result<Vec<f64>> {
+                let values = order::order_statistics(pixels, &ranks, effort, set)?;
                 Ok(values.into_iter().map(Pixel::to_f64).collect())
             })
         })

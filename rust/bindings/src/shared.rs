@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use logstar_core::Result;
 use logstar_core::image::{Image, Pixel};
 use logstar_core::interrupt::Effort;
+use logstar_core::source::Source;
 use numpy::{Element, PyArrayMethods, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::PyResult;
 
@@ -85,24 +86,31 @@ impl<'a, T: Loaded> SharedPixels<'a, T> {
 
     /// A copy of them, to be made while detached.
     pub(crate) fn copied(&self, effort: Effort<'_>) -> Result<Image<T>> {
-        let ([rows, cols], [down, along]) = (self.shape, self.strides);
+        Image::gathered(self, None, effort)
+    }
+}
+
+impl<T: Loaded> Source<T> for SharedPixels<'_, T> {
+    fn shape(&self) -> [usize; 2] {
+        self.shape
+    }
+
+    #[inline(always)]
+    fn pixels_of(&self, row: usize) -> impl Fn(usize) -> T {
+        let [down, along] = self.strides;
         // SAFETY: rows and columns are within the shape, so the places are the array's, which is
         // borrowed for as long as this value exists, and `of` has found them aligned.
-        let start = |row: usize| unsafe { self.first.byte_offset(row as isize * down) };
-        if along == size_of::<T>() as isize {
-            // The compiler reads several pixels a turn only where it knows their distance.
-            let row_of = |row: usize| {
-                let start = start(row);
+        let start = unsafe { self.first.byte_offset(row as isize * down) };
+        // The compiler reads several pixels a turn only where it knows their distance.
+        let is_contiguous = along == size_of::<T>() as isize;
+        move |col: usize| {
+            if is_contiguous {
                 // SAFETY: as above.
-                move |col: usize| unsafe { T::load(start.add(col)) }
-            };
-            return Image::gathered(rows, cols, row_of, effort);
+                unsafe { T::load(start.add(col)) }
+            } else {
+                // SAFETY: as above.
+                unsafe { T::load(start.byte_offset(col as isize * along)) }
+            }
         }
-        let row_of = |row: usize| {
-            let start = start(row);
-            // SAFETY: as above.
-            move |col: usize| unsafe { T::load(start.byte_offset(col as isize * along)) }
-        };
-        Image::gathered(rows, cols, row_of, effort)
     }
 }

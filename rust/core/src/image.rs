@@ -2,9 +2,10 @@
 
 use std::mem::MaybeUninit;
 use std::num::NonZeroUsize;
-use std::ops::Deref;
+use std::ops::{Deref, Div, Range, Sub};
 
 use crate::interrupt::Effort;
+use crate::source::{Scaling, Source};
 use crate::{Error, Result, memory, parallel};
 
 /// Pixels that a thread is started for at least: starting it takes as long as copying these.
@@ -16,7 +17,17 @@ const PIXELS_PER_TASK: usize = 1 << 16;
 /// A pixel type: the precision in which filtered values are stored.
 ///
 /// Sums run in `f64` whatever the pixel is; each finished pass is rounded to the pixel.
-pub trait Pixel: Copy + PartialOrd + Default + Send + Sync + std::fmt::Debug + 'static {
+pub trait Pixel:
+    Copy
+    + PartialOrd
+    + Default
+    + Send
+    + Sync
+    + Sub<Output = Self>
+    + Div<Output = Self>
+    + std::fmt::Debug
+    + 'static
+{
     /// Largest relative error of rounding to this type.
     const ROUNDOFF: f64;
     /// The largest finite value.
@@ -66,6 +77,8 @@ impl Pixel for f32 {
 pub struct Plane<T> {
     rows: usize,
     cols: usize,
+    /// The first row that it holds, with those that follow: all but where it says otherwise.
+    first: usize,
     pixels: Vec<T>,
 }
 
@@ -77,7 +90,7 @@ impl<T: Pixel> Plane<T> {
     pub(crate) fn zeros_like<U>(other: &Plane<U>) -> Result<Self> {
         let Plane { rows, cols, .. } = *other;
         let pixels = memory::filled(T::default(), rows * cols, "a filtered image")?;
-        Ok(Self { rows, cols, pixels })
+        Ok(Self { rows, cols, first: 0, pixels })
     }
 
     /// Number of rows.
@@ -95,12 +108,19 @@ impl<T: Pixel> Plane<T> {
     /// One row.
     #[must_use]
     pub fn row(&self, row: usize) -> &[T] {
-        &self.pixels[row * self.cols..(row + 1) * self.cols]
+        &self.pixels[self.place(row, 0)..][..self.cols]
     }
 
     /// One row, to write.
     pub(crate) fn row_mut(&mut self, row: usize) -> &mut [T] {
-        &mut self.pixels[row * self.cols..(row + 1) * self.cols]
+        let place = self.place(row, 0);
+        &mut self.pixels[place..][..self.cols]
+    }
+
+    /// Where among the pixels one is.
+    #[inline(always)]
+    pub(crate) fn place(&self, row: usize, col: usize) -> usize {
+        (row - self.first) * self.cols + col
     }
 
     /// All pixels, row after row.
@@ -137,41 +157,56 @@ impl<T: Pixel> Image<T> {
             return Err(Error::ImageShape { rows, cols, len });
         }
         let extent = Extent::of(&pixels);
-        Self::of(Plane { rows, cols, pixels }, extent)
+        Self::of(Plane { rows, cols, first: 0, pixels }, extent)
     }
 
-    /// Copies the pixels of an image, each of which is asked for once: `row_of` gives for a row
-    /// what gives its pixels by column. So they may lie in memory that others write to.
+    /// Copies the pixels of an image, each of which is asked for once, and scales them. So they may
+    /// lie in memory that others write to.
     ///
     /// # Errors
     /// [`Error::ImageShape`] if the shape is empty, [`Error::PixelNotFinite`], [`Error::Memory`],
     /// [`Error::Interrupted`].
-    #[allow(unsafe_code, reason = "memory that is written to once, by threads")]
-    pub fn gathered<R: Fn(usize) -> T>(
-        rows: usize,
-        cols: usize,
-        row_of: impl Fn(usize) -> R + Sync,
+    pub fn gathered(
+        source: &impl Source<T>,
+        scaling: Option<Scaling<T>>,
         effort: Effort<'_>,
     ) -> Result<Self> {
-        let Some(len) = rows.checked_mul(cols).filter(|&len| len > 0) else {
+        Self::gathered_into(Vec::new(), source, 0..source.shape()[0], scaling, effort)
+    }
+
+    /// As [`Image::gathered`], in memory that may be there already, and only of some rows: of the
+    /// others nothing may be asked, and they do not count for the range.
+    #[allow(unsafe_code, reason = "memory that is written to once, by threads")]
+    pub(crate) fn gathered_into(
+        mut pixels: Vec<T>,
+        source: &impl Source<T>,
+        held: Range<usize>,
+        scaling: Option<Scaling<T>>,
+        effort: Effort<'_>,
+    ) -> Result<Self> {
+        let [rows, cols] = source.shape();
+        let Some(len) = held.len().checked_mul(cols).filter(|&len| len > 0) else {
             return Err(Error::ImageShape { rows, cols, len: 0 });
         };
-        let mut pixels: Vec<T> = memory::room(len, "a copy of the image")?;
+        pixels.clear();
+        memory::more_room(&mut pixels, len, "a copy of the image")?;
         let rows_per_task = (PIXELS_PER_TASK / cols).max(1);
-        let worth_starting = NonZeroUsize::new(len / PIXELS_PER_THREAD);
-        let threads = effort.threads.min(worth_starting.unwrap_or(NonZeroUsize::MIN));
         let mut tasks: Vec<Gathering<'_, T>> = pixels.spare_capacity_mut()[..len]
             .chunks_mut(rows_per_task * cols)
             .enumerate()
-            .map(|(task, pixels)| Gathering { first: task * rows_per_task, pixels, extent: None })
+            .map(|(task, pixels)| Gathering {
+                first: held.start + task * rows_per_task,
+                pixels,
+                extent: None,
+            })
             .collect();
         parallel::for_each_with(
             &mut tasks,
-            threads,
+            threads_for(len, effort),
             || (),
             |(), Gathering { first, pixels, extent }| {
                 if effort.check().is_ok() {
-                    *extent = Some(gather(pixels, *first, cols, &row_of));
+                    *extent = Some(gather(pixels, *first, cols, source, scaling));
                 }
             },
         );
@@ -184,7 +219,7 @@ impl<T: Pixel> Image<T> {
         // SAFETY: the tasks are chunks of the first `len` places, and each has an extent, which
         // `gather` gives once it has written to every place.
         unsafe { pixels.set_len(len) };
-        Self::of(Plane { rows, cols, pixels }, extent)
+        Self::of(Plane { rows, cols, first: held.start, pixels }, extent)
     }
 
     fn of(plane: Plane<T>, extent: Extent<T>) -> Result<Self> {
@@ -193,7 +228,7 @@ impl<T: Pixel> Image<T> {
         }
         let is_finite = |x: &T| x.to_f64().is_finite();
         let index = plane.pixels.iter().position(|x| !is_finite(x)).unwrap_or(0);
-        let (row, col) = (index / plane.cols, index % plane.cols);
+        let (row, col) = (plane.first + index / plane.cols, index % plane.cols);
         Err(Error::PixelNotFinite { row, col, value: plane.pixels[index].to_f64() })
     }
 
@@ -202,6 +237,46 @@ impl<T: Pixel> Image<T> {
     pub fn range(&self) -> (T, T) {
         self.range
     }
+
+    /// Its memory, to be used again.
+    pub(crate) fn into_memory(self) -> Vec<T> {
+        self.plane.pixels
+    }
+}
+
+/// As many threads as are worth starting for so many pixels.
+pub(crate) fn threads_for(len: usize, effort: Effort<'_>) -> NonZeroUsize {
+    let worth_starting = NonZeroUsize::new(len / PIXELS_PER_THREAD);
+    effort.threads.min(worth_starting.unwrap_or(NonZeroUsize::MIN))
+}
+
+/// The range of pixels that are not copied; of none it means nothing.
+///
+/// # Errors
+/// [`Error::Interrupted`].
+pub(crate) fn extent<T: Pixel>(source: &impl Source<T>, effort: Effort<'_>) -> Result<Extent<T>> {
+    let [rows, cols] = source.shape();
+    let rows: Vec<usize> = (0..rows).collect();
+    let parts = parallel::map_with(
+        &rows,
+        threads_for(rows.len() * cols, effort),
+        Vec::new,
+        |buffer: &mut Vec<T>, &row| {
+            effort.check()?;
+            buffer.clear();
+            buffer.extend((0..cols).map(source.pixels_of(row)));
+            Ok(buffer.first().map(|_| Extent::of(buffer)))
+        },
+    );
+    let mut whole = None;
+    for part in parts {
+        let part: Option<Extent<T>> = part?;
+        whole = match (whole, part) {
+            (Some(whole), Some(part)) => Some(Extent::with(whole, part)),
+            (whole, part) => whole.or(part),
+        };
+    }
+    Ok(whole.unwrap_or(Extent { low: T::default(), high: T::default(), is_finite: false }))
 }
 
 /// Rows that one thread copies.
@@ -213,22 +288,26 @@ struct Gathering<'a, T> {
     extent: Option<Extent<T>>,
 }
 
-/// Writes whole rows, from `first` on, and looks at what it wrote.
+/// Writes whole rows, from `first` on, scales them, and looks at what it wrote.
 #[allow(unsafe_code, reason = "rows are looked at while they are near")]
-fn gather<T: Pixel, R: Fn(usize) -> T>(
+fn gather<T: Pixel>(
     pixels: &mut [MaybeUninit<T>],
     first: usize,
     cols: usize,
-    row_of: &impl Fn(usize) -> R,
+    source: &impl Source<T>,
+    scaling: Option<Scaling<T>>,
 ) -> Extent<T> {
     let mut whole: Option<Extent<T>> = None;
     for (row, pixels) in (first..).zip(pixels.chunks_mut(cols)) {
-        let pixel = row_of(row);
+        let pixel = source.pixels_of(row);
         for (col, out) in pixels.iter_mut().enumerate() {
             out.write(pixel(col));
         }
         // SAFETY: every element of the row has just been written.
-        let written = unsafe { &*(std::ptr::from_ref(pixels) as *const [T]) };
+        let written = unsafe { &mut *(std::ptr::from_mut(pixels) as *mut [T]) };
+        if let Some(scaling) = scaling {
+            scaling.apply(written);
+        }
         let extent = Extent::of(written);
         whole = Some(whole.map_or(extent, |whole| whole.with(extent)));
     }
@@ -238,15 +317,16 @@ fn gather<T: Pixel, R: Fn(usize) -> T>(
 
 /// The least and the largest of some pixels, and whether all are finite.
 #[derive(Debug, Clone, Copy)]
-struct Extent<T> {
-    low: T,
-    high: T,
-    is_finite: bool,
+pub(crate) struct Extent<T> {
+    pub low: T,
+    pub high: T,
+    pub is_finite: bool,
 }
 
 impl<T: Pixel> Extent<T> {
     /// Of at least one pixel. The range means nothing if one is not finite.
-    fn of(pixels: &[T]) -> Self {
+    #[inline(always)]
+    pub(crate) fn of(pixels: &[T]) -> Self {
         // Lanes do not wait for one another.
         const LANES: usize = 16;
         let first = pixels[0];
@@ -276,7 +356,7 @@ impl<T: Pixel> Extent<T> {
         whole
     }
 
-    fn with(self, other: Self) -> Self {
+    pub(crate) fn with(self, other: Self) -> Self {
         Self {
             low: lesser(other.low, self.low),
             high: greater(other.high, self.high),
@@ -327,21 +407,35 @@ mod tests {
         }
     }
 
+    /// Pixels by row and column, of this shape.
+    struct Of<F>([usize; 2], F);
+
+    impl<T: Pixel, F: Fn(usize, usize) -> T + Sync> Source<T> for Of<F> {
+        fn shape(&self) -> [usize; 2] {
+            self.0
+        }
+
+        fn pixels_of(&self, row: usize) -> impl Fn(usize) -> T {
+            move |col| self.1(row, col)
+        }
+    }
+
     #[test]
     fn more_pixels_than_memory_holds_are_refused() {
         let effort = Effort::of(NonZeroUsize::MIN);
-        let row = |_: usize| |_: usize| 0.0_f64;
-        let error = Image::gathered(1 << 30, 1 << 30, row, effort).unwrap_err();
+        let of = |shape: [usize; 2]| Of(shape, |_, _| 0.0_f64);
+        let error = Image::gathered(&of([1 << 30, 1 << 30]), None, effort).unwrap_err();
         assert_eq!(error, Error::Memory { what: "a copy of the image", bytes: 1 << 63 });
-        let error = Image::gathered(usize::MAX, 2, row, effort).unwrap_err();
+        let error = Image::gathered(&of([usize::MAX, 2]), None, effort).unwrap_err();
         assert!(matches!(error, Error::ImageShape { .. }));
     }
 
     #[test]
     fn copying_is_given_up_on_request() {
         let effort = Effort { threads: NonZeroUsize::MIN, interrupted: &|| true };
-        let copy = Image::gathered(3, 3, |_| |_| 0.0_f64, effort);
-        assert_eq!(copy, Err(Error::Interrupted));
+        let source = Of([3, 3], |_, _| 0.0_f64);
+        assert_eq!(Image::gathered(&source, None, effort), Err(Error::Interrupted));
+        assert!(matches!(extent(&source, effort), Err(Error::Interrupted)));
     }
 
     proptest! {
@@ -360,7 +454,7 @@ mod tests {
                 pixels[col] = value;
             }
             let effort = Effort::of(NonZeroUsize::new(threads).unwrap());
-            let gathered = Image::gathered(1, cols, |_| |col: usize| pixels[col], effort);
+            let gathered = Image::gathered(&Of([1, cols], |_, col| pixels[col]), None, effort);
             let taken = Image::new(1, cols, pixels.clone());
             if let Some((col, value)) = bad {
                 for result in [gathered, taken] {
@@ -386,8 +480,7 @@ mod tests {
         let (rows, cols) = if cfg!(miri) { (23, 17) } else { (701, 803) };
         let value = |row: usize, col: usize| (row * 1000 + col) as f32;
         let effort = Effort::of(NonZeroUsize::new(3).unwrap());
-        let row_of = |row: usize| move |col: usize| value(row, col);
-        let image = Image::gathered(rows, cols, row_of, effort).unwrap();
+        let image = Image::gathered(&Of([rows, cols], value), None, effort).unwrap();
         assert!((0..rows).all(|row| (0..cols).all(|col| image.row(row)[col] == value(row, col))));
         assert_eq!(image.range(), (0.0, value(rows - 1, cols - 1)));
     }

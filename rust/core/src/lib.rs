@@ -12,6 +12,7 @@
 //! | [`neighbors`] | sums the distances of each point to its nearest neighbours |
 //! | [`sweep`] | holds candidates that answer at any threshold and overlap, and finds the best settings |
 //! | [`order`] | finds the intensities at given ranks |
+//! | [`source`] | reads and scales pixels that lie elsewhere |
 //! | [`patches`] | cuts windows that are centred on atoms |
 //! | [`refine`] | fits Gaussian peaks to an image, all together |
 //! | [`lattice`] | gives atoms their indices in a crystal's lattice |
@@ -42,6 +43,7 @@ pub mod reserve;
 pub mod scale_space;
 pub mod simd;
 pub mod skimage;
+pub mod source;
 pub mod sweep;
 
 mod geometry;

@@ -1,10 +1,11 @@
 //! Work split over threads, with results in the order of the work.
 
+use std::cmp::Ordering;
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, PoisonError};
 use std::thread::Builder;
 
-use crate::memory;
+use crate::{Result, memory};
 
 /// Beyond as many threads each has too little to do on any machine, and only takes memory.
 const MOST_THREADS: usize = 256;
@@ -102,9 +103,67 @@ pub(crate) fn for_each_with<I: Send, O>(
     });
 }
 
+/// Fewer elements are sorted sooner than a thread starts.
+const FEW_TO_SORT: usize = 1 << 13;
+
+/// All elements of some lists in an order that is total: each thread sorts a part, and parts are
+/// merged.
+///
+/// # Errors
+/// [`crate::Error::Memory`].
+pub(crate) fn sorted<T: Copy + Send + Sync>(
+    lists: &[Vec<T>],
+    threads: NonZeroUsize,
+    order: impl Fn(&T, &T) -> Ordering + Sync,
+    what: &'static str,
+) -> Result<Vec<T>> {
+    let len: usize = lists.iter().map(Vec::len).sum();
+    let threads = threads.min(NonZeroUsize::new(len / FEW_TO_SORT).unwrap_or(NonZeroUsize::MIN));
+    let groups: Vec<&[Vec<T>]> = lists.chunks(lists.len().div_ceil(threads.get()).max(1)).collect();
+    let parts = map(&groups, threads, |group| {
+        let mut part = memory::room(group.iter().map(Vec::len).sum(), what)?;
+        for list in *group {
+            part.extend_from_slice(list);
+        }
+        part.sort_unstable_by(&order);
+        Ok(part)
+    });
+    let mut parts = parts.into_iter().collect::<Result<Vec<Vec<T>>>>()?;
+    while parts.len() > 1 {
+        let pairs: Vec<&[Vec<T>]> = parts.chunks(2).collect();
+        let merged = map(&pairs, threads, |pair| merged(pair, &order, what));
+        parts = merged.into_iter().collect::<Result<_>>()?;
+    }
+    Ok(parts.pop().unwrap_or_default())
+}
+
+/// One list of one or two that are sorted.
+fn merged<T: Copy>(
+    pair: &[Vec<T>],
+    order: impl Fn(&T, &T) -> Ordering,
+    what: &'static str,
+) -> Result<Vec<T>> {
+    let mut all = memory::room(pair.iter().map(Vec::len).sum(), what)?;
+    let mut rests = [pair.first(), pair.get(1)].map(|list| list.map_or(&[][..], Vec::as_slice));
+    while let [[one, ones @ ..], [other, others @ ..]] = rests {
+        if order(one, other).is_le() {
+            all.push(*one);
+            rests[0] = ones;
+        } else {
+            all.push(*other);
+            rests[1] = others;
+        }
+    }
+    for rest in rests {
+        all.extend_from_slice(rest);
+    }
+    Ok(all)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn results_keep_the_order_on_any_number_of_threads() {
@@ -116,6 +175,25 @@ mod tests {
         }
         let none: Vec<usize> = map(&[], NonZeroUsize::MIN, |i: &usize| *i);
         assert!(none.is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn lists_are_sorted_as_one(
+            lens in proptest::collection::vec(0_usize..9_000, 0..9),
+            threads in 1_usize..6,
+            factor in 1_usize..1000,
+        ) {
+            let lists: Vec<Vec<(usize, usize)>> = lens
+                .iter()
+                .enumerate()
+                .map(|(list, &len)| (0..len).map(|i| (i * factor % 257, i * 9 + list)).collect())
+                .collect();
+            let mut expected: Vec<(usize, usize)> = lists.iter().flatten().copied().collect();
+            expected.sort_unstable();
+            let threads = NonZeroUsize::new(threads).unwrap();
+            prop_assert_eq!(sorted(&lists, threads, Ord::cmp, "numbers").unwrap(), expected);
+        }
     }
 
     #[test]

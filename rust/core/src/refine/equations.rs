@@ -18,14 +18,15 @@ use super::background::Background;
 use super::look::{Look, State};
 use super::model::{COL, Model, ROW, SHAPE};
 use super::overlap::with_plane;
-use super::solve::{Operator, inverse};
+use super::solve::{Operator, Place, dot, inverse};
 
 /// Peaks further apart than this, in sigmas of the wider one, share less than 3e-5 of their squares.
 const REACH: f64 = 6.5;
 /// Atoms per task.
 const CHUNK: usize = 1024;
-/// Fewer atoms take less time in a step of conjugate gradients than a thread takes to start.
-const MANY: usize = 1 << 15;
+/// Atoms for which a thread is started in a step of conjugate gradients: starting it takes as long
+/// as some hundred of them.
+const MANY: usize = 1 << 12;
 /// What is added to the diagonal of blocks that precondition, for those of which nearly nothing is
 /// seen.
 const STEADY: f64 = 1e-4;
@@ -342,12 +343,19 @@ impl<'a, const P: usize> Equations<'a, P> {
         }
     }
 
-    /// The rows of some atoms.
+    /// Threads for a step of conjugate gradients.
+    fn threads(&self) -> NonZeroUsize {
+        let worth_starting = NonZeroUsize::new(self.scale.len() / MANY);
+        self.effort.threads.min(worth_starting.unwrap_or(NonZeroUsize::MIN))
+    }
+
+    /// The rows of some atoms, and the product of what comes out with what goes in there.
     #[inline(always)]
-    fn rows(&self, range: &Range<usize>, x: &[f64], out: &mut [f64]) {
+    fn rows(&self, range: &Range<usize>, x: &[f64], out: &mut [f64]) -> f64 {
         let of = |atom: usize| -> [f64; P] { std::array::from_fn(|p| x[atom * P + p]) };
         let ground = &x[self.scale.len() * P..];
         let per_atom = self.nodes.len() / self.scale.len().max(1);
+        let mut products = [0.0; P];
         for (atom, out) in range.clone().zip(out.chunks_exact_mut(P)) {
             let mut sum = [0.0; P];
             let own = of(atom);
@@ -371,8 +379,73 @@ impl<'a, const P: usize> Equations<'a, P> {
                     sum[p] += block[p] * ground[*node as usize];
                 }
             }
+            for p in 0..P {
+                products[p] += own[p] * sum[p];
+            }
             out.copy_from_slice(&sum);
         }
+        products.iter().sum()
+    }
+
+    /// Goes on with some atoms; returns the product of what is left with its approximate inverse.
+    #[inline(always)]
+    fn advance_some(
+        &self,
+        step: f64,
+        direction: &[f64],
+        product: &[f64],
+        at: &mut Part<'_>,
+    ) -> f64 {
+        let mut products = [0.0; P];
+        let ((x, _), (residual, _)) = (at.x.as_chunks_mut::<P>(), at.residual.as_chunks_mut::<P>());
+        let inverted = at.inverted.as_chunks_mut::<P>().0;
+        let (direction, product) = (direction.as_chunks::<P>().0, product.as_chunks::<P>().0);
+        for (index, inverse) in self.inverse[at.first..][..x.len()].iter().enumerate() {
+            let residual = &mut residual[index];
+            for p in 0..P {
+                x[index][p] += step * direction[at.first + index][p];
+                residual[p] -= step * product[at.first + index][p];
+            }
+            for p in 0..P {
+                let mut sum = 0.0;
+                for q in 0..P {
+                    sum += inverse[p][q] * residual[q];
+                }
+                inverted[index][p] = sum;
+                products[p] += sum * residual[p];
+            }
+        }
+        products.iter().sum()
+    }
+}
+
+/// A solution's part for some atoms.
+struct Part<'v> {
+    /// The first of them.
+    first: usize,
+    x: &'v mut [f64],
+    residual: &'v mut [f64],
+    inverted: &'v mut [f64],
+    /// The product of what is left with its approximate inverse.
+    product: f64,
+}
+
+/// Goes on with some atoms, compiled for each instruction set.
+struct Advancing<'e, 'v, 'a, const P: usize> {
+    equations: &'e Equations<'a, P>,
+    step: f64,
+    direction: &'e [f64],
+    product: &'e [f64],
+    part: &'e mut Part<'v>,
+}
+
+impl<const P: usize> Kernel for Advancing<'_, '_, '_, P> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Lanes, const OUTPUTS: usize>(self, _: Available<V>) {
+        let Self { equations, step, direction, product, part } = self;
+        part.product = equations.advance_some(step, direction, product, part);
     }
 }
 
@@ -385,17 +458,19 @@ struct Applying<'e, 'a, const P: usize> {
 }
 
 impl<const P: usize> Kernel for Applying<'_, '_, P> {
-    type Output = ();
+    type Output = f64;
 
     #[inline(always)]
-    fn run<V: Lanes, const OUTPUTS: usize>(self, _: Available<V>) {
-        self.equations.rows(&self.range, self.x, self.out);
+    fn run<V: Lanes, const OUTPUTS: usize>(self, _: Available<V>) -> f64 {
+        self.equations.rows(&self.range, self.x, self.out)
     }
 }
 
+// Products are added chunk by chunk, whatever the number of threads.
 impl<const P: usize> Operator for Equations<'_, P> {
-    fn apply(&self, x: &[f64], out: &mut [f64]) {
+    fn apply(&self, x: &[f64], out: &mut [f64]) -> f64 {
         let n = self.scale.len();
+        let whole = x;
         let mut spread = Vec::new();
         let x = if self.shares {
             spread.extend_from_slice(x);
@@ -405,18 +480,21 @@ impl<const P: usize> Operator for Equations<'_, P> {
             x
         };
         let (atoms, ground) = out.split_at_mut(n * P);
-        let mut parts: Vec<(usize, &mut [f64])> = atoms.chunks_mut(CHUNK * P).enumerate().collect();
-        let threads = if n < MANY { NonZeroUsize::MIN } else { self.effort.threads };
+        let mut parts: Vec<(usize, &mut [f64], f64)> = atoms
+            .chunks_mut(CHUNK * P)
+            .enumerate()
+            .map(|(chunk, out)| (chunk * CHUNK, out, 0.0))
+            .collect();
         parallel::for_each_with(
             &mut parts,
-            threads,
+            self.threads(),
             || (),
-            |(), (chunk, out)| {
-                let first = *chunk * CHUNK;
-                let range = first..first + out.len() / P;
-                self.instruction_set.run(Applying { equations: self, range, x, out });
+            |(), (first, out, product)| {
+                let range = *first..*first + out.len() / P;
+                *product = self.instruction_set.run(Applying { equations: self, range, x, out });
             },
         );
+        let product: f64 = parts.iter().map(|part| part.2).sum();
         if !ground.is_empty() {
             ground.copy_from_slice(&self.ground.correlate(&x[n * P..]));
             for (out, scale) in ground.iter_mut().zip(&self.ground_scale) {
@@ -434,22 +512,47 @@ impl<const P: usize> Operator for Equations<'_, P> {
                 }
             }
         }
-        self.gather_shapes(out);
+        if self.shares {
+            self.gather_shapes(out);
+            return dot(whole, out);
+        }
+        product + dot(&x[n * P..], &out[n * P..])
     }
 
-    fn precondition(&self, x: &[f64], out: &mut [f64]) {
+    fn advance(&self, step: f64, direction: &[f64], product: &[f64], at: &mut Place) -> f64 {
         let n = self.scale.len();
-        for ((inverse, x), out) in
-            self.inverse.iter().zip(x.chunks_exact(P)).zip(out.chunks_exact_mut(P))
-        {
-            for p in 0..P {
-                let mut sum = 0.0;
-                for q in 0..P {
-                    sum += inverse[p][q] * x[q];
-                }
-                out[p] = sum;
-            }
+        let (x, ground_x) = at.x.split_at_mut(n * P);
+        let (residual, ground_residual) = at.residual.split_at_mut(n * P);
+        let (inverted, ground_inverted) = at.inverted.split_at_mut(n * P);
+        let mut parts: Vec<Part<'_>> = x
+            .chunks_mut(CHUNK * P)
+            .zip(residual.chunks_mut(CHUNK * P))
+            .zip(inverted.chunks_mut(CHUNK * P))
+            .enumerate()
+            .map(|(chunk, ((x, residual), inverted))| Part {
+                first: chunk * CHUNK,
+                x,
+                residual,
+                inverted,
+                product: 0.0,
+            })
+            .collect();
+        parallel::for_each_with(
+            &mut parts,
+            self.threads(),
+            || (),
+            |(), part| {
+                let equations = self;
+                self.instruction_set.run(Advancing { equations, step, direction, product, part });
+            },
+        );
+        let total: f64 = parts.iter().map(|part| part.product).sum();
+        for node in 0..ground_x.len() {
+            ground_x[node] += step * direction[n * P + node];
+            ground_residual[node] -= step * product[n * P + node];
         }
-        out[n * P..].copy_from_slice(&x[n * P..]);
+        // The background's unknowns are hardly coupled with one another.
+        ground_inverted.copy_from_slice(ground_residual);
+        total + dot(ground_residual, ground_inverted)
     }
 }

@@ -22,6 +22,13 @@ use super::{Fit, Fitted, Likelihood, Options, Start, Status};
 /// the height that one atom in ten exceeds: a single hot pixel is not to decide.
 const LEAST_VARIANCE: f64 = 0.015;
 const BRIGHT: f64 = 0.9;
+/// So many times as far below 0 as the median of pixels there is hardly any, if they are half of a
+/// normal distribution: it is three of its standard deviations.
+const BELOW_ZERO: f64 = 4.5;
+/// A smaller share of pixels below 0 are dead ones.
+const FEW_BELOW: f64 = 0.01;
+/// Pixels that are looked at for those below 0.
+const SAMPLE: usize = 1 << 16;
 /// Where one atom in this many is left, the others stay as they are meanwhile.
 const FEW: usize = 20;
 /// They have this many steps more.
@@ -111,7 +118,7 @@ fn run<const P: usize, M: Model<P>, T: Pixel>(walk: &mut Walk<'_, T, P>) -> Resu
     }
     walk.find_heights::<M>()?;
     if walk.scene.options.likelihood == Likelihood::Poisson {
-        walk.scene.floor = Some(least_variance(&walk.state));
+        walk.scene.floor = Some(least_variance(&walk.state).max(variance_below_zero(&walk.scene)));
     }
     walk.forget();
     let most = walk.scene.options.max_iter as u32;
@@ -153,6 +160,34 @@ fn least_variance<const P: usize>(state: &State<P>) -> f64 {
     let at = ((heights.len() as f64 * BRIGHT) as usize).min(heights.len() - 1);
     let bright = *heights.select_nth_unstable_by(at, f64::total_cmp).1;
     (LEAST_VARIANCE * (bright + ground)).max(f64::MIN_POSITIVE.sqrt())
+}
+
+/// Variance, in units of an intensity's own, that noise has which is not that of counting, by the
+/// pixels below 0; 0 if hardly any are. Without it nearly all weight would be on dark pixels, and
+/// those below 0 would make the likelihood bend the wrong way, which takes many steps.
+fn variance_below_zero<T: Pixel>(scene: &Scene<'_, T>) -> f64 {
+    let [rows, cols] = scene.shape();
+    let step = (rows * cols).div_ceil(SAMPLE).max(1);
+    // Rows in turn are read from other columns, so that no lattice has the distances of the sample.
+    let places = (0..rows * cols)
+        .step_by(step)
+        .enumerate()
+        .map(|(k, at)| (at + k * 7 % step) % (rows * cols));
+    let (mut seen, mut below) = (0_usize, Vec::new());
+    for (row, col) in places.map(|at| (at / cols, at % cols)) {
+        if scene.admitted.row(row)[col] > 0 {
+            seen += 1;
+            let pixel = scene.image.row(row)[col].to_f64();
+            if pixel < 0.0 {
+                below.push(-pixel);
+            }
+        }
+    }
+    if below.is_empty() || (below.len() as f64) < FEW_BELOW * seen as f64 {
+        return 0.0;
+    }
+    let middle = below.len() / 2;
+    BELOW_ZERO * *below.select_nth_unstable_by(middle, f64::total_cmp).1
 }
 
 /// Atoms that are fitted together while all others stay as they are.

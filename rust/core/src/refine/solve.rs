@@ -89,11 +89,21 @@ pub(super) fn subtract_explained<const P: usize>(
 
 /// A symmetric positive definite operator and an approximate inverse of it.
 pub(super) trait Operator {
-    /// Applies it.
-    fn apply(&self, x: &[f64], out: &mut [f64]);
+    /// Applies it; returns the product of `x` with what comes out.
+    fn apply(&self, x: &[f64], out: &mut [f64]) -> f64;
 
-    /// Applies the approximate inverse.
-    fn precondition(&self, x: &[f64], out: &mut [f64]);
+    /// Goes on by `step` along `direction`, whose image under the operator is `product`, and applies
+    /// the approximate inverse to what is left; returns the product of both.
+    fn advance(&self, step: f64, direction: &[f64], product: &[f64], at: &mut Place) -> f64;
+}
+
+/// How far a solution has got.
+pub(super) struct Place {
+    pub x: Vec<f64>,
+    /// What is left of the right side.
+    pub residual: Vec<f64>,
+    /// The approximate inverse of that.
+    pub inverted: Vec<f64>,
 }
 
 /// Solves `operator * x = right` by conjugate gradients, from 0, until the residual is `tolerance`
@@ -105,39 +115,33 @@ pub(super) fn conjugate_gradients<O: Operator>(
     most: usize,
 ) -> Vec<f64> {
     let len = right.len();
-    let (mut x, mut residual) = (vec![0.0; len], right.to_vec());
-    let (mut z, mut product) = (vec![0.0; len], vec![0.0; len]);
-    operator.precondition(&residual, &mut z);
-    let mut direction = z.clone();
-    let mut rho = dot(&residual, &z);
+    let zeros = || vec![0.0; len];
+    let mut at = Place { x: zeros(), residual: right.to_vec(), inverted: zeros() };
+    let (mut direction, mut product) = (zeros(), zeros());
+    let mut rho = operator.advance(0.0, &direction, &product, &mut at);
+    direction.copy_from_slice(&at.inverted);
     let enough = tolerance * tolerance * rho;
     for _ in 0..most {
         if !(rho > enough && rho > 0.0) {
             break;
         }
-        operator.apply(&direction, &mut product);
-        let curvature = dot(&direction, &product);
+        let curvature = operator.apply(&direction, &mut product);
         if !(curvature > 0.0) {
             // Rounding has taken over.
             break;
         }
-        let step = rho / curvature;
-        for i in 0..len {
-            x[i] += step * direction[i];
-            residual[i] -= step * product[i];
-        }
-        operator.precondition(&residual, &mut z);
-        let next = dot(&residual, &z);
+        let next = operator.advance(rho / curvature, &direction, &product, &mut at);
         let share = next / rho;
         rho = next;
-        for i in 0..len {
-            direction[i] = z[i] + share * direction[i];
+        for (direction, inverted) in direction.iter_mut().zip(&at.inverted) {
+            *direction = inverted + share * *direction;
         }
     }
-    x
+    at.x
 }
 
-fn dot(a: &[f64], b: &[f64]) -> f64 {
+/// The product of two vectors.
+pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
     const LANES: usize = 8;
     let mut lanes = [0.0; LANES];
     let ((a, rest_a), (b, rest_b)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
@@ -167,15 +171,19 @@ mod tests {
     struct Dense([[f64; 4]; 4]);
 
     impl Operator for Dense {
-        fn apply(&self, x: &[f64], out: &mut [f64]) {
+        fn apply(&self, x: &[f64], out: &mut [f64]) -> f64 {
             for i in 0..4 {
                 out[i] = (0..4).map(|j| self.0[i][j] * x[j]).sum();
             }
+            dot(x, out)
         }
-        fn precondition(&self, x: &[f64], out: &mut [f64]) {
+        fn advance(&self, step: f64, direction: &[f64], product: &[f64], at: &mut Place) -> f64 {
             for i in 0..4 {
-                out[i] = x[i] / self.0[i][i];
+                at.x[i] += step * direction[i];
+                at.residual[i] -= step * product[i];
+                at.inverted[i] = at.residual[i] / self.0[i][i];
             }
+            dot(&at.residual, &at.inverted)
         }
     }
 

@@ -41,7 +41,7 @@ pub(super) fn response<T: Pixel>(
     let rows_inside = (vertical..rows.saturating_sub(vertical)).contains(&row);
     let cols_inside = col >= horizontal && col - horizontal + chunked <= cols;
     if !(rows_inside && cols_inside) {
-        let reflected = |row: isize| reflect(row, rows) * cols;
+        let reflected = |row: isize| image.place(reflect(row, rows), 0);
         starts.clear();
         starts.extend((0..=vertical as isize).map(|distance| {
             (reflected(row as isize - distance), reflected(row as isize + distance))
@@ -49,7 +49,7 @@ pub(super) fn response<T: Pixel>(
     }
     if cols_inside {
         let first = col - horizontal;
-        let center = row * cols + first;
+        let center = image.place(row, first);
         if rows_inside {
             let pair = |distance: usize| (center - distance * cols, center + distance * cols);
             vertical_sums(pixels, scale, center, pair, curved, smooth);

@@ -25,6 +25,7 @@ use crate::blob::Candidate;
 use crate::image::{Image, Pixel};
 use crate::interrupt::Effort;
 use crate::simd::InstructionSet;
+use crate::source::{Pixels, Source};
 use crate::{Error, Result};
 use search::Found;
 
@@ -84,24 +85,98 @@ pub fn find_candidates_of_parts<T: Pixel>(
     query: Query,
     resources: Resources<'_>,
 ) -> Result<Vec<Vec<Candidate>>> {
-    if parts.iter().any(Range::is_empty) {
-        return Err(Error::EmptyLadder);
-    }
-    if let Some(part) = parts.iter().find(|part| part.end > ladder.len()) {
-        return Err(Error::Part { end: part.end, len: ladder.len() });
-    }
-    let Some(shared) = shared_by(parts) else { return Ok(Vec::new()) };
-    let own: Vec<_> = parts.iter().map(|p| p.start - shared.start..p.end - shared.start).collect();
-    let folded = kernel::folded(ladder, image.rows(), image.cols())?;
-    let ladder = folded.as_deref().unwrap_or(ladder);
-    match search::find_candidates(image, &ladder[shared], &own, query, resources)? {
+    let Some(task) = Task::new(ladder, parts, [image.rows(), image.cols()])? else {
+        return Ok(Vec::new());
+    };
+    match search::find_candidates(image, task.scales(), &task.parts, query, resources)? {
         Found::Candidates(of_parts) => Ok(of_parts),
-        Found::LeftToThePlainWay => {
-            let plain = |part: &Range<usize>| {
-                plain::find_candidates(image, &ladder[part.clone()], query, resources)
-            };
-            parts.iter().map(plain).collect()
+        Found::LeftToThePlainWay => task.plainly(image, query, resources),
+    }
+}
+
+/// Bytes of an image's copy beyond which it is made band by band.
+const MOST_COPIED: usize = 32 << 20;
+
+/// Finds what [`find_candidates_of_parts`] finds in an image that lies elsewhere. A large one is
+/// never copied as a whole, unless it is one that takes the plain way.
+///
+/// # Errors
+/// As for [`find_candidates_of_parts`] and [`Image::gathered`].
+pub fn find_candidates_in<T: Pixel, S: Source<T>>(
+    pixels: &Pixels<'_, S, T>,
+    ladder: &[Scale],
+    parts: &[Range<usize>],
+    query: Query,
+    resources: Resources<'_>,
+) -> Result<Vec<Vec<Candidate>>> {
+    find_candidates_by_bands(pixels, MOST_COPIED, (ladder, parts), query, resources)
+}
+
+/// As [`find_candidates_in`], with so many bytes for a copy.
+fn find_candidates_by_bands<T: Pixel, S: Source<T>>(
+    pixels: &Pixels<'_, S, T>,
+    bytes: usize,
+    (ladder, parts): (&[Scale], &[Range<usize>]),
+    query: Query,
+    resources: Resources<'_>,
+) -> Result<Vec<Vec<Candidate>>> {
+    let effort = resources.effort;
+    let shape = pixels.source.shape();
+    let Some(task) = Task::new(ladder, parts, shape)? else { return Ok(Vec::new()) };
+    let is_small = shape[0].saturating_mul(shape[1]).saturating_mul(size_of::<T>()) <= bytes;
+    if !is_small && let Some(range) = pixels.range(effort)? {
+        let of = (task.scales(), &*task.parts);
+        return match search::find_candidates_by_bands(pixels, range, bytes, of, query, resources)? {
+            Found::Candidates(of_parts) => Ok(of_parts),
+            Found::LeftToThePlainWay => task.plainly(&pixels.copied(effort)?, query, resources),
+        };
+    }
+    // Of pixels that are not finite the copy tells which.
+    find_candidates_of_parts(&pixels.copied(effort)?, ladder, parts, query, resources)
+}
+
+/// The scales that parts of a ladder share, and these parts of them.
+struct Task<'a> {
+    ladder: &'a [Scale],
+    folded: Option<Vec<Scale>>,
+    shared: Range<usize>,
+    parts: Vec<Range<usize>>,
+}
+
+impl<'a> Task<'a> {
+    /// For an image of this shape; None without a part.
+    fn new(
+        ladder: &'a [Scale],
+        parts: &[Range<usize>],
+        [rows, cols]: [usize; 2],
+    ) -> Result<Option<Self>> {
+        if parts.iter().any(Range::is_empty) {
+            return Err(Error::EmptyLadder);
         }
+        if let Some(part) = parts.iter().find(|part| part.end > ladder.len()) {
+            return Err(Error::Part { end: part.end, len: ladder.len() });
+        }
+        let Some(shared) = shared_by(parts) else { return Ok(None) };
+        let parts = parts.iter().map(|p| p.start - shared.start..p.end - shared.start).collect();
+        let folded = kernel::folded(ladder, rows, cols)?;
+        Ok(Some(Self { ladder, folded, shared, parts }))
+    }
+
+    fn scales(&self) -> &[Scale] {
+        &self.folded.as_deref().unwrap_or(self.ladder)[self.shared.clone()]
+    }
+
+    /// What the plain way finds.
+    fn plainly<T: Pixel>(
+        &self,
+        image: &Image<T>,
+        query: Query,
+        resources: Resources<'_>,
+    ) -> Result<Vec<Vec<Candidate>>> {
+        let of = |part: &Range<usize>| {
+            plain::find_candidates(image, &self.scales()[part.clone()], query, resources)
+        };
+        self.parts.iter().map(of).collect()
     }
 }
 
@@ -118,6 +193,7 @@ mod tests {
 
     use super::*;
     use crate::image::Plane;
+    use crate::source::Scaling;
     use proptest::prelude::*;
 
     /// The definition of a candidate, voxel by voxel over the whole cube.
@@ -240,6 +316,50 @@ mod tests {
             let plain = plain::find_candidates(&image, &ladder[part], query, alone()).unwrap();
             assert!(plain.len() > 50);
             assert_eq!(found, plain);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn an_image_is_the_same_in_bands(
+            rows in 1_usize..330,
+            cols in 1_usize..60,
+            noise in 0.0_f64..0.4,
+            sigmas in proptest::collection::vec(0.5_f64..4.0, 1..4),
+            limits in proptest::option::of((-0.5_f64..0.5, 0.5_f64..2.0, any::<bool>())),
+            bytes in 1_usize..60_000,
+            threads in 1_usize..4,
+        ) {
+            let image = lattice(rows, cols, noise);
+            let ladder: Vec<Scale> =
+                sigmas.iter().map(|&s| Scale::isotropic(s).unwrap()).collect();
+            let parts = [0..ladder.len(), 0..1];
+            let scaling =
+                limits.map(|(zero, span, is_inverted)| Scaling { zero, span, is_inverted });
+            let pixels = &Pixels { source: &image, scaling };
+            let resources = with(NonZeroUsize::new(threads).unwrap(), InstructionSet::widest());
+            let query = Query { threshold: Some(0.02), border: (2, 1) };
+            let whole = pixels.copied(resources.effort).unwrap();
+            let expected = find_candidates_of_parts(&whole, &ladder, &parts, query, resources);
+            let found =
+                find_candidates_by_bands(pixels, bytes, (&ladder, &parts), query, resources);
+            prop_assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
+    fn a_pixel_that_is_not_finite_is_named_whatever_is_copied() {
+        let image = lattice(300, 40, 0.1);
+        let scaling = Some(Scaling { zero: image.row(217)[3], span: 0.0, is_inverted: false });
+        let pixels = &Pixels { source: &image, scaling };
+        let ladder = [Scale::isotropic(1.0).unwrap()];
+        for bytes in [1, 1 << 20] {
+            let of = (&ladder[..], std::slice::from_ref(&(0..1)));
+            let found = find_candidates_by_bands(pixels, bytes, of, above(0.1), alone());
+            assert!(
+                matches!(found, Err(Error::PixelNotFinite { row: 0, col: 0, .. })),
+                "{found:?}"
+            );
         }
     }
 

@@ -14,6 +14,7 @@ use crate::blob::{Candidate, strongest_first};
 use crate::image::{Image, Pixel};
 use crate::interrupt::Effort;
 use crate::simd::{Available, Kernel, Lanes, MAX_LANES};
+use crate::source::{Pixels, Source};
 use crate::{Result, memory, parallel};
 
 /// Columns of a tile, and rows it should not exceed: its buffers then fit the second-level cache.
@@ -47,69 +48,173 @@ pub(super) fn find_candidates<T: Pixel>(
     query: Query,
     resources: Resources<'_>,
 ) -> Result<Found> {
-    let Resources { effort, instruction_set } = resources;
-    let Effort { threads, interrupted } = effort;
-    // The least response is nothing that screening could name.
-    let (Some(threshold), Some(normalization)) = (query.threshold, Normalization::of(image)) else {
+    let shape = [image.rows(), image.cols()];
+    let Some(search) = Search::new(shape, image.range(), ladder, parts, query, resources)? else {
         return Ok(Found::LeftToThePlainWay);
     };
-    let is_flat = |part: &Range<usize>| ladder[part.clone()].iter().all(|s| s.weight == 0.0);
-    if parts.iter().any(is_flat) || may_overflow(image, ladder) {
+    let Some(tiles) = search.try_tiles(image, &search.blocks)? else {
         return Ok(Found::LeftToThePlainWay);
-    }
-    let ends = parts::ends(ladder.len(), parts);
-    let mut scales = memory::room(ladder.len(), "a ladder of num_sigma scales")?;
-    for scale in ladder {
-        effort.check()?;
-        scales.push(ScreenScale::new(scale, normalization));
-    }
-    let reach = Reach::of(&scales);
-    let blocks = tiles(image.rows(), image.cols(), reach.horizontal, threads);
-    let (rows, cols) = (blocks[0].rows, blocks[0].cols);
-    if !scales.iter().all(ScreenScale::is_finite) || Lease::bytes(rows, cols, reach) > MOST_BYTES {
+    };
+    Ok(Found::Candidates(search.of_parts(tiles)?))
+}
+
+/// As [`find_candidates`], of an image of this range that is copied band by band, each in about as
+/// many bytes.
+pub(super) fn find_candidates_by_bands<T: Pixel, S: Source<T>>(
+    pixels: &Pixels<'_, S, T>,
+    range: (T, T),
+    bytes: usize,
+    (ladder, parts): (&[Scale], &[Range<usize>]),
+    query: Query,
+    resources: Resources<'_>,
+) -> Result<Found> {
+    let shape = pixels.source.shape();
+    let Some(search) = Search::new(shape, range, ladder, parts, query, resources)? else {
         return Ok(Found::LeftToThePlainWay);
+    };
+    // What tiles read above and below their own rows: as far as kernels reach from the rows beside
+    // them, whole vectors of rows, and one that is prefetched.
+    let beyond = search.reach.vertical + MAX_LANES + 2;
+    let rows_of_band = (bytes / (shape[1] * size_of::<T>()).max(1)).max(4 * beyond);
+    let (mut all, mut memory, mut rest) = (Vec::new(), Vec::new(), search.blocks.as_slice());
+    while let Some(first) = rest.first() {
+        let n_blocks =
+            rest.partition_point(|block| block.row + block.rows <= first.row + rows_of_band);
+        let (blocks, others) = rest.split_at(n_blocks.max(1));
+        let end = blocks.iter().map(|block| block.row + block.rows).max().unwrap_or(0);
+        let rows = first.row.saturating_sub(beyond)..(end + beyond).min(shape[0]);
+        let band = pixels.part(rows, memory, resources.effort)?;
+        let Some(tiles) = search.try_tiles(&band, blocks)? else {
+            return Ok(Found::LeftToThePlainWay);
+        };
+        memory::extend(&mut all, tiles, "the candidates")?;
+        (memory, rest) = (band.into_memory(), others);
     }
-    // In noise every tenth pixel is a candidate, which takes some eighty bytes on its way.
-    memory::check_room::<f64>(image.pixels().len(), "the candidates of an image of noise")?;
-    let found = parallel::map_with(
-        &blocks,
-        threads,
-        || (Lease::new(rows, cols, reach), exact::Scratch::default()),
-        |(buffers, scratch), &block| {
-            let buffers = buffers.as_mut().map_err(|error| error.clone())?;
-            let screened = instruction_set.run(Tile {
-                image,
-                normalization,
-                scales: &scales,
-                ends: &ends,
-                reach,
-                threshold: threshold * normalization.factor,
-                border: query.border,
-                block,
-                interrupted,
-                buffers,
-            });
-            let Screened::Suspects(suspects) = screened else { return Ok(None) };
+    Ok(Found::Candidates(search.of_parts(all)?))
+}
+
+/// What is searched for, and how.
+struct Search<'a> {
+    ladder: &'a [Scale],
+    parts: &'a [Range<usize>],
+    query: Query,
+    threshold: f64,
+    resources: Resources<'a>,
+    normalization: Normalization,
+    ends: Vec<Ends>,
+    scales: Vec<ScreenScale>,
+    reach: Reach,
+    /// The tiles, those of upper rows first.
+    blocks: Vec<Block>,
+}
+
+impl<'a> Search<'a> {
+    /// In an image of this shape and range; None where that is left to the plain way.
+    fn new<T: Pixel>(
+        [rows, cols]: [usize; 2],
+        range: (T, T),
+        ladder: &'a [Scale],
+        parts: &'a [Range<usize>],
+        query: Query,
+        resources: Resources<'a>,
+    ) -> Result<Option<Self>> {
+        let effort = resources.effort;
+        // The least response is nothing that screening could name.
+        let (Some(threshold), Some(normalization)) = (query.threshold, Normalization::of(range))
+        else {
+            return Ok(None);
+        };
+        let is_flat = |part: &Range<usize>| ladder[part.clone()].iter().all(|s| s.weight == 0.0);
+        if parts.iter().any(is_flat) || may_overflow(range, ladder) {
+            return Ok(None);
+        }
+        let ends = parts::ends(ladder.len(), parts);
+        let mut scales = memory::room(ladder.len(), "a ladder of num_sigma scales")?;
+        for scale in ladder {
             effort.check()?;
-            let trial = Trial { image, ladder, ends: &ends, threshold, suspects, scratch, effort };
-            instruction_set.run(trial).map(Some)
-        },
-    );
-    effort.check()?;
-    let mut maxima: Vec<Maximum> = Vec::new();
-    for tile in found {
-        let Some(tile) = tile? else { return Ok(Found::LeftToThePlainWay) };
-        memory::extend(&mut maxima, tile, "the candidates")?;
+            scales.push(ScreenScale::new(scale, normalization));
+        }
+        let reach = Reach::of(&scales);
+        let blocks = tiles(rows, cols, reach.horizontal, effort.threads);
+        let bytes = Lease::bytes(blocks[0].rows, blocks[0].cols, reach);
+        if !scales.iter().all(ScreenScale::is_finite) || bytes > MOST_BYTES {
+            return Ok(None);
+        }
+        // In noise every tenth pixel is a candidate, which takes some eighty bytes on its way.
+        memory::check_room::<f64>(rows * cols, "the candidates of an image of noise")?;
+        let search = Self {
+            ladder,
+            parts,
+            query,
+            threshold,
+            resources,
+            normalization,
+            ends,
+            scales,
+            reach,
+            blocks,
+        };
+        Ok(Some(search))
     }
-    maxima.sort_unstable_by(|a, b| strongest_first(&a.candidate, &b.candidate));
-    let of_parts = parallel::map(parts, threads, |part| parts::candidates_of(&maxima, part));
-    Ok(Found::Candidates(of_parts))
+
+    /// The maxima in some tiles; None where one of them is left to the plain way. The image may hold no more rows than these tiles read.
+    fn try_tiles<T: Pixel>(
+        &self,
+        image: &Image<T>,
+        blocks: &[Block],
+    ) -> Result<Option<Vec<Vec<Maximum>>>> {
+        let Resources { effort, instruction_set } = self.resources;
+        let (rows, cols) = (self.blocks[0].rows, self.blocks[0].cols);
+        let found = parallel::map_with(
+            blocks,
+            effort.threads,
+            || (Lease::new(rows, cols, self.reach), exact::Scratch::default()),
+            |(buffers, scratch), &block| {
+                let buffers = buffers.as_mut().map_err(|error| error.clone())?;
+                let screened = instruction_set.run(Tile {
+                    image,
+                    normalization: self.normalization,
+                    scales: &self.scales,
+                    ends: &self.ends,
+                    reach: self.reach,
+                    threshold: self.threshold * self.normalization.factor,
+                    border: self.query.border,
+                    block,
+                    interrupted: effort.interrupted,
+                    buffers,
+                });
+                let Screened::Suspects(suspects) = screened else { return Ok(None) };
+                effort.check()?;
+                let (ladder, ends, threshold) = (self.ladder, &*self.ends, self.threshold);
+                let trial = Trial { image, ladder, ends, threshold, suspects, scratch, effort };
+                instruction_set.run(trial).map(Some)
+            },
+        );
+        effort.check()?;
+        let mut tiles = Vec::with_capacity(found.len());
+        for tile in found {
+            let Some(tile) = tile? else { return Ok(None) };
+            tiles.push(tile);
+        }
+        Ok(Some(tiles))
+    }
+
+    /// The candidates of each part, strongest first, by the maxima of each tile.
+    fn of_parts(&self, tiles: Vec<Vec<Maximum>>) -> Result<Vec<Vec<Candidate>>> {
+        let threads = self.resources.effort.threads;
+        let maxima = parallel::sorted(&tiles, threads, stronger, "the candidates")?;
+        drop(tiles);
+        Ok(parallel::map(self.parts, threads, |part| parts::candidates_of(&maxima, part)))
+    }
+}
+
+fn stronger(one: &Maximum, other: &Maximum) -> Ordering {
+    strongest_first(&one.candidate, &other.candidate)
 }
 
 /// Whether a sum or a product of the filter could be beyond the largest number of the pixels'
 /// type.
-fn may_overflow<T: Pixel>(image: &Image<T>, ladder: &[Scale]) -> bool {
-    let (low, high) = image.range();
+fn may_overflow<T: Pixel>((low, high): (T, T), ladder: &[Scale]) -> bool {
     let largest = low.to_f64().abs().max(high.to_f64().abs());
     let most = |axis: &AxisKernels| {
         axis.smooth().absolute_sum().max(axis.second().absolute_sum()).max(1.0)

@@ -1,7 +1,7 @@
 //! What screening is told about the image and its scales, and how far it may be off.
 
 use super::halving::{self, Fitted};
-use crate::image::{Image, Pixel};
+use crate::image::Pixel;
 use crate::scale_space::Scale;
 
 /// Unit roundoff of `f32`.
@@ -26,9 +26,8 @@ pub(in crate::scale_space) struct Normalization {
 }
 
 impl Normalization {
-    /// That of an image; a constant one has none.
-    pub(in crate::scale_space) fn of<T: Pixel>(image: &Image<T>) -> Option<Self> {
-        let (low, high) = image.range();
+    /// That of an image of this range; a constant one has none.
+    pub(in crate::scale_space) fn of<T: Pixel>((low, high): (T, T)) -> Option<Self> {
         let (low, high) = (low.to_f64(), high.to_f64());
         let middle = f64::midpoint(low, high);
         let half = high - middle;
