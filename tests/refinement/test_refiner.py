@@ -161,6 +161,31 @@ def test_counted_electrons_are_weighted():
     assert rmse["poisson"] < 0.9 * rmse["gaussian"]
 
 
+def test_pixels_below_zero_do_not_hold_up_counted_electrons():
+    # Noise that is not that of counting: without a variance of its own nearly all weight is on dark
+    # pixels, and those below 0 bend the likelihood the wrong way.
+    atoms = np.column_stack([grid(8, 15.0, spread=0.5), np.full(64, 2.5), np.ones(64)])
+    noise = np.random.default_rng(0).normal(0, 0.05, (136, 136))
+    image = gaussians((136, 136), atoms, background=0.0) + noise
+    given = np.column_stack([starts(atoms[:, :2], 1.0), np.full(64, 2.5)])
+    found = refine(GaussianRefiner(likelihood="poisson"), image, given)
+    assert found.converged.all()
+    assert found.n_iter <= 12
+    rmse = np.sqrt(((found.atoms[:, :2] - atoms[:, :2]) ** 2).mean())
+    assert rmse < 1.4 * cramer_rao_bound([[40, 40]], 2.5, noise=0.05)[0, 0]
+    # A dead pixel is no such noise: it changes nothing far from it.
+    counts = (
+        np.random.default_rng(1).poisson(100 * gaussians((136, 136), atoms, 0.02)).astype(float)
+    )
+    dead = counts.copy()
+    dead[2, 2] = -1e4
+    plain, beside = (
+        refine(GaussianRefiner(likelihood="poisson"), x, given) for x in (counts, dead)
+    )
+    far = atoms[:, :2].min(axis=1) > 40
+    assert np.abs(plain.atoms - beside.atoms)[far].max() < 0.02
+
+
 def test_ellipses_of_any_direction(rng):
     places = grid(6, 16.0)
     rows, cols = np.indices((112, 112))

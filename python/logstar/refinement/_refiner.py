@@ -16,6 +16,7 @@ from logstar._runtime import threads_of
 from logstar._validation import FloatArray, Image, as_positions, check_integer, check_real
 from logstar.exceptions import CorrelatedNoiseWarning, UndersampledWarning
 from logstar.lattice import ImageLattice
+from logstar.neighbors import distance_sums
 from logstar.units import PixelSize
 
 from ._beyond import columns_beyond
@@ -270,7 +271,7 @@ class GaussianRefiner(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         names: NDArray[np.str_],
         lattice: ImageLattice | None,
     ) -> _Starts:
-        spacing = _spacing(atoms)
+        spacing = _spacing(atoms, self.n_jobs)
         labels, numbers = np.unique(names, return_inverse=True)
         limit = self.max_shift * spacing
         if sigmas is None:
@@ -389,11 +390,11 @@ def _calibration(image: object) -> PixelSize | None:
     return pixel_size if isinstance(pixel_size, PixelSize) else None
 
 
-def _spacing(atoms: FloatArray) -> float:
+def _spacing(atoms: FloatArray, n_jobs: int | None) -> float:
     """Median nearest distance; infinite for a lone atom."""
     if len(atoms) < 2:
         return math.inf
-    distances = np.asarray(KDTree(atoms).query(atoms, k=2)[0])[:, 1]
+    distances = distance_sums(atoms, n_neighbors=1, n_jobs=n_jobs)
     apart = distances[distances > 0]
     return float(np.median(apart)) if len(apart) else math.inf
 
