@@ -14,6 +14,7 @@ from logstar._validation import FloatArray, Image
 
 from . import DetectionPipeline, LoGStarDetector
 from ._parameters import ladder_of, scaling_of
+from ._scaling import Scaled
 from ._tables import Part, candidate_tables, scaled_images
 
 #: The least and the greatest sigma of a ladder.
@@ -72,7 +73,7 @@ class MosaicDetector(LoGStarDetector):
         self.ladders = ladders
         self.which = which
 
-    def tables(self, scaled: Image, ladder: FloatArray, threshold: float) -> list[FloatArray]:
+    def tables(self, scaled: Scaled, ladder: FloatArray, threshold: float) -> list[FloatArray]:
         """Find the candidates of each part of a ladder, over the whole image."""
         parts = [self._part(ends, ladder) for ends in self.ladders]
         n_threads = threads_of(self.n_jobs)
@@ -84,7 +85,7 @@ class MosaicDetector(LoGStarDetector):
         first, last = (int(np.argmin(np.abs(ladder - end))) for end in ends)
         return first, last + 1
 
-    def _table(self, scaled: Image, ladder: FloatArray, threshold: float) -> FloatArray:
+    def _table(self, scaled: Scaled, ladder: FloatArray, threshold: float) -> FloatArray:
         if self.which is None:
             raise ValueError("which is None: it is not told which ladder holds at each pixel.")
         kept = []
