@@ -214,7 +214,7 @@ def table(every: list[Kernel], counts: list[int]) -> str:
         "| :-- | --: | --: |",
     ]
     for kernel, total in zip(every, counts, strict=True):
-        each = f"{total / kernel.size:,.0f} a {kernel.unit}"
+        each = f"{total / kernel.size:,.0f} per {kernel.unit}"
         lines.append(f"| {kernel.name} | {total:,} | {each} |")
     return "\n".join(lines) + "\n"
 

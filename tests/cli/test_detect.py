@@ -230,7 +230,7 @@ def test_command_and_python_agree_to_the_bit(film, capsys):
         (["--crystal", "ybco", "--pixel-size", "0.02pm"], "no pixel size makes one of the other"),
         (["--expected", "9999", "--distance-sum", "50"], "cannot be told apart"),
         ([*NUMBERS, "--dataset", "7"], "--dataset must be 0 to 0, got 7"),
-        (["--expected", "4", "--distance-sum", "3000"], "smaller than the reach"),
+        (["--expected", "4", "--distance-sum", "3000"], "too small for what is expected"),
         ([*NUMBERS, "--binning", "1000"], "binning"),
     ],
 )

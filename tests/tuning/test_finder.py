@@ -125,7 +125,7 @@ class TestField:
         [
             (np.ones((150, 170)), "mask must be booleans of the image's shape"),
             (np.ones((9, 9), dtype=bool), "mask must be booleans of the image's shape"),
-            (np.zeros((150, 170), dtype=bool), "leaves nothing to look at"),
+            (np.zeros((150, 170), dtype=bool), "must leave something to look at"),
         ],
     )
     def test_masks_that_cannot_be(self, scene, mask, message):

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ._detect import Outcome
 
 if TYPE_CHECKING:
@@ -40,7 +38,7 @@ def judge_by_truth(outcome: Outcome, scene: Scene) -> None:
     outcome.more.append(("truth", text))
     by_kind = {
         kind: detection_metrics(atoms.positions, scene.positions[scene.kinds == kind]).rmse
-        for kind in np.unique(scene.kinds).tolist()
+        for kind in sorted(set(scene.kinds.tolist()))
     }
     each = ", ".join(f"{kind} {rmse:.3f}" for kind, rmse in by_kind.items())
     outcome.more.append(("", f"RMSE by kind, px: {each}; {_MERGED}"))
