@@ -14,7 +14,7 @@ def test_a_table_says_what_was_counted():
     every = [kernel("one"), kernel("two, of all", 3)]
     text = instructions.table(every, [1_234_567, 30])
     assert instructions.known(text) == {"one": 1_234_567, "two, of all": 30}
-    assert "| 123,457 a pixel |" in text
+    assert "| 123,457 per pixel |" in text
 
 
 def test_other_counts_are_told():
