@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
+from scipy.spatial import KDTree
 
 from logstar import Lattice, find_atoms
 from logstar.cli import main
 from logstar.datasets import make_scene
 from logstar.io import AtomTable
-from logstar.tuning import _find_atoms, _large_images, _tiled
+from logstar.tuning import _find_atoms, _large_images, _segment_tiled, _tiled
 
 from .common import assert_one_line_error, read_csv
 
@@ -69,10 +71,6 @@ def test_what_looks_at_an_image_as_a_whole_is_said(capsys):
         "--denoise auto is about an image as a whole, and not for one that is found by tiles; "
         "--tile none finds it as a whole, in memory",
     )
-    assert main(["detect", "field.npy", *OPTIONS, "--format", "hdf5"]) == 2
-    assert_one_line_error(capsys, "hdf5 holds the image beside its atoms")
-    # Regions are those of an image as a whole.
-    assert main(["segment", "field.npy", *OPTIONS[:4], "--no-plots"]) == 0
 
 
 def test_a_run_that_was_stopped_goes_on(capsys, monkeypatch):
@@ -98,3 +96,95 @@ def test_a_run_that_was_stopped_goes_on(capsys, monkeypatch):
     (path,) = Path("found").rglob("result.json")
     assert json.loads(path.read_text())["n_found"] == once["n_found"]
     assert not list(Path("found").rglob("*.running"))
+
+
+@pytest.fixture
+def pockets():
+    scene = make_scene(
+        Lattice.perovskite(4.0, pixel_size=0.25),
+        (420, 460),
+        amorphous_pockets=[(130, 128, 60), (300, 330, 50)],
+        noise=0.05,
+        random_state=0,
+    )
+    np.save("pockets.npy", scene.image.astype(np.float32))
+    return scene
+
+
+@pytest.mark.usefixtures("pockets")
+def test_damage_is_mapped_by_tiles(capsys):
+    command = ["segment", "pockets.npy", *OPTIONS, "--json"]
+    assert main([*command, "--tile", "256", "--out", "tiles"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert main([*command, "--tile", "none", "--out", "whole"]) == 0
+    whole = json.loads(capsys.readouterr().out)
+    kinds, expected = np.load("tiles/kinds.npy"), np.load("whole/kinds.npy")
+    damaged, also = kinds == 2, expected == 2
+    assert (damaged & also).sum() / (damaged | also).sum() > 0.9
+    assert told["shares"]["amorphous"] == (kinds == 2).mean()
+    assert told["n_regions"] == whole["n_regions"] == 2
+    assert [one["kind"] for one in told["regions"]] == ["amorphous", "amorphous"]
+    np.testing.assert_array_equal(np.load("tiles/mask.npy"), damaged)
+    np.testing.assert_array_equal(tifffile.imread("tiles/mask.tif"), np.where(damaged, 255, 0))
+    assert set(told["files"]) - {"quality"} == {
+        *("positions", "tiles", "pareto_front", "picture", "mask_tif", "mask_npy", "kinds"),
+        *("regions", "rejected_regions", "map", "map_of_part", "result"),
+    }
+    rows = read_csv("tiles/regions.csv")
+    assert [float(row["area_px2"]) for row in rows] == [one["area"] for one in told["regions"]]
+
+
+@pytest.mark.usefixtures("pockets")
+def test_a_map_of_damage_that_was_stopped_goes_on(capsys, monkeypatch):
+    command = ["segment", "pockets.npy", *OPTIONS, "--no-plots", "--tile", "128", "--json"]
+    assert main([*command, "--out", "undisturbed"]) == 0
+    capsys.readouterr()
+    done = []
+    work = _segment_tiled._MapsTile.__call__
+
+    def interrupted(self, tile):
+        done.append(tile.number)
+        if len(done) == 6:
+            raise KeyboardInterrupt
+        return work(self, tile)
+
+    monkeypatch.setattr(_segment_tiled._MapsTile, "__call__", interrupted)
+    assert main([*command, "--out", "found", "--resume"]) == 130
+    assert main([*command, "--out", "found", "--resume"]) == 0
+    assert done == [0, 1, 2, 3, 4, 5, *range(5, 16)]
+    (path,) = Path("found").rglob("kinds.npy")
+    np.testing.assert_array_equal(np.load(path), np.load("undisturbed/kinds.npy"))
+    assert not list(Path("found").rglob("*.running"))
+
+
+def test_fields_are_measured_of_the_whole_table(capsys):
+    command = ["map", "field.npy", *OPTIONS[:4], "--json"]
+    names = ("strain", "displacement", "polarization", "spacing", "vacancies")
+    options = [part for name in names for part in ("--field", name)]
+    command += [*options, "--grid", "npz", "--format", "hdf5"]
+    assert main([*command, "--tile", "128", "--out", "tiles"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert main([*command, "--tile", "none", "--out", "whole"]) == 0
+    whole = json.loads(capsys.readouterr().out)
+    tiles, other = (AtomTable.load(f"{name}/fields.hdf5") for name in ("tiles", "whole"))
+    near, nearest = KDTree(other.positions).query(tiles.positions)
+    same = near < 0.3
+    assert same.mean() > 0.95
+    # Which of two equal cell vectors is the first is nobody's to say.
+    for name in ("e_xx", "displacement_row", "polarization_col"):
+        off = (tiles[name] - other[name][nearest]) / other[f"{name}_error"][nearest]
+        known = same & np.isfinite(off)
+        assert known.mean() > 0.3
+        assert np.median(np.abs(off[known])) < 0.1
+    assert abs(told["n_vacancies"] - whole["n_vacancies"]) <= 1
+    assert told["consistent_with_zero"] == whole["consistent_with_zero"]
+    assert {f"{name}.png" for name in names} <= {path.name for path in Path("tiles").iterdir()}
+    with np.load("tiles/fields.npz") as grid:
+        assert {"e_xx", "spacing"} <= set(grid.files)
+
+
+def test_vacancies_need_refined_atoms(capsys):
+    command = ["map", "field.npy", *OPTIONS, "--no-plots", "--tile", "128"]
+    assert main([*command, "--field", "vacancies"]) == 2
+    assert_one_line_error(capsys, "needs refined atoms")
+    assert main(command) == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from logstar.fields import _matched_filter
 from logstar.fields._matched_filter import away_from_the_frame, heights_at
 
 SIGMA = 2.4
@@ -37,7 +38,8 @@ def field():
 
 def measured(image, places, trusted=None):
     trusted = np.ones(image.shape, dtype=bool) if trusted is None else trusted
-    return heights_at(image, places, np.full(len(places), SIGMA), trusted)
+    sizes = np.full(len(places), SIGMA)
+    return heights_at(lambda part: (image[part], trusted[part]), image.shape, places, sizes)
 
 
 def test_heights_scatter_about_the_truth_as_errors_say(field):
@@ -82,7 +84,8 @@ def test_pixels_that_are_not_trusted_and_places_out_of_the_image(field):
     np.testing.assert_array_equal(np.isnan(found.values), inside)
     assert np.nanmax(found.values) < 3
     sizes = np.array([np.nan, SIGMA])
-    nothing = heights_at(image, np.array([[50.0, 50.0], [-90.0, 50.0]]), sizes, trusted)
+    places = np.array([[50.0, 50.0], [-90.0, 50.0]])
+    nothing = heights_at(lambda part: (image[part], trusted[part]), image.shape, places, sizes)
     assert np.isnan(nothing.values).all()
     assert np.isnan(nothing.errors).all()
 
@@ -90,10 +93,23 @@ def test_pixels_that_are_not_trusted_and_places_out_of_the_image(field):
 def test_which_pixels_are_away_from_the_frame():
     rng = np.random.default_rng(1)
     places = rng.uniform(0, 40, (30, 2))
-    found = away_from_the_frame((40, 50), places, sigma=2.0, nearest=6.0)
+    whole = (slice(0, 40), slice(0, 50))
+    found = away_from_the_frame((40, 50), places, 2.0, 6.0, whole)
     for row in range(40):
         for col in range(50):
             in_frame = min(row, col, 39 - row, 49 - col) < 5
             near = np.hypot(*(places - (row, col)).T).min() < 3.0
             assert found[row, col] == (not in_frame or near)
-    assert away_from_the_frame((40, 50), places, sigma=np.nan, nearest=6.0).all()
+    assert away_from_the_frame((40, 50), places, np.nan, 6.0, whole).all()
+    for part in ((slice(0, 17), slice(9, 50)), (slice(10, 30), slice(10, 30))):
+        of_part = away_from_the_frame((40, 50), places, 2.0, 6.0, part)
+        np.testing.assert_array_equal(of_part, found[part])
+
+
+def test_parts_of_an_image_tell_the_same(field, monkeypatch):
+    image, places, _ = field
+    expected = measured(image, places)
+    monkeypatch.setattr(_matched_filter, "_PART", 90)
+    found = measured(image, places)
+    np.testing.assert_allclose(found.values, expected.values, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(found.errors, expected.errors, rtol=1e-9)

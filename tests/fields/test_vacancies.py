@@ -10,7 +10,8 @@ from scipy.optimize import linear_sum_assignment
 
 from logstar import AtomFinder
 from logstar.datasets import make_scene
-from logstar.fields import SiteStatistics, vacancy_evidence
+from logstar.fields import SiteStatistics, _matched_filter, vacancy_evidence
+from logstar.io import AtomTable
 from logstar.lattice import Lattice, LatticeIndexer
 from logstar.refinement import GaussianRefiner
 
@@ -117,3 +118,26 @@ def test_the_share_of_empty_sites_is_learnt():
     n_empty = evidence.empty().sum()
     share = (n_empty + 1) / (evidence.n_sites + 100)
     np.testing.assert_allclose(evidence.probabilities(), evidence.probabilities(share), atol=1e-3)
+
+
+def test_a_table_of_refined_atoms_tells_the_same_part_by_part(monkeypatch, tmp_path):
+    scene, starts, kinds = refined_scene()
+    refined = GaussianRefiner().refine(scene.image, starts, kinds=kinds)
+    indexer = LatticeIndexer(PEROVSKITE).fit(refined.atoms, kinds)
+    expected = vacancy_evidence(scene.image, indexer, refined)
+    np.save(tmp_path / "film.npy", scene.image)
+    mapped = np.load(tmp_path / "film.npy", mmap_mode="r")
+    monkeypatch.setattr(_matched_filter, "_PART", 64)
+    for image, sign in ((mapped, 1), (-np.asarray(mapped), -1)):
+        table = refined.to_table()
+        table = table.with_columns(amplitude=sign * table["amplitude"])
+        found = vacancy_evidence(image, indexer, table)
+        np.testing.assert_array_equal(found.empty(), expected.empty())
+        # The background is constant, which windows find out.
+        np.testing.assert_allclose(found.amplitudes, expected.amplitudes, atol=2e-3)
+        np.testing.assert_allclose(found.errors, expected.errors, rtol=0.02)
+    bare = AtomTable.from_array(refined.atoms, ("row", "col", "sigma"))
+    with pytest.raises(ValueError, match="a table without 'amplitude', 'amplitude_error'"):
+        vacancy_evidence(scene.image, indexer, bare)
+    with pytest.raises(TypeError, match="must be a Refinement, or a table"):
+        vacancy_evidence(scene.image, indexer, refined.atoms)

@@ -8,6 +8,7 @@ import tifffile
 from PIL import Image
 
 from logstar.io import read_image, read_mask, write_mask
+from logstar.io._masks import write_mask_by_rows
 from logstar.units import PixelSize
 
 
@@ -85,3 +86,15 @@ def test_images_are_no_masks(tmp_path):
     np.save(tmp_path / "a.npy", 1 + np.eye(3))
     with pytest.raises(ValueError, match="is no mask: it has 2 values"):
         read_mask(tmp_path / "a.npy")
+
+
+@pytest.mark.parametrize("name", ["mask.tif", "mask.npy"])
+def test_a_mask_may_come_by_rows(tmp_path, name):
+    mask = np.random.default_rng(0).random((700, 45)) < 0.4
+    size = PixelSize(0.2, "A") if name == "mask.tif" else None
+    write_mask_by_rows(tmp_path / name, lambda rows: mask[rows], mask.shape, pixel_size=size)
+    np.testing.assert_array_equal(read_mask(tmp_path / name), mask)
+    if size is not None:
+        assert read_image(tmp_path / name).pixel_size == size
+    with pytest.raises(ValueError, match=r"known are \.tif, \.npy"):
+        write_mask_by_rows(tmp_path / "mask.png", lambda rows: mask[rows], mask.shape)

@@ -326,9 +326,15 @@ def test_sublattices_of_different_calibration_are_refused(tmp_path, lattice):
         read_positions(path)
 
 
-def test_a_sublattice_needs_its_image(tmp_path):
-    with pytest.raises(ValueError, match="holds its image; give it as image="):
-        write_positions(tmp_path / "a.hdf5", AWKWARD)
+def test_hdf5_has_atoms_without_an_image_as_well(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    atoms = AtomTable.from_array(AWKWARD, pixel_size="0.2 A", provenance={"source": "film.npy"})
+    write_positions(tmp_path / "a.hdf5", atoms)
+    with h5py.File(tmp_path / "a.hdf5") as file:
+        assert "image_data" not in file
+    found = read_positions(tmp_path / "a.hdf5")
+    np.testing.assert_array_equal(np.asarray(found), np.asarray(atoms))
+    assert (found.pixel_size, found.provenance) == (atoms.pixel_size, atoms.provenance)
 
 
 def test_extensions_that_are_none(tmp_path):

@@ -94,21 +94,6 @@ class Outcome:
     more_values: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def whole(self) -> AtomFinder:
-        """The finder of an image that was found as a whole.
-
-        Raises
-        ------
-        TypeError
-            If it was found by tiles.
-        """
-        from logstar.tuning import AtomFinder  # noqa: PLC0415 - heavy; --help needs none of it
-
-        if not isinstance(self.finder, AtomFinder):
-            raise TypeError("the image was found by tiles, and this looks at it as a whole")
-        return self.finder
-
-    @property
     def verdict(self) -> str:
         """The verdict on the atoms: "ok" or "check"."""
         return self.finder.verdict_.status
@@ -242,7 +227,6 @@ def detect(
     Exception
         As `find_atoms`.
     """
-    _check_formats(args, one)
     mask = None
     if args.mask is not None:
         from logstar.io import read_mask  # noqa: PLC0415 - rarely needed
@@ -262,8 +246,7 @@ def detect(
             binning=args.binning,
             pixel_size=args.pixel_size,
             mask=mask,
-            # Fields and regions are those of an image as a whole.
-            tile=args.tile if args.command == "detect" else None,
+            tile=args.tile,
             checkpoint=_checkpoint(results, resume=args.resume),
             **physics_of(args, crystal),
         )
@@ -275,19 +258,6 @@ def detect(
         outcome.crystal = crystal.name
     write(outcome, results, args, stages)
     return outcome
-
-
-def _check_formats(args: argparse.Namespace, one: Input) -> None:
-    """Refuse, before anything is found, a format that an image found by tiles cannot have."""
-    if "hdf5" not in (args.formats or ()) or args.command != "detect":
-        return
-    from logstar.tuning._find_atoms import shape_of_parts  # noqa: PLC0415 - rarely needed
-    from logstar.tuning._large_images import tile_for  # noqa: PLC0415
-    from logstar.tuning._tiled_atoms import check_formats  # noqa: PLC0415
-
-    shape = shape_of_parts(one.path, one.dataset, args.channel)
-    if shape is not None and tile_for(shape, args.tile, {}) is not None:
-        check_formats(args.formats)
 
 
 def _checkpoint(results: Results, *, resume: bool) -> Path:

@@ -6,9 +6,9 @@ import argparse
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, Self, TypeAlias
 
 import numpy as np
 
@@ -28,7 +28,10 @@ from logstar.fields import (
 )
 from logstar.io import AtomTable
 from logstar.lattice import LatticeIndexer
-from logstar.tuning import AtomFinder
+from logstar.tuning import AtomFinder, TiledAtoms
+from logstar.tuning._array_parts import part_of
+from logstar.tuning._tiled_refinement import lies_in
+from logstar.units import PixelSize
 
 from ._detect import Outcome, write_files
 from ._progress import Stages
@@ -38,7 +41,9 @@ Field: TypeAlias = StrainField | VectorField | ScalarField
 
 #: A map of vacancies has no field: it is drawn over the image.
 _VACANCIES = "vacancies"
-
+#: Nodes along the longer side of the grid of an image that is found by tiles, at most, if no step
+#: is told.
+_NODES = 2048
 
 #: Names of fields that are longer than the column of names in a report.
 _SHORT = {"polarization": "polar shift", "displacement": "displaced"}
@@ -88,27 +93,85 @@ def map_fields(
     stages.begin("mapping")
     start = time.perf_counter()
     try:
-        maps = _measure(outcome.whole, args)
+        maps = _measure(outcome.finder, args)
     except KeyboardInterrupt:
         outcome.interrupted = "while fields were measured; there are atoms, but no fields"
         return
     outcome.seconds["map"] = time.perf_counter() - start
 
     def save(folder: Path, plots: bool) -> dict[str, Path]:
-        return _write(maps, outcome.whole, folder, args, plots=plots)
+        return _write(maps, _Drawn.of(outcome.finder), folder, args, plots=plots)
 
     write_files(outcome, results, save, args, stages)
     outcome.more += _rows(maps)
     outcome.more_values |= _values(maps)
 
 
-def _measure(finder: AtomFinder, args: argparse.Namespace) -> Maps:
+class _Drawn(NamedTuple):
+    """What is measured, and what is drawn of it.
+
+    Attributes
+    ----------
+    atoms : AtomTable
+        All of them.
+    shape : tuple of int
+        Rows and columns of the image.
+    image : ndarray or None
+        For tables that hold it; None of one that is found by tiles.
+    pixels : ndarray
+        What arrows and marks are drawn over: the image, or a part of it.
+    part : tuple of two slice or None
+        Which part.
+    pixel_size : PixelSize or None
+        Side of a pixel.
+    """
+
+    atoms: AtomTable
+    shape: tuple[int, ...]
+    image: Any
+    pixels: Any
+    part: tuple[slice, slice] | None
+    pixel_size: PixelSize | None
+
+    @classmethod
+    def of(cls, finder: AtomFinder | TiledAtoms) -> Self:
+        size = finder.pixel_size_
+        if isinstance(finder, AtomFinder):
+            image = finder.image_
+            return cls(finder.atoms_, image.shape, image, image, None, size)
+        pixels = part_of(finder.image_, finder.part)
+        return cls(finder.atoms_, finder.shape, None, pixels, finder.part, size)
+
+    def places(self, points: Any) -> Any:
+        """Of some points those that are in the part, as seen from there."""
+        if self.part is None or points is None:
+            return points
+        return points[lies_in(points, self.part)] - [axis.start for axis in self.part]
+
+    def field(self, field: VectorField) -> VectorField:
+        """Vectors of the part."""
+        if self.part is None:
+            return field
+        inside = lies_in(field.positions, self.part)
+        return replace(
+            field,
+            atoms=field.atoms[inside],
+            positions=self.places(field.positions),
+            vectors=field.vectors[inside],
+            covariances=field.covariances[inside],
+            weights=field.weights[np.flatnonzero(inside)],
+        )
+
+
+def _measure(finder: AtomFinder | TiledAtoms, args: argparse.Namespace) -> Maps:
     with warnings.catch_warnings():
         # It is a row of the report.
         warnings.simplefilter("ignore", AmbiguousMotifWarning)
         indexer = finder.index()
-    refinement = finder.refinement_
-    atoms: Any = finder.atoms_ if refinement is None else refinement
+    # Of an image that is found by tiles the table tells all that is known.
+    table = finder.atoms_ if "row_error" in finder.atoms_.columns else None
+    refined: Any = finder.refinement_ if isinstance(finder, AtomFinder) else table
+    atoms: Any = finder.atoms_ if refined is None else refined
     makers: dict[str, Callable[[], Field]] = {
         "strain": lambda: strain(
             indexer,
@@ -125,19 +188,19 @@ def _measure(finder: AtomFinder, args: argparse.Namespace) -> Maps:
     chosen = list(dict.fromkeys(args.fields or ["strain"]))
     fields = {name: makers[name]() for name in chosen if name != _VACANCIES}
     vacancies = None
-    if refinement is not None:
-        vacancies = vacancy_evidence(finder.image_, indexer, refinement)
+    if refined is not None:
+        vacancies = vacancy_evidence(finder.image_, indexer, refined)
     elif _VACANCIES in chosen:
         raise ValueError("--field vacancies needs refined atoms: leave out --refine none.")
     return Maps(indexer, fields, vacancies)
 
 
 def _write(
-    maps: Maps, finder: AtomFinder, folder: Path, args: argparse.Namespace, *, plots: bool
+    maps: Maps, drawn: _Drawn, folder: Path, args: argparse.Namespace, *, plots: bool
 ) -> dict[str, Path]:
     """Write tables, grids and pictures into a folder."""
-    table = field_table(maps.indexer, finder.atoms_, *maps.fields.values())
-    files = _tables("fields", table, folder, args.formats or (), finder.image_)
+    table = field_table(maps.indexer, drawn.atoms, *maps.fields.values())
+    files = _tables("fields", table, folder, args.formats or (), drawn.image)
     if maps.vacancies is not None:
         found = maps.vacancies.to_table()
         empty = AtomTable(
@@ -146,12 +209,15 @@ def _write(
             origin=table.origin,
             provenance=table.provenance,
         )
-        files |= _tables("vacancies", empty, folder, args.formats or (), finder.image_)
+        files |= _tables("vacancies", empty, folder, args.formats or (), drawn.image)
     if maps.fields and args.grids:
-        grid = FieldGrid.of(*maps.fields.values(), shape=finder.image_.shape, step=args.grid_step)
+        step = args.grid_step
+        if step is None and drawn.part is not None:
+            step = max(1.0, max(drawn.shape) / _NODES)
+        grid = FieldGrid.of(*maps.fields.values(), shape=drawn.shape, step=step)
         for kind in dict.fromkeys(args.grids):
             files[f"grid_{kind}"] = grid.save(folder / f"fields.{kind}")
-    return files | (_draw(maps, finder, folder, args) if plots else {})
+    return files | (_draw(maps, drawn, folder, args) if plots else {})
 
 
 def _tables(
@@ -168,9 +234,8 @@ def _tables(
     return files
 
 
-def _draw(
-    maps: Maps, finder: AtomFinder, folder: Path, args: argparse.Namespace
-) -> dict[str, Path]:
+def _draw(maps: Maps, drawn: _Drawn, folder: Path, args: argparse.Namespace) -> dict[str, Path]:
+    """Draw numbers of the whole image, and arrows and marks of what can be seen of it at once."""
     # Only drawing pays for matplotlib.
     from logstar.inspection import FieldMapDisplay, StrainMapDisplay  # noqa: PLC0415
 
@@ -181,13 +246,20 @@ def _draw(
     for name, field in maps.fields.items():
         path = folder / f"{name}.png"
         if isinstance(field, StrainField):
-            display: Any = StrainMapDisplay(field, image=finder.image_, vacancies=empty)
+            display: Any = StrainMapDisplay(field, image=drawn.image, vacancies=empty)
+        elif isinstance(field, VectorField):
+            display = FieldMapDisplay(
+                drawn.field(field), image=drawn.pixels, vacancies=drawn.places(empty)
+            )
         else:
-            display = FieldMapDisplay(field, image=finder.image_, vacancies=empty)
+            display = FieldMapDisplay(field, image=drawn.image, vacancies=empty)
         files[f"{name}_map"] = display.save(path)
     if _VACANCIES in (args.fields or ()):
         marks = FieldMapDisplay(
-            None, image=finder.image_, vacancies=empty, pixel_size=finder.pixel_size_
+            None,
+            image=drawn.pixels,
+            vacancies=drawn.places(empty),
+            pixel_size=drawn.pixel_size,
         )
         files["vacancies_map"] = marks.save(folder / "vacancies.png")
     return files

@@ -105,6 +105,11 @@ class Results:
             path.replace(self.files[kind])
 
     @property
+    def stage(self) -> Path:
+        """Where a file may be made before `write` puts it into the folder."""
+        return self._stage
+
+    @property
     def all_files(self) -> dict[str, Path]:
         """What was written, and what `finish` will write."""
         return {**self.files, "result": self.folder / RESULT}

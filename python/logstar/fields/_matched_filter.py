@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +24,16 @@ _LEAST_PIXELS = 2
 #: Pixels within this many sigmas of the frame may show columns that are not listed, at it or beyond
 #: it, unless a listed peak is within the second number of nearest distances.
 _FRAME, _NEAR = 2.5, 0.5
+#: Side in pixels of the parts of an image that are looked at one after the other.
+_PART = 2048
 #: With fewer windows nothing is learnt of how the background differs between them.
 _LEAST_WINDOWS = 8
+
+
+Place: TypeAlias = tuple[slice, slice]
+#: Gives for rows and columns the image less atoms that are at none of the places, and which pixels
+#: show nothing else.
+Seen: TypeAlias = Callable[[Place], tuple[FloatArray, NDArray[np.bool_]]]
 
 
 class Heights(NamedTuple):
@@ -53,7 +62,7 @@ class _Fit(NamedTuple):
 
 
 def heights_at(
-    rest: FloatArray, places: FloatArray, sigmas: FloatArray, trusted: NDArray[np.bool_]
+    seen: Seen, shape: tuple[int, int], places: FloatArray, sigmas: FloatArray
 ) -> Heights:
     """Measure peaks that may be at some places, all that reach into a window together.
 
@@ -64,14 +73,16 @@ def heights_at(
 
     Parameters
     ----------
-    rest : ndarray of shape (n_rows, n_cols)
-        The image less atoms that are at none of the places.
+    seen : callable
+        Gives for rows and columns the image less atoms that are at none of the places, and which
+        pixels show nothing else; others are left out. It is asked for parts of at most some 2048
+        pixels a side.
+    shape : tuple of two int
+        Rows and columns of the image.
     places : ndarray of shape (n, 2)
         Row and column of the peaks.
     sigmas : ndarray of shape (n,)
         Their sizes in pixels; those that are NaN are not measured.
-    trusted : ndarray of shape (n_rows, n_cols), bool
-        Pixels that show nothing else; others are left out.
 
     Returns
     -------
@@ -79,7 +90,7 @@ def heights_at(
         One for each place.
     """
     values, errors = np.full(len(places), np.nan), np.full(len(places), np.nan)
-    fits = _fits(rest, places, sigmas, trusted)
+    fits = _fits(seen, shape, places, sigmas)
     if not fits:
         return Heights(values, errors)
     free = [fit.solved(0.0, 0.0) for fit in fits]
@@ -91,40 +102,68 @@ def heights_at(
     return Heights(values, errors)
 
 
-def _fits(
-    rest: FloatArray, places: FloatArray, sigmas: FloatArray, trusted: NDArray[np.bool_]
-) -> list[_Fit]:
+def _fits(seen: Seen, shape: tuple[int, int], places: FloatArray, sigmas: FloatArray) -> list[_Fit]:
     known = np.flatnonzero(np.isfinite(sigmas))
     if not len(known):
         return []
     tree = KDTree(places[known])
     widest = float(sigmas[known].max())
     fits = []
-    for site in known:
-        half = _WINDOW * sigmas[site]
-        low = np.maximum(np.ceil(places[site] - half), 0).astype(int)
-        high = np.minimum(np.floor(places[site] + half) + 1, rest.shape).astype(int)
-        if (high <= low).any():
-            continue
-        rows, cols = (np.arange(low[axis], high[axis], dtype=float) for axis in (0, 1))
-        near = known[tree.query_ball_point(places[site], half * math.sqrt(2) + _REACH * widest)]
-        near = near[near != site]
-        edges = np.maximum(low - places[near], places[near] - (high - 1)).max(axis=1)
-        near = np.concatenate([[site], near[edges <= _REACH * sigmas[near]]])
-        part = np.s_[low[0] : high[0], low[1] : high[1]]
-        counted = trusted[part].ravel()
-        if counted.sum() < _LEAST_PIXELS * (len(near) + 1):
-            continue
-        along, across = (
-            np.exp(-((axis - places[near, i, None]) ** 2) / (2 * sigmas[near, None] ** 2))
-            for i, axis in enumerate((rows, cols))
+    for sites, part in _parts(places, known, shape, math.ceil(_WINDOW * widest) + 1):
+        rest, trusted = seen(part)
+        first = np.array([axis.start for axis in part])
+        for site in sites:
+            half = _WINDOW * sigmas[site]
+            near = known[tree.query_ball_point(places[site], half * math.sqrt(2) + _REACH * widest)]
+            near = np.concatenate([[site], near[near != site]])
+            fit = _fit(rest, trusted, places[near] - first, sigmas[near])
+            if fit is not None:
+                fits.append(fit._replace(site=int(site)))
+    return sorted(fits, key=lambda fit: fit.site)
+
+
+def _parts(
+    places: FloatArray, known: NDArray[np.intp], shape: tuple[int, int], reach: int
+) -> Iterator[tuple[NDArray[np.intp], Place]]:
+    """Yield parts of the image with the places in each, and with what their windows reach."""
+    last = np.array(shape) - 1
+    owner = np.clip(np.rint(places[known]), 0, last).astype(np.int64) // _PART
+    for part in np.unique(owner, axis=0):
+        rows, cols = (
+            slice(max(i * _PART - reach, 0), min((i + 1) * _PART + reach, n))
+            for i, n in zip(part.tolist(), shape, strict=True)
         )
-        peaks = (along[:, :, None] * across[:, None, :]).reshape(len(near), -1)
-        design = np.insert(peaks[:, counted], 1, 1.0, axis=0)
-        window = rest[part].ravel()[counted]
-        square = float(window @ window)
-        fits.append(_Fit(int(site), design @ design.T, design @ window, square, len(window)))
-    return fits
+        yield known[(owner == part).all(axis=1)], (rows, cols)
+
+
+def _fit(
+    rest: FloatArray, trusted: NDArray[np.bool_], places: FloatArray, sigmas: FloatArray
+) -> _Fit | None:
+    """Normal equations of the window of the first place, with others that reach into it."""
+    half = _WINDOW * sigmas[0]
+    low = np.maximum(np.ceil(places[0] - half), 0).astype(int)
+    high = np.minimum(np.floor(places[0] + half) + 1, rest.shape).astype(int)
+    if (high <= low).any():
+        return None
+    edges = np.maximum(low - places, places - (high - 1)).max(axis=1)
+    reaching = edges <= _REACH * sigmas
+    reaching[0] = True
+    places, sigmas = places[reaching], sigmas[reaching]
+    part = np.s_[low[0] : high[0], low[1] : high[1]]
+    counted = trusted[part].ravel()
+    if counted.sum() < _LEAST_PIXELS * (len(places) + 1):
+        return None
+    along, across = (
+        np.exp(
+            -((np.arange(low[axis], high[axis], dtype=float) - places[:, axis, None]) ** 2)
+            / (2 * sigmas[:, None] ** 2)
+        )
+        for axis in (0, 1)
+    )
+    peaks = (along[:, :, None] * across[:, None, :]).reshape(len(places), -1)
+    design = np.insert(peaks[:, counted], 1, 1.0, axis=0)
+    window = rest[part].ravel()[counted]
+    return _Fit(0, design @ design.T, design @ window, float(window @ window), len(window))
 
 
 def _noise(fits: list[_Fit], free: list[tuple[FloatArray, FloatArray]]) -> float:
@@ -153,7 +192,7 @@ def _shrinkage(free: list[tuple[FloatArray, FloatArray]], noise: float) -> tuple
 
 
 def away_from_the_frame(
-    shape: tuple[int, ...], peaks: FloatArray, sigma: float, nearest: float
+    shape: tuple[int, int], peaks: FloatArray, sigma: float, nearest: float, part: Place
 ) -> NDArray[np.bool_]:
     """Tell which pixels show no column that is cut by the frame, and in no list.
 
@@ -167,16 +206,25 @@ def away_from_the_frame(
         Their usual size in pixels.
     nearest : float
         Nearest distance of columns in pixels.
+    part : tuple of two slice
+        Which rows and columns are asked about.
 
     Returns
     -------
-    trusted : ndarray of shape (n_rows, n_cols), bool
+    trusted : ndarray of the part's shape, bool
     """
-    trusted = np.ones(shape, dtype=bool)
     frame = math.ceil(_FRAME * sigma) if math.isfinite(sigma) else 0
-    if frame and len(peaks):
-        trusted[:frame] = trusted[:, :frame] = trusted[-frame:] = trusted[:, -frame:] = False
-        outer = np.argwhere(~trusted)
-        near = np.asarray(KDTree(peaks).query(outer, distance_upper_bound=_NEAR * nearest)[0])
-        trusted[tuple(outer[np.isfinite(near)].T)] = True
+    axes = [np.arange(axis.start, axis.stop) for axis in part]
+    if not frame or not len(peaks):
+        return np.ones([len(axis) for axis in axes], dtype=bool)
+    row, col = ((axis >= frame) & (axis < n - frame) for axis, n in zip(axes, shape, strict=True))
+    trusted = np.logical_and.outer(row, col)
+    outer = np.argwhere(~trusted)
+    starts, stops = (np.array([getattr(axis, end) for axis in part]) for end in ("start", "stop"))
+    beside = peaks[((peaks > starts - nearest) & (peaks < stops + nearest)).all(axis=1)]
+    if len(outer) and len(beside):
+        far = np.asarray(
+            KDTree(beside).query(outer + starts, distance_upper_bound=_NEAR * nearest)[0]
+        )
+        trusted[tuple(outer[np.isfinite(far)].T)] = True
     return trusted

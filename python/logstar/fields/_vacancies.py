@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from logstar._numerics import MAD_TO_SIGMA
-from logstar._validation import FloatArray, check_real
+from logstar._validation import FloatArray, Image, check_real
 from logstar.io import AtomTable
 from logstar.lattice import LatticeIndexer
 from logstar.refinement import Refinement
 from logstar.refinement._finite_pixels import finite_pixels
+from logstar.refinement._model_image import PEAK_REACH, background_image, peaks_image
 from logstar.units import PixelSize
 
 from ._atoms import measured
-from ._matched_filter import Heights, away_from_the_frame, heights_at
+from ._matched_filter import Heights, Place, away_from_the_frame, heights_at
 
 #: What was taken for an atom is looked at again if it is fainter than its kind by this many
 #: standard deviations, or was not fitted: detectors find noise where an atom is missing, and the
@@ -213,7 +214,7 @@ class VacancyEvidence:
 
 
 def vacancy_evidence(
-    image: ArrayLike, indexer: LatticeIndexer, refinement: Refinement
+    image: Any, indexer: LatticeIndexer, refinement: Refinement | AtomTable
 ) -> VacancyEvidence:
     """Look in the image for what may be at the sites of `indexer.vacancies_`, and at faint atoms'.
 
@@ -226,11 +227,14 @@ def vacancy_evidence(
     Parameters
     ----------
     image : array-like of shape (n_rows, n_cols)
-        The image that was refined; NaN pixels are left out.
+        The image that was refined; NaN pixels are left out. Of one that need not fit into memory,
+        such as a memory-mapped one, a part at a time is looked at.
     indexer : LatticeIndexer
         Fitted to the same atoms, in the same order.
-    refinement : Refinement
-        The atoms.
+    refinement : Refinement or AtomTable
+        The atoms, refined. A table is that of an image that was found by tiles, with "sigma",
+        "amplitude" and "amplitude_error"; it tells no background, so that where that bends errors
+        are larger, by up to a fifth.
 
     Returns
     -------
@@ -259,21 +263,20 @@ def vacancy_evidence(
     >>> int(evidence.empty().sum()) == len(indexer.vacancies_)
     True
     """
-    if not isinstance(refinement, Refinement):
-        raise TypeError(f"refinement must be a Refinement, got {type(refinement).__name__}.")
-    pixels, weights = finite_pixels(image, None)
+    fitted = _Fitted.of(refinement)
     known = measured(indexer, refinement)
-    if refinement.converged.any() and np.median(refinement.amplitudes[refinement.converged]) < 0:
+    sign = 1
+    if fitted.good.any() and np.median(fitted.amplitudes[fitted.good]) < 0:
         # Dark atoms: the negated image is looked at, where they are bright.
-        pixels = -pixels
-        refinement = replace(
-            refinement, amplitudes=-refinement.amplitudes, background=-refinement.background
-        )
+        sign = -1
+        fitted = fitted._replace(amplitudes=-fitted.amplitudes, background=-fitted.background)
+    if not hasattr(image, "shape"):
+        image = np.asarray(image)
     usual = {
-        kind: _usual(refinement, known.usable & (indexer.kinds_ == kind))
+        kind: _usual(fitted, known.usable & (indexer.kinds_ == kind))
         for kind in indexer.lattice_.kinds
     }
-    faint = _faint(indexer, refinement, usual)
+    faint = _faint(indexer, fitted, usual)
     names = np.array([column.kind for column in indexer.lattice_.columns])
     of_vacancies = names[indexer.vacancy_columns_]
     like = _sample(indexer, of_vacancies, faint)
@@ -283,19 +286,20 @@ def vacancy_evidence(
         [indexer.vacancies_, _expected_places(indexer, known.positions, looked_at)]
     )
     kinds = np.concatenate([of_vacancies, indexer.kinds_[looked_at]])
-    certain = refinement.converged.copy()
+    certain = fitted.good.copy()
     certain[looked_at] = False
-    rest = pixels - refinement.model_image(pixels.shape, drawn=certain)
     sigmas = np.array([usual[kind].sigma for kind in kinds])
-    trusted = away_from_the_frame(
-        pixels.shape,
-        np.concatenate([refinement.atoms[:, :2], places]),
-        float(np.median(refinement.atoms[certain, 2])) if certain.any() else math.nan,
-        indexer.lattice_.nearest_distance,
-    )
-    if weights is not None:
-        trusted &= weights
-    heights = heights_at(rest, places, sigmas, trusted)
+    peaks = np.concatenate([fitted.atoms[:, :2], places])
+    typical_sigma = float(np.median(fitted.atoms[certain, 2])) if certain.any() else math.nan
+    nearest = indexer.lattice_.nearest_distance
+
+    def seen(part: Place) -> tuple[FloatArray, NDArray[np.bool_]]:
+        pixels, counted = _pixels(image, part)
+        trusted = away_from_the_frame(image.shape, peaks, typical_sigma, nearest, part)
+        rest = sign * pixels - fitted.drawn(part, certain)
+        return rest, trusted if counted is None else trusted & counted
+
+    heights = heights_at(seen, image.shape, places, sigmas)
     n = len(indexer.vacancies_) + len(faint)
     numbers = np.concatenate([-1 - np.arange(len(indexer.vacancies_)), looked_at])
     expected, spreads = np.full(n, np.nan), np.full(n, np.nan)
@@ -318,6 +322,68 @@ def vacancy_evidence(
     )
 
 
+class _Fitted(NamedTuple):
+    """Peaks of atoms; `background` is NaN where it is not known."""
+
+    atoms: FloatArray
+    amplitudes: FloatArray
+    errors: FloatArray
+    precisions: FloatArray
+    background: FloatArray
+    good: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, atoms: object) -> Self:
+        if isinstance(atoms, Refinement):
+            return cls(
+                atoms.atoms,
+                atoms.amplitudes,
+                atoms.amplitude_errors,
+                atoms.precisions,
+                atoms.background,
+                atoms.converged,
+            )
+        needed = ("sigma", "amplitude", "amplitude_error")
+        if not isinstance(atoms, AtomTable):
+            raise TypeError(
+                f"refinement must be a Refinement, or a table of refined atoms, got "
+                f"{type(atoms).__name__}."
+            )
+        missing = [name for name in needed if name not in atoms.columns]
+        if missing:
+            raise ValueError(
+                f"refinement is a table without {', '.join(map(repr, missing))}; its atoms have to "
+                "be refined."
+            )
+        sigma, amplitudes, errors = (atoms[name] for name in needed)
+        with np.errstate(divide="ignore"):
+            precisions = np.eye(2) / sigma[:, None, None] ** 2
+        unknown = np.full(len(sigma), np.nan)
+        table = np.column_stack([atoms.positions, sigma])
+        good = np.isfinite(amplitudes) & np.isfinite(errors)
+        return cls(table, amplitudes, errors, precisions, unknown, good)
+
+    def drawn(self, part: Place, which: NDArray[np.bool_]) -> FloatArray:
+        """Peaks of some atoms and the background, in a part of the image."""
+        shape = part[0].stop - part[0].start, part[1].stop - part[1].start
+        places = self.atoms - np.array([part[0].start, part[1].start, 0])
+        widest = float(self.atoms[which, 2].max()) if which.any() else 0.0
+        # Of elliptical peaks sigma is a mean.
+        reach = 3 * PEAK_REACH * widest
+        near = ((places[:, :2] > -reach) & (places[:, :2] < np.array(shape) + reach)).all(axis=1)
+        some, known = which & near, np.isfinite(self.background) & near
+        image = peaks_image(places[some], self.amplitudes[some], self.precisions[some], shape)
+        return image + background_image(places[known], self.background[known], shape)
+
+
+def _pixels(image: Any, part: Place) -> tuple[Image, NDArray[np.bool_] | None]:
+    """Pixels of a part, and which are known; None where that is all of them."""
+    pixels = np.asarray(image[part])
+    if pixels.dtype.kind == "f" and np.isnan(pixels).all():
+        return np.zeros(pixels.shape), np.zeros(pixels.shape, dtype=bool)
+    return finite_pixels(pixels, None)
+
+
 class _Usual(NamedTuple):
     """What atoms of a kind are like: medians, and the spread of amplitudes beyond their errors."""
 
@@ -326,27 +392,25 @@ class _Usual(NamedTuple):
     spread: float
 
 
-def _usual(refinement: Refinement, members: NDArray[np.bool_]) -> _Usual:
+def _usual(fitted: _Fitted, members: NDArray[np.bool_]) -> _Usual:
     if not members.any():
         return _Usual(math.nan, math.nan, math.nan)
-    heights = refinement.amplitudes[members]
+    heights = fitted.amplitudes[members]
     middle = float(np.median(heights))
     spread = float(np.median(np.abs(heights - middle))) * MAD_TO_SIGMA
-    error = float(np.nanmedian(refinement.amplitude_errors[members]))
+    error = float(np.nanmedian(fitted.errors[members]))
     beyond = math.sqrt(max(spread**2 - error**2, 0.0)) if math.isfinite(error) else spread
-    return _Usual(float(np.median(refinement.atoms[members, 2])), middle, beyond)
+    return _Usual(float(np.median(fitted.atoms[members, 2])), middle, beyond)
 
 
-def _faint(
-    indexer: LatticeIndexer, refinement: Refinement, usual: dict[str, _Usual]
-) -> NDArray[np.intp]:
+def _faint(indexer: LatticeIndexer, fitted: _Fitted, usual: dict[str, _Usual]) -> NDArray[np.intp]:
     """Numbers of atoms with a site that may be noise."""
     like = np.array([usual.get(kind, (math.nan,) * 3) for kind in indexer.kinds_.tolist()])
     like = like.reshape(-1, 3)
-    off = (like[:, 1] - refinement.amplitudes) / np.hypot(refinement.amplitude_errors, like[:, 2])
-    weak = refinement.amplitudes < _CERTAIN * refinement.amplitude_errors
+    off = (like[:, 1] - fitted.amplitudes) / np.hypot(fitted.errors, like[:, 2])
+    weak = fitted.amplitudes < _CERTAIN * fitted.errors
     # An atom whose fit failed has no amplitude, or no error.
-    suspect = (off > _SUSPECT) | weak | ~refinement.converged
+    suspect = (off > _SUSPECT) | weak | ~fitted.good
     return np.flatnonzero((indexer.components_ >= 0) & suspect)
 
 

@@ -7,6 +7,7 @@ from ._front_parameters import FrontParametersDisplay as FrontParametersDisplay
 from ._grain_map import GrainMapDisplay as GrainMapDisplay
 from ._hypervolume import HypervolumeDisplay as HypervolumeDisplay
 from ._importance import ParameterImportanceDisplay as ParameterImportanceDisplay
+from ._kind_map import KindMapDisplay as KindMapDisplay
 from ._pareto_front import ParetoFrontDisplay as ParetoFrontDisplay
 from ._quality import QualityReportDisplay as QualityReportDisplay
 from ._residual import ResidualDisplay as ResidualDisplay

@@ -27,7 +27,7 @@ _MAP = "magma"
 _REJECTED = "#9fd8ff"
 #: Colours of the boundaries of regions that are not amorphous, by kind: apart from one another and
 #: from red for all kinds of colour vision, and seen on grey.
-_COLORS = {"other grain": "#56b4e9", "vacuum": "#f0e442", "contamination": "#cc79a7"}
+COLORS = {"other grain": "#56b4e9", "vacuum": "#f0e442", "contamination": "#cc79a7"}
 _AMORPHOUS = "amorphous"
 #: Inches: width of a panel; room at its right for a colour bar, and left of the plane for its
 #: label; above each panel for its title, above all for the legend, below, and around.
@@ -293,10 +293,10 @@ class AmorphousMapDisplay:
         on_atoms.set_title(f"{len(positions)} atoms, coloured as at the right")
         for ax in (on_image, on_map, on_atoms):
             for kind, where in kinds.items():
-                _outline(ax, where, _COLORS[kind], "solid")
-            _outline(ax, mask, "white" if ax is on_map else contour_color, "solid")
+                outline(ax, where, COLORS[kind], "solid")
+            outline(ax, mask, "white" if ax is on_map else contour_color, "solid")
             if self.rejected is not None:
-                _outline(ax, np.asarray(self.rejected, dtype=bool), _REJECTED, "dashed")
+                outline(ax, np.asarray(self.rejected, dtype=bool), _REJECTED, "dashed")
         self.scatter_ = self._draw_plane(on_plane, colors)
         figure.colorbar(
             self.scatter_, cax=_beside(on_plane), label="posterior of the atom's window"
@@ -324,7 +324,7 @@ class AmorphousMapDisplay:
     def _other_kinds(self) -> dict[str, NDArray[np.bool_]]:
         """Where vacuum and the like are, of the kinds that there are."""
         kinds = np.asarray(0 if self.kinds is None else self.kinds)
-        masks = {kind: np.asarray(kinds == KINDS.index(kind)) for kind in _COLORS}
+        masks = {kind: np.asarray(kinds == KINDS.index(kind)) for kind in COLORS}
         return {kind: mask for kind, mask in masks.items() if mask.any()}
 
     def _write_legend(
@@ -339,7 +339,7 @@ class AmorphousMapDisplay:
         handles = []
         if mask.any():
             handles.append(Line2D([], [], color=contour_color, lw=1.6, label=_AMORPHOUS))
-        handles += [Line2D([], [], color=_COLORS[kind], lw=1.6, label=kind) for kind in kinds]
+        handles += [Line2D([], [], color=COLORS[kind], lw=1.6, label=kind) for kind in kinds]
         if self.rejected is not None and np.any(self.rejected):
             text = "looked at and rejected: too small, or too little disordered"
             handles.append(Line2D([], [], color=_REJECTED, lw=1.6, ls="dashed", label=text))
@@ -376,7 +376,8 @@ class AmorphousMapDisplay:
         return text
 
 
-def _outline(ax: Axes, mask: NDArray[np.bool_], color: str, linestyle: str) -> None:
+def outline(ax: Axes, mask: NDArray[np.bool_], color: str, linestyle: str) -> None:
+    """Draw where a mask begins."""
     if mask.any() and not mask.all():
         ax.contour(mask, levels=[0.5], colors=[color], linewidths=1.4, linestyles=linestyle)
 

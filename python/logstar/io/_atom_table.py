@@ -326,7 +326,7 @@ class AtomTable:
         path : path-like
             As `logstar.io.write_positions`.
         image : array-like of shape (n_rows, n_cols), default=None
-            The micrograph, which hdf5 needs.
+            The micrograph; hdf5 holds it, so that Atomap opens the file.
 
         Raises
         ------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from ._whole_files import whole_file
 
 _EXTENSIONS = (".tif", ".tiff", ".png", ".npy")
 _TRUE = 255
+#: Rows of a mask that is written band by band.
+_BAND = 256
 
 
 def write_mask(
@@ -85,6 +88,49 @@ def write_mask(
         return
     with whole_file(path) as part:
         tifffile.imwrite(part, pixels, **_tags(size))
+
+
+def write_mask_by_rows(
+    path: str | os.PathLike[str],
+    rows_of: Callable[[slice], NDArray[np.bool_]],
+    shape: tuple[int, int],
+    *,
+    pixel_size: PixelSize | None = None,
+) -> None:
+    """Write a mask that need not fit into memory, as tif or npy.
+
+    Parameters
+    ----------
+    path : path-like
+        A tif or npy, as of `write_mask`.
+    rows_of : callable
+        Gives the rows of the mask that a slice names.
+    shape : tuple of two int
+        Rows and columns.
+    pixel_size : PixelSize or None
+        Side of a pixel, for a tif.
+    """
+    path = Path(path)
+    bands = [slice(i, min(i + _BAND, shape[0])) for i in range(0, shape[0], _BAND)]
+    with whole_file(path) as part:
+        if known_extension(path, (".tif", ".npy"), "a mask that is written by rows") == ".npy":
+            mask = np.lib.format.open_memmap(part, "w+", np.bool_, shape)
+            for band in bands:
+                mask[band] = rows_of(band)
+            mask.flush()
+            # Mapped, it could not be renamed everywhere.
+            del mask
+            return
+        strips = (np.where(rows_of(band), np.uint8(_TRUE), np.uint8(0)) for band in bands)
+        tifffile.imwrite(
+            part,
+            strips,
+            shape=shape,
+            dtype=np.uint8,
+            photometric="minisblack",
+            rowsperstrip=_BAND,
+            **_tags(pixel_size),
+        )
 
 
 def _tags(size: PixelSize | None) -> dict[str, Any]:

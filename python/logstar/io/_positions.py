@@ -50,7 +50,7 @@ def write_positions(
     .json          everything, readable
     .parquet       everything, for data frames; needs the extra ``parquet``
     .hdf5, .h5     everything, with the image; opens in Atomap as a sublattice of sigma_x =
-                   sigma_y = sigma; needs the extra ``io``
+                   sigma_y = sigma, which it does not without an image; needs the extra ``io``
     .xyz           extended XYZ for atomistic programs: x along columns, y against rows, z = 0,
                    in angstrom, or in pixels without a pixel size; no provenance
     ============== ===========================================================================
@@ -65,7 +65,8 @@ def write_positions(
     table : AtomTable, or array-like of shape (n_atoms, 2 to 4)
         The atoms; an array has row, column, sigma in pixels, and response.
     image : array-like of shape (n_rows, n_cols), default=None
-        The micrograph; needed for hdf5, as Atomap's sublattices hold it, else not written.
+        The micrograph, which Atomap's sublattices hold: written into hdf5 alone. None leaves it
+        out, as of an image that is larger than memory.
 
     Raises
     ------
@@ -74,8 +75,7 @@ def write_positions(
     OSError
         If the file cannot be written; what was there before still is.
     ValueError
-        For an unknown extension, arrays of another shape, hdf5 without image, and names or texts
-        that xyz cannot hold.
+        For an unknown extension, arrays of another shape, and names or texts that xyz cannot hold.
 
     Examples
     --------
@@ -97,9 +97,8 @@ def write_positions(
         table = AtomTable.from_array(table)
     write = _WRITERS.get(extension)
     if write is None:
-        if image is None:
-            raise ValueError(f"{path}: a sublattice holds its image; give it as image=.")
-        write = partial(_positions_hdf5.write, image=as_image(image))
+        pixels = None if image is None else as_image(image)
+        write = partial(_positions_hdf5.write, image=pixels)
     with whole_file(path) as part:
         write(part, table)
 

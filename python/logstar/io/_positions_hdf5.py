@@ -1,7 +1,9 @@
 """Positions as HDF5 in the layout of Atomap's atom lattices.
 
 Atomap takes every group with "sublattice" in its name for one: positions as (x, y), sigmas and
-rotation of each atom, the image, pixel size, colour. What it does not know it leaves alone.
+rotation of each atom, the image, pixel size, colour. What it does not know it leaves alone. Of an
+image that is larger than memory the file has the atoms without it: this package reads these, Atomap
+opens no sublattice without an image.
 """
 
 from __future__ import annotations
@@ -42,8 +44,8 @@ def import_h5py() -> Any:
     return h5py
 
 
-def write(path: Path, table: AtomTable, image: Image) -> None:
-    """Write a table with its image."""
+def write(path: Path, table: AtomTable, image: Image | None) -> None:
+    """Write a table, with its image if there is one."""
     n_atoms, size = len(table), table.pixel_size
     separation = _separation(table.positions)
     h5py = import_h5py()
@@ -74,9 +76,10 @@ def write(path: Path, table: AtomTable, image: Image) -> None:
             is_text = table[name].dtype.kind == "U"
             column = table[name].astype(h5py.string_dtype()) if is_text else table[name]
             group[f"{_PREFIX}{name}"] = column
-        for where, name in ((file, "image_data"), (group, "original_image_data")):
-            where.create_dataset(name, data=image, compression="gzip", shuffle=True)
-        group["modified_image_data"] = group["original_image_data"]
+        if image is not None:
+            for where, name in ((file, "image_data"), (group, "original_image_data")):
+                where.create_dataset(name, data=image, compression="gzip", shuffle=True)
+            group["modified_image_data"] = group["original_image_data"]
     path.write_bytes(content.getvalue())
 
 

@@ -10,7 +10,7 @@ from logstar._validation import FloatArray
 
 #: Peaks are drawn this many standard deviations far along each axis: there 1.5e-8 of their height
 #: is left.
-_REACH = 6.0
+PEAK_REACH = 6.0
 #: A surface through backgrounds of atoms takes three that are not on one line.
 _LEAST_ATOMS = 3
 
@@ -37,7 +37,7 @@ def peaks_image(
         Their sum; atoms beyond the frame count with what reaches in.
     """
     image = np.zeros(shape)
-    reaches = _REACH * np.sqrt(np.diagonal(np.linalg.inv(precisions), axis1=1, axis2=2))
+    reaches = PEAK_REACH * np.sqrt(np.diagonal(np.linalg.inv(precisions), axis1=1, axis2=2))
     for atom, height, precision, reach in zip(atoms, amplitudes, precisions, reaches, strict=True):
         low = np.maximum(np.ceil(atom[:2] - reach), 0).astype(int)
         high = np.minimum(np.floor(atom[:2] + reach) + 1, shape).astype(int)

@@ -342,12 +342,15 @@ class AmorphousGMMSegmenter(BaseEstimator):  # type: ignore[misc] # scikit-learn
             For what is no image, or one with too few atoms to know its crystal.
         """
         check_is_fitted(self)
-        image, found = as_image(X, name="X"), as_positions(positions)
+        return self._maps_of(as_image(X, name="X"), as_positions(positions)).kinds
+
+    def _maps_of(self, image: Image, found: FloatArray) -> Maps:
+        """The same, and what is known of regions."""
         with threadpool_limits(1):
             chosen = self._select(image, found)
             residual = crystal_residual(image, chosen, self.spacing_, self.n_jobs)
             share = self._share(embed_everywhere(residual, self.pca_, self._size), residual)
-            return self._map(share, residual, len(found), image.shape).kinds
+            return self._map(share, residual, len(found), image.shape)
 
     def fit_predict(self, X: ArrayLike, y: object = None) -> NDArray[np.bool_]:
         """Fit to an image and give its amorphous regions.

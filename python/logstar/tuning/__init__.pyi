@@ -14,6 +14,7 @@ from ._segment_tiled import segment_tiled as segment_tiled
 from ._stack_atoms import StackAtoms as StackAtoms
 from ._tiled import detect_tiled as detect_tiled
 from ._tiled_atoms import TiledAtoms as TiledAtoms
+from ._tiled_damage import TiledDamage as TiledDamage
 from ._verdict import Verdict as Verdict
 from ._window_maps import WindowMaps as WindowMaps
 from ._workflow import make_logstar_workflow as make_logstar_workflow

@@ -283,6 +283,7 @@ def _together(
         image.shape,
         None if image.path is None else str(image.path),
         seconds,
+        image.array,
     )
 
 

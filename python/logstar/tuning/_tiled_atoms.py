@@ -72,6 +72,8 @@ class TiledAtoms:
         Its file.
     seconds_ : dict of str to float
         How long each stage took.
+    image_ : array-like of shape (n_rows, n_cols)
+        What parts of the image are taken of: the array that was given, or the file.
 
     See Also
     --------
@@ -107,6 +109,7 @@ class TiledAtoms:
     shape: tuple[int, int]
     source_: str | None
     seconds_: dict[str, float]
+    image_: Any
 
     def __repr__(self) -> str:
         n_rows, n_cols = self.shape
@@ -233,8 +236,8 @@ class TiledAtoms:
         folder : path-like
             Made if there is none; files of the same names in it are overwritten.
         formats : iterable of str, default=("csv",)
-            Formats of the atoms: csv, json, parquet, xyz; see `AtomTable.save`. Not hdf5, which
-            holds the image.
+            Formats of the atoms: csv, json, parquet, hdf5, xyz; see `AtomTable.save`. The hdf5 has
+            no image, and names its file.
         plots : bool, default=True
             Whether to draw, the part that was chosen; False imports no matplotlib.
         source, crystal : str, default=None
@@ -244,14 +247,8 @@ class TiledAtoms:
         -------
         files : dict of str to Path
             What was written: "positions", "tiles", "pareto_front", and so on.
-
-        Raises
-        ------
-        ValueError
-            For the format hdf5.
         """
         names = tuple(formats)
-        check_formats(names)
         place = Path(folder)
         place.mkdir(parents=True, exist_ok=True)
         files = write_atoms(self.atoms_, place, names, None)
@@ -284,18 +281,3 @@ def said_of_place(place: Place) -> str:
     """Say where a part of an image is."""
     rows, cols = place
     return f"[{rows.start}:{rows.stop}, {cols.start}:{cols.stop}]"
-
-
-def check_formats(formats: Iterable[str]) -> None:
-    """Refuse what holds the image beside its atoms.
-
-    Raises
-    ------
-    ValueError
-        For hdf5.
-    """
-    if "hdf5" in formats:
-        raise ValueError(
-            "formats: hdf5 holds the image beside its atoms, and this one may be larger than "
-            "memory; csv, json, parquet and xyz hold the atoms alone."
-        )

@@ -118,8 +118,8 @@ def refined_by_tiles(
 
     def items() -> Iterator[_Item]:
         for tile in tiles:
-            near = _atoms_in(table, by_row, tile.whole)
-            own = _lies_in(table[near], tile.core)
+            near = atoms_in(table, by_row, tile.whole)
+            own = lies_in(table[near], tile.core)
             if own.any():
                 places.append(near[own])
                 pixels = part_of(array, tile.whole) if source is None else None
@@ -141,7 +141,7 @@ def refined_by_tiles(
     return found
 
 
-def _atoms_in(
+def atoms_in(
     table: FloatArray, by_row: NDArray[np.intp], place: tuple[slice, slice]
 ) -> NDArray[np.intp]:
     """Numbers of the atoms in a rectangle, rising."""
@@ -152,7 +152,8 @@ def _atoms_in(
     return np.sort(band[inside])
 
 
-def _lies_in(table: FloatArray, place: tuple[slice, slice]) -> NDArray[np.bool_]:
+def lies_in(table: FloatArray, place: tuple[slice, slice]) -> NDArray[np.bool_]:
+    """Which atoms are in a rectangle."""
     inside = np.ones(len(table), dtype=bool)
     for column, part in zip(table.T, place, strict=False):
         inside &= (column >= part.start) & (column < part.stop)
