@@ -55,6 +55,14 @@ def test_a_time_limit_that_is_none(reader, monkeypatch, text):
         reader("return []")
 
 
+def test_a_process_that_was_started_before_is_the_one_that_reads(reader):
+    _isolation.start_reader()
+    child = _isolation._process._child
+    assert child is not None
+    reader("return []")
+    assert _isolation._process._child is child
+
+
 def test_a_reader_that_takes_its_process_down(reader):
     with pytest.raises(ReaderError, match="the library that reads it broke down"):
         reader("import os\nos.kill(os.getpid(), 9)")

@@ -27,6 +27,7 @@ from ._parser import NOT_DONE
 from ._printing import Output, complain, occupy_closed_streams, one_line, report, shown
 from ._progress import stages
 from ._results import Results, earlier_result, is_free
+from ._start import start
 from ._together import check_all_movies, check_movie, check_together
 from ._values import Crystal
 
@@ -148,7 +149,7 @@ class _Command:
                 return self._movies(files, crystal)
         many = len(files) > 1 or args.resume or args.dataset == ALL
         many = many or any(map(is_folder_of_files, args.files))
-        self._load()
+        self._start(files)
         inputs = [one for file in files for one in images_of(file, args.dataset)]
         if many:
             return self._many(inputs, crystal)
@@ -163,7 +164,7 @@ class _Command:
         from ._movie import MovieOutcome, detect_movie  # noqa: PLC0415 - images need none of it
 
         args = self.args
-        self._load()
+        self._start(paths)
         inputs = [Input(path) for path in paths]
         folders = output_folders(inputs, args.out, is_free)
         if len(paths) == 1 and args.out is not None:
@@ -184,12 +185,11 @@ class _Command:
         all_trusted = all(outcome.is_trusted for outcome in found)
         return DONE if all_trusted or not args.strict else TO_CHECK
 
-    def _load(self) -> None:
+    def _start(self, files: Sequence[Path] = ()) -> None:
         """Import what finding atoms needs, and count it as starting."""
-        start = time.perf_counter()
-        from logstar.tuning import find_atoms  # noqa: PLC0415, F401 - heavy; --help needs none
-
-        self.start_up += time.perf_counter() - start
+        begin = time.perf_counter()
+        start(files)
+        self.start_up += time.perf_counter() - begin
 
     def _work(
         self, one: Input, folder: Path, crystal: Crystal | None, number: int = 1, n_files: int = 1
@@ -289,7 +289,7 @@ class _Command:
     def _demo(self) -> int:
         from logstar.datasets import load_ybco  # noqa: PLC0415 - heavy; --help needs none of it
 
-        self._load()
+        self._start()
         args = self.args
         folder = args.out or Path(f"{PREFIX}demo")
         with stages("demo") as show, Results(folder) as results, self._noting(results):

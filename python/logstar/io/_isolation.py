@@ -2,7 +2,7 @@
 
 Libraries that parse binary formats do not end, or end the whole process, on some broken files:
 of 400 variants of two HDF5 files one kept the C library busy forever. The process is started when
-it is first needed, kept for the next file, and ends with ours.
+it is first needed or by `start_reader`, kept for the next file, and ends with ours.
 """
 
 from __future__ import annotations
@@ -87,6 +87,17 @@ def read_isolated(task: str, reader: str, path: Path, **ask: Any) -> dict[str, A
     return _process.read(request, seconds, most_image_bytes(size))
 
 
+def start_reader() -> None:
+    """Start the process before there is anything to read, so that it is ready when there is.
+
+    Raises
+    ------
+    OSError
+        If it cannot be started.
+    """
+    _process.start()
+
+
 def size_of(path: Path) -> int:
     """Bytes of a file, or of all files of a folder."""
     files = path.rglob("*") if path.is_dir() else [path]
@@ -116,6 +127,10 @@ class _ReaderProcess:
         atexit.register(self.stop)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._forget)
+
+    def start(self) -> None:
+        with self._lock:
+            self._started()
 
     def read(self, request: dict[str, Any], seconds: float, most_bytes: int) -> dict[str, Any]:
         with self._lock:

@@ -1,0 +1,70 @@
+"""What starting imports, what it leaves out, and the process that reads files."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from logstar.cli._start import hidden, start
+from logstar.io import _isolation
+
+
+def said_by(code: str) -> str:
+    """What a process of its own prints."""
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+
+
+@pytest.mark.skipif(importlib.util.find_spec("pandas") is None, reason="pandas is not installed")
+def test_tables_are_imported_by_those_who_use_them():
+    code = (
+        "import sys; from logstar.cli._start import start; start(); "
+        "print('logstar.tuning._finder' in sys.modules, 'pandas' in sys.modules); "
+        "import pandas; from sklearn.utils import check_array; "
+        "print(check_array(pandas.DataFrame({'a': [1, 2]})).tolist())"
+    )
+    assert said_by(code).splitlines() == ["True False", "[[1], [2]]"]
+
+
+def test_what_is_hidden_is_there_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "seldom.py").write_text("answer = 42")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(threading, "active_count", lambda: 1)
+    with hidden(["seldom"]), pytest.raises(ImportError):
+        importlib.import_module("seldom")
+    assert importlib.import_module("seldom").answer == 42
+    # What is imported already cannot be hidden any more.
+    with hidden(["seldom"]):
+        assert importlib.import_module("seldom").answer == 42
+    monkeypatch.delitem(sys.modules, "seldom")
+    monkeypatch.setattr(threading, "active_count", lambda: 2)
+    with hidden(["seldom"]):
+        assert importlib.import_module("seldom").answer == 42
+    monkeypatch.delitem(sys.modules, "seldom")
+
+
+def test_no_process_reads_what_needs_none(monkeypatch: pytest.MonkeyPatch):
+    started: list[bool] = []
+    monkeypatch.setattr(_isolation, "start_reader", lambda: started.append(True))
+    start()
+    start([Path("a.npy"), Path("b.NPY")])
+    assert started == []
+    start([Path("a.npy"), Path("b.ser")])
+    assert started == [True]
+
+
+def test_a_process_that_cannot_start_is_told_of_when_it_is_needed(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    def fail() -> None:
+        raise OSError("no more processes")
+
+    monkeypatch.setattr(_isolation, "start_reader", fail)
+    start([Path("a.ser")])
