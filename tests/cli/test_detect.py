@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -207,13 +208,18 @@ def test_the_same_seed_gives_the_same(film):
 
 
 def test_command_and_python_agree_to_the_bit(film, capsys):
-    assert detect(film, "--lattice", "auto", "--no-plots", "--format", "json", "--json") == 0
+    installed = {"hdf5": "h5py", "parquet": "pyarrow"}
+    formats = ["json", *(name for name, needs in installed.items() if find_spec(needs))]
+    given = [option for name in formats for option in ("--format", name)]
+    assert detect(film, "--lattice", "auto", "--no-plots", *given, "--json") == 0
     result = json.loads(capsys.readouterr().out)
     # All ladders that there are.
     assert result["n_ladders"] == 10
     finder = find_atoms(film)
-    table = read_positions("logstar-film/positions.json")
-    np.testing.assert_array_equal(np.asarray(table), np.asarray(finder.atoms_))
+    for name in formats:
+        table = read_positions(f"logstar-film/positions.{name}")
+        np.testing.assert_array_equal(np.asarray(table), np.asarray(finder.atoms_))
+        np.testing.assert_array_equal(table["status"], finder.atoms_["status"])
     plain = finder.report().as_dict()
     for name in ("verdict", "n_found", "n_expected", "qc", "er", "params", "stable_thresholds"):
         assert json.loads(json.dumps(plain[name])) == result[name]

@@ -8,36 +8,11 @@ import numpy as np
 import pytest
 
 from logstar import AtomFinder, Lattice
-from logstar.datasets import make_scene
 from logstar.exceptions import CalibrationError
 from logstar.io import Micrograph
 from logstar.lattice import ImageLattice
-from logstar.metrics import detection_metrics
 from logstar.units import PixelSize
-
-CRYSTAL = Lattice.perovskite(4.0, pixel_size=0.2)
-
-
-@pytest.fixture(scope="module")
-def scene():
-    return make_scene(CRYSTAL, (150, 170), rotation=11, noise=0.05, random_state=0)
-
-
-@pytest.fixture(scope="module")
-def finder(scene):
-    return AtomFinder(CRYSTAL).fit(scene.image)
-
-
-def f1(atoms, scene):
-    """F1 away from the edges, where atoms show whole."""
-    return detection_metrics(atoms, scene.positions, shape=scene.image.shape, margin=4).f1
-
-
-def same_atoms(one, other):
-    assert one.atoms_.columns == other.atoms_.columns
-    for name in one.atoms_.columns:
-        np.testing.assert_array_equal(one.atoms_[name], other.atoms_[name])
-    return True
+from tests.tuning.common import CRYSTAL, f1, same_atoms
 
 
 class TestLattice:

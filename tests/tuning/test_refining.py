@@ -69,7 +69,11 @@ def test_dark_atoms_are_those_of_the_negated_image(finder, scene):
 def test_files_hold_the_errors(finder, tmp_path, extension):
     path = finder.save(tmp_path, formats=(extension,), plots=False)["positions"]
     table = AtomTable.load(path)
-    np.testing.assert_array_equal(table["row_error"], finder.atoms_["row_error"])
+    # A csv has four digits of an error, and a position far finer than that.
+    rounding = 5e-4 if extension == "csv" else 0
+    np.testing.assert_allclose(table["row_error"], finder.atoms_["row_error"], rtol=rounding)
+    least = np.nanmin(finder.atoms_["row_error"])
+    assert np.abs(table["row"] - finder.atoms_["row"]).max() <= 0.005 * least * (rounding > 0)
     np.testing.assert_array_equal(table["status"], finder.atoms_["status"])
 
 

@@ -5,27 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from logstar import AtomFinder, Lattice
-from logstar.datasets import make_scene
-
-CRYSTAL = Lattice.perovskite(4.0, pixel_size=0.2)
-
-
-@pytest.fixture(scope="module")
-def scene():
-    return make_scene(CRYSTAL, (150, 170), rotation=11, noise=0.05, random_state=0)
-
-
-@pytest.fixture(scope="module")
-def finder(scene):
-    return AtomFinder(CRYSTAL).fit(scene.image)
-
-
-def same_atoms(one, other):
-    assert one.atoms_.columns == other.atoms_.columns
-    for name in one.atoms_.columns:
-        np.testing.assert_array_equal(one.atoms_[name], other.atoms_[name])
-    return True
+from logstar import AtomFinder
+from tests.tuning.common import CRYSTAL, same_atoms
 
 
 def test_numbers_agree_with_the_table(finder):

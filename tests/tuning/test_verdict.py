@@ -8,13 +8,7 @@ import pytest
 from logstar import AtomFinder, Lattice, LoGStarDetector
 from logstar.datasets import make_scene
 from logstar.tuning import Verdict
-
-CRYSTAL = Lattice.perovskite(4.0, pixel_size=0.2)
-
-
-@pytest.fixture(scope="module")
-def scene():
-    return make_scene(CRYSTAL, (150, 170), rotation=11, noise=0.05, random_state=0)
+from tests.tuning.common import CRYSTAL
 
 
 def verdict(image, lattice=CRYSTAL, **parameters):

@@ -10,22 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from logstar import AtomFinder, Lattice
+from logstar import AtomFinder
 from logstar.datasets import make_scene
 from logstar.io import AtomTable
 from logstar.pareto import is_non_dominated
-
-CRYSTAL = Lattice.perovskite(4.0, pixel_size=0.2)
-
-
-@pytest.fixture(scope="module")
-def scene():
-    return make_scene(CRYSTAL, (150, 170), rotation=11, noise=0.05, random_state=0)
-
-
-@pytest.fixture(scope="module")
-def finder(scene):
-    return AtomFinder(CRYSTAL).fit(scene.image)
+from tests.tuning.common import CRYSTAL
 
 
 def rows_of(path):

@@ -46,7 +46,7 @@ def write_positions(
 
     ============== ===========================================================================
     .csv           all columns, and lengths in units such as ``row_A``; booleans as 0 and 1, of
-                   which ``flagged`` is read back as such; no provenance
+                   which ``flagged`` is read back as such; no provenance; rounded, see below
     .json          everything, readable
     .parquet       everything, for data frames; needs the extra ``parquet``
     .hdf5, .h5     everything, with the image; opens in Atomap as a sublattice of sigma_x =
@@ -55,8 +55,10 @@ def write_positions(
                    in angstrom, or in pixels without a pixel size; no provenance
     ============== ===========================================================================
 
-    Every number is read back to the bit by `read_positions`, and has no more digits than that
-    needs.
+    Every number is read back to the bit by `read_positions`, except from a csv, which has the
+    digits that mean something: of a column with standard deviations two beyond the first digit of
+    the least of these, and at least four decimals; of standard deviations four digits, of
+    "response", "support" and "significance" six. Other columns keep theirs.
 
     Parameters
     ----------
@@ -115,8 +117,8 @@ def read_positions(path: str | os.PathLike[str]) -> AtomTable:
     Returns
     -------
     table : AtomTable
-        The atoms with pixel size and provenance. A csv gives the pixel size
-        as the shortest decimal number that its lengths in units agree with.
+        The atoms with pixel size and provenance. A csv gives pixel size and origin as the shortest
+        decimal numbers that its lengths in units agree with.
 
     Raises
     ------

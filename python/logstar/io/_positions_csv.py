@@ -9,20 +9,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from logstar._validation import FloatArray
 from logstar.units import PIXEL_UNITS, PixelSize
 
 from ._atom_table import DETECTION_COLUMNS, FLAGGED, LENGTH_IN_UNITS, AtomTable
-
-#: Digits that tell any two float64 apart.
-_MOST_DIGITS = 17
-#: Decimals of an origin in pixels: a millionth of one is beyond any use.
-_ORIGIN_DIGITS = 6
+from ._digits import lengths_to_digits, to_digits
+from ._inferred_size import inferred_size
 
 
 def write(path: Path, table: AtomTable) -> None:
-    """Write a table; booleans as 0 and 1."""
-    columns = {name: table[name] for name in table.columns} | table.lengths_in_units
+    """Write a table with the digits that mean something; booleans as 0 and 1."""
+    measured = {name: table[name] for name in table.columns}
+    rounded = table.with_columns(**to_digits(measured))
+    columns: dict[str, NDArray[Any]] = {name: rounded[name] for name in rounded.columns}
+    size = table.pixel_size
+    if size is not None:
+        for name, lengths in rounded.lengths_in_units.items():
+            pixels = name.removesuffix(f"_{size.unit}")
+            columns[name] = lengths_to_digits(lengths, pixels, measured, size.value)
     # Lengths in units stand before the flags, which come last.
     flags = {name: columns.pop(name) for name in [FLAGGED] if name in columns}
     columns |= flags
@@ -74,15 +77,17 @@ def read(path: Path) -> AtomTable:
         if len(line) != len(names):
             raise ValueError(f"line {number} has {len(line)} entries for {len(names)} columns")
     cells = np.array(lines, dtype=str).reshape(-1, len(names)).T
-    values = {name: _column(name, texts) for name, texts in zip(names, cells, strict=True)}
+    texts = dict(zip(names, cells, strict=True))
+    values = {name: _column(name, column) for name, column in texts.items()}
     units = [unit for unit in PIXEL_UNITS if f"row_{unit}" in values]
-    scaled = {name: values.pop(name) for name in names if LENGTH_IN_UNITS.fullmatch(name)}
+    scaled = [name for name in names if LENGTH_IN_UNITS.fullmatch(name)]
+    for name in scaled:
+        del values[name]
     size, origin = None, (0.0, 0.0)
     if len(units) == 1:
-        pairs = {name.removesuffix(f"_{units[0]}"): lengths for name, lengths in scaled.items()}
-        side, origin = _calibration(
-            {name: (values[name], lengths) for name, lengths in pairs.items() if name in values}
-        )
+        pixels = {name: name.removesuffix(f"_{units[0]}") for name in scaled}
+        pairs = {of: (values[of], texts[name]) for name, of in pixels.items() if of in values}
+        side, origin = inferred_size(pairs)
         size = None if side is None else PixelSize(side, units[0])
     columns = {name: values.pop(name) for name in ("row", "col")} | values
     return AtomTable(columns, pixel_size=size, origin=origin)
@@ -97,48 +102,3 @@ def _column(name: str, texts: NDArray[np.str_]) -> NDArray[Any]:
             raise
         return texts
     return numbers.astype(bool) if name == FLAGGED else numbers
-
-
-def _calibration(
-    pairs: dict[str, tuple[FloatArray, FloatArray]],
-) -> tuple[float | None, tuple[float, float]]:
-    """Find pixel size and origin from lengths in pixels and in units.
-
-    Rows and columns in units may be measured from elsewhere than the first pixel; all other
-    lengths are not, and then these give the size.
-    """
-    side, is_exact = _side(list(pairs.values()))
-    if side is None or is_exact or not {"row", "col"} <= set(pairs):
-        return side, (0.0, 0.0)
-    others = [pair for name, pair in pairs.items() if name not in {"row", "col"}]
-    # Without others the distances between atoms do.
-    steps = [(np.diff(pixels), np.diff(lengths)) for pixels, lengths in pairs.values()]
-    other, _ = _side(others or steps)
-    if other is None:
-        return side, (0.0, 0.0)
-    row, col = (
-        round(float(np.median(lengths / other - pixels)), _ORIGIN_DIGITS) if len(pixels) else 0.0
-        for pixels, lengths in (pairs[name] for name in ("row", "col"))
-    )
-    return other, (row, col)
-
-
-def _side(pairs: list[tuple[FloatArray, FloatArray]]) -> tuple[float | None, bool]:
-    """Find the pixel size of the fewest digits that takes lengths in pixels to those in units.
-
-    Also tells whether it does so to the bit.
-    """
-    if not pairs:
-        return None, False
-    pixels, lengths = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
-    usable = (pixels != 0) & np.isfinite(pixels) & np.isfinite(lengths)
-    if not usable.any():
-        return None, False
-    pixels, lengths = pixels[usable], lengths[usable]
-    largest = np.abs(pixels).argmax()
-    ratio = float(lengths[largest] / pixels[largest])
-    # The last bit of a ratio may be off by one.
-    ratios = [ratio, float(np.nextafter(ratio, 0)), float(np.nextafter(ratio, np.inf))]
-    candidates = (float(f"{r:.{n}g}") for n in range(1, _MOST_DIGITS + 1) for r in ratios)
-    exact = next((side for side in candidates if (pixels * side == lengths).all()), None)
-    return (ratio, False) if exact is None else (exact, True)

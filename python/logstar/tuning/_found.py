@@ -12,6 +12,7 @@ from logstar._validation import FloatArray, Image
 from logstar.lattice import ImageLattice
 from logstar.rewards import ErrorRate, QualityCount
 
+from ._beyond_the_mask import atoms_beyond
 from ._choice import N_NEIGHBORS
 from ._grains import flags_of
 from ._overlap import divide, overlapping_lattice
@@ -126,6 +127,10 @@ def refined(finder: AtomFinder, image: Image, detections: FloatArray) -> Refinem
     """
     # Kinds by the lattice hold for its own image alone; positions do not depend on them.
     own = finder.lattice_ if image is finder.image_ else None
+    beyond, pixels = atoms_beyond(finder, image, detections)
+    if pixels is not None and own is not None:
+        # Of columns anywhere, since some atoms lie beyond the field.
+        own = own.with_mask(None)
     return refine_atoms(
         image,
         detections,
@@ -134,4 +139,6 @@ def refined(finder: AtomFinder, image: Image, detections: FloatArray) -> Refinem
         lattice=own if isinstance(own, ImageLattice) else None,
         overlap=overlapping_lattice(finder.expectation_) is not None,
         n_jobs=finder.n_jobs,
+        beyond=beyond,
+        mask=pixels,
     )

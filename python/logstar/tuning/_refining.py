@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from logstar._validation import FloatArray, Image
 from logstar.exceptions import CorrelatedNoiseWarning, UndersampledWarning
@@ -26,6 +27,8 @@ def refine_atoms(
     kinds: ArrayLike | None = None,
     overlap: bool = False,
     n_jobs: int | None = None,
+    beyond: FloatArray | None = None,
+    mask: NDArray[np.bool_] | None = None,
 ) -> Refinement:
     """Refine atoms that were found.
 
@@ -42,17 +45,25 @@ def refine_atoms(
     lattice : ImageLattice, default=None
         The image's own lattice: errors are pooled by the kinds of its columns.
     kinds : array-like of shape (n_atoms,), default=None
-        Kinds of the atoms, where the lattice need not tell them.
+        Kinds of the atoms, and of those beyond after them, where the lattice need not tell them.
     overlap : bool, default=False
         Whether atoms overlap so much that no window shows one alone: then they have the sigma that
         they are given to begin with, and one sigma in the end.
     n_jobs : int, default=None
         Threads.
+    beyond : ndarray of shape (n_beyond, 3), default=None
+        Atoms around these, which are fitted as well and not told of.
+    mask : ndarray of shape (n_rows, n_cols), bool, default=None
+        Which pixels are fitted; None is all of them.
 
     Returns
     -------
     refinement : Refinement
+        Of `detections`.
     """
+    n_atoms = len(detections)
+    if beyond is not None and len(beyond):
+        detections = np.concatenate([detections[:, :3], beyond])
     refiner = GaussianRefiner(
         joint=how == "joint",
         polarity=polarity,
@@ -63,9 +74,21 @@ def refine_atoms(
         # `describe` says so.
         warnings.simplefilter("ignore", CorrelatedNoiseWarning)
         warnings.simplefilter("ignore", UndersampledWarning)
-        return refiner.refine(
-            image, detections[:, : 3 if overlap else 2], kinds=kinds, lattice=lattice
+        found = refiner.refine(
+            image, detections[:, : 3 if overlap else 2], kinds=kinds, lattice=lattice, mask=mask
         )
+    return found if len(found.atoms) == n_atoms else _first(found, n_atoms)
+
+
+def _first(refinement: Refinement, n_atoms: int) -> Refinement:
+    """What a refinement says of its first atoms."""
+    # Whatever is an array has a row for each atom.
+    of_atoms = {
+        field.name: getattr(refinement, field.name)[:n_atoms]
+        for field in dataclasses.fields(refinement)
+        if isinstance(getattr(refinement, field.name), np.ndarray)
+    }
+    return dataclasses.replace(refinement, **of_atoms)
 
 
 def columns_of(refinement: Refinement) -> Mapping[str, ArrayLike]:
