@@ -161,6 +161,15 @@ def test_pixels_that_are_no_numbers(tmp_path, capsys):
     assert "logstar: error:" in output.err
 
 
+def test_of_a_folder_its_images_are_told(tmp_path, capsys):
+    for name in ("a", "b"):
+        np.save(tmp_path / f"{name}.npy", np.eye(64))
+    (tmp_path / "notes.txt").touch()
+    assert main(["info", str(tmp_path), "--json"]) == 0
+    files = json.loads(capsys.readouterr().out)["files"]
+    assert [Path(one["file"]).name for one in files] == ["a.npy", "b.npy"]
+
+
 def test_of_several_files_the_others_are_told(tmp_path, capsys):
     mask = tmp_path / "mask.png"
     write_mask(mask, np.eye(64, dtype=bool), pixel_size="0.02 nm")

@@ -47,7 +47,9 @@ def test_all_fields_in_all_formats(film, tmp_path, capsys):
     ratio = table["e_xx"] / table["e_xx_error"]
     assert np.nanstd(ratio) == pytest.approx(1, abs=0.25)
     again = read_positions(out / "fields.json")
-    np.testing.assert_array_equal(again["e_xx"], table["e_xx"])
+    # A csv has two digits more than the error's first.
+    off = np.abs(again["e_xx"] - table["e_xx"])
+    assert np.nanmax(off) <= 0.005 * np.nanmin(again["e_xx_error"])
     rows = read_csv(out / "vacancies.csv")
     empty = np.array([[float(x["row"]), float(x["col"])] for x in rows if x["empty"] == "1"])
     assert len(empty) == answer["n_vacancies"] > 0

@@ -26,6 +26,7 @@ from tests.cli.common import NUMBERS, assert_one_line_error, detect
         ([*NUMBERS, "--\x1b[31m"], "unrecognized arguments: --\\x1b[31m"),
         (["--cif", "x.cif", "--zone", "abc"], "zone_axis must be three integers"),
         (["--lattice", "cubic"], "invalid choice: 'cubic'"),
+        ([*NUMBERS, "--polarity", "drak"], "did you mean 'dark'? (see logstar detect --help)"),
     ],
 )
 def test_wrong_usage_is_one_line(film, capsys, options, message):

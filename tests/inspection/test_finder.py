@@ -11,6 +11,7 @@ from PIL import Image
 from sklearn.base import BaseEstimator
 
 from logstar.datasets import make_scene
+from logstar.detection import LoGStarDetector
 from logstar.inspection import AtomFinderDisplay, CountCurveDisplay, QualityReportDisplay
 from logstar.lattice import Lattice
 from logstar.rewards import quality_report
@@ -61,8 +62,9 @@ def finder(shape=(96, 120), objectives=("qc", "er"), front=((0.0, 0.0),), status
     fitted = Finder()
     fitted.atoms_, fitted.image_, fitted.pixel_size_ = atoms, image, PixelSize(0.2, "A")
     fitted.search_ = search
-    fitted.expectation_ = SimpleNamespace(n_expected=50.0, uncertainty=0.02)
+    fitted.expectation_ = SimpleNamespace(n_expected=50.0, uncertainty=0.02, distance_sum=40.0)
     fitted.plateau_ = SimpleNamespace(low=0.01, high=0.2)
+    fitted.detector_ = LoGStarDetector()
     fitted.count_curve_ = SimpleNamespace(thresholds=[0.01, 0.1, 0.4], counts=[60, 48, 3])
     fitted.params_ = {"threshold": 0.08}
     fitted.verdict_ = SimpleNamespace(status=status, reasons=reasons)

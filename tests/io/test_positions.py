@@ -198,6 +198,21 @@ def test_csv_of_other_programs(tmp_path):
     np.testing.assert_array_equal(np.asarray(found), [[1, 2, 9], [3, 4, 8]])
 
 
+def test_csv_with_comments_before_its_names(tmp_path):
+    path = tmp_path / "clicks.csv"
+    table = np.array([[1.5, 2, 9], [3, 4, 8]])
+    np.savetxt(path, table, delimiter=",", header="by hand, in px\nrow,col,size")
+    found = read_positions(path)
+    assert found.columns == ("row", "col", "size")
+    np.testing.assert_array_equal(np.asarray(found), table)
+    path.write_text("# by hand\nrow,col\n1,2\n\n3\n")
+    with pytest.raises(OSError, match="positions: line 5 has 1 entries for 2 columns"):
+        read_positions(path)
+    path.write_text("# 0-based, x=column\nx,y\n1,2\n")
+    with pytest.raises(OSError, match=r"there are \['x', 'y'\]; call that which goes down"):
+        read_positions(path)
+
+
 def test_json_tells_where_positions_come_from(tmp_path):
     film = tmp_path / "film.npy"
     film.write_bytes(b"abc")

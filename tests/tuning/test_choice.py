@@ -52,3 +52,4 @@ def test_a_plateau_is_read_off_a_row():
     assert plateau == (3.0, 4.0)
     assert plateau.width == pytest.approx(4 / 3)
     assert not plateau.is_stable
+    assert Plateau(0.0, 3.0).is_stable

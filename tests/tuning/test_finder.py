@@ -89,7 +89,10 @@ class TestField:
         [
             (((0, 10),), "two pairs"),
             (((0, 10), (5, 5)), "no columns within"),
-            (((0, 151), (0, 10)), "no rows within the image, which has 150"),
+            (
+                ((0, 151), (0, 10)),
+                "rows must begin before they end and lie within the image, which has 150",
+            ),
         ],
     )
     def test_refused(self, scene, roi, message):

@@ -42,7 +42,7 @@ def test_names_can_be_given(finder):
 
 def test_values_are_those_of_the_finder_and_fit_into_json(finder):
     values = json.loads(json.dumps(finder.report().as_dict()))
-    assert values["verdict"] == {"status": "ok", "reasons": []}
+    assert values["verdict"] == {"status": "ok", "reasons": [], "remarks": []}
     assert values["n_found"] == len(finder.atoms_)
     assert values["n_expected"] == finder.expectation_.n_expected
     assert (values["qc"], values["er"]) == (finder.qc_, finder.er_)

@@ -8,13 +8,14 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from logstar import AtomFinder, Lattice, find_atoms
 from logstar.datasets import make_scene
 from logstar.detection import LoGStarDetector, SignificanceDetector
 from logstar.exceptions import NoAtomsWarning, NotOneLatticeError
 from logstar.io import Micrograph
-from logstar.metrics import detection_metrics
+from logstar.metrics import detection_metrics, match_positions
 from logstar.tuning._single_atoms import count_hidden
 from logstar.units import PixelSize
 from tests.detection.noises import KINDS, noise_image, single_atoms
@@ -158,12 +159,34 @@ def test_what_is_said_and_written(untold, tmp_path):
     assert values["qc"] is None
     assert values["n_expected"] is None
     assert values["n_significant"] == len(untold.atoms_)
+    # How many there are hangs on how strong noise is.
+    assert values["stable_thresholds"] is None
+    assert "stable" not in names
     files = untold.save(tmp_path, formats=("csv", "json"))
     assert all(path.exists() for path in files.values())
     json.loads(files["positions_json"].read_text(encoding="utf-8"))
     header, row = files["pareto_front"].read_text(encoding="utf-8").splitlines()
     assert header == "n_atoms,qc,significance,atom_size,threshold,chosen"
     assert row.startswith(f"{len(untold.atoms_)},")
+
+
+def test_on_an_uneven_support_each_has_a_background_of_its_own(atoms):
+    image, places = atoms
+    waves = np.random.default_rng(3).standard_normal(image.shape)
+    support = ndimage.gaussian_filter(waves, 40, mode="wrap")
+    finder = AtomFinder(None).fit(image + support / support.std())
+    assert finder.refinement_.converged.mean() > 0.8
+    match = match_positions(finder.atoms_, places, tolerance=3.0)
+    assert len(match.distances) > 0.9 * len(finder.atoms_)
+    assert np.sqrt((match.distances**2).mean()) < 1
+
+
+def test_every_maximum_may_be_an_atom(atoms):
+    """Then nothing is below the threshold, whose plateau has no lower end."""
+    finder = AtomFinder(None, expected=11000, refine=None).fit(atoms[0])
+    assert finder.plateau_.low == 0
+    assert finder.plateau_.width == np.inf
+    assert "stable" not in dict(finder.report().rows)
 
 
 def test_denoising_is_refused(atoms):

@@ -87,7 +87,9 @@ def _add_info(commands: Any) -> None:
         commands, "info", "say what is in a file: images, calibration, lattice; and what to run",
         _help.INFO,
     )  # fmt: skip
-    info.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a micrograph")
+    info.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE", help="a micrograph, or a folder of them"
+    )
     add_image(info, integer_from(0), "which image of a file that holds several, from 0")
     add_reports(info)
 
@@ -209,7 +211,7 @@ def _add_compare(commands: Any) -> None:
 
 def _add_oracle(commands: Any) -> None:
     oracle = _add_command(commands, "oracle", "convert weights of trained networks", _help.ORACLE)
-    oracle.add_argument("action", choices=("convert",), help="what to do")
+    oracle.add_argument("action", choices=("convert",), metavar="convert", help="what to do")
     oracle.add_argument("weights", type=Path, metavar="FILE", help="a checkpoint of PyTorch")
     oracle.add_argument(
         "--architecture",
@@ -278,5 +280,5 @@ def _add_completion(commands: Any) -> None:
     completion = _add_command(
         commands, "completion", "print the script of a shell's completion", _help.COMPLETION
     )
-    completion.add_argument("shell", choices=SHELLS, help="the shell")
+    completion.add_argument("shell", choices=SHELLS, metavar="SHELL", help=" or ".join(SHELLS))
     completion.add_argument("--debug", action="store_true", help=argparse.SUPPRESS)

@@ -74,10 +74,8 @@ class Row:
     @property
     def stability(self) -> float | None:
         """By which factor the threshold may change while the count does not."""
-        if self.result is None:
-            return None
-        low, high = self.result["stable_thresholds"]
-        return float(high / low)
+        thresholds = None if self.result is None else self.result["stable_thresholds"]
+        return None if thresholds is None else float(thresholds[1] / thresholds[0])
 
     def as_dict(self) -> dict[str, Any]:
         """Everything as plain values, for machines."""
@@ -164,7 +162,9 @@ class Table:
 
     def add(self, row: Row) -> None:
         """Write a row."""
-        last = row.message or ("" if row.folder is None else str(row.folder))
+        # The first column names the file already.
+        message = row.message.removeprefix(str(row.one.path)).removeprefix(":").lstrip()
+        last = message or ("" if row.folder is None else str(row.folder))
         numbers = _numbers(row)
         if self._widths is not None:
             # The whole message was told when the image failed, and stands in summary.csv.
@@ -189,7 +189,7 @@ def _numbers(row: Row) -> list[str]:
         str(result["n_found"]),
         # Without a lattice, what was not told is not known.
         *(_cell(name, result[name]) for name in ("n_expected", "qc", "er")),
-        f"{entry['stability']:.3g}x",
+        "" if row.stability is None else f"{row.stability:.3g}x",
         f"{entry['seconds']:.1f}",
     ]
 

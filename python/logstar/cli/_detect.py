@@ -279,10 +279,10 @@ def _check_calibrated(args: argparse.Namespace, one: Input) -> None:
         micrograph = open_image(one.path, dataset=one.dataset, channel=args.channel)
     if micrograph.pixel_size is None:
         option = "--crystal" if args.cif is None else "--cif"
-        notes = f" ({' '.join(micrograph.notes)})" if micrograph.notes else ""
+        notes = "".join(f" {note[:1].upper()}{note[1:]}" for note in micrograph.notes)
         raise ValueError(
-            f"{one.path} gives no pixel size{notes}; {option} needs one: pass --pixel-size, such "
-            "as 0.2A."
+            f"{one.path} gives no pixel size; {option} needs one: pass --pixel-size, such as "
+            f"0.2A.{notes}"
         ) from None
 
 

@@ -315,7 +315,7 @@ class _Command:
         args = self.args
         found: list[dict[str, Any]] = []
         status = DONE
-        for i, path in enumerate(args.files):
+        for i, path in enumerate(files_of(args.files)):
             try:
                 info = inspect_file(args, path)
             except Exception as error:  # noqa: BLE001 - the other files are not to suffer

@@ -45,6 +45,10 @@ _VACANCIES = "vacancies"
 #: is told.
 _NODES = 2048
 
+#: Share of the length of vectors below which their mean is what rounding leaves.
+_ROUNDING = 1e-6
+#: Least probability that is printed: smaller ones say no more.
+_LEAST_P = 1e-16
 #: Names of fields that are longer than the column of names in a report.
 _SHORT = {"polarization": "polar shift", "displacement": "displaced"}
 
@@ -311,13 +315,25 @@ def _told(field: Any) -> str:
         if not known.any():
             return "nowhere defined: no atom has all its neighbours"
         scale = 1.0 if field.pixel_size is None else field.pixel_size.value
-        mean = field.vectors[known].mean(axis=0) * scale
-        text = f"mean ({mean[0]:.2g}, {mean[1]:.2g}) {field.unit} along rows and columns"
+        vectors = field.vectors[known] * scale
+        size = float(np.sqrt((vectors**2).sum(axis=1).mean()))
+        # A mean that is zero by definition, as that of displacements is, is so but for rounding.
+        mean = np.where(np.abs(vectors.mean(axis=0)) < _ROUNDING * size, 0.0, vectors.mean(axis=0))
+        text = (
+            f"{size:.2g} {field.unit} (root mean square), mean ({mean[0]:.2g}, {mean[1]:.2g}) "
+            "along rows and columns"
+        )
         test = field.zero_test()
         if not np.isfinite(test.p_value):
             return text
         told = "consistent with zero" if test.consistent else "differs from zero"
-        return f"{text}; {told} (p = {test.p_value:.2g}, scatter {test.scatter:.2f})"
+        p = f"p = {test.p_value:.2g}" if test.p_value > _LEAST_P else f"p < {_LEAST_P:g}"
+        scatter = (
+            ""
+            if np.isnan(test.scatter)
+            else (f"; neighbours differ by {test.scatter:.2f} of what their errors say")
+        )
+        return f"{text}; {told} ({p}{scatter})"
     values = field.in_units[np.isfinite(field.values)]
     if not len(values):
         return "nowhere defined: no atom has the other"

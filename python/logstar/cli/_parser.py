@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import difflib
+import re
 from typing import NoReturn
 
 from ._printing import Output, complain, one_line
 
+#: What argparse says of a choice that there is not, and how it writes each of those that there are.
+_INVALID = re.compile(r"invalid choice: '([^']*)' \(choose from (.*)\)")
+_QUOTED = re.compile(r"'?([^',\s]+)'?")
 #: Exit status of wrong usage, and of anything else that could not be done.
 NOT_DONE = 2
 
@@ -28,8 +33,18 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End with exit status 2."""
-        complain(f"{self.prog}: error: {one_line(message)} (see {self.prog} --help)")
+        text = one_line(message)
+        complain(f"{self.prog}: error: {text}{_meant(text)} (see {self.prog} --help)")
         raise SystemExit(NOT_DONE)
+
+
+def _meant(message: str) -> str:
+    """Say which choice was probably meant, where one was mistyped."""
+    found = _INVALID.search(message)
+    if found is None:
+        return ""
+    near = difflib.get_close_matches(found[1].lower(), _QUOTED.findall(found[2]), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 class Version(argparse.Action):

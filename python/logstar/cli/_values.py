@@ -216,7 +216,10 @@ def parse_crystal(text: str) -> Crystal:
     name, _, parameters = text.strip().partition(":")
     is_ybco = name.lower() == "ybco" and not parameters
     if not is_ybco and name.lower() != "perovskite":
-        raise argparse.ArgumentTypeError(f"unknown crystal {text[:40]!r}; known are {CRYSTALS}")
+        raise argparse.ArgumentTypeError(
+            f"unknown crystal {text[:40]!r}; known are {CRYSTALS}, any other is given by --cif and "
+            "--zone"
+        )
     a = 0.0 if is_ybco else _perovskite_edge(parameters)
     # Heavy, and what is refused needs none of it.
     from logstar.lattice import Lattice  # noqa: PLC0415

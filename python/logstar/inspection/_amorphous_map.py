@@ -292,9 +292,10 @@ class AmorphousMapDisplay:
         show_whole(on_atoms, image.shape)
         on_atoms.set_title(f"{len(positions)} atoms, coloured as at the right")
         for ax in (on_image, on_map, on_atoms):
+            outline(ax, mask, "white" if ax is on_map else contour_color, "solid")
+            # A hole in what is amorphous has the same edge.
             for kind, where in kinds.items():
                 outline(ax, where, COLORS[kind], "solid")
-            outline(ax, mask, "white" if ax is on_map else contour_color, "solid")
             if self.rejected is not None:
                 outline(ax, np.asarray(self.rejected, dtype=bool), _REJECTED, "dashed")
         self.scatter_ = self._draw_plane(on_plane, colors)

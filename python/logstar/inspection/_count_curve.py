@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from logstar._validation import FloatArray, check_real
+from logstar.detection import SignificanceDetector
 
 from ._style import FRONT, axes_or_new, legend_above, plain_log_axis, star, tidy
 
@@ -132,10 +133,12 @@ class CountCurveDisplay:
         check_is_fitted(finder, "count_curve_")
         curve, plateau, expected = finder.count_curve_, finder.plateau_, finder.expectation_
         n_expected = expected.n_expected
+        by_noise = isinstance(finder.detector_, SignificanceDetector)
         return cls(
             curve.thresholds,
             curve.counts,
-            plateau=(plateau.low, plateau.high),
+            # The number of single atoms hangs on how strong noise is, and has no plateau.
+            plateau=None if by_noise else (plateau.low, plateau.high),
             n_expected=None if math.isnan(n_expected) else n_expected,
             uncertainty=0.0 if math.isnan(n_expected) else expected.uncertainty,
             chosen=(float(finder.params_["threshold"]), len(finder.atoms_)),

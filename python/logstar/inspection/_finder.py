@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path, PurePath
@@ -157,7 +158,8 @@ class AtomFinderDisplay:
         detections = DetectionDisplay(
             finder.image_,
             atoms.positions,
-            flagged=atoms["flagged"],
+            # Where no distances are expected, none is too close.
+            flagged=atoms["flagged"] if math.isfinite(finder.expectation_.distance_sum) else None,
             pixel_size=finder.pixel_size_,
             **unlike,
         )

@@ -109,6 +109,9 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
     except MemoryError:
         return {"error": "asks for more memory than a file of its size can need"}
     except Exception as error:  # noqa: BLE001 - readers fail on broken files in every way
+        if isinstance(error, ValueError) and request["task"] == "table":
+            # A reader of ours, which says what is wrong.
+            return {"error": str(error)}
         return {"error": first_line(error)}
 
 

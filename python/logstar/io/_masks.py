@@ -184,5 +184,9 @@ def read_mask(path: str | os.PathLike[str]) -> NDArray[np.bool_]:
     pixels = read_image(path).image
     values = np.unique(pixels)
     if len(values) > 2 or (len(values) == 2 and values[0] != 0):
-        raise ValueError(f"{path} is no mask: it has {len(values)} values, {values[:3]} ...")
+        some = ", ".join(f"{value:g}" for value in values[:3])
+        raise ValueError(
+            f"{path} is no mask: it has {len(values)} values ({some} ...) and not two, of which "
+            "one is 0."
+        )
     return np.asarray(pixels != 0)

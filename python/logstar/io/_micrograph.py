@@ -291,11 +291,11 @@ class ImageChoice:
         mean = ""
         if any(len(signal) > 1 for signal in signals) and not self.average:
             choices["average"] = True
-            mean = ", or the mean of a stack"
+            mean = ", or the mean of the stack"
         raise ChoiceNeededError(
             f"{source} holds {n_images} images ({listing(signals)})",
             choices,
-            f"chooses one of them, 0 to {n_images - 1}{mean}",
+            f"takes one of them (0 to {n_images - 1}){mean}",
         )
 
     def _prepared(

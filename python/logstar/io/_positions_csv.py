@@ -69,11 +69,20 @@ def read(path: Path) -> AtomTable:
     """
     text = path.read_text(encoding="utf-8-sig")
     check_end(text)
-    names, *lines = [line for line in csv.reader(text.splitlines()) if line] or [[]]
-    names = [name.strip() for name in names]
+    numbered = [(i, line) for i, line in enumerate(text.splitlines(), start=1) if line.strip()]
+    # NumPy writes names as a comment.
+    while numbered and numbered[0][1].startswith("#") and not _has_places(numbered[0][1]):
+        del numbered[0]
+    rows = list(csv.reader(line for _, line in numbered)) or [[]]
+    names = _names(rows[0])
     if len(set(names)) < len(names) or not {"row", "col"} <= set(names):
-        raise ValueError(f"there must be columns row and col, each once; there are {names}")
-    for number, line in enumerate(lines, start=2):
+        hint = ""
+        if {"x", "y"} <= set(names):
+            hint = "; call that which goes down the image row (mostly y), and the other col"
+        raise ValueError(f"there must be columns row and col, each once; there are {names}{hint}")
+    lines = rows[1:]
+    # A text in quotes may go over several lines of the file.
+    for (number, _), line in zip(numbered[1:], lines, strict=False):
         if len(line) != len(names):
             raise ValueError(f"line {number} has {len(line)} entries for {len(names)} columns")
     cells = np.array(lines, dtype=str).reshape(-1, len(names)).T
@@ -91,6 +100,15 @@ def read(path: Path) -> AtomTable:
         size = None if side is None else PixelSize(side, units[0])
     columns = {name: values.pop(name) for name in ("row", "col")} | values
     return AtomTable(columns, pixel_size=size, origin=origin)
+
+
+def _names(line: list[str]) -> list[str]:
+    """Names of the columns, as they stand in a line of the file."""
+    return [name.strip().removeprefix("#").strip() for name in line]
+
+
+def _has_places(line: str) -> bool:
+    return {"row", "col"} <= set(_names(line.split(",")))
 
 
 def _column(name: str, texts: NDArray[np.str_]) -> NDArray[Any]:

@@ -16,6 +16,8 @@ from ._formats import EXTENSIONS, OWN_READERS, READERS
 from ._isolation import ReaderError, read_isolated, size_of
 from ._signal import Signal, frames_of
 
+#: Extensions that are named where another is refused.
+_WELL_KNOWN = (".dm3", ".dm4", ".ser", ".emd", ".hspy", ".hdf5", ".mrc", ".tif", ".png", ".npy")
 #: Files that may be folders.
 FOLDERS = (".zspy",)
 
@@ -50,8 +52,10 @@ def read_file(path: Path, **ask: Any) -> dict[str, Any]:
     if not path.is_file() and not folder:
         raise FileNotFoundError(f"{path}: {'a directory' if path.is_dir() else 'no such file'}.")
     if extension not in EXTENSIONS:
+        some = ", ".join(one for one in _WELL_KNOWN if one in EXTENSIONS)
         raise ValueError(
-            f"{path}: unknown extension {path.suffix!r}; known are {', '.join(EXTENSIONS)}."
+            f"{path}: unknown extension {path.suffix!r}; known are {some} and others, which "
+            "logstar.io.EXTENSIONS lists."
         )
     if size_of(path) == 0:
         raise OSError(f"{path} cannot be read: it is empty (0 bytes).")

@@ -118,11 +118,15 @@ class QualityReport:
         return f"QualityReport({self.n_found} atoms: {said})"
 
     def __str__(self) -> str:
-        on = "unknown" if self.on_lattice is None else f"{self.on_lattice:.1%}"
-        verdict = "; ".join(self.concerns) or "nothing to doubt"
+        return f"{'; '.join(self.concerns) or 'nothing to doubt'} ({self.numbers})"
+
+    @property
+    def numbers(self) -> str:  # numpydoc ignore=RT01
+        """What the diagnostics measure, in a line."""
+        on = "" if self.on_lattice is None else f", on the lattice {self.on_lattice:.1%}"
         return (
-            f"{verdict} (short pairs {self.short_pairs:.2%}, gaps {self.gaps:.2%}, spread of "
-            f"nearest distances {self.spread:.1%}, on the lattice {on})"
+            f"short pairs {self.short_pairs:.2%}, gaps {self.gaps:.2%}, spread of nearest "
+            f"distances {self.spread:.1%}{on}"
         )
 
 

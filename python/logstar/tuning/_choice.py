@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -90,7 +91,7 @@ class Plateau(NamedTuple):
     @property
     def width(self) -> float:
         """Ratio of the greatest threshold to the least."""
-        return self.high / self.low
+        return self.high / self.low if self.low > 0 else math.inf
 
     @property
     def is_stable(self) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from logstar._validation import FloatArray, Image
+from logstar.detection import SignificanceDetector
 from logstar.lattice import ImageLattice
 from logstar.rewards import ErrorRate, QualityCount
 
@@ -131,10 +133,10 @@ def refined(finder: AtomFinder, image: Image, detections: FloatArray) -> Refinem
     if pixels is not None and own is not None:
         # Of columns anywhere, since some atoms lie beyond the field.
         own = own.with_mask(None)
-    return refine_atoms(
+    refine = partial(
+        refine_atoms,
         image,
         detections,
-        how=finder.refine,  # type: ignore[arg-type] # not None where this is called
         polarity=finder.polarity,
         lattice=own if isinstance(own, ImageLattice) else None,
         overlap=overlapping_lattice(finder.expectation_) is not None,
@@ -142,3 +144,11 @@ def refined(finder: AtomFinder, image: Image, detections: FloatArray) -> Refinem
         beyond=beyond,
         mask=pixels,
     )
+    # Not None where this is called.
+    found = refine(how=finder.refine)  # type: ignore[arg-type]
+    if isinstance(finder.detector_, SignificanceDetector) and not found.converged.all():
+        # One background does not do for single atoms on an uneven support: each has its own then.
+        alone = refine(how="window")
+        if alone.converged.sum() > found.converged.sum():
+            return alone
+    return found

@@ -113,7 +113,7 @@ def describe(refinement: Refinement, size: PixelSize | None) -> str:
     if n_left:
         what, counts = np.unique(refinement.status[~good], return_counts=True)
         most = what[counts.argmax()]
-        parts.append(f"{n_left} of {len(good)} atoms not refined, most of them {most}")
+        parts.append(f'{n_left} of {len(good)} atoms not refined, mostly "{most}"')
     if refinement.errors_are_doubtful:
         parts.append("errors may be too small: what the fit leaves is no white noise")
     return "; ".join(parts)

@@ -16,6 +16,7 @@ from ._choice import ER, N_NEIGHBORS, QC
 from ._grains import GrainQuality, quality_of_grains
 from ._refining import describe
 from ._space import count_ladders
+from ._verdict import LEAST_EMPTY
 
 if TYPE_CHECKING:
     from ._finder import AtomFinder
@@ -113,12 +114,8 @@ def _rows(finder: AtomFinder, source: str, crystal: str) -> list[tuple[str, str]
     flagged = int(finder.atoms_["flagged"].sum())
     rule = f"distances to {N_NEIGHBORS} neighbours sum to less than {expected.distance_sum:.1f} px"
     plateau = finder.plateau_
-    stable = (
-        f"within 0.2 % from threshold {plateau.low:.3g} to {plateau.high:.3g}"
-        if plateau.is_stable
-        else "NO: the count hangs on the threshold, it is the same only from "
-        f"{plateau.low:.3g} to {plateau.high:.3g}"
-    )
+    within = "within 0.2 %" if plateau.is_stable else "NO: within 0.2 % only"
+    stable = f"{within} from threshold {plateau.low:.3g} to {plateau.high:.3g}"
     # What was not told cannot be compared with.
     rewards = []
     if not math.isnan(finder.qc_):
@@ -140,7 +137,8 @@ def _rows(finder: AtomFinder, source: str, crystal: str) -> list[tuple[str, str]
     if finder.refinement_ is not None:
         rows.append(("precision", describe(finder.refinement_, finder.pixel_size_)))
     if finder.quality_ is not None:
-        rows.append(("quality", str(finder.quality_)))
+        # What there is to doubt about it stands in the verdict.
+        rows.append(("quality", finder.quality_.numbers))
     opinion = finder.second_opinion_
     if opinion is not None:
         both = int(opinion.seen.sum())
@@ -164,10 +162,11 @@ def _rows(finder: AtomFinder, source: str, crystal: str) -> list[tuple[str, str]
 def _significance(finder: AtomFinder) -> str:
     """How many atoms noise does not explain."""
     significance = finder.atoms_["significance"]
-    return (
-        f"{int((significance > 0).sum())} of {len(significance)} atoms are stronger each than "
-        "anything that noise alone is expected to show"
-    )
+    n_atoms, n_clear = len(significance), int((significance > 0).sum())
+    text = f"{n_clear} of {n_atoms} atoms stand out of noise each by itself"
+    if n_clear < n_atoms and finder.expectation_.image_lattice is not None:
+        text += ", the others by their places on the lattice"
+    return text
 
 
 def _physics(finder: AtomFinder) -> list[tuple[str, str]]:
@@ -192,9 +191,11 @@ def _physics(finder: AtomFinder) -> list[tuple[str, str]]:
     given = finder.file_pixel_size_
     if finder.calibration_ is not None:
         says = "" if given is None or given == finder.pixel_size_ else f"; given was {given}"
-        rows.append(("calibration", f"{finder.calibration_}{says}"))
+        # The row's name says what is right, or too large.
+        text = finder.calibration_.removeprefix("calibration is ")
+        rows.append(("calibration", f"{text}{says}"))
     share = finder.expectation_.field_share
-    if share < 1:
+    if 1 - share >= LEAST_EMPTY:
         rows.append(("field", f"{share:.0%} of the image shows crystal"))
     return rows
 
@@ -216,9 +217,14 @@ def _values(finder: AtomFinder, source: str, crystal: str) -> dict[str, Any]:
     from logstar import __version__  # noqa: PLC0415 - the package is still being made on import
 
     expected, size, given = finder.expectation_, finder.pixel_size_, finder.file_pixel_size_
+    by_noise = isinstance(finder.detector_, SignificanceDetector)
     return {
         "version": __version__,
-        "verdict": {"status": finder.verdict_.status, "reasons": list(finder.verdict_.reasons)},
+        "verdict": {
+            "status": finder.verdict_.status,
+            "reasons": list(finder.verdict_.reasons),
+            "remarks": list(finder.verdict_.remarks),
+        },
         "source": source or None,
         "crystal": crystal or None,
         "shape": list(finder.image_.shape),
@@ -235,7 +241,8 @@ def _values(finder: AtomFinder, source: str, crystal: str) -> dict[str, Any]:
         "field_share": expected.field_share,
         "quality": _quality_values(finder),
         "oracle": _oracle_values(finder),
-        "stable_thresholds": [finder.plateau_.low, finder.plateau_.high],
+        # Of single atoms none are: their number hangs on how strong noise is.
+        "stable_thresholds": None if by_noise else [finder.plateau_.low, finder.plateau_.high],
         "n_flagged": int(finder.atoms_["flagged"].sum()),
         "n_significant": int((finder.atoms_["significance"] > 0).sum()),
         "distance_sum": _known(expected.distance_sum),

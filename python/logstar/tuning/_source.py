@@ -220,8 +220,8 @@ def slices_of_roi(roi: Roi, shape: tuple[int, ...]) -> tuple[slice, slice]:
         start, stop, step = part.indices(size)
         if stop <= start or step != 1 or (part.stop is not None and part.stop > size):
             raise ValueError(
-                f"roi={roi!r} has no {name} within the image, which has {size}; give (start, "
-                f"stop) with 0 <= start < stop <= {size}."
+                f"roi={roi!r}: {name} must begin before they end and lie within the image, which "
+                f"has {size}."
             )
     (top, bottom, _), (left, right, _) = (
         part.indices(size) for part, size in zip((rows, cols), shape, strict=True)

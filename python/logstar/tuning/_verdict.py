@@ -155,8 +155,8 @@ def _concerns_of_expectation(expected: Expectation) -> list[str]:
     if overlapping is not None:
         n_shown, n_columns = len(overlapping.maxima), len(overlapping.columns)
         reasons.append(
-            f"columns are not resolved, of {n_columns} in a cell {n_shown} show as maxima: atoms "
-            "were placed by the mean cell"
+            f"columns are not resolved: a cell has {n_columns} and shows {n_shown} "
+            f"maxim{'um' if n_shown == 1 else 'a'}; atoms were placed by the mean cell"
         )
     return reasons
 
