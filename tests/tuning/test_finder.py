@@ -88,7 +88,7 @@ class TestField:
         ("roi", "message"),
         [
             (((0, 10),), "two pairs"),
-            (((0, 10), (5, 5)), "no columns within"),
+            (((0, 10), (5, 5)), "columns must begin before they end"),
             (
                 ((0, 151), (0, 10)),
                 "rows must begin before they end and lie within the image, which has 150",
