@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from logstar.cli import _main
 from logstar.cli._start import hidden, start
 from logstar.io import _isolation
 
@@ -68,3 +69,28 @@ def test_a_process_that_cannot_start_is_told_of_when_it_is_needed(
 
     monkeypatch.setattr(_isolation, "start_reader", fail)
     start([Path("a.ser")])
+
+
+def test_what_draws_is_imported_beside():
+    code = (
+        "import sys; from logstar.cli._start import start, wait_for_drawing; "
+        "start(draws=True); wait_for_drawing(); print('matplotlib.figure' in sys.modules); "
+        "from matplotlib import artist, lines; "
+        "print('linewidth' in artist.kwdoc(lines.Line2D)); "
+        "print('linewidth:' in lines.Line2D.set.__doc__)"
+    )
+    assert said_by(code).splitlines() == ["True", "True", "False"]
+
+
+def test_nothing_is_done_beside_in_a_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "film.npy").write_text("no array")
+    asked: list[bool] = []
+    monkeypatch.setattr(_main, "start", lambda _, *, draws: asked.append(draws))
+    arguments = ["detect", str(tmp_path / "film.npy"), "--lattice", "auto"]
+    arguments += ["--out", str(tmp_path / "out")]
+    assert _main.main(arguments) == 2
+    monkeypatch.setattr(sys, "argv", ["logstar", *arguments])
+    assert _main.main() == 2
+    monkeypatch.setattr(sys, "argv", ["logstar", *arguments, "--no-plots"])
+    assert _main.main() == 2
+    assert asked == [False, True, False]

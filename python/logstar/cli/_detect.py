@@ -17,6 +17,7 @@ from ._inputs import Input
 from ._printing import shown
 from ._progress import Stages
 from ._results import Results
+from ._start import wait_for_drawing
 from ._values import Crystal
 
 if TYPE_CHECKING:
@@ -367,6 +368,7 @@ def write_files(
     """
     start = time.perf_counter()
     stages.begin("drawing" if args.plots else "writing")
+    wait_for_drawing()
     try:
         results.write(lambda folder: save(folder, args.plots))
     except KeyboardInterrupt:

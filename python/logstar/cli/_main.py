@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(stop.code or 0)
     output = Output()
     with _plain_warnings():
-        command = _Command(args, output, start_up)
+        command = _Command(args, output, start_up, is_own_process=argv is None)
         status = command.run()
     if output.problem is not None:
         written = "; ".join(command.written) or "nothing was written"
@@ -101,8 +101,11 @@ class _Command:
         Files written so far, to be named if the work is interrupted or cannot be reported.
     """
 
-    def __init__(self, args: argparse.Namespace, output: Output, start_up: float) -> None:
+    def __init__(
+        self, args: argparse.Namespace, output: Output, start_up: float, *, is_own_process: bool
+    ) -> None:
         self.args = args
+        self.is_own_process = is_own_process
         self.output = output
         self.start_up = start_up
         self.written: list[str] = []
@@ -188,7 +191,8 @@ class _Command:
     def _start(self, files: Sequence[Path] = ()) -> None:
         """Import what finding atoms needs, and count it as starting."""
         begin = time.perf_counter()
-        start(files)
+        draws = self.is_own_process and getattr(self.args, "plots", False)
+        start(files, draws=draws)
         self.start_up += time.perf_counter() - begin
 
     def _work(

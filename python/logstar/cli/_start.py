@@ -1,4 +1,7 @@
-"""Starting: what finding atoms needs is imported while the process that reads files starts."""
+"""Starting: imports, and what is done beside them on other cores.
+
+A process reads files, and a thread imports what draws while atoms are found.
+"""
 
 from __future__ import annotations
 
@@ -14,15 +17,21 @@ _UNUSED = ("pandas", "rich")
 #: Files that are read without a process of their own.
 _READ_HERE = {".npy"}
 
+_drawing: threading.Thread | None = None
 
-def start(files: Iterable[Path] = ()) -> None:
+
+def start(files: Iterable[Path] = (), *, draws: bool = False) -> None:
     """Import what finding atoms needs, and start the process that is to read files.
 
     Parameters
     ----------
     files : iterable of Path
         What will be read.
+    draws : bool, default=False
+        Whether to begin to import what draws as well; `wait_for_drawing` tells when that is done.
+        For a process of the command's own: Matplotlib's docstrings lack their lists of properties.
     """
+    global _drawing  # noqa: PLW0603 - one for the process, as what is imported
     if any(path.suffix.lower() not in _READ_HERE for path in files):
         from logstar.io._isolation import start_reader  # noqa: PLC0415 - --help needs none of it
 
@@ -32,6 +41,35 @@ def start(files: Iterable[Path] = ()) -> None:
     with hidden(_UNUSED):
         import sklearn.model_selection  # noqa: F401, PLC0415 - heavy; --help needs none of it
     from logstar.tuning import find_atoms  # noqa: F401, PLC0415 - likewise
+
+    if draws and "matplotlib.figure" not in sys.modules:
+        _drawing = threading.Thread(target=_import_drawing, name="drawing")
+        _drawing.start()
+
+
+def wait_for_drawing() -> None:
+    """Let the thread that imports what draws end, if there is one."""
+    global _drawing  # noqa: PLW0603 - as above
+    if _drawing is not None:
+        _drawing.join()
+        _drawing = None
+
+
+def _import_drawing() -> None:
+    # Whatever is wrong with it is said where it is drawn with.
+    with suppress(Exception):
+        from matplotlib import artist  # noqa: PLC0415 - only drawing pays for it
+
+        # Matplotlib writes a list of properties into many docstrings as it is imported, which takes
+        # a quarter of the time; nobody reads them here.
+        whole = artist.kwdoc
+        artist.kwdoc = lambda artist: ""  # noqa: ARG005 - called by position and by name
+        try:
+            import matplotlib.backends.backend_agg  # noqa: PLC0415
+            import matplotlib.figure  # noqa: F401, PLC0415
+            from mpl_toolkits.axes_grid1 import anchored_artists  # noqa: F401, PLC0415
+        finally:
+            artist.kwdoc = whole
 
 
 @contextmanager
