@@ -19,7 +19,8 @@ def test_what_is_said_is_of_the_whole_image(scene):
     found = find_atoms_tiled(
         scene.image, **OPTIONS, n_parts=2, pixel_size="0.25 A", progress=told.append
     )
-    assert {one.stage for one in told} == {"tuning", "detecting", "refining"}
+    stages = {"tuning", "detecting", "comparing with noise", "looking around", "refining"}
+    assert {one.stage for one in told} == stages
     rows = dict(found.report().rows)
     assert rows["image"] == "640 x 700 px, 0.25 A/px"
     assert rows["tiles"].startswith("9 tiles, QC of each")

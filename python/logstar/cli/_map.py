@@ -30,7 +30,7 @@ from logstar.io import AtomTable
 from logstar.lattice import LatticeIndexer
 from logstar.tuning import AtomFinder, TiledAtoms
 from logstar.tuning._array_parts import part_of
-from logstar.tuning._tiled_refinement import lies_in
+from logstar.tuning._tiles_with_atoms import lies_in
 from logstar.units import PixelSize
 
 from ._detect import Outcome, write_files

@@ -7,9 +7,10 @@ from ._atom_significance import atom_significance
 from ._candidates import ParetoFront, ScaleSpaceCandidates
 from ._criteria import CountCriterion, CrowdingCriterion, HasCriterion, StabilityCriterion
 from ._detector import LoGStarDetector
+from ._noise_tail import NoiseTail
 from ._pipeline import DetectionPipeline
 from ._plateaus import CountPlateaus
-from ._significance import NoiseTail, SignificanceMap, estimate_atom_size
+from ._significance import SignificanceMap, estimate_atom_size
 from ._significance_detector import SignificanceDetector
 from ._skimage import blob_log
 from ._support import Support, atom_support

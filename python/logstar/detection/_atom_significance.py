@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage, sparse
 from scipy.spatial import KDTree
 
-from logstar._validation import FloatArray, as_image, as_positions, check_real
+from logstar._validation import FloatArray, Image, as_image, as_positions, check_real
 
-from ._significance import SignificanceMap, estimate_atom_size
+from ._noise_tail import NoiseMaxima, significance_of
+from ._significance import (
+    SignificanceMap,
+    estimate_atom_size,
+    gain_of_few_electrons,
+    strengths_within,
+)
 
 #: Iterations that heights of atoms are fitted with, and the residual by the first at which they
 #: end: what is left is far below noise.
@@ -91,27 +97,87 @@ def atom_significance(
     if not remove_neighbors:
         found = SignificanceMap.of(pixels, size=size, polarity=polarity, mask=mask)
         return found.significance(found.at(points))
-    bright = np.asarray(pixels if polarity == "bright" else -pixels, dtype=np.float64)
+    core = np.ones(pixels.shape, dtype=bool) if mask is None else mask
+    gain = gain_of_few_electrons(np.asarray(pixels, dtype=np.float64))
+    alone = strengths_among_neighbors(pixels, points, size, polarity, core, gain=gain)
+    z = alone.strengths * share_left(len(points), size, pixels.size)
+    return significance_of(z, [one.tail() for one in alone.noise])
+
+
+class StrengthsOfAtoms(NamedTuple):
+    """How far atoms stand out of what is left without them.
+
+    Attributes
+    ----------
+    strengths : ndarray of shape (n,)
+        Of the atoms, yet to be multiplied by `share_left`.
+    noise : list of NoiseMaxima
+        Of what is left.
+    """
+
+    strengths: FloatArray
+    noise: list[NoiseMaxima]
+
+
+def strengths_among_neighbors(
+    image: Image,
+    points: FloatArray,
+    size: float,
+    polarity: Literal["bright", "dark"],
+    core: NDArray[np.bool_],
+    *,
+    gain: float | None,
+    seed: int = 0,
+) -> StrengthsOfAtoms:
+    """Measure each atom of an image, or of a part of one, without the others.
+
+    Parameters
+    ----------
+    image : ndarray of shape (n_rows, n_cols)
+        The image; or a part with `reach_of_surroundings` around it.
+    points : ndarray of shape (n, 2)
+        Row and column of all atoms in it, at least one.
+    size, polarity : optional
+        As of `atom_significance`.
+    core : ndarray of shape (n_rows, n_cols), bool
+        Where maxima of noise count.
+    gain : float or None
+        Of the whole image, by `gain_of_few_electrons`.
+    seed : int, default=0
+        Of simulated noise.
+
+    Returns
+    -------
+    found : StrengthsOfAtoms
+    """
+    bright = np.asarray(image if polarity == "bright" else -image, dtype=np.float64)
     rounded = np.rint(points).astype(int)
     heights, model = _fit(bright - bright.mean(), rounded, size)
-    # Taken out of the image as it is: what noise it has is judged by its electrons.
-    rest = SignificanceMap.of(
-        pixels - (model if polarity == "bright" else -model),
+    # Taken out of the image as it is: what noise it has is judged by its electrons. A wider filter
+    # would see more of what Gaussians of one size do not explain.
+    strengths, spreads, noise = strengths_within(
+        np.asarray(image - (model if polarity == "bright" else -model)),
         size=size,
         polarity=polarity,
-        mask=mask,
-        # A wider filter would see more of what Gaussians of one size do not explain.
-        filters=(1.0,),
-        counts=pixels,
+        core=core,
+        counts=image,
+        gain=gain,
+        seed=seed,
     )
-    # Heights are fitted to noise as well, which takes its share out of what is left; of the dark
-    # half, which the spread is measured on, half of that.
-    fitted = len(points) * 4 * math.pi * size**2 / pixels.size
-    shrunk = math.sqrt(1 - min(fitted, _MOST_FITTED) / 2)
     rows, cols = rounded.T
     # A Gaussian responds with half its height to a filter of its own sigma.
-    own = heights / 2 / rest.spreads[0, rows, cols]
-    return rest.significance(shrunk * (own + rest.strengths[0, rows, cols]))
+    own = heights / 2 / spreads[rows, cols]
+    return StrengthsOfAtoms(own + strengths[rows, cols], noise)
+
+
+def share_left(n_atoms: int, size: float, n_pixels: int) -> float:
+    """What strengths are multiplied by, since heights are fitted to noise as well.
+
+    That takes its share out of what is left; of the dark half, which the spread is measured on,
+    half of it.
+    """
+    fitted = n_atoms * 4 * math.pi * size**2 / n_pixels
+    return math.sqrt(1 - min(fitted, _MOST_FITTED) / 2)
 
 
 def _fit(

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple, Self
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,13 +28,16 @@ from scipy import ndimage, stats
 
 from logstar import _core
 from logstar._numerics import MAD_TO_SIGMA
-from logstar._validation import FloatArray, as_image, as_positions, check_real
+from logstar._validation import FloatArray, Image, as_image, as_positions, check_real
 
+from ._noise_tail import NoiseMaxima, NoiseTail, significance_of
 from ._responses import WideAverage, apart, is_maximum, laplacians
 
 #: Sigma in pixels of the Gaussian that background and local noise are averaged over, and the least
 #: one by the sigma of atoms: a narrower one takes the atoms for background.
 _SURROUNDINGS, _LEAST_SURROUNDINGS = 32.0, 6.4
+#: Pixels beyond this many of these sigmas have hardly a part in an average.
+_REACH = 3.0
 #: A Gaussian atom stands farthest out of white noise behind a filter of sqrt(3) times its sigma,
 #: where ``f^3 / (sigma^2 + f^2)^2`` is greatest.
 _BEST_FILTER = math.sqrt(3)
@@ -43,8 +46,6 @@ _BEST_FILTER = math.sqrt(3)
 _FILTERS = (math.sqrt(2), 1.25 * math.sqrt(2), 1.5 * math.sqrt(2))
 #: How close two maxima may be, by the smallest sigma of the ladder.
 _LEAST_DISTANCE = 2.5
-#: At most this many maxima make the tail of noise.
-_TAIL = 400
 #: A tail of fewer maxima says too little.
 _LEAST_TAIL = 20
 #: Outer rows and columns without maxima: the tail of an atom beyond the edge makes one there.
@@ -56,8 +57,6 @@ _HOT, _HOT_NEIGHBORS = 6.0, 0.25
 _FEW_ELECTRONS = 100.0
 #: What single precision leaves of the range of an image.
 _ROUNDING = 1e-6
-#: Significance beyond this is not told apart.
-_LARGEST = 300.0
 #: Sigmas, in pixels, that are tried where the size of atoms is not known.
 _SIZES = (0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6)
 #: The size that is taken, in pixels, where none has at least this contrast. In 32 images of noise
@@ -65,138 +64,6 @@ _SIZES = (0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6)
 #: there as well would let noise choose where its maxima are strongest: in Poisson's noise of 0.3
 #: and of 1 electron a pixel it made 20 false atoms in 10.5 million pixels instead of 6.
 _USUAL_SIZE, _LEAST_CONTRAST = 1.4, 5.0
-
-
-class NoiseTail(NamedTuple):
-    """How many maxima of noise are expected above a strength.
-
-    Parameters
-    ----------
-    n : int
-        How many maxima the tail was measured on, K.
-    start : float
-        Strength from which on they were counted, z0.
-    scale : float
-        How fast they become rarer, v.
-    skewness : float, default=0.0
-        That of the noise, at least 0. By Bernstein's inequality its tail falls as if z^2 were
-        z^2 / (1 + skewness z / 3).
-
-    Examples
-    --------
-    >>> from logstar.detection import NoiseTail
-    >>> tail = NoiseTail(n=400, start=3.0, scale=1.0)
-    >>> round(float(tail.expected_false(5.0)), 3)
-    0.134
-    >>> round(tail.threshold(0.134), 2)
-    5.0
-    """
-
-    n: int
-    start: float
-    scale: float
-    skewness: float = 0.0
-
-    @classmethod
-    def of(cls, maxima: ArrayLike, *, skewness: float = 0.0) -> Self:
-        """Measure the tail of maxima that are none of atoms.
-
-        Parameters
-        ----------
-        maxima : array-like of shape (n,)
-            Their strengths, in any order.
-        skewness : float, default=0.0
-            Of the noise.
-
-        Returns
-        -------
-        tail : NoiseTail
-            Of at most 400 of them, and at most half; of less than three, one that says nothing
-            against any atom.
-        """
-        strengths = np.sort(np.asarray(maxima, dtype=np.float64))[::-1]
-        n = min(len(strengths) // 2, _TAIL)
-        if n == 0:
-            return cls(1, 0.0, 1.0)
-        skewness = max(skewness, 0.0)
-        squares = _squares(strengths[: n + 1], skewness)
-        scale = float(np.mean(squares[:n] - squares[n])) / 2
-        return cls(n, float(strengths[n]), max(scale, np.finfo(np.float64).tiny), skewness)
-
-    def expected_false(self, strengths: ArrayLike) -> FloatArray:
-        """Give how many maxima of noise are expected to be at least so strong.
-
-        Parameters
-        ----------
-        strengths : array-like of shape (n,)
-            Strengths, z.
-
-        Returns
-        -------
-        expected : ndarray of shape (n,)
-            Lambda, in the area that the tail was measured on.
-        """
-        return np.asarray(10.0 ** -self.significance(strengths))
-
-    def significance(self, strengths: ArrayLike) -> FloatArray:
-        """Give minus the decimal logarithm of that number, at most 300.
-
-        Parameters
-        ----------
-        strengths : array-like of shape (n,)
-            Strengths, z.
-
-        Returns
-        -------
-        significance : ndarray of shape (n,)
-            Above 0 where less than one is expected.
-        """
-        z = np.maximum(np.asarray(strengths, dtype=np.float64), 0.0)
-        with np.errstate(over="ignore"):
-            exponents = self.exponents(z)
-        return np.minimum(exponents / math.log(10) - math.log10(self.n), _LARGEST)
-
-    def exponents(self, strengths: FloatArray) -> FloatArray:
-        """Give minus the natural logarithm of the share of the tail that is at least so strong.
-
-        Parameters
-        ----------
-        strengths : ndarray of shape (n,)
-            Strengths, z, at least 0.
-
-        Returns
-        -------
-        exponents : ndarray of shape (n,)
-            0 where the tail starts.
-        """
-        squares = _squares(strengths, self.skewness)
-        return np.asarray((squares - self._start_square) / (2 * self.scale))
-
-    def threshold(self, n_false: float) -> float:
-        """Give the strength above which so many maxima of noise are expected.
-
-        Parameters
-        ----------
-        n_false : float
-            How many, above 0.
-
-        Returns
-        -------
-        threshold : float
-            Strength, z; 0 where even all maxima of noise are fewer.
-        """
-        square = max(self._start_square + 2 * self.scale * math.log(self.n / n_false), 0.0)
-        half = self.skewness * square / 6
-        return half + math.sqrt(half**2 + square)
-
-    @property
-    def _start_square(self) -> float:
-        return float(_squares(np.float64(self.start), self.skewness))
-
-
-def _squares(strengths: Any, skewness: float) -> Any:
-    """Squares of strengths, less where noise is skewed: twice the exponents of its tail."""
-    return strengths**2 / (1 + skewness * strengths / 3)
 
 
 class SignificanceMap:
@@ -295,16 +162,12 @@ class SignificanceMap:
         field = _inner(pixels.shape) if mask is None else mask & _inner(pixels.shape)
         sigmas = size * np.asarray(filters, dtype=np.float64)
         strengths, spreads = _strengths(bright, sigmas)
-        tails = [NoiseTail.of(_maxima(-strengths, sigmas, field)[:, 3])]
         whole = pixels if counts is None else np.asarray(as_image(counts), dtype=np.float64)
-        noise = _few_electrons(whole)
-        if noise is not None:
-            simulated, _ = _strengths(noise if polarity == "bright" else -noise, sigmas)
-            # The narrowest filter averages over the fewest pixels, and leaves the most.
-            skewness = float(stats.skew(simulated[0], axis=None))
-            maxima = _maxima(simulated, sigmas, field)[:, 3]
-            tails.append(NoiseTail.of(maxima, skewness=skewness))
-        return cls(strengths, spreads, sigmas, tails, field)
+        noise = [_mirrored(strengths, sigmas, field)]
+        gain = gain_of_few_electrons(whole)
+        if gain is not None:
+            noise.append(_of_electrons(whole, gain, sigmas, polarity, field, seed=0))
+        return cls(strengths, spreads, sigmas, [one.tail() for one in noise], field)
 
     def maxima(self) -> FloatArray:
         """Find the maxima, the strongest first; of two that are too close the stronger is kept.
@@ -331,8 +194,7 @@ class SignificanceMap:
         significance : ndarray of shape (n,)
             Above 0 where less than one is expected in the whole image.
         """
-        found = [tail.significance(strengths) for tail in self.tails]
-        return np.asarray(np.min(found, axis=0), dtype=np.float64)
+        return significance_of(strengths, self.tails)
 
     def threshold(self, false_per_megapixel: float) -> float:
         """Give the strength above which noise has so many maxima.
@@ -522,8 +384,33 @@ def _maxima(strengths: FloatArray, sigmas: FloatArray, field: NDArray[np.bool_])
     return np.column_stack([places, sigmas[scale], values])[kept]
 
 
-def _few_electrons(pixels: FloatArray) -> FloatArray | None:
-    """Simulate the noise of few electrons a pixel with the image's own background, if it has such.
+def _mirrored(strengths: FloatArray, sigmas: FloatArray, field: NDArray[np.bool_]) -> NoiseMaxima:
+    """Maxima of the mirrored image."""
+    return NoiseMaxima(_maxima(-strengths, sigmas, field)[:, 3])
+
+
+def _of_electrons(
+    pixels: FloatArray,
+    gain: float,
+    sigmas: FloatArray,
+    polarity: Literal["bright", "dark"],
+    field: NDArray[np.bool_],
+    *,
+    seed: int,
+) -> NoiseMaxima:
+    """Maxima of simulated noise of few electrons a pixel, with the image's own background."""
+    around = WideAverage(pixels.shape, _SURROUNDINGS)
+    background = np.maximum(around.at_pixels(around.on_blocks(pixels)), 0.0)
+    counts = np.random.default_rng(seed).poisson(background / gain)
+    noise = gain * counts.astype(np.float64)
+    simulated, _ = _strengths(noise if polarity == "bright" else -noise, sigmas)
+    # The narrowest filter averages over the fewest pixels, and leaves the most.
+    skewness = float(stats.skew(simulated[0], axis=None))
+    return NoiseMaxima(_maxima(simulated, sigmas, field)[:, 3], skewness)
+
+
+def gain_of_few_electrons(pixels: FloatArray) -> float | None:
+    """Tell what an electron adds to a pixel, if the noise of an image is that of few a pixel.
 
     None where pixels are negative, or the noise is that of many electrons.
     """
@@ -535,7 +422,57 @@ def _few_electrons(pixels: FloatArray) -> FloatArray | None:
     variance = float(np.mean(ndimage.convolve(pixels, kernel) ** 2))
     if variance <= 0 or mean**2 / variance > _FEW_ELECTRONS:
         return None
-    gain = variance / mean
-    around = WideAverage(pixels.shape, _SURROUNDINGS)
-    background = np.maximum(around.at_pixels(around.on_blocks(pixels)), 0.0)
-    return gain * np.random.default_rng(0).poisson(background / gain).astype(np.float64)
+    return variance / mean
+
+
+def strengths_within(
+    image: Image,
+    *,
+    size: float,
+    polarity: Literal["bright", "dark"],
+    core: NDArray[np.bool_],
+    counts: Image,
+    gain: float | None,
+    seed: int,
+) -> tuple[FloatArray, FloatArray, list[NoiseMaxima]]:
+    """Measure a part of an image by one filter, as `SignificanceMap.of` measures all of it.
+
+    Parameters
+    ----------
+    image : ndarray of shape (n_rows, n_cols)
+        The part, with `reach_of_surroundings` around it.
+    size : float
+        Sigma of the filter, in pixels.
+    polarity : {"bright", "dark"}
+        Whether atoms are brighter than their surroundings.
+    core : ndarray of shape (n_rows, n_cols), bool
+        Where maxima of noise count.
+    counts : ndarray of shape (n_rows, n_cols)
+        As of `SignificanceMap.of`.
+    gain : float or None
+        As `gain_of_few_electrons` tells it of the whole.
+    seed : int
+        Of simulated noise; another one for each part.
+
+    Returns
+    -------
+    strengths, spreads : ndarray of shape (n_rows, n_cols)
+        As of `SignificanceMap`.
+    noise : list of NoiseMaxima
+        Of the mirrored part, and of simulated noise where there is a `gain`.
+    """
+    pixels = np.asarray(image, dtype=np.float64)
+    bright = despiked(pixels if polarity == "bright" else -pixels)
+    field = core & _inner(pixels.shape)
+    sigmas = np.array([size])
+    strengths, spreads = _strengths(bright, sigmas)
+    noise = [_mirrored(strengths, sigmas, field)]
+    if gain is not None:
+        whole = np.asarray(counts, dtype=np.float64)
+        noise.append(_of_electrons(whole, gain, sigmas, polarity, field, seed=seed))
+    return strengths[0], spreads[0], [one.strongest() for one in noise]
+
+
+def reach_of_surroundings(size: float) -> int:
+    """How far around a part of an image its strengths depend on it, in pixels."""
+    return math.ceil(_REACH * max(_SURROUNDINGS, _LEAST_SURROUNDINGS * size))

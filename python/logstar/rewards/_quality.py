@@ -102,16 +102,18 @@ class QualityReport:
     @property
     def concerns(self) -> list[str]:  # numpydoc ignore=RT01
         """What is to be doubted, in words; empty where nothing is."""
-        words = concerns_of_rewards(self.n_inside, self.expected, self.er)
-        if self.short_pairs > _NOTICED_SHORT:
-            words.append(f"pairs closer than possible, {self.short_pairs:.1%} of the atoms")
-        if self.gaps > _NOTICED_GAPS:
-            words.append(f"gaps without atoms, {self.gaps:.1%} of the field")
-        if self.spread > _NOTICED_SPREAD:
-            words.append(f"nearest distances spread by {self.spread:.0%}")
+        words = self.concerns_of_whole
         if self.on_lattice is not None and 1 - self.on_lattice > _NOTICED_OFF:
             words.append(f"{1 - self.on_lattice:.1%} of the atoms are off the lattice")
         return words
+
+    @property
+    def concerns_of_whole(self) -> list[str]:  # numpydoc ignore=RT01
+        """Those that hold of the whole image alone, by number and distances of its atoms."""
+        words = concerns_of_rewards(self.n_inside, self.expected, self.er)
+        return words + concerns_of_distances(
+            short_pairs=self.short_pairs, gaps=self.gaps, spread=self.spread
+        )
 
     def __repr__(self) -> str:
         said = "; ".join(self.concerns) or "nothing to doubt"
@@ -156,6 +158,29 @@ def concerns_of_rewards(n_found: int, expected: Count, er: float) -> list[str]:
         )
     if er > _NOTICED_SHORT:
         words.append(f"{er:.1%} of the atoms are too close to their neighbours")
+    return words
+
+
+def concerns_of_distances(*, short_pairs: float, gaps: float, spread: float) -> list[str]:
+    """Say in words what distances between atoms give reason to doubt.
+
+    Parameters
+    ----------
+    short_pairs, gaps, spread : float
+        As of `QualityReport`.
+
+    Returns
+    -------
+    words : list of str
+        Empty where there is nothing to doubt.
+    """
+    words = []
+    if short_pairs > _NOTICED_SHORT:
+        words.append(f"pairs closer than possible, {short_pairs:.1%} of the atoms")
+    if gaps > _NOTICED_GAPS:
+        words.append(f"gaps without atoms, {gaps:.1%} of the field")
+    if spread > _NOTICED_SPREAD:
+        words.append(f"nearest distances spread by {spread:.0%}")
     return words
 
 

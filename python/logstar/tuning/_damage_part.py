@@ -13,7 +13,7 @@ from logstar._validation import FloatArray
 from ._large_images import TILE
 from ._looked_at import Place
 from ._tiled import tiles_of
-from ._tiled_refinement import atoms_in, lies_in
+from ._tiles_with_atoms import atoms_in, lies_in
 
 #: Side of a part in pixels, and in distances of nearest atoms: some 1,600 atoms at least.
 _SIDE, _SIDE_IN_SPACINGS = 1024, 40.0

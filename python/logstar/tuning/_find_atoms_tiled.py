@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from logstar._runtime import threads_of
 from logstar._validation import FloatArray, check_integer
 from logstar.io import AtomTable, LazyImage, Micrograph, open_image, provenance
 from logstar.lattice import Count, Lattice
@@ -27,8 +28,9 @@ from ._long_run import TellsProgress
 from ._looked_at import LookedAt
 from ._parts import TunedPart, TunedParts, representative_parts, tune_on_parts
 from ._source import Roi, is_signal
-from ._tiled import LEAST_TILE, FoundInTiles, find_between
+from ._tiled import LEAST_TILE, MOST_TILES, FoundInTiles, find_between
 from ._tiled_atoms import TiledAtoms
+from ._tiled_diagnosis import Diagnosis, diagnosed_by_tiles
 from ._tiled_refinement import refined_by_tiles
 from ._tiled_verdict import judge_tiles
 
@@ -52,6 +54,7 @@ def find_atoms_tiled(
     checkpoint: str | os.PathLike[str] | None = None,
     progress: TellsProgress | None = None,
     refine: Literal["joint", "window"] | None = "joint",
+    diagnose: bool = True,
     pixel_size: PixelSize | str | float | None = None,
     **parameters: Any,
 ) -> TiledAtoms:
@@ -82,6 +85,9 @@ def find_atoms_tiled(
     refine : {"joint", "window"} or None, default="joint"
         Whether positions are refined to a fraction of a pixel, tile by tile together with the atoms
         around it; see `GaussianRefiner`.
+    diagnose : bool, default=True
+        Whether atoms are compared with noise, and contamination and gaps between atoms are looked
+        for, as of a smaller image: two passes more, which take as long as refining does.
     pixel_size : PixelSize, str, float or None, default=None
         As of `AtomFinder`.
     **parameters : dict
@@ -153,7 +159,18 @@ def find_atoms_tiled(
     )
     detecting_ended = time.perf_counter()
     limit = chosen.finder.expectation_.distance_sum
-    columns: dict[str, NDArray[Any]] = {"flagged": flag_errors(found.table, limit, N_NEIGHBORS)}
+    columns: dict[str, NDArray[Any]] = {}
+    diagnosis = None
+    if diagnose:
+        diagnosis = _diagnosed(
+            array, found, chosen, looked_at, shows, n_jobs=n_jobs, client=client, progress=progress
+        )
+        columns["significance"] = diagnosis.significance
+    columns["flagged"] = flag_errors(found.table, limit, N_NEIGHBORS)
+    if diagnosis is not None:
+        columns["contaminated"] = diagnosis.contaminated
+        diagnosis = diagnosis.without_atoms()
+    diagnosing_ended = time.perf_counter()
     if refine is not None and len(found.table):
         columns |= refined_by_tiles(
             array,
@@ -179,9 +196,39 @@ def find_atoms_tiled(
     atoms = atoms.with_columns(**columns)
     columns.clear()
     seconds = {"tune": tuning_ended - start, "detect": detecting_ended - tuning_ended}
+    if diagnose:
+        seconds["diagnose"] = diagnosing_ended - detecting_ended
     if refine is not None:
-        seconds["refine"] = ended - detecting_ended
-    return _together(tuned, found, qc_of_tiles, atoms, looked_at, image, seconds)
+        seconds["refine"] = ended - diagnosing_ended
+    return _together(tuned, found, qc_of_tiles, atoms, looked_at, image, diagnosis, seconds)
+
+
+def _diagnosed(
+    array: Any,
+    found: FoundInTiles,
+    chosen: TunedPart,
+    looked_at: LookedAt,
+    shows: ShowsCrystal | None,
+    *,
+    n_jobs: int | None,
+    client: Any,
+    progress: TellsProgress | None,
+) -> Diagnosis:
+    lattice = chosen.finder.lattice_
+    if lattice is None:
+        raise ValueError("an image is found by tiles with a lattice; tile=None needs none.")
+    return diagnosed_by_tiles(
+        array,
+        found.table,
+        # Of the part itself it tells where there is crystal.
+        lattice.with_mask(None),
+        polarity=chosen.finder.polarity,
+        looked_at=looked_at,
+        shows=shows,
+        n_threads=min(threads_of(n_jobs), MOST_TILES),
+        client=client,
+        progress=progress,
+    )
 
 
 class OpenedImage(NamedTuple):
@@ -247,6 +294,7 @@ def _together(
     atoms: AtomTable,
     looked_at: LookedAt,
     image: OpenedImage,
+    diagnosis: Diagnosis | None,
     seconds: dict[str, float],
 ) -> TiledAtoms:
     """Compare the whole with what the part says to expect."""
@@ -270,7 +318,7 @@ def _together(
     share = float(found.areas.sum()) / math.prod(looked_at.shape)
     return TiledAtoms(
         atoms,
-        judge_tiles(tuned, len(atoms), count, er, share),
+        judge_tiles(tuned, atoms, count, er, share, diagnosis),
         chosen.finder,
         chosen.place,
         tuple(one.place for one in tuned.parts),
@@ -282,6 +330,7 @@ def _together(
         share,
         image.shape,
         None if image.path is None else str(image.path),
+        math.nan if diagnosis is None else diagnosis.contaminated_share,
         seconds,
         image.array,
     )

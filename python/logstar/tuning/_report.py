@@ -19,6 +19,8 @@ from ._space import count_ladders
 from ._verdict import LEAST_EMPTY
 
 if TYPE_CHECKING:
+    from logstar._validation import FloatArray
+
     from ._finder import AtomFinder
 
 #: Width of the names before the texts.
@@ -160,11 +162,15 @@ def _rows(finder: AtomFinder, source: str, crystal: str) -> list[tuple[str, str]
 
 
 def _significance(finder: AtomFinder) -> str:
-    """How many atoms noise does not explain."""
-    significance = finder.atoms_["significance"]
+    has_lattice = finder.expectation_.image_lattice is not None
+    return said_of_significance(finder.atoms_["significance"], has_lattice=has_lattice)
+
+
+def said_of_significance(significance: FloatArray, *, has_lattice: bool) -> str:
+    """Say how many atoms noise does not explain."""
     n_atoms, n_clear = len(significance), int((significance > 0).sum())
     text = f"{n_clear} of {n_atoms} atoms stand out of noise each by itself"
-    if n_clear < n_atoms and finder.expectation_.image_lattice is not None:
+    if n_clear < n_atoms and has_lattice:
         text += ", the others by their places on the lattice"
     return text
 

@@ -33,7 +33,7 @@ from ._looked_at import Place
 from ._record_log import RecordLog, read_records
 from ._tiled import LEAST_TILE, Tile, tiles_of
 from ._tiled_damage import TiledDamage
-from ._tiled_refinement import atoms_in, lies_in
+from ._tiles_with_atoms import atoms_in, lies_in
 
 #: Halo of a tile in distances of nearest atoms. What decides on a pixel, windows of three distances
 #: whose votes are averaged over two, reaches five; the other ten hold regions of some 200 atoms, so

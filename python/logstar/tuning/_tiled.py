@@ -44,7 +44,7 @@ LEAST_TILE = 64
 #: Squares of the sample that brackets the percentiles: so many by so many, of this side in pixels.
 _SAMPLES, _SAMPLE_SIDE = 6, 192
 #: Tiles at a time, which bound the memory; further threads share a tile.
-_MOST_TILES = 2
+MOST_TILES = 2
 
 
 class Tile(NamedTuple):
@@ -244,7 +244,7 @@ def find_between(
     runner = _Runner(array, source, n_threads, client, progress)
     is_scaled = limits is not None or detector.intensity_range is not None
     ends = runner.limits(detector, tiles, shape) if limits is None else limits
-    n_at_once = min(n_threads, _MOST_TILES)
+    n_at_once = min(n_threads, MOST_TILES)
     work = FindsInTile(
         source=source,
         polarity=detector.polarity,
@@ -482,7 +482,7 @@ class _Runner:
             found: Iterator[tuple[FloatArray, float]] = results_in_order(
                 work,
                 ((tile, self._pixels(tile)) for tile in tiles[n_done:]),
-                n_threads=min(self._n_threads, _MOST_TILES),
+                n_threads=min(self._n_threads, MOST_TILES),
                 client=self._client,
             )
             for table, area in found:

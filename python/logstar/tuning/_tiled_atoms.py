@@ -43,8 +43,9 @@ class TiledAtoms:
     Parameters
     ----------
     atoms_ : AtomTable
-        "row", "col", "sigma" in pixels, "response" in the scale of the part that was chosen, and
-        "flagged"; the strongest first. Refined, also the columns that `AtomFinder` has then.
+        "row", "col", "sigma" in pixels, "response" in the scale of the part that was chosen,
+        "significance", "flagged" and "contaminated"; the strongest first. Refined, also the columns
+        that `AtomFinder` has then.
     verdict_ : Verdict
         Whether to believe them, by the whole image and by the part.
     finder : AtomFinder
@@ -70,6 +71,9 @@ class TiledAtoms:
         Rows and columns of the image.
     source_ : str or None
         Its file.
+    contaminated_share : float
+        Share of the image, or of what was looked at, that lies under contamination; NaN if that was
+        not looked for.
     seconds_ : dict of str to float
         How long each stage took.
     image_ : array-like of shape (n_rows, n_cols)
@@ -92,7 +96,7 @@ class TiledAtoms:
     >>> found
     TiledAtoms(295 atoms in 200 x 200 px, tuned on 1 part: ok)
     >>> found.atoms_.columns
-    ('row', 'col', 'sigma', 'response', 'flagged')
+    ('row', 'col', 'sigma', 'response', 'significance', 'flagged', 'contaminated')
     """
 
     atoms_: AtomTable
@@ -108,6 +112,7 @@ class TiledAtoms:
     field_share: float
     shape: tuple[int, int]
     source_: str | None
+    contaminated_share: float
     seconds_: dict[str, float]
     image_: Any
 

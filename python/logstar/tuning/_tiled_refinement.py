@@ -3,33 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from logstar._validation import FloatArray, as_image
 
-from ._array_parts import opened, part_of, travelling
+from ._array_parts import travelling
 from ._cluster import results_in_order
 from ._long_run import Stage, TellsProgress
 from ._refining import columns_of, refine_atoms
-from ._tiled import Tile, tiles_of
+from ._tiled import tiles_of
+from ._tiles_with_atoms import TilesWithAtoms, TileWithAtoms
 
 #: Side in pixels of the tiles that positions are refined in, and their halo in distances of
 #: neighbouring atoms: what is fitted beyond three of them moves an atom by less than its error.
 _SIDE, _HALO = 1024, 6.0
-
-
-class _Item(NamedTuple):
-    """A tile, its atoms and those around it, and which are its own."""
-
-    tile: Tile
-    atoms: FloatArray
-    own: NDArray[np.bool_]
-    pixels: NDArray[Any] | None
 
 
 @dataclass(frozen=True)
@@ -53,15 +44,13 @@ class RefinesTile:
     polarity: Literal["bright", "dark"]
     n_jobs: int | None
 
-    def __call__(self, item: _Item) -> dict[str, NDArray[Any]]:
+    def __call__(self, item: TileWithAtoms) -> dict[str, NDArray[Any]]:
         """Refine them; the columns of the tile's own, in the image's rows and columns."""
-        tile, pixels = item.tile, item.pixels
-        if pixels is None:
-            pixels = part_of(opened(self.source), tile.whole)
-        starts = np.array([part.start for part in tile.whole])
+        if not item.own.any():
+            return {}
         refinement = refine_atoms(
-            as_image(pixels),
-            item.atoms - np.array([*starts, 0, 0]),
+            as_image(item.read(self.source)),
+            np.column_stack([item.places, item.atoms[:, 2:]]),
             how=self.how,
             polarity=self.polarity,
             n_jobs=self.n_jobs,
@@ -71,7 +60,7 @@ class RefinesTile:
         }
         # No wider than the longest that there is.
         found["status"] = np.array(found["status"].tolist())
-        for name, start in zip(("row", "col"), starts, strict=True):
+        for name, start in zip(("row", "col"), item.starts, strict=True):
             found[name] = found[name] + start
         return found
 
@@ -112,23 +101,10 @@ def refined_by_tiles(
     tiles = tiles_of(array.shape, _SIDE, math.ceil(_HALO * spacing))
     source = travelling(array) if client is not None else array
     work = RefinesTile(source, how, polarity, None if client is not None else n_jobs)
-    by_row = np.argsort(table[:, 0], kind="stable")
-    places: list[NDArray[np.intp]] = []
+    with_atoms = TilesWithAtoms(array, table, sends=source is None)
     stage = Stage("refining", len(tiles), progress)
-
-    def items() -> Iterator[_Item]:
-        for tile in tiles:
-            near = atoms_in(table, by_row, tile.whole)
-            own = lies_in(table[near], tile.core)
-            if own.any():
-                places.append(near[own])
-                pixels = part_of(array, tile.whole) if source is None else None
-                yield _Item(tile, table[near], own, pixels)
-            else:
-                stage.step()
-
     found: dict[str, NDArray[Any]] = {}
-    for i, columns in enumerate(results_in_order(work, items(), client=client)):
+    for i, columns in enumerate(results_in_order(work, with_atoms.over(tiles), client=client)):
         for name, column in columns.items():
             if name not in found:
                 kind = column.dtype if column.dtype.kind == "U" else np.float64
@@ -136,25 +112,6 @@ def refined_by_tiles(
             elif column.dtype.kind == "U" and column.dtype > found[name].dtype:
                 # Texts are as wide as the longest so far: most tiles have none but "ok".
                 found[name] = found[name].astype(column.dtype)
-            found[name][places[i]] = column
+            found[name][with_atoms.places[i]] = column
         stage.step()
     return found
-
-
-def atoms_in(
-    table: FloatArray, by_row: NDArray[np.intp], place: tuple[slice, slice]
-) -> NDArray[np.intp]:
-    """Numbers of the atoms in a rectangle, rising."""
-    ends = [place[0].start, place[0].stop]
-    first, last = np.searchsorted(table[:, 0], ends, sorter=by_row)
-    band = by_row[first:last]
-    inside = (table[band, 1] >= place[1].start) & (table[band, 1] < place[1].stop)
-    return np.sort(band[inside])
-
-
-def lies_in(table: FloatArray, place: tuple[slice, slice]) -> NDArray[np.bool_]:
-    """Which atoms are in a rectangle."""
-    inside = np.ones(len(table), dtype=bool)
-    for column, part in zip(table.T, place, strict=False):
-        inside &= (column >= part.start) & (column < part.stop)
-    return inside

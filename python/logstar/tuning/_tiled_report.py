@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ._choice import ER, N_NEIGHBORS, QC
-from ._report import Report
+from ._report import Report, said_of_significance
 from ._tiled_atoms import said_of_place
 
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 #: Rows of the part's own report that hold for the whole image; those without a name go on with the
 #: row before them.
 _OF_PART = ("grains", "lattice", "drift", "calibration", "stable", "parameters", "search", "front")
+
+_SIGNIFICANCE = "significance"
 
 
 def report_of_tiles(found: TiledAtoms, source: str, crystal: str | None) -> Report:
@@ -45,6 +47,9 @@ def _rows(found: TiledAtoms, source: str, of_part: Report) -> list[tuple[str, st
     ]
     if found.field_share < 1:
         rows.append(("field", f"{found.field_share:.0%} of the image shows crystal"))
+    if _SIGNIFICANCE in found.atoms_.columns:
+        text = said_of_significance(found.atoms_[_SIGNIFICANCE], has_lattice=True)
+        rows.append(("significant", text))
     precision = _precision(found)
     if precision:
         rows.append(("precision", precision))
@@ -95,6 +100,9 @@ def _precision(found: TiledAtoms) -> str:
 
 def _values(found: TiledAtoms, of_part: dict[str, Any]) -> dict[str, Any]:
     """The values of a whole image, as those of a finder; what only a part has is under "part"."""
+    n_significant = None
+    if _SIGNIFICANCE in found.atoms_.columns:
+        n_significant = int((found.atoms_[_SIGNIFICANCE] > 0).sum())
     qc_of_tiles = [None if np.isnan(qc) else round(qc, 5) for qc in found.qc_of_tiles.tolist()]
     return {
         **of_part,
@@ -106,7 +114,7 @@ def _values(found: TiledAtoms, of_part: dict[str, Any]) -> dict[str, Any]:
         "field_share": found.field_share,
         "quality": None,
         "n_flagged": int(found.atoms_["flagged"].sum()),
-        "n_significant": None,
+        "n_significant": n_significant,
         QC: found.qc_,
         ER: found.er_,
         "seconds": {step: round(value, 3) for step, value in found.seconds_.items()},

@@ -172,7 +172,10 @@ def _remarks(finder: AtomFinder) -> tuple[str, ...]:
         looked_at = area if finder.mask is None else area[np.asarray(finder.mask)]
         share, n_below = looked_at.mean(), int(finder.atoms_["contaminated"].sum())
         if share >= LEAST_EMPTY:
-            remarks.append(
-                f"{share:.0%} of the image lies under contamination, {n_below} atoms among it"
-            )
+            remarks.append(said_of_contamination(float(share), n_below))
     return tuple(remarks)
+
+
+def said_of_contamination(share: float, n_below: int) -> str:
+    """Say how much of an image lies under contamination, and how many atoms."""
+    return f"{share:.0%} of the image lies under contamination, {n_below} atoms among it"
