@@ -83,7 +83,7 @@ def test_an_image_without_a_lattice(tmp_path, capsys):
     found = info(capsys, tmp_path / "noise.npy", "--polarity", "dark")
     assert found["lattice"] is None
     assert "lattice" in found["no_lattice"]
-    assert found["suggestion"].endswith("noise.npy --expected N --distance-sum PX --polarity dark")
+    assert found["suggestion"].endswith("noise.npy --lattice none --polarity dark")
     assert "--pixel-size SIZE" in found["why"]
     assert "If atoms are dark" not in found["why"]
 

@@ -51,7 +51,7 @@ def test_pixel_size_of_electron_microscopy_formats(tmp_path, pixels, extension):
 )
 def test_units_are_normalised(tmp_path, pixels, side, unit, expected):
     micrograph = read_image(write_hspy(tmp_path / "a.hspy", pixels, (side, side), unit))
-    assert micrograph.pixel_size.unit == expected[1]
+    assert micrograph.pixel_size.unit == micrograph.unit == expected[1]
     assert micrograph.pixel_size.value == pytest.approx(expected[0])
     assert micrograph.notes == ()
 

@@ -181,6 +181,11 @@ class TestEstimator:
         assert repr(AtomFinder(polarity="dark")) == "AtomFinder(polarity='dark')"
         assert len(repr(finder)) < 300
         assert "<table>" in finder._repr_html_()
+        # Which is what a notebook asks first.
+        bundle = finder._repr_mimebundle_(include=None, exclude=None)
+        assert bundle["text/html"] == finder._repr_html_() == finder.report()._repr_html_()
+        assert bundle["text/plain"] == repr(finder)
+        assert "<table>" not in AtomFinder()._repr_mimebundle_()["text/html"]
         assert "verdict" not in AtomFinder()._repr_html_()
 
 

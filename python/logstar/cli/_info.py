@@ -98,7 +98,7 @@ class FileInfo:
             spread = found["n_expected_uncertainty"]
             lines.append(("atoms", f"{found['n_expected']:.1f} +- {spread:.1f} expected"))
         elif self.no_lattice:
-            lines.append(("lattice", self.no_lattice))
+            lines.append(("lattice", f"none: {self.no_lattice.removeprefix('no lattice: ')}"))
         lines += [("estimate" if i == 0 else "", str(x)) for i, x in enumerate(self.estimates)]
         if self.suggestion:
             lines.append(("run", self.suggestion))
@@ -131,15 +131,19 @@ def inspect_file(args: argparse.Namespace, path: Path) -> FileInfo:
         image, pixel_size, info.looked_at = _pixels(args, info)
     options = _given(args)
     calibrated = pixel_size is not None
-    crystal = "--cif CRYSTAL.cif --zone UVW" + ("" if calibrated else " --pixel-size SIZE")
+    crystal = "--cif CRYSTAL.cif --zone UVW"
+    if not calibrated:
+        crystal += f" --pixel-size {_size_to_give(_chosen(args, info))}"
     dark = "" if args.polarity == "dark" else " If atoms are dark (ABF): --polarity dark."
     try:
         expected = Expectation.from_image(image, polarity=args.polarity)
     except NotOneLatticeError as error:
         info.no_lattice = str(error)
-        numbers = ["--expected", "N", "--distance-sum", "PX"]
-        info.suggestion = _command(path, [*numbers, *options])
-        info.why = f"A crystal that is known: {crystal}.{dark}"
+        info.suggestion = _command(path, ["--lattice", "none", *options])
+        info.why = (
+            f"Single atoms, if there are any. A crystal that is known: {crystal}. Its numbers: "
+            f"--expected N --distance-sum PX.{dark}"
+        )
         return info
     info.lattice = _plain_lattice(expected, pixel_size)
     info.suggestion = _command(path, ["--lattice", "auto", *options])
@@ -281,9 +285,18 @@ def _entry(entry: ImageEntry) -> str:
 
 
 def _size(entry: ImageEntry) -> str:
+    note = f" ({entry.note.removesuffix('.')})" if entry.note else ""
     if entry.pixel_size is None:
-        return f"no pixel size{f' ({entry.note})' if entry.note else ''}"
+        return f"no pixel size{note}"
     height, width = entry.pixel_size
     size = f"{width:.5g}" if entry.note != NOT_SQUARE else f"{height:.5g} x {width:.5g}"
-    unit = f" {entry.unit}/px" if entry.unit else "/px"
-    return f"{size}{unit}{f' ({entry.note})' if entry.note else ''}"
+    if not entry.unit and size in note:
+        return f"{size} per pixel, without a unit"
+    return f"{size}{f' {entry.unit}' if entry.unit else ''}/px{note}"
+
+
+def _size_to_give(entry: ImageEntry) -> str:
+    """A pixel size that is to be given: of a file that leaves out the unit, with the commonest."""
+    if entry.pixel_size is None or entry.unit:
+        return "SIZE"
+    return f"{entry.pixel_size[1]:.5g}nm, if it is in nm"

@@ -15,7 +15,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from logstar._validation import check_integer
 from logstar.exceptions import ChoiceNeededError
-from logstar.units import PixelSize
+from logstar.units import PIXELS, PixelSize
 
 from ._answers import Described, answer, choice
 from ._calibration import Calibration, calibration
@@ -74,6 +74,11 @@ class Micrograph:
         size = "" if self.pixel_size is None else f", {self.pixel_size}"
         file = "" if self.path is None else f": {self.path.name}"
         return f"{type(self).__name__}({n_rows} x {n_cols} px{size}{file})"
+
+    @property
+    def unit(self) -> str:  # numpydoc ignore=RT01
+        """Unit of the pixel size, "px" where there is none."""
+        return PIXELS if self.pixel_size is None else self.pixel_size.unit
 
     @classmethod
     def from_signal(

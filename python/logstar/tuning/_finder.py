@@ -582,6 +582,13 @@ class AtomFinder(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no t
             return str(super()._repr_html_())
         return self.report().as_html()
 
+    def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
+        # What notebooks ask before `_repr_html_`, which scikit-learn answers by its diagram.
+        bundle = dict(super()._repr_mimebundle_(**options))
+        if hasattr(self, "verdict_"):
+            bundle["text/html"] = self._repr_html_()
+        return bundle
+
     def _names(self, source: str | None, crystal: str | None) -> tuple[str, str]:
         """What to call the image and the crystal."""
         if source is None:

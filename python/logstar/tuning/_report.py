@@ -104,6 +104,9 @@ class Report:
         )
         return f"<table>{''.join(cells)}</table>"
 
+    def _repr_html_(self) -> str:
+        return self.as_html()
+
 
 def _rows(finder: AtomFinder, source: str, crystal: str) -> list[tuple[str, str]]:
     expected = finder.expectation_
