@@ -1,6 +1,6 @@
 """The command as a module: ``python -m logstar``."""
 
-from .cli import main
+from .cli import run
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    run()

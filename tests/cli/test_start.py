@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import importlib.util
 import subprocess
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from logstar.cli import _main
-from logstar.cli._start import hidden, start
+from logstar.cli._start import hidden, start, without_collection
 from logstar.io import _isolation
 
 
@@ -51,6 +53,17 @@ def test_what_is_hidden_is_there_again(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.delitem(sys.modules, "seldom")
 
 
+@pytest.mark.parametrize("is_enabled", [True, False])
+def test_memory_is_looked_after_as_before(monkeypatch: pytest.MonkeyPatch, is_enabled: bool):
+    said: list[str] = []
+    monkeypatch.setattr(gc, "isenabled", lambda: is_enabled)
+    for name in ("disable", "freeze", "enable"):
+        monkeypatch.setattr(gc, name, partial(said.append, name))
+    with without_collection():
+        assert said == ["disable"]
+    assert said == (["disable", "freeze", "enable"] if is_enabled else ["disable"])
+
+
 def test_no_process_reads_what_needs_none(monkeypatch: pytest.MonkeyPatch):
     started: list[bool] = []
     monkeypatch.setattr(_isolation, "start_reader", lambda: started.append(True))
@@ -85,7 +98,7 @@ def test_what_draws_is_imported_beside():
 def test_nothing_is_done_beside_in_a_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "film.npy").write_text("no array")
     asked: list[bool] = []
-    monkeypatch.setattr(_main, "start", lambda _, *, draws: asked.append(draws))
+    monkeypatch.setattr(_main, "start", lambda _, *, draws=False: asked.append(draws))
     arguments = ["detect", str(tmp_path / "film.npy"), "--lattice", "auto"]
     arguments += ["--out", str(tmp_path / "out")]
     assert _main.main(arguments) == 2

@@ -1,5 +1,6 @@
 """The command `logstar`: from a micrograph to its atoms."""
 
+from ._exit import run
 from ._main import main
 
-__all__ = ["main"]
+__all__ = ["main", "run"]

@@ -27,7 +27,7 @@ from ._parser import NOT_DONE
 from ._printing import Output, complain, occupy_closed_streams, one_line, report, shown
 from ._progress import stages
 from ._results import Results, earlier_result, is_free
-from ._start import start
+from ._start import start, without_collection
 from ._together import check_all_movies, check_movie, check_together
 from ._values import Crystal
 
@@ -191,8 +191,11 @@ class _Command:
     def _start(self, files: Sequence[Path] = ()) -> None:
         """Import what finding atoms needs, and count it as starting."""
         begin = time.perf_counter()
-        draws = self.is_own_process and getattr(self.args, "plots", False)
-        start(files, draws=draws)
+        if self.is_own_process:
+            with without_collection():
+                start(files, draws=getattr(self.args, "plots", False))
+        else:
+            start(files)
         self.start_up += time.perf_counter() - begin
 
     def _work(

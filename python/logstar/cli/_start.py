@@ -5,6 +5,7 @@ A process reads files, and a thread imports what draws while atoms are found.
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -70,6 +71,22 @@ def _import_drawing() -> None:
             from mpl_toolkits.axes_grid1 import anchored_artists  # noqa: F401, PLC0415
         finally:
             artist.kwdoc = whole
+
+
+@contextmanager
+def without_collection() -> Iterator[None]:
+    """Do not look for what can be freed while modules are imported, of which nothing is freed.
+
+    What there is in the end is left out of all later looks: it stays as long as the process.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.freeze()
+            gc.enable()
 
 
 @contextmanager
