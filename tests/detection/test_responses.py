@@ -24,15 +24,27 @@ def test_laplacians_are_those_of_scipy(shape):
         np.testing.assert_allclose(response, expected, rtol=0, atol=1e-14 * image.max())
 
 
-def test_rounding_makes_no_response():
-    image = np.zeros((96, 96))
+@pytest.mark.parametrize("shape", SHAPES)
+def test_single_precision_stays_single(shape):
+    image = noise(shape) - 1e4
+    for single, double in zip(
+        laplacians(image.astype(np.float32), [0.6, 5.3]), laplacians(image, [0.6, 5.3]), strict=True
+    ):
+        assert single.dtype == np.float32
+        np.testing.assert_allclose(single, double, rtol=0, atol=2e-6 * np.abs(image).max())
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rounding_makes_no_response(dtype):
+    image = np.zeros((96, 96), dtype=dtype)
     image[:10, :10] = noise((10, 10))
     (response,) = laplacians(image, [2.0])
     assert (response[20:, 20:] == 0).all()
     assert (response[:8, :8] != 0).all()
 
 
-@pytest.mark.parametrize("shape", [(30, 41), (1, 9), (9, 1), (2, 2)])
+# The longest are gone through in bands of a few rows, of 8 and of one.
+@pytest.mark.parametrize("shape", [(30, 41), (1, 9), (9, 1), (2, 2), (30, 8000), (4, 70_000)])
 def test_maxima_are_the_highest_of_nine(shape):
     # Whole numbers are often equal.
     image = np.random.default_rng(0).integers(0, 5, shape).astype(float)
@@ -58,6 +70,13 @@ class TestWideAverage:
         np.testing.assert_allclose(
             around.on_blocks(is_there), around.on_blocks(is_there.astype(float)), rtol=1e-12
         )
+
+    def test_is_written_where_it_is_wanted(self):
+        image = noise((50, 40))
+        around = WideAverage(image.shape, 24.0)
+        averages, out = around.on_blocks(image), np.empty(image.shape)
+        assert around.at_pixels(averages, out=out) is out
+        np.testing.assert_array_equal(out, around.at_pixels(averages))
 
     @pytest.mark.parametrize("shape", [(96, 131), (5, 3), (1, 1)])
     def test_at_some_pixels_is_that_of_all(self, shape):

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from logstar.detection import (
     NoiseTail,
@@ -13,7 +14,7 @@ from logstar.detection import (
     SignificanceMap,
     estimate_atom_size,
 )
-from logstar.detection._significance import despiked
+from logstar.detection._significance import _variance_of_noise
 from tests.detection.noises import KINDS, noise_image, single_atoms
 
 
@@ -108,33 +109,6 @@ class TestMap:
         assert SignificanceMap.of(image, size=2.0).maxima()[0, 4] > 0
 
 
-class TestHotPixels:
-    def test_are_no_atoms(self):
-        image = noise_image("white", (256, 256), 0)
-        image[[40, 100, 200], [70, 128, 30]] += 60
-        assert not (SignificanceMap.of(image, size=1.4).maxima()[:, 4] > 1).any()
-
-    def test_are_those_that_all_neighbors_are_below(self):
-        image = noise_image("white", (64, 64), 1)
-        image[20, 30] += 60
-        # Two beside one another, one on the edge, and a column of pixels may be anything.
-        image[40, 40:42] += 60
-        image[0, 10] += 60
-        image[50:53, 20] += 60
-        assert [tuple(place) for place in np.argwhere(despiked(image) != image)] == [(20, 30)]
-        assert despiked(image)[20, 30] == np.median(image[18:23, 28:33])
-
-    def test_the_narrowest_atoms_stay(self):
-        rows, cols = np.indices((64, 64))
-        image = noise_image("white", (64, 64), 0)
-        image += 60 * np.exp(-((rows - 30) ** 2 + (cols - 20) ** 2) / (2 * 0.7**2))
-        np.testing.assert_array_equal(despiked(image), image)
-
-    def test_nothing_is_unusual_among_few_electrons(self):
-        image = noise_image("poisson-0.3", (64, 64), 0)
-        np.testing.assert_array_equal(despiked(image), image)
-
-
 @pytest.mark.parametrize("sigma", [1.4, 2.8, 4.0])
 def test_size_of_atoms_is_estimated(sigma):
     image, _ = single_atoms(25, (320, 320), sigma=sigma, height=6.0 / sigma)
@@ -149,6 +123,23 @@ def test_size_where_there_are_none():
 def test_refused_sizes(size):
     with pytest.raises(ValueError, match="size must be"):
         SignificanceMap.of(np.eye(64), size=size)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (7, 5), (30, 8000)])
+def test_the_variance_of_noise_is_that_of_mixed_differences(shape):
+    image = np.random.default_rng(0).poisson(3.0, shape).astype(float)
+    kernel = np.outer([1.0, -2.0, 1.0], [1.0, -2.0, 1.0]) / 6
+    expected = float(np.mean(ndimage.convolve(image, kernel) ** 2))
+    assert _variance_of_noise(image) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("unit", [1e-30, 1.0, 1e30])
+def test_strengths_have_no_unit(unit):
+    image = np.random.default_rng(0).normal(0, 1, (96, 96))
+    found = SignificanceMap.of(unit * image, size=2.0)
+    same = SignificanceMap.of(image, size=2.0)
+    np.testing.assert_allclose(found.strengths, same.strengths, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(found.spreads, unit * same.spreads, rtol=1e-4)
 
 
 def test_the_tail_of_skewed_noise_is_that_of_bernstein():

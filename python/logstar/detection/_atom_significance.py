@@ -150,13 +150,14 @@ def strengths_among_neighbors(
     -------
     found : StrengthsOfAtoms
     """
-    bright = np.asarray(image if polarity == "bright" else -image, dtype=np.float64)
+    bright = np.array(image if polarity == "bright" else -image, dtype=np.float64)
+    bright -= bright.mean()
     rounded = np.rint(points).astype(int)
-    heights, model = _fit(bright - bright.mean(), rounded, size)
+    heights, model = _fit(bright, rounded, size)
     # Taken out of the image as it is: what noise it has is judged by its electrons. A wider filter
     # would see more of what Gaussians of one size do not explain.
     strengths, spreads, noise = strengths_within(
-        np.asarray(image - (model if polarity == "bright" else -model)),
+        (np.subtract if polarity == "bright" else np.add)(image, model, out=model),
         size=size,
         polarity=polarity,
         core=core,
@@ -200,7 +201,7 @@ def _fit(
     # A slow background is no atom's.
     background = ndimage.uniform_filter(pixels, 2 * round(6 * sigma) + 1)
     heights = np.zeros(len(places), dtype=np.float64)
-    residual = matched(pixels - background)
+    residual = matched(np.subtract(pixels, background, out=background))
     direction, square = residual.copy(), float(residual @ residual)
     first = square
     for _ in range(_N_ITERATIONS):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +12,12 @@ from scipy import fft, ndimage
 
 from logstar import _core
 from logstar._runtime import threads_of
-from logstar._validation import FloatArray
+from logstar._validation import FloatArray, Image
 
 from ._scale_space import half_kernels, kernel_radius
 
 #: What rounding may leave of a response of 0, by the largest intensity.
-_ROUNDING = 1e-13
+_ROUNDING = {"float64": 1e-13, "float32": 1e-6}
 #: A wide Gaussian is computed on means of blocks with this share of its sigma. It is linear between
 #: their middles, which is off by at most 1 / 512 of what the average bends by within a sigma.
 _BLOCK = 1 / 8
@@ -24,7 +25,7 @@ _BLOCK = 1 / 8
 _BATCH = 2**16
 
 
-def laplacians(pixels: FloatArray, sigmas: Sequence[float] | FloatArray) -> Iterator[FloatArray]:
+def laplacians(pixels: Image, sigmas: Sequence[float] | FloatArray) -> Iterator[Any]:
     """Yield minus the Laplacian of Gaussian times the square of sigma, one sigma after the other.
 
     Under the boundary that SciPy calls "reflect" a symmetric kernel multiplies each coefficient of
@@ -33,7 +34,7 @@ def laplacians(pixels: FloatArray, sigmas: Sequence[float] | FloatArray) -> Iter
 
     Parameters
     ----------
-    pixels : ndarray of shape (n_rows, n_cols), float64
+    pixels : ndarray of shape (n_rows, n_cols), float32 or float64
         The image.
     sigmas : sequence of float
         Standard deviations in pixels.
@@ -41,8 +42,9 @@ def laplacians(pixels: FloatArray, sigmas: Sequence[float] | FloatArray) -> Iter
     Yields
     ------
     response : ndarray of shape (n_rows, n_cols)
-        As by ``scipy.ndimage.gaussian_laplace``, but for rounding: some 1e-15 of the largest
-        intensity. What rounding may have made of 0 is 0.
+        In the precision of the image: as by ``scipy.ndimage.gaussian_laplace``, but for rounding,
+        some 1e-15 of the largest intensity, in single precision 1e-7. What rounding may have made
+        of 0 is 0.
 
     Examples
     --------
@@ -57,19 +59,31 @@ def laplacians(pixels: FloatArray, sigmas: Sequence[float] | FloatArray) -> Iter
     radius = max(kernel_radius(float(sigma)) for sigma in sigmas)
     lengths = [_transformed_length(size, radius) for size in pixels.shape]
     spectrum = fft.dctn(pixels if tuple(lengths) == pixels.shape else _extended(pixels, lengths))
-    least = _ROUNDING * float(np.abs(pixels).max())
+    least = _ROUNDING[pixels.dtype.name] * max(float(pixels.max()), -float(pixels.min()))
     for sigma in sigmas:
         down, along = (
             [_multipliers(kernel, length) for kernel in half_kernels(np.float64(sigma))]
             for length in lengths
         )
-        filtered = np.outer(down[1], along[0])
-        filtered += np.outer(down[0], along[1])
-        filtered *= -(sigma**2)
-        filtered *= spectrum
+        filtered = _times_kernel(spectrum, [-(sigma**2) * each for each in down], along)
         response = fft.idctn(filtered, overwrite_x=True)[: pixels.shape[0], : pixels.shape[1]]
-        response[np.abs(response) < least] = 0.0
+        response[np.abs(response) < least] = 0
         yield np.ascontiguousarray(response)
+
+
+def _times_kernel(
+    spectrum: NDArray[Any], down: Sequence[FloatArray], along: Sequence[FloatArray]
+) -> NDArray[Any]:
+    """What is left of a spectrum behind a smoothed second derivative along either axis."""
+    smooth_down, second_down = (each.astype(spectrum.dtype)[:, None] for each in down)
+    smooth_along, second_along = (each.astype(spectrum.dtype) for each in along)
+    filtered = np.empty_like(spectrum)
+    for rows in bands(spectrum.shape):
+        part = filtered[rows]
+        np.multiply(second_down[rows], smooth_along, out=part)
+        part += smooth_down[rows] * second_along
+        part *= spectrum[rows]
+    return filtered
 
 
 def _transformed_length(size: int, radius: int) -> int:
@@ -80,7 +94,7 @@ def _transformed_length(size: int, radius: int) -> int:
     return fft.next_fast_len(size + radius, real=True)
 
 
-def _extended(pixels: FloatArray, lengths: Sequence[int]) -> FloatArray:
+def _extended(pixels: Image, lengths: Sequence[int]) -> NDArray[Any]:
     more = [(0, length - size) for length, size in zip(lengths, pixels.shape, strict=True)]
     return np.pad(pixels, more, mode="symmetric")
 
@@ -92,7 +106,7 @@ def _multipliers(half_kernel: FloatArray, length: int) -> FloatArray:
     return np.asarray(half_kernel[-1] + 2 * np.cos(angles) @ half_kernel[:-1])
 
 
-def is_maximum(values: FloatArray) -> NDArray[np.bool_]:
+def is_maximum(values: Image) -> NDArray[np.bool_]:
     """Tell which pixels are as high as the highest of the eight around them.
 
     Parameters
@@ -113,13 +127,25 @@ def is_maximum(values: FloatArray) -> NDArray[np.bool_]:
     array([[False, False, False],
            [ True, False, False]])
     """
-    down = values.copy()
-    np.maximum(down[1:], values[:-1], out=down[1:])
-    np.maximum(down[:-1], values[1:], out=down[:-1])
-    highest = down.copy()
-    np.maximum(highest[:, 1:], down[:, :-1], out=highest[:, 1:])
-    np.maximum(highest[:, :-1], down[:, 1:], out=highest[:, :-1])
-    return np.asarray(values == highest)
+    is_highest = np.empty(values.shape, dtype=np.bool_)
+    for rows in bands(values.shape):
+        own = values[rows]
+        down = own.copy()
+        above, below = values[max(rows.start - 1, 0) : rows.stop - 1], values[rows.start + 1 :]
+        np.maximum(down[len(own) - len(above) :], above, out=down[len(own) - len(above) :])
+        below = below[: len(own)]
+        np.maximum(down[: len(below)], below, out=down[: len(below)])
+        highest = down.copy()
+        np.maximum(highest[:, 1:], down[:, :-1], out=highest[:, 1:])
+        np.maximum(highest[:, :-1], down[:, 1:], out=highest[:, :-1])
+        np.equal(own, highest, out=is_highest[rows])
+    return is_highest
+
+
+def bands(shape: tuple[int, ...]) -> list[slice]:
+    """Slices of rows of an image that fit into the processor's cache."""
+    n_rows = max(1, _BATCH // shape[1])
+    return [slice(start, min(start + n_rows, shape[0])) for start in range(0, shape[0], n_rows)]
 
 
 def apart(
@@ -178,12 +204,12 @@ class WideAverage:
         self.sigma = sigma
         self.block = max(1, int(_BLOCK * sigma))
 
-    def on_blocks(self, values: NDArray[np.float64] | NDArray[np.bool_]) -> FloatArray:
+    def on_blocks(self, values: Image | NDArray[np.bool_]) -> FloatArray:
         """Average numbers of all pixels.
 
         Parameters
         ----------
-        values : ndarray of shape (n_rows, n_cols), float64 or bool
+        values : ndarray of shape (n_rows, n_cols), float64, float32 or bool
             The numbers.
 
         Returns
@@ -196,18 +222,20 @@ class WideAverage:
         whole = np.pad(values, more, mode="symmetric") if any(end for _, end in more) else values
         n_rows, n_cols = (size // block for size in whole.shape)
         # First along the longer way in memory: whole rows are added in vectors.
-        kind = np.uint32 if values.dtype == bool else np.float64
+        kind = np.uint32 if values.dtype == bool else values.dtype
         rows = whole.reshape(n_rows, block, -1).sum(axis=1, dtype=kind)
-        means = rows.reshape(n_rows, n_cols, block).sum(axis=2) / block**2
+        means = rows.reshape(n_rows, n_cols, block).sum(axis=2, dtype=np.float64) / block**2
         return np.asarray(ndimage.gaussian_filter(means, self.sigma / block))
 
-    def at_pixels(self, averages: FloatArray) -> FloatArray:
+    def at_pixels(self, averages: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Interpolate averages to the pixels.
 
         Parameters
         ----------
         averages : ndarray of shape (n_blocks_down, n_blocks_along)
             As of `on_blocks`.
+        out : ndarray of shape (n_rows, n_cols), default=None
+            Where to write them; None makes an array.
 
         Returns
         -------
@@ -216,13 +244,14 @@ class WideAverage:
         left, right, along = self._between(np.arange(self.shape[1]), 1)
         top, bottom, down = self._between(np.arange(self.shape[0]), 0)
         wide = averages[:, left] * (1 - along) + averages[:, right] * along
-        values = np.empty(self.shape)
-        step = max(1, _BATCH // self.shape[1])
-        for start in range(0, self.shape[0], step):
-            rows = slice(start, start + step)
-            share = down[rows, None]
-            np.multiply(wide[top[rows]], 1 - share, out=values[rows])
-            values[rows] += wide[bottom[rows]] * share
+        values = np.empty(self.shape) if out is None else out
+        # All rows between the middles of the same two blocks at once.
+        starts = np.flatnonzero(np.diff(top, prepend=-1)).tolist()
+        for start, stop in zip(starts, [*starts[1:], self.shape[0]], strict=True):
+            upper, lower = wide[top[start]], wide[bottom[start]]
+            rows = values[start:stop]
+            np.multiply(down[start:stop, None], lower - upper, out=rows)
+            rows += upper
         return values
 
     def at(self, averages: FloatArray, places: NDArray[np.intp]) -> FloatArray:

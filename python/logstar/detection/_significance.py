@@ -20,19 +20,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal, Self
+from typing import Literal, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import ndimage, stats
+from scipy import stats
 
-from logstar import _core
-from logstar._numerics import MAD_TO_SIGMA
 from logstar._validation import FloatArray, Image, as_image, as_positions, check_real
 
+from ._hot_pixels import despiked
 from ._noise_tail import NoiseMaxima, NoiseTail, significance_of
-from ._responses import WideAverage, apart, is_maximum, laplacians
+from ._responses import WideAverage, apart, bands, is_maximum, laplacians
 
+#: Of images that are scaled by their range: single precision does, since noise has much more than
+#: 1e-7 of it.
+Strengths: TypeAlias = NDArray[np.float32]
 #: Sigma in pixels of the Gaussian that background and local noise are averaged over, and the least
 #: one by the sigma of atoms: a narrower one takes the atoms for background.
 _SURROUNDINGS, _LEAST_SURROUNDINGS = 32.0, 6.4
@@ -50,9 +52,6 @@ _LEAST_DISTANCE = 2.5
 _LEAST_TAIL = 20
 #: Outer rows and columns without maxima: the tail of an atom beyond the edge makes one there.
 _BORDER = 1
-#: A pixel is hot that stands out by this many standard deviations, and whose neighbours all stand
-#: out by less than this share of it; of a Gaussian with a sigma above 0.6 px they do by more.
-_HOT, _HOT_NEIGHBORS = 6.0, 0.25
 #: Poisson's noise of more electrons a pixel than this is as good as symmetric.
 _FEW_ELECTRONS = 100.0
 #: What single precision leaves of the range of an image.
@@ -73,8 +72,10 @@ class SignificanceMap:
 
     Parameters
     ----------
-    strengths, spreads : ndarray of shape (n_sigmas, n_rows, n_cols)
-        Responses by their local spread, z, and that spread, s.
+    strengths : ndarray of shape (n_sigmas, n_rows, n_cols), float32
+        Responses by their local spread, z.
+    spreads : ndarray of shape (n_sigmas, n_rows, n_cols), float64
+        That spread, s.
     sigmas : ndarray of shape (n_sigmas,)
         Of the filters, in pixels; each is for atoms of 1 / sqrt(3) of it.
     tails : sequence of NoiseTail
@@ -99,7 +100,7 @@ class SignificanceMap:
 
     def __init__(
         self,
-        strengths: FloatArray,
+        strengths: Strengths,
         spreads: FloatArray,
         sigmas: FloatArray,
         tails: Sequence[NoiseTail],
@@ -312,70 +313,41 @@ def sizes_within(shape: tuple[int, ...]) -> tuple[float, ...]:
     return tuple(size for size in _SIZES if size == _SIZES[0] or 24 * size <= min(shape))
 
 
-def despiked(pixels: FloatArray) -> FloatArray:
-    """The image without single hot pixels: each becomes the median around it."""
-    if min(pixels.shape) < 3:
-        # No pixel has neighbours on all sides.
-        return pixels
-    steps = np.abs(np.diff(pixels, axis=1))
-    # A median is the mean of the two middle ones; of an odd number both are the same.
-    middle = _core.order_statistics(steps, [(steps.size - 1) // 2, steps.size // 2])
-    spread = MAD_TO_SIGMA * sum(middle) / 2 / math.sqrt(2)
-    if spread == 0:
-        # More than half of the pixels are equal to their neighbours, as with few electrons:
-        # nothing says then what is unusual.
-        return pixels
-    # Hot pixels stand out of those beside them, and few others do so. At the very edge there is no
-    # telling.
-    least = (1 - _HOT_NEIGHBORS) * _HOT * spread
-    beside = np.maximum(pixels[1:-1, :-2], pixels[1:-1, 2:])
-    rows, cols = 1 + np.array(np.nonzero(pixels[1:-1, 1:-1] - beside > least))
-    neighbors = np.max(
-        [pixels[rows + i, cols + j] for i in (-1, 0, 1) for j in (-1, 0, 1) if i or j], axis=0
-    )
-    is_high = pixels[rows, cols] - neighbors > least
-    result = pixels.copy()
-    for row, col, highest in zip(rows[is_high], cols[is_high], neighbors[is_high], strict=True):
-        window = pixels[max(row - 2, 0) : row + 3, max(col - 2, 0) : col + 3]
-        median = float(np.median(window))
-        above = pixels[row, col] - median
-        if above > _HOT * spread and highest - median < _HOT_NEIGHBORS * above:
-            result[row, col] = median
-    return result
-
-
 def _inner(shape: tuple[int, ...]) -> NDArray[np.bool_]:
     field = np.zeros(shape, dtype=bool)
     field[_BORDER:-_BORDER, _BORDER:-_BORDER] = True
     return field
 
 
-def _strengths(pixels: FloatArray, sigmas: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _strengths(pixels: FloatArray, sigmas: FloatArray) -> tuple[Strengths, FloatArray]:
     """Responses at each sigma by the spread of the negative ones around, and that spread."""
     width = max(_SURROUNDINGS, _LEAST_SURROUNDINGS * float(sigmas[-1]))
     around = WideAverage(pixels.shape, width)
-    flat = pixels - around.at_pixels(around.on_blocks(pixels))
-    rounding = _ROUNDING * (float(np.ptp(pixels)) or 1.0)
-    strengths, spreads = np.empty((2, len(sigmas), *pixels.shape))
-    for strength, spread, response in zip(
-        strengths, spreads, laplacians(flat, sigmas), strict=True
-    ):
-        dark = np.minimum(response, 0.0)
+    unit = float(np.ptp(pixels)) or 1.0
+    flat = around.at_pixels(around.on_blocks(pixels))
+    np.subtract(pixels, flat, out=flat)
+    flat /= unit
+    strengths = np.empty((len(sigmas), *pixels.shape), dtype=np.float32)
+    spreads = np.empty(strengths.shape)
+    for i, response in enumerate(laplacians(flat.astype(np.float32), sigmas)):
+        dark = np.minimum(response, 0)
         share = np.maximum(around.on_blocks(dark < 0), np.finfo(np.float64).tiny)
-        square = around.on_blocks(dark**2) / share
-        local = np.maximum(np.sqrt(np.maximum(square, 0.0)), rounding)
-        spread[:] = around.at_pixels(local)
-        np.divide(response, spread, out=strength)
+        square = around.on_blocks(np.square(dark, out=dark)) / share
+        local = np.maximum(np.sqrt(np.maximum(square, 0.0)), _ROUNDING)
+        around.at_pixels(local, out=spreads[i])
+        np.divide(response, spreads[i], out=strengths[i], casting="same_kind")
+        spreads[i] *= unit
     return strengths, spreads
 
 
-def _maxima(strengths: FloatArray, sigmas: FloatArray, field: NDArray[np.bool_]) -> FloatArray:
+def _maxima(strengths: Strengths, sigmas: FloatArray, field: NDArray[np.bool_]) -> FloatArray:
     """Maxima above 0 in space and scale, the strongest first, and none too close to a stronger."""
     # The strongest along scales first: a maximum of all three is one of that map.
-    best = strengths.max(axis=0)
-    peaks = is_maximum(best) & (best > 0) & field
-    rows, cols = np.nonzero(peaks)
-    values = best[rows, cols]
+    best = strengths.max(axis=0) if len(strengths) > 1 else strengths[0]
+    rows, cols = np.nonzero(is_maximum(best))
+    values = best[rows, cols].astype(np.float64)
+    is_peak = (values > 0) & field[rows, cols]
+    rows, cols, values = rows[is_peak], cols[is_peak], values[is_peak]
     order = np.lexsort((cols, rows, -values))
     rows, cols, values = rows[order], cols[order], values[order]
     scale = strengths[:, rows, cols].argmax(axis=0)
@@ -384,7 +356,7 @@ def _maxima(strengths: FloatArray, sigmas: FloatArray, field: NDArray[np.bool_])
     return np.column_stack([places, sigmas[scale], values])[kept]
 
 
-def _mirrored(strengths: FloatArray, sigmas: FloatArray, field: NDArray[np.bool_]) -> NoiseMaxima:
+def _mirrored(strengths: Strengths, sigmas: FloatArray, field: NDArray[np.bool_]) -> NoiseMaxima:
     """Maxima of the mirrored image."""
     return NoiseMaxima(_maxima(-strengths, sigmas, field)[:, 3])
 
@@ -405,7 +377,7 @@ def _of_electrons(
     noise = gain * counts.astype(np.float64)
     simulated, _ = _strengths(noise if polarity == "bright" else -noise, sigmas)
     # The narrowest filter averages over the fewest pixels, and leaves the most.
-    skewness = float(stats.skew(simulated[0], axis=None))
+    skewness = float(stats.skew(simulated[0].astype(np.float64), axis=None))
     return NoiseMaxima(_maxima(simulated, sigmas, field)[:, 3], skewness)
 
 
@@ -417,12 +389,26 @@ def gain_of_few_electrons(pixels: FloatArray) -> float | None:
     if pixels.min() < 0:
         return None
     mean = float(pixels.mean())
-    # A mixed second difference leaves noise, and neither background nor atoms.
-    kernel = np.outer([1.0, -2.0, 1.0], [1.0, -2.0, 1.0]) / 6
-    variance = float(np.mean(ndimage.convolve(pixels, kernel) ** 2))
+    variance = _variance_of_noise(pixels)
     if variance <= 0 or mean**2 / variance > _FEW_ELECTRONS:
         return None
     return variance / mean
+
+
+def _variance_of_noise(pixels: FloatArray) -> float:
+    """Variance of white noise, by a mixed second difference: it leaves no background and no atoms.
+
+    Beyond the edge the outermost pixels go on.
+    """
+    total = 0.0
+    last = pixels.shape[0] - 1
+    for rows in bands(pixels.shape):
+        around = pixels[np.clip(np.arange(rows.start - 1, rows.stop + 1), 0, last)]
+        steps = np.pad(np.diff(around, 2, axis=0), ((0, 0), (1, 1)), mode="edge")
+        rough = np.diff(steps, 2, axis=1)
+        total += float(np.square(rough, out=rough).sum())
+    # White noise of variance 1 has differences of variance 6 along each axis.
+    return total / pixels.size / 36
 
 
 def strengths_within(
@@ -434,7 +420,7 @@ def strengths_within(
     counts: Image,
     gain: float | None,
     seed: int,
-) -> tuple[FloatArray, FloatArray, list[NoiseMaxima]]:
+) -> tuple[NDArray[np.float32], FloatArray, list[NoiseMaxima]]:
     """Measure a part of an image by one filter, as `SignificanceMap.of` measures all of it.
 
     Parameters
