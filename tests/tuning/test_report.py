@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from logstar import AtomFinder, Lattice
 from logstar.datasets import make_scene
 from logstar.io import Micrograph
+from logstar.tuning._report import said_of_significance
 from logstar.units import PixelSize
 
 CRYSTAL = Lattice.perovskite(4.0, pixel_size=0.2)
@@ -72,3 +74,29 @@ def test_a_notebook_gets_a_table_in_which_nothing_is_markup(finder):
     html = finder.report(source="<b>film</b>").as_html()
     assert "&lt;b&gt;film" in html
     assert html.count("<tr>") == len(finder.report().rows)
+
+
+def test_a_part_of_the_image_is_told():
+    scene = make_scene(CRYSTAL, (150, 170), noise=0.05, random_state=0)
+    mask = np.zeros((150, 170), dtype=bool)
+    mask[:75] = True
+    rows = dict(AtomFinder(CRYSTAL, mask=mask).fit(scene.image).report().rows)
+    assert rows["image"] == "150 x 170 px, 0.2 A/px; 50.0% of it inside the mask"
+
+
+@pytest.mark.parametrize(
+    ("significance", "has_lattice", "said"),
+    [
+        ([3, 5], True, "2 of 2 atoms stand out of noise each by itself"),
+        (
+            [3, -1],
+            True,
+            "1 of 2 atoms stand out of noise each by itself, the others by their lattice",
+        ),
+        ([3, -1], False, "1 of 2 atoms stand out of noise each by itself"),
+        ([-2, -1], True, "none of 2 atoms by itself; they stand out of noise by their lattice"),
+        ([-2, -1], False, "0 of 2 atoms stand out of noise each by itself"),
+    ],
+)
+def test_atoms_that_noise_explains_one_by_one(significance, has_lattice, said):
+    assert said_of_significance(np.array(significance), has_lattice=has_lattice) == said

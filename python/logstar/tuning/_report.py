@@ -129,7 +129,7 @@ def _rows(finder: AtomFinder, source: str, crystal: str) -> list[tuple[str, str]
         rewards.append(("ER", f"{finder.er_:.4f}    {flagged} atoms flagged ({rule})"))
     rows = [
         ("verdict", str(finder.verdict_)),
-        ("image", f"{source}{', ' if source else ''}{n_rows} x {n_cols} px{size}"),
+        ("image", f"{source}{', ' if source else ''}{n_rows} x {n_cols} px{size}{_part(finder)}"),
         ("found", f"{len(finder.atoms_)} atoms"),
         ("expected", number),
         *_physics(finder),
@@ -164,6 +164,13 @@ def _rows(finder: AtomFinder, source: str, crystal: str) -> list[tuple[str, str]
     ]
 
 
+def _part(finder: AtomFinder) -> str:
+    """Which share of the image a mask leaves."""
+    if finder.mask is None:
+        return ""
+    return f"; {np.mean(finder.mask):.1%} of it inside the mask"
+
+
 def _significance(finder: AtomFinder) -> str:
     has_lattice = finder.expectation_.image_lattice is not None
     return said_of_significance(finder.atoms_["significance"], has_lattice=has_lattice)
@@ -172,10 +179,10 @@ def _significance(finder: AtomFinder) -> str:
 def said_of_significance(significance: FloatArray, *, has_lattice: bool) -> str:
     """Say how many atoms noise does not explain."""
     n_atoms, n_clear = len(significance), int((significance > 0).sum())
-    text = f"{n_clear} of {n_atoms} atoms stand out of noise each by itself"
-    if n_clear < n_atoms and has_lattice:
-        text += ", the others by their places on the lattice"
-    return text
+    if n_clear == 0 and has_lattice:
+        return f"none of {n_atoms} atoms by itself; they stand out of noise by their lattice"
+    others = ", the others by their lattice" if n_clear < n_atoms and has_lattice else ""
+    return f"{n_clear} of {n_atoms} atoms stand out of noise each by itself{others}"
 
 
 def _physics(finder: AtomFinder) -> list[tuple[str, str]]:

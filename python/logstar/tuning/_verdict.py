@@ -96,8 +96,8 @@ def judge(finder: AtomFinder) -> Verdict:
         reasons.append("the image shows no lattice: what stands out of noise is taken for atoms")
     if by_noise and expected.image_lattice is not None:
         reasons.append(
-            "the image shows a lattice, which was not asked for: weak atoms between strong ones "
-            "are found by lattice='auto'"
+            "the image shows a lattice, which was not asked for: with it, weak atoms between "
+            "strong ones are found as well"
         )
     if by_noise:
         # Their number hangs on how strong noise is, and that is measured.
