@@ -185,5 +185,7 @@ class GrainMap:
         """
         grain = check_integer(grain, name="grain", low=1)
         if grain > len(self):
-            raise ValueError(f"grain must be at most {len(self)}, got {grain}: {self}.")
+            raise ValueError(
+                f"grain must be at most {len(self)}, got {grain}: the image shows {self}."
+            )
         return np.asarray(self.labels == grain)

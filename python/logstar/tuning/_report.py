@@ -168,7 +168,7 @@ def _part(finder: AtomFinder) -> str:
     """Which share of the image a mask leaves."""
     if finder.mask is None:
         return ""
-    return f"; {np.mean(finder.mask):.1%} of it inside the mask"
+    return f"; {np.asarray(finder.mask).mean():.1%} of it inside the mask"
 
 
 def _significance(finder: AtomFinder) -> str:

@@ -103,8 +103,8 @@ def crystal_at(
         return crystal.with_pixel_size(pixel_size)
     if pixel_size is None:
         raise ValueError(
-            f"lattice={lattice!r} needs a pixel size, and the image has none with a unit; give "
-            "pixel_size, such as '0.2 A'."
+            f"lattice={_named(lattice)} needs a pixel size, and the image has none with a unit; "
+            "give pixel_size, such as '0.2 A'."
         )
     takes_visible = "visible" in inspect.signature(lattice).parameters
     options: dict[str, Any] = {}
@@ -117,11 +117,16 @@ def crystal_at(
     crystal = lattice(pixel_size.to("A"), **options)
     if not isinstance(crystal, Lattice):
         raise TypeError(
-            f"lattice={lattice!r} must make a Lattice of a pixel size, got {crystal!r}."
+            f"lattice={_named(lattice)} must make a Lattice of a pixel size, got {crystal!r}."
         )
     if visible is not None and not takes_visible:
         crystal = _with_visible(crystal, visible)
     return crystal.with_pixel_size(pixel_size)
+
+
+def _named(maker: MakesLattice) -> str:
+    """What a callable is called where it was written."""
+    return getattr(maker, "__qualname__", None) or repr(maker)
 
 
 def _with_visible(crystal: Lattice, visible: Visible) -> Lattice:
