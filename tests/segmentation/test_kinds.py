@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from scipy import ndimage
 
 from logstar.datasets import (
     Blob,
@@ -20,6 +21,7 @@ from logstar.datasets import (
 from logstar.datasets._base import REGIONS
 from logstar.lattice import Lattice
 from logstar.segmentation import KINDS, AmorphousGMMSegmenter
+from logstar.segmentation._kinds import _is_within
 
 CRYSTAL = Lattice.perovskite(3.905, 0.2)
 SHAPE = (320, 320)
@@ -153,3 +155,20 @@ def test_an_image_of_another_fit_knows_kinds_as_well():
     segmenter = AmorphousGMMSegmenter(LoGStarDetector((low + high) / 2, high), random_state=0)
     assert segmenter.fit(pocket.image).mask_.any()
     assert segmenter.predict(hole.image).mean() < 0.01
+
+
+@pytest.mark.parametrize("ends", [True, False])
+@pytest.mark.parametrize("reach", [1.0, 3.0, 7.5])
+def test_within_reach_is_by_the_distances_of_all_points(reach: float, ends: bool):
+    rng = np.random.default_rng(0)
+    of = ndimage.gaussian_filter(rng.normal(size=(60, 80)), 1.5) > 0.25
+    regions = ndimage.gaussian_filter(rng.normal(size=(60, 80)), 3) > 0.05
+    regions[:10, :10] = True
+    distance = ndimage.distance_transform_edt(~of)
+    expected = regions & (distance <= reach if ends else distance < reach)
+    assert expected.any()
+    assert (regions & ~expected).any()
+    assert_array_equal(_is_within(reach, of, regions, ends=ends), expected)
+    nowhere = np.zeros_like(of)
+    assert not _is_within(reach, nowhere, regions, ends=ends).any()
+    assert not _is_within(reach, of, nowhere, ends=ends).any()

@@ -13,6 +13,7 @@ here               meaning
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -192,12 +193,42 @@ def _drop_rims(kinds: Kinds, kind: int, others: Mask, spacing: float) -> None:
     own = kinds == kind
     if not own.any() or not others.any():
         return
-    wide = _distance_to(~own) >= _RIM * spacing
-    opened = _distance_to(wide) <= _RIM * spacing if wide.any() else wide
-    rims = own & ~opened & (_distance_to(others) <= _BESIDE * spacing)
-    if rims.any():
-        nearest = ndimage.distance_transform_edt(rims, return_distances=False, return_indices=True)
-        kinds[rims] = kinds[tuple(nearest[:, rims])]
+    rim, beside = _RIM * spacing, _BESIDE * spacing
+    wide = own & ~_is_within(rim, ~own, own, ends=False)
+    narrow = own & ~_is_within(rim, wide, own)
+    rims = narrow & _is_within(beside, others, narrow)
+    before = kinds.copy()
+    # What is no rim is next to each point of one.
+    for around, region in _regions(rims, rim):
+        nearest = ndimage.distance_transform_edt(
+            rims[around], return_distances=False, return_indices=True
+        )
+        kinds[around][region] = before[around][tuple(nearest[:, region])]
+
+
+def _is_within(reach: float, of: Mask, where: Mask, *, ends: bool = True) -> Mask:
+    """Tell which points of some regions are within reach of a mask, `ends` included."""
+    within = np.zeros(of.shape, dtype=np.bool_)
+    for around, region in _regions(where, reach):
+        if of[around].any():
+            distance = _distance_to(of[around])
+            within[around] |= region & (distance <= reach if ends else distance < reach)
+    return within
+
+
+def _regions(mask: Mask, reach: float) -> Iterator[tuple[tuple[slice, slice], Mask]]:
+    """Yield each region of a mask: its surroundings within reach, and where it is in them.
+
+    Regions are mostly small, and distances in them quick where only these are looked at.
+    """
+    margin = math.ceil(reach) + 1
+    labels, _ = ndimage.label(mask)
+    for number, (rows, cols) in enumerate(ndimage.find_objects(labels), start=1):
+        around = (
+            slice(max(rows.start - margin, 0), rows.stop + margin),
+            slice(max(cols.start - margin, 0), cols.stop + margin),
+        )
+        yield around, labels[around] == number
 
 
 def _distance_to(mask: Mask) -> FloatArray:
