@@ -12,7 +12,8 @@ from logstar import AtomFinder, Lattice
 from logstar.datasets import Scene, make_scene
 from logstar.metrics import detection_metrics
 from logstar.preprocessing import PatchPCADenoiser
-from logstar.tuning._threshold_field import smoothed
+from logstar.tuning._threshold_field import level_of, smoothed
+from logstar.tuning._window_maps import with_detector
 
 CRYSTAL = Lattice.ybco(pixel_size=0.2)
 SHAPE = (224, 224)
@@ -102,3 +103,22 @@ def test_single_atoms_have_no_field() -> None:
 def test_refuses(scene: Scene, window: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         AtomFinder(CRYSTAL, window=window).fit(scene.image)
+
+
+def test_the_level_of_a_field_is_that_of_the_whole_image(scene: Scene) -> None:
+    rng = np.random.default_rng(1)
+    image = scene.image + 0.45 * np.ptp(scene.image) * rng.normal(size=SHAPE)
+    one = AtomFinder(CRYSTAL, refine=None).fit(image)
+    threshold = one.params_["threshold"]
+    table = one.detector_.find_candidates(image, threshold / 4).table
+    assert level_of(one, table, np.full(SHAPE, threshold)) == 1.0
+    expected = one.expectation_
+    limit = abs(one.qc_) + expected.uncertainty / 2 + one.er_
+    for factor in (0.6, 1.5):
+        field = np.full(SHAPE, factor * threshold)
+        level = level_of(one, table, field)
+        assert (level - 1) * (factor - 1) < 0
+        found = with_detector(one.detector_, threshold=level * field).detect(image)
+        before = with_detector(one.detector_, threshold=field).detect(image)
+        qc = len(found) / expected.n_expected - 1
+        assert abs(qc) <= limit < abs(len(before) / expected.n_expected - 1)
