@@ -145,8 +145,8 @@ class VectorField:
         smallest p of the probabilities counts, as ``1 - (1 - p)**n`` of their number n (Sidak).
 
         Covariances are enlarged by `scatter` squared where vectors of a group certainly differ by
-        more than their errors: of faint atoms in strong noise errors are up to 20 % too small. So a
-        field that alternates from cell to cell is consistent with zero, and has a large `scatter`.
+        more than their errors, as where the noise is not what was taken for it. So a field that
+        alternates from cell to cell is consistent with zero, and has a large `scatter`.
 
         Parameters
         ----------

@@ -20,6 +20,7 @@ from logstar.neighbors import distance_sums
 from logstar.units import PixelSize
 
 from ._beyond import columns_beyond
+from ._faint import faintness_factors
 from ._finite_pixels import finite_pixels
 from ._refinement import STATUSES, Refinement
 
@@ -115,6 +116,9 @@ class GaussianRefiner(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
     -----
     Starts that are up to 1.6 sigma off converge. Of two starts closer than half a sigma the later
     is left out as merged. NaN pixels and those that a `mask` excludes have no weight.
+
+    Errors of atoms that are fitted together are larger than the curvature of the fit says by what
+    noise bends it: by 2 % where the height is known to 9 %, by 20 % where it is to 23 %.
 
     Examples
     --------
@@ -346,10 +350,19 @@ class GaussianRefiner(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         if self.covariance == "robust":
             factors = _robust_factors(variances, robust, starts.kinds[:n], ok)
             covariances = covariances * (factors[:, :, None] * factors[:, None, :])
-            variances = np.diagonal(covariances, axis1=1, axis2=2)
-        errors = np.sqrt(np.where(ok[:, None], variances, np.nan))
+        covariances = np.where(ok[:, None, None], covariances, np.nan)
         refined = table[:, :3].copy()
         refined[~ok, :2] = atoms[~ok]
+        intensity_errors = _intensity_errors(refined[:, 2], table[:, 3], covariances)
+        if self.joint:
+            # Of a fit in a window the background of its own leaves less to be said by noise.
+            relative = np.sqrt(covariances[:, 3, 3]) / table[:, 3]
+            factors, of_intensity = faintness_factors(
+                relative, self.model, is_shared=self.share_sigma is not None
+            )
+            covariances = covariances * (factors[:, :, None] * factors[:, None, :])
+            intensity_errors = intensity_errors * of_intensity
+        errors = np.sqrt(np.diagonal(covariances, axis1=1, axis2=2))
         a, b, c = table[:, 4:7].T
         if ok.any() and float(np.median(refined[ok, 2])) < _LEAST_SIGMA:
             warnings.warn(
@@ -361,12 +374,10 @@ class GaussianRefiner(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         result = Refinement(
             atoms=refined,
             errors=errors[:, :3],
-            covariances=np.where(ok[:, None, None], covariances[:, :2, :2], np.nan),
+            covariances=covariances[:, :2, :2].copy(),
             amplitudes=table[:, 3] * (1.0 if self.polarity == "bright" else -1.0),
             amplitude_errors=errors[:, 3],
-            intensity_errors=_intensity_errors(
-                refined[:, 2], table[:, 3], np.where(ok[:, None, None], covariances, np.nan)
-            ),
+            intensity_errors=intensity_errors,
             precisions=np.stack([a, b, b, c], axis=1).reshape(n, 2, 2),
             background=table[:, 7] * (1.0 if self.polarity == "bright" else -1.0),
             residual=table[:, 8],

@@ -1,4 +1,4 @@
-//! Vectors of `f32`, and which instruction set they use: chosen at run time, in one place.
+//! Vectors of `f32` and of `f64`, and which instruction set they use: chosen at run time, in one place.
 //!
 //! A kernel is written once over `Lanes` and compiled for each instruction set;
 //! `InstructionSet::run` is the only way in. Results may differ in rounding between instruction
@@ -6,7 +6,11 @@
 //! decide to exact arithmetic.
 #![allow(unsafe_code, reason = "vector intrinsics and their loads are unsafe")]
 
+mod doubles;
+
 use std::marker::PhantomData;
+
+pub(crate) use doubles::{Doubles, EIGHT, Octet};
 
 /// An instruction set that kernels are compiled for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,6 +147,8 @@ fn run_neon<K: Kernel>(kernel: K) -> K::Output {
 pub(crate) trait Lanes: Copy {
     /// Number of lanes, at most [`MAX_LANES`].
     const COUNT: usize;
+    /// Registers of the same instruction set for eight doubles.
+    type Doubles: Doubles;
 
     unsafe fn splat(value: f32) -> Self;
     unsafe fn load(from: *const f32) -> Self;
@@ -175,6 +181,7 @@ pub(crate) const MOST_OUTPUTS: usize = 4;
 /// A vector without instructions of its own: the compiler uses the baseline's.
 impl Lanes for [f32; 4] {
     const COUNT: usize = 4;
+    type Doubles = [f64; EIGHT];
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
@@ -249,6 +256,7 @@ mod x86 {
     // SAFETY of all bodies: what the trait asks of the caller.
     impl Lanes for F32x8 {
         const COUNT: usize = 8;
+        type Doubles = super::doubles::x86::TwoF64x4;
 
         #[inline(always)]
         unsafe fn splat(value: f32) -> Self {
@@ -319,6 +327,7 @@ mod x86 {
     // SAFETY of all bodies: what the trait asks of the caller.
     impl Lanes for F32x16 {
         const COUNT: usize = 16;
+        type Doubles = super::doubles::x86::F64x8;
 
         #[inline(always)]
         unsafe fn splat(value: f32) -> Self {
@@ -409,6 +418,7 @@ mod arm {
     // SAFETY of all bodies: what the trait asks of the caller.
     impl Lanes for F32x4 {
         const COUNT: usize = 4;
+        type Doubles = super::doubles::arm::FourF64x2;
 
         #[inline(always)]
         unsafe fn splat(value: f32) -> Self {

@@ -10,7 +10,7 @@ use crate::{Result, parallel};
 use super::blocks::row_block;
 use super::levenberg::Walk;
 use super::look::{Desk, Look, Scene};
-use super::model::{AMPLITUDE, COL, Model, ROW};
+use super::model::{AMPLITUDE, COL, Model, ROW, SHAPE};
 use super::profile::Profiles;
 use super::region::Region;
 use super::seen::Seen;
@@ -119,11 +119,22 @@ fn covariances<const P: usize, M: Model<P>, T: Pixel>(
     }
     let marginal = Marginal::<'_, P, M>::new(atoms, &look.atoms);
     let chunks: Vec<usize> = (0..n).step_by(CHUNK).collect();
-    let parts = parallel::map(&chunks, walk.scene.effort.threads, |&first| {
-        (first..(first + CHUNK).min(n)).map(|atom| inverse(&marginal.of(atom))).collect::<Vec<_>>()
-    });
+    let threads = walk.scene.effort.threads;
+    let mut covariances: Vec<_> = if walk.scene.options.share_shape {
+        let parts = parallel::map(&chunks, threads, |&first| {
+            (first..(first + CHUNK).min(n)).map(|atom| marginal.of(atom)).collect::<Vec<_>>()
+        });
+        let mut blocks: Vec<_> = parts.into_iter().flatten().collect();
+        pool_shapes(&mut blocks, &walk.owner);
+        blocks.iter().map(inverse).collect()
+    } else {
+        let parts = parallel::map(&chunks, threads, |&first| {
+            let atoms = first..(first + CHUNK).min(n);
+            atoms.map(|atom| inverse(&marginal.of(atom))).collect::<Vec<_>>()
+        });
+        parts.into_iter().flatten().collect()
+    };
     drop(marginal);
-    let mut covariances: Vec<_> = parts.into_iter().flatten().collect();
     // A background that is fitted as well: the column of the inverse of H that belongs to it,
     // divided by the root of its own entry, is what its error adds to those of all others.
     let (zeros, all) = (vec![0.0; n], vec![[true; P]; n]);
@@ -148,6 +159,53 @@ fn covariances<const P: usize, M: Model<P>, T: Pixel>(
         add_nodes::<P, M, T>(walk, look, &mut covariances);
     }
     covariances
+}
+
+/// Lets each atom know of its shape what all atoms that share it know.
+///
+/// What one of them knows, its own place and height being unknown, is a Schur complement of its
+/// block. Those of all others are added to the block.
+fn pool_shapes<const P: usize>(blocks: &mut [[[f64; P]; P]], owner: &[u32]) {
+    let own: Vec<[[f64; P]; P]> = blocks.iter().map(of_shape).collect();
+    let mut all = vec![[[0.0; P]; P]; blocks.len()];
+    for (known, &owner) in own.iter().zip(owner) {
+        add(&mut all[owner as usize], known, 1.0);
+    }
+    for ((block, known), &owner) in blocks.iter_mut().zip(&own).zip(owner) {
+        add(block, &all[owner as usize], 1.0);
+        add(block, known, -1.0);
+    }
+}
+
+fn add<const P: usize>(sum: &mut [[f64; P]; P], more: &[[f64; P]; P], share: f64) {
+    for (sum, more) in sum.iter_mut().flatten().zip(more.iter().flatten()) {
+        *sum += share * more;
+    }
+}
+
+/// The part of an atom's block that belongs to its shape, less what the other parameters explain; 0
+/// elsewhere, and everywhere if these cannot be told.
+fn of_shape<const P: usize>(block: &[[f64; P]; P]) -> [[f64; P]; P] {
+    let mut others = *block;
+    for p in SHAPE..P {
+        for q in 0..P {
+            (others[p][q], others[q][p]) = (0.0, 0.0);
+        }
+        others[p][p] = 1.0;
+    }
+    let Some(inverse) = inverse(&others) else { return [[0.0; P]; P] };
+    let mut rest = [[0.0; P]; P];
+    for p in SHAPE..P {
+        for q in SHAPE..P {
+            rest[p][q] = block[p][q];
+            for i in 0..SHAPE {
+                for j in 0..SHAPE {
+                    rest[p][q] -= block[p][i] * inverse[i][j] * block[j][q];
+                }
+            }
+        }
+    }
+    rest
 }
 
 /// Adds what the errors of a smooth background's nodes add, each node being taken by itself.
@@ -333,13 +391,14 @@ impl<const P: usize, M: Model<P>> Kernel for Describing<'_, P, M> {
     type Output = Vec<Fit>;
 
     #[inline(always)]
-    fn run<V: Lanes, const OUTPUTS: usize>(self, _: Available<V>) -> Vec<Fit> {
+    fn run<V: Lanes, const OUTPUTS: usize>(self, available: Available<V>) -> Vec<Fit> {
         let mut rows = Rows::default();
         let atoms = self.atoms.iter().zip(self.covariances).zip(self.range).zip(self.whole);
         atoms
             .map(|(((atom, covariance), index), &is_whole)| {
                 let weights = self.weights.filter(|_| !is_whole);
-                rows.sum(&self.profiles.of(index), self.residual, weights, self.has_law);
+                let profile = self.profiles.of(index);
+                rows.sum(available, &profile, self.residual, weights, self.has_law);
                 describe_one::<P, M>(atom, covariance.as_ref(), &rows)
             })
             .collect()

@@ -278,7 +278,6 @@ impl<T: Pixel> Scene<'_, T> {
                 .clone()
                 .map(|atom| M::sigma(&state.atoms[atom]) >= SMOOTH)
                 .collect::<Vec<_>>(),
-            mixed: &mut desk.mixed,
         });
         let atoms =
             home.clone().zip(&sums).map(|(atom, sums)| see::<P, M>(&state.atoms[atom], sums));

@@ -77,8 +77,10 @@ impl<T: Pixel> Kernel for Subtracting<'_, '_, T> {
             // A pixel without weight may be anything, NaN as well.
             let Some(floor) = scene.floor else {
                 for (((value, pixel), admitted), weight) in all {
+                    // Read in any case: vectors that are read in part are slow.
+                    let off = pixel.to_f64() - *value;
                     *weight = f64::from(*admitted);
-                    *value = if *admitted > 0 { pixel.to_f64() - *value } else { 0.0 };
+                    *value = if *admitted > 0 { off } else { 0.0 };
                 }
                 if is_core {
                     totals.squares += squares(&line[before..after]);
@@ -87,8 +89,8 @@ impl<T: Pixel> Kernel for Subtracting<'_, '_, T> {
             };
             for (((value, pixel), admitted), weight) in all {
                 *weight = f64::from(*admitted) * floor / (value.max(0.0) + floor);
-                let off = if *admitted > 0 { pixel.to_f64() - *value } else { 0.0 };
-                *value = off * *weight;
+                let off = pixel.to_f64() - *value;
+                *value = if *admitted > 0 { off * *weight } else { 0.0 };
             }
             if is_core {
                 totals.squares += weighted_squares(&line[before..after], &weights[before..after]);

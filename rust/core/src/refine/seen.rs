@@ -1,6 +1,6 @@
 //! What the residual around an atom says of it.
 
-use crate::simd::{Available, Kernel, Lanes};
+use crate::simd::{Available, Kernel, Lanes, Octet};
 
 use super::model::{Model, TERMS};
 use super::profile::{LANES, Profile, Profiles};
@@ -51,29 +51,29 @@ pub(super) struct Summing<'a> {
     pub smooth: &'a [bool],
     /// Pixels near the centres, now and before.
     pub near: &'a [[Rect; 2]],
-    pub mixed: &'a mut Vec<f64>,
 }
 
 impl Kernel for Summing<'_> {
     type Output = Vec<Sums>;
 
     #[inline(always)]
-    fn run<V: Lanes, const OUTPUTS: usize>(self, _: Available<V>) -> Vec<Sums> {
-        let Self { profiles, first, residual, weights, has_law, whole, smooth, near, mixed } = self;
+    fn run<V: Lanes, const OUTPUTS: usize>(self, available: Available<V>) -> Vec<Sums> {
+        let Self { profiles, first, residual, weights, has_law, whole, smooth, near } = self;
         let mut all = Vec::with_capacity(near.len());
         for (index, ((near, &is_whole), &is_smooth)) in
             near.iter().zip(whole).zip(smooth).enumerate()
         {
             let profile = profiles.of(first + index);
             let by = weights.filter(|_| has_law);
-            let around = squares_on(&near[0], residual, by);
+            let around = squares_on(available, &near[0], residual, by);
             let is_same = near[1] == near[0];
-            let before = if is_same { around } else { squares_on(&near[1], residual, by) };
-            let off = profile.moments(residual, mixed);
+            let before =
+                if is_same { around } else { squares_on(available, &near[1], residual, by) };
+            let off = profile.moments(available, residual);
             let weights = if is_whole && is_smooth {
                 None
             } else {
-                Some(sums_of_weights(&profile, weights.filter(|_| !is_whole), mixed))
+                Some(sums_of_weights(available, &profile, weights.filter(|_| !is_whole)))
             };
             all.push(Sums { off, around: [around, before], weights });
         }
@@ -84,10 +84,10 @@ impl Kernel for Summing<'_> {
 /// Sums over the window of an atom of weights, of which `None` are all 1, times the profile and
 /// times its square.
 #[inline(always)]
-pub(super) fn sums_of_weights(
+pub(super) fn sums_of_weights<V: Lanes>(
+    available: Available<V>,
     profile: &Profile<'_>,
     weights: Option<&Sheet>,
-    mixed: &mut Vec<f64>,
 ) -> ([f64; TERMS], [f64; MOMENTS]) {
     let ones;
     let weights = match (weights, profile.sums_of_ones()) {
@@ -98,7 +98,7 @@ pub(super) fn sums_of_weights(
             &ones
         }
     };
-    (profile.moments(weights, mixed), profile.squared_moments(weights, mixed))
+    (profile.moments(available, weights), profile.squared_moments(available, weights))
 }
 
 /// What the sums over its window say of an atom.
@@ -137,45 +137,60 @@ fn ones_on(rect: Rect) -> Sheet {
 
 /// Weighted squares of the residual on a part of a sheet.
 #[inline(always)]
-fn squares_on(rect: &Rect, residual: &Sheet, weights: Option<&Sheet>) -> f64 {
+fn squares_on<V: Lanes>(
+    available: Available<V>,
+    rect: &Rect,
+    residual: &Sheet,
+    weights: Option<&Sheet>,
+) -> f64 {
     // Sheets have columns beyond their own, so that whole vectors may be read. Of the last vector of
     // a row those lanes count that are on the part.
     let len = rect.cols.next_multiple_of(LANES);
     let rest = rect.cols % LANES;
     let last: [f64; LANES] =
         std::array::from_fn(|lane| if rest == 0 || lane < rest { 1.0 } else { 0.0 });
-    let mut lanes = [0.0; LANES];
+    let last = Octet::load(available, &last);
+    let mut sum = Octet::splat(available, 0.0);
     for row in rect.row..rect.end_row() {
         let (values, _) = residual.line(row, rect.col, len).as_chunks::<LANES>();
         let Some((end, whole)) = values.split_last() else { break };
         if let Some(weights) = weights {
             let (weights, _) = weights.line(row, rect.col, len).as_chunks::<LANES>();
+            let squares = |values: &[f64; LANES], weights: &[f64; LANES]| {
+                let squares = std::array::from_fn(|i| weighted_square(values[i], weights[i]));
+                Octet::load(available, &squares)
+            };
             for (values, weights) in whole.iter().zip(weights) {
-                for lane in 0..LANES {
-                    lanes[lane] += weighted_square(values[lane], weights[lane]);
-                }
+                sum = sum + squares(values, weights);
             }
-            let weights = &weights[whole.len()];
-            for lane in 0..LANES {
-                lanes[lane] += last[lane] * weighted_square(end[lane], weights[lane]);
-            }
+            sum = sum + last * squares(end, &weights[whole.len()]);
         } else {
             for values in whole {
-                for lane in 0..LANES {
-                    lanes[lane] += values[lane] * values[lane];
-                }
+                let values = Octet::load(available, values);
+                sum = sum + values * values;
             }
-            for lane in 0..LANES {
-                lanes[lane] += last[lane] * (end[lane] * end[lane]);
-            }
+            let end = Octet::load(available, end);
+            sum = sum + last * (end * end);
         }
     }
-    lanes.iter().sum()
+    sum.sum()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::simd::InstructionSet;
+
+    struct Squares<'a>(&'a Rect, &'a Sheet, Option<&'a Sheet>);
+
+    impl Kernel for Squares<'_> {
+        type Output = f64;
+
+        #[inline(always)]
+        fn run<V: Lanes, const OUTPUTS: usize>(self, available: Available<V>) -> f64 {
+            squares_on(available, self.0, self.1, self.2)
+        }
+    }
 
     #[test]
     fn squares_are_those_of_the_part_alone() {
@@ -199,8 +214,14 @@ mod tests {
                     weighted += value * value / weights.line(row, col, 1)[0];
                 }
             }
-            assert!((squares_on(&part, &values, None) - plain).abs() < 1e-12);
-            assert!((squares_on(&part, &values, Some(&weights)) - weighted).abs() < 1e-12);
+            for set in InstructionSet::available() {
+                let (one, other) = (
+                    set.run(Squares(&part, &values, None)),
+                    set.run(Squares(&part, &values, Some(&weights))),
+                );
+                assert!((one - plain).abs() < 1e-12);
+                assert!((other - weighted).abs() < 1e-12);
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ use super::profile::{LANES, Profile};
 use super::region::Rect;
 use super::residual::{squares, weighted_squares};
 use super::sheet::Sheet;
+use crate::simd::{Available, Lanes, Octet};
 
 /// Number of monomials in x and y up to the fourth degree.
 pub(super) const MOMENTS: usize = 15;
@@ -32,15 +33,19 @@ impl Profile<'_> {
     /// Sums of `y` times the profile times each monomial of the second degree over the window,
     /// which the sheet holds.
     #[inline(always)]
-    pub(super) fn moments(&self, y: &Sheet, mixed: &mut Vec<f64>) -> [f64; TERMS] {
-        let sums = self.sums::<3, 1>(y, mixed);
+    pub(super) fn moments<V: Lanes>(&self, available: Available<V>, y: &Sheet) -> [f64; TERMS] {
+        let sums = self.sums::<V, 3, 1>(available, y);
         POWERS.map(|(i, j)| sums[i][j])
     }
 
     /// Sums of `y` times the squared profile times each monomial of the fourth degree.
     #[inline(always)]
-    pub(super) fn squared_moments(&self, y: &Sheet, mixed: &mut Vec<f64>) -> [f64; MOMENTS] {
-        let sums = self.sums::<5, 2>(y, mixed);
+    pub(super) fn squared_moments<V: Lanes>(
+        &self,
+        available: Available<V>,
+        y: &Sheet,
+    ) -> [f64; MOMENTS] {
+        let sums = self.sums::<V, 5, 2>(available, y);
         let mut moments = [0.0; MOMENTS];
         for i in 0..5 {
             for j in 0..5 - i {
@@ -70,62 +75,56 @@ impl Profile<'_> {
 
     /// Sums by powers of x and of y, both below `DEGREES` together, which is 3 or 5.
     #[inline(always)]
-    fn sums<const DEGREES: usize, const POWER: i32>(
+    fn sums<V: Lanes, const DEGREES: usize, const POWER: i32>(
         &self,
+        available: Available<V>,
         y: &Sheet,
-        mixed: &mut Vec<f64>,
     ) -> [[f64; DEGREES]; DEGREES] {
-        let mut lanes = [[[0.0; LANES]; DEGREES]; DEGREES];
+        let mut lanes = [[Octet::splat(available, 0.0); DEGREES]; DEGREES];
         let len = self.frame.rect.cols.next_multiple_of(LANES);
         let (cols, _) = self.cols[..len].as_chunks::<LANES>();
         for (group, cols) in cols.chunks(GROUP).enumerate() {
             let first = group * GROUP * LANES;
             if let Some(cross) = self.cross {
-                self.mixed::<DEGREES, POWER>(y, cols, first, cross, mixed, &mut lanes);
+                self.mixed::<V, DEGREES, POWER>(available, y, cols, first, cross, &mut lanes);
             } else if cols.len() == GROUP {
-                self.group::<DEGREES, POWER, GROUP>(y, cols, first, &mut lanes);
+                self.group::<V, DEGREES, POWER, GROUP>(available, y, cols, first, &mut lanes);
             } else {
-                self.group::<DEGREES, POWER, 1>(y, cols, first, &mut lanes);
+                self.group::<V, DEGREES, POWER, 1>(available, y, cols, first, &mut lanes);
             }
         }
-        lanes.map(|lanes| lanes.map(|lanes| lanes.iter().sum()))
+        lanes.map(|lanes| lanes.map(Octet::sum))
     }
 
     /// The rows' sums of some columns, then along these columns.
     #[inline(always)]
-    fn group<const DEGREES: usize, const POWER: i32, const N: usize>(
+    fn group<V: Lanes, const DEGREES: usize, const POWER: i32, const N: usize>(
         &self,
+        available: Available<V>,
         y: &Sheet,
         cols: &[[f64; LANES]],
         first: usize,
-        lanes: &mut [[[f64; LANES]; DEGREES]; DEGREES],
+        lanes: &mut [[Octet<V>; DEGREES]; DEGREES],
     ) {
         let Rect { row, col, .. } = self.frame.rect;
-        let mut sums = [[[0.0; LANES]; N]; DEGREES];
+        let mut sums = [[Octet::splat(available, 0.0); N]; DEGREES];
         for (i, &profile) in self.rows.iter().enumerate() {
             let x = self.frame.x + i as f64;
             let mut factor = if POWER == 2 { profile * profile } else { profile };
             let (line, _) = y.line(row + i, col + first, N * LANES).as_chunks::<LANES>();
             let Some(line) = line.first_chunk::<N>() else { continue };
-            let mut add = |degree: usize| {
+            let values: [Octet<V>; N] = std::array::from_fn(|n| Octet::load(available, &line[n]));
+            for sums in &mut sums {
+                let by = Octet::splat(available, factor);
                 for n in 0..N {
-                    for lane in 0..LANES {
-                        sums[degree][n][lane] += factor * line[n][lane];
-                    }
+                    sums[n] = sums[n] + by * values[n];
                 }
                 factor *= x;
-            };
-            // One by one: of a loop over degrees the compiler makes one over memory.
-            add(0);
-            add(1);
-            add(2);
-            if DEGREES > 3 {
-                add(3);
-                add(4);
             }
         }
         for (n, profile) in cols.iter().enumerate().take(N) {
-            self.along::<DEGREES, POWER>(
+            self.along::<V, DEGREES, POWER>(
+                available,
                 &std::array::from_fn(|i| sums[i][n]),
                 profile,
                 first + n * LANES,
@@ -136,67 +135,59 @@ impl Profile<'_> {
 
     /// Adds the sums of some columns times their profile and powers of y.
     #[inline(always)]
-    fn along<const DEGREES: usize, const POWER: i32>(
+    fn along<V: Lanes, const DEGREES: usize, const POWER: i32>(
         &self,
-        sums: &[[f64; LANES]; DEGREES],
+        available: Available<V>,
+        sums: &[Octet<V>; DEGREES],
         profile: &[f64; LANES],
         first: usize,
-        lanes: &mut [[[f64; LANES]; DEGREES]; DEGREES],
+        lanes: &mut [[Octet<V>; DEGREES]; DEGREES],
     ) {
-        let mut factor = [0.0; LANES];
-        let mut ys = [0.0; LANES];
-        for lane in 0..LANES {
-            factor[lane] = if POWER == 2 { profile[lane] * profile[lane] } else { profile[lane] };
-            ys[lane] = self.frame.y + (first + lane) as f64;
-        }
+        let profile = Octet::load(available, profile);
+        let mut factor = if POWER == 2 { profile * profile } else { profile };
+        let ys = std::array::from_fn(|lane| self.frame.y + (first + lane) as f64);
+        let ys = Octet::load(available, &ys);
         for j in 0..DEGREES {
             for i in 0..DEGREES - j {
-                for lane in 0..LANES {
-                    lanes[i][j][lane] += sums[i][lane] * factor[lane];
-                }
+                lanes[i][j] = lanes[i][j] + sums[i] * factor;
             }
-            for lane in 0..LANES {
-                factor[lane] *= ys[lane];
-            }
+            factor = factor * ys;
         }
     }
 
     /// As [`Self::group`], where x and y mix.
     #[inline(always)]
-    fn mixed<const DEGREES: usize, const POWER: i32>(
+    fn mixed<V: Lanes, const DEGREES: usize, const POWER: i32>(
         &self,
+        available: Available<V>,
         y: &Sheet,
         cols: &[[f64; LANES]],
         first: usize,
         (start, factors): (&[f64], &[f64]),
-        mixed: &mut Vec<f64>,
-        lanes: &mut [[[f64; LANES]; DEGREES]; DEGREES],
+        lanes: &mut [[Octet<V>; DEGREES]; DEGREES],
     ) {
         let Rect { row, col, .. } = self.frame.rect;
+        let (start, _) = start.as_chunks::<LANES>();
+        let (factors, _) = factors.as_chunks::<LANES>();
         for (n, profile) in cols.iter().enumerate() {
-            let first = first + n * LANES;
-            mixed.clear();
-            mixed.extend_from_slice(&start[first..first + LANES]);
-            let factors = &factors[first..first + LANES];
-            let mut sums = [[0.0; LANES]; DEGREES];
+            let at = first / LANES + n;
+            let mut cross = Octet::load(available, &start[at]);
+            let growth = Octet::load(available, &factors[at]);
+            let mut sums = [Octet::splat(available, 0.0); DEGREES];
             for (i, &profile) in self.rows.iter().enumerate() {
                 let x = self.frame.x + i as f64;
                 let mut factor = if POWER == 2 { profile * profile } else { profile };
-                let line = y.line(row + i, col + first, LANES);
-                let mut values = [0.0; LANES];
-                for lane in 0..LANES {
-                    let cross = mixed[lane];
-                    values[lane] = line[lane] * if POWER == 2 { cross * cross } else { cross };
-                    mixed[lane] *= factors[lane];
-                }
+                let (line, _) = y.line(row + i, col + at * LANES, LANES).as_chunks::<LANES>();
+                let Some(line) = line.first() else { continue };
+                let shape = if POWER == 2 { cross * cross } else { cross };
+                let values = Octet::load(available, line) * shape;
+                cross = cross * growth;
                 for sum in &mut sums {
-                    for lane in 0..LANES {
-                        sum[lane] += factor * values[lane];
-                    }
+                    *sum = *sum + Octet::splat(available, factor) * values;
                     factor *= x;
                 }
             }
-            self.along::<DEGREES, POWER>(&sums, profile, first, lanes);
+            self.along::<V, DEGREES, POWER>(available, &sums, profile, at * LANES, lanes);
         }
     }
 
@@ -218,40 +209,41 @@ impl Profile<'_> {
     /// Sums over the columns of a row of the window of what the sheet holds, or 1, times the
     /// profile to a power times powers of the distance from the centre.
     #[inline(always)]
-    pub(super) fn along_row<const POWER: i32, const DEGREES: usize>(
+    pub(super) fn along_row<V: Lanes, const POWER: i32, const DEGREES: usize>(
         &self,
+        available: Available<V>,
         line: usize,
         y: Option<&Sheet>,
     ) -> [f64; DEGREES] {
         let Rect { row, col, cols, .. } = self.frame.rect;
         let len = cols.next_multiple_of(LANES);
         let (profiles, _) = self.cols[..len].as_chunks::<LANES>();
-        let mut lanes = [[0.0; LANES]; DEGREES];
+        let down = Octet::splat(available, self.rows[line]);
+        let mut lanes = [Octet::splat(available, 0.0); DEGREES];
         for (n, profile) in profiles.iter().enumerate() {
             let first = self.frame.y + (n * LANES) as f64;
-            let mut term = [0.0; LANES];
-            for lane in 0..LANES {
-                let mut height = self.rows[line] * profile[lane];
-                if let Some((start, factors)) = self.cross {
-                    let at = n * LANES + lane;
-                    height *= start[at] * factors[at].powi(line as i32);
-                }
-                term[lane] = if POWER == 2 { height * height } else { height };
+            let mut height = down * Octet::load(available, profile);
+            if let Some((start, factors)) = self.cross {
+                let at = |lane| n * LANES + lane;
+                let shape = std::array::from_fn(|lane| {
+                    start[at(lane)] * factors[at(lane)].powi(line as i32)
+                });
+                height = height * Octet::load(available, &shape);
             }
+            let mut term = if POWER == 2 { height * height } else { height };
             if let Some(y) = y {
-                let values = y.line(row + line, col + n * LANES, LANES);
-                for lane in 0..LANES {
-                    term[lane] *= values[lane];
-                }
+                let (values, _) = y.line(row + line, col + n * LANES, LANES).as_chunks::<LANES>();
+                let Some(values) = values.first() else { continue };
+                term = term * Octet::load(available, values);
             }
+            let ys = std::array::from_fn(|lane| first + lane as f64);
+            let ys = Octet::load(available, &ys);
             for sum in &mut lanes {
-                for lane in 0..LANES {
-                    sum[lane] += term[lane];
-                    term[lane] *= first + lane as f64;
-                }
+                *sum = *sum + term;
+                term = term * ys;
             }
         }
-        lanes.map(|lanes| lanes.iter().sum())
+        lanes.map(Octet::sum)
     }
 }
 
@@ -299,8 +291,9 @@ impl Rows {
     /// Sums over the rows of a window; `None` weights are all 1. `has_law` says whether weights
     /// follow Poisson's law, else they are 0 or 1.
     #[inline(always)]
-    pub(super) fn sum(
+    pub(super) fn sum<V: Lanes>(
         &mut self,
+        available: Available<V>,
         profile: &Profile<'_>,
         residual: &Sheet,
         weights: Option<&Sheet>,
@@ -317,18 +310,18 @@ impl Rows {
                 self.squares +=
                     if has_law { weighted_squares(values, own) } else { squares(values) };
                 self.pixels += own.iter().filter(|&&weight| weight > 0.0).count() as f64;
-                profile.along_row::<2, 5>(line, Some(weights))
+                profile.along_row::<V, 2, 5>(available, line, Some(weights))
             } else {
                 self.squares += squares(values);
                 self.pixels += cols as f64;
                 if profile.cross.is_some() {
-                    profile.along_row::<2, 5>(line, None)
+                    profile.along_row::<V, 2, 5>(available, line, None)
                 } else {
                     let height = profile.rows[line] * profile.rows[line];
                     plain.map(|sum| height * sum)
                 }
             };
-            let off = profile.along_row::<1, 3>(line, Some(residual));
+            let off = profile.along_row::<V, 1, 3>(available, line, Some(residual));
             self.sums.push(RowSums { x: profile.frame.x + line as f64, off, squared });
         }
     }
@@ -351,12 +344,13 @@ mod tests {
         type Output = ([f64; TERMS], [f64; MOMENTS], Vec<f64>);
 
         #[inline(always)]
-        fn run<V: Lanes, const OUTPUTS: usize>(self, _: Available<V>) -> Self::Output {
-            let mut mixed = Vec::new();
+        fn run<V: Lanes, const OUTPUTS: usize>(self, available: Available<V>) -> Self::Output {
             let rows = 0..self.0.frame.rect.rows;
-            let along: Vec<f64> =
-                rows.map(|line| self.0.along_row::<1, 3>(line, Some(self.1))[1]).collect();
-            (self.0.moments(self.1, &mut mixed), self.0.squared_moments(self.1, &mut mixed), along)
+            let along =
+                rows.map(|line| self.0.along_row::<V, 1, 3>(available, line, Some(self.1))[1]);
+            let along = along.collect();
+            let moments = self.0.moments(available, self.1);
+            (moments, self.0.squared_moments(available, self.1), along)
         }
     }
 

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 use crate::image::Pixel;
-use crate::simd::{Available, InstructionSet, Kernel, Lanes};
+use crate::simd::{Available, InstructionSet, Kernel, Lanes, Octet};
 use crate::{Result, parallel};
 
 use super::admission::{admit, mark_merged};
@@ -222,12 +222,12 @@ impl Kernel for Painting<'_> {
     type Output = Cost;
 
     #[inline(always)]
-    fn run<V: Lanes, const OUTPUTS: usize>(self, _: Available<V>) -> Cost {
+    fn run<V: Lanes, const OUTPUTS: usize>(self, available: Available<V>) -> Cost {
         let Self { patch, height, ground } = self;
         let Patch { pixels, weights, residual, profiles, mixed, .. } = patch;
         let rect = pixels.rect;
         let profile = profiles.of(0);
-        let mut lanes = [[0.0; LANES]; 2];
+        let [mut squares, mut sum] = [Octet::splat(available, 0.0); 2];
         // The sheets hold 0 beyond their columns, weights as well: loops need no remainder.
         let len = rect.cols.next_multiple_of(LANES);
         let is_product = profile.cross.is_none() && profile.frame.rect == rect;
@@ -235,36 +235,34 @@ impl Kernel for Painting<'_> {
             residual.fill(ground);
             profile.add(height, residual, mixed);
         }
+        let (ground, minus) = (Octet::splat(available, ground), Octet::splat(available, -1.0));
         for row in rect.row..rect.end_row() {
             let (line, _) = residual.line_mut(row, rect.col, len).as_chunks_mut::<LANES>();
             let (pixels, _) = pixels.line(row, rect.col, len).as_chunks::<LANES>();
             let (weights, _) = weights.line(row, rect.col, len).as_chunks::<LANES>();
-            if is_product {
-                let height = height * profile.rows[row - rect.row];
-                let (cols, _) = profile.cols[..len].as_chunks::<LANES>();
-                for (line, cols) in line.iter_mut().zip(cols) {
-                    for lane in 0..LANES {
-                        line[lane] = ground + height * cols[lane];
-                    }
-                }
-            }
-            for ((line, pixels), weights) in line.iter_mut().zip(pixels).zip(weights) {
-                for lane in 0..LANES {
-                    let off = weights[lane] * (pixels[lane] - line[lane]);
-                    line[lane] = off;
-                    lanes[0][lane] += off * off;
-                    lanes[1][lane] += off;
-                }
+            let height = if is_product { profile.rows[row - rect.row] * height } else { 0.0 };
+            let height = Octet::splat(available, height);
+            let (cols, _) = profile.cols.as_chunks::<LANES>();
+            for (n, line) in line.iter_mut().enumerate() {
+                let model = if is_product {
+                    ground + height * Octet::load(available, &cols[n])
+                } else {
+                    Octet::load(available, line)
+                };
+                let off = Octet::load(available, &pixels[n]) + minus * model;
+                let off = Octet::load(available, &weights[n]) * off;
+                off.store(line);
+                squares = squares + off * off;
+                sum = sum + off;
             }
         }
-        let [cost, ground] = lanes.map(|lanes| lanes.iter().sum());
-        Cost { cost, ground }
+        Cost { cost: squares.sum(), ground: sum.sum() }
     }
 }
 
 /// Sums up what the residual says of a peak, whose profile is there.
 struct Seeing<'p, const P: usize, M> {
-    patch: &'p mut Patch,
+    patch: &'p Patch,
     atom: &'p [f64; P],
     model: PhantomData<M>,
 }
@@ -273,12 +271,10 @@ impl<const P: usize, M: Model<P>> Kernel for Seeing<'_, P, M> {
     type Output = Seen<P>;
 
     #[inline(always)]
-    fn run<V: Lanes, const OUTPUTS: usize>(self, _: Available<V>) -> Seen<P> {
+    fn run<V: Lanes, const OUTPUTS: usize>(self, available: Available<V>) -> Seen<P> {
         let profile = self.patch.profiles.of(0);
-        let mut mixed = std::mem::take(&mut self.patch.mixed);
-        let off = profile.moments(&self.patch.residual, &mut mixed);
-        let weights = Some(sums_of_weights(&profile, self.patch.weights(), &mut mixed));
-        self.patch.mixed = mixed;
+        let off = profile.moments(available, &self.patch.residual);
+        let weights = Some(sums_of_weights(available, &profile, self.patch.weights()));
         see::<P, M>(self.atom, &Sums { off, around: [0.0; 2], weights })
     }
 }
@@ -295,10 +291,10 @@ impl<const P: usize, M: Model<P>> Kernel for Describing<'_, P, M> {
     type Output = Fit;
 
     #[inline(always)]
-    fn run<V: Lanes, const OUTPUTS: usize>(self, _: Available<V>) -> Fit {
+    fn run<V: Lanes, const OUTPUTS: usize>(self, available: Available<V>) -> Fit {
         let mut rows = std::mem::take(&mut self.patch.rows);
         let patch = &*self.patch;
-        rows.sum(&patch.profiles.of(0), &patch.residual, patch.weights(), false);
+        rows.sum(available, &patch.profiles.of(0), &patch.residual, patch.weights(), false);
         let fit = describe_one::<P, M>(self.atom, self.covariance, &rows);
         self.patch.rows = rows;
         fit
