@@ -333,8 +333,10 @@ def test_arguments_that_cannot_be(noisy):
         strain(indexer, measured, measure="green")
     with pytest.raises(ValueError, match="axes must be"):
         strain(indexer, measured, axes="b")
-    with pytest.raises(TypeError, match="refinement must be"):
+    with pytest.raises(ValueError, match="refinement is a table without 'sigma'"):
         vacancy_evidence(np.zeros((9, 9)), indexer, measured)
+    with pytest.raises(TypeError, match="refinement must be"):
+        vacancy_evidence(np.zeros((9, 9)), indexer, measured.positions)
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 41])

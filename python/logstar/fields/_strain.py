@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -211,28 +210,30 @@ def _deformation(
     count = np.bincount(middle, minlength=n)
 
     def summed(values: FloatArray) -> FloatArray:
-        flat = values.reshape(len(values), math.prod(values.shape[1:]))
-        sums = [np.bincount(middle, column, minlength=n) for column in flat.T]
-        stacked = np.stack(sums, axis=1).reshape(n, *values.shape[1:])
-        return np.asarray(stacked, dtype=np.float64)
+        return np.stack([np.bincount(middle, column, minlength=n) for column in values])
 
-    # From (row, col) to (x, y).
-    ideal = (places[other] - places[middle])[:, ::-1]
-    seen = (atoms.positions[other] - atoms.positions[middle])[:, ::-1]
+    # From (row, col) to (x, y), one coordinate after the other.
+    ideal = (places[other] - places[middle]).T[::-1]
+    seen = (atoms.positions[other] - atoms.positions[middle]).T[::-1]
     with np.errstate(invalid="ignore", divide="ignore"):
-        ideal = ideal - (summed(ideal) / count[:, None])[middle]
-    spread = summed(ideal[:, :, None] * ideal[:, None, :])
-    variances = np.linalg.eigvalsh(spread)
-    enough = (count >= _LEAST_ATOMS) & (variances[:, 0] > _COLLINEAR * variances[:, 1])
-    inverse = np.full((n, 2, 2), np.nan)
-    inverse[enough] = np.linalg.inv(spread[enough])
+        ideal = ideal - (summed(ideal) / count)[:, middle]
+    xx, xy, yy = summed(ideal[[0, 0, 1]] * ideal[[0, 1, 1]])
+    half = np.hypot((xx - yy) / 2, xy)
+    least, most = (xx + yy) / 2 - half, (xx + yy) / 2 + half
+    enough = (count >= _LEAST_ATOMS) & (least > _COLLINEAR * most)
+    inverse = np.full((3, n), np.nan)
+    determinant = xx[enough] * yy[enough] - xy[enough] ** 2
+    inverse[:, enough] = np.array([yy, -xy, xx])[:, enough] / determinant
     # F is a sum over atoms of what is seen of each times this.
-    share = (inverse[middle] @ ideal[:, :, None])[:, :, 0]
-    deformation = summed(seen[:, :, None] * share[:, None, :])
-    own = atoms.covariances[other][:, ::-1, ::-1]
+    (ixx, ixy, iyy), (x, y) = inverse[:, middle], ideal
+    share = np.stack([ixx * x + ixy * y, ixy * x + iyy * y])
+    deformation = summed((seen[:, None] * share).reshape(4, -1)).T.reshape(n, 2, 2)
     # Covariance of F's numbers (i, j) and (k, l): what atoms have of (i, k), times shares (j, l).
-    parts = own[:, :, None, :, None] * (share[:, :, None] * share[:, None, :])[:, None, :, None, :]
-    covariance = summed(parts.reshape(-1, 4, 4))
+    own = atoms.covariances[other][:, [1, 1, 0], [1, 0, 0]].T
+    products = share[[0, 0, 1]] * share[[0, 1, 1]]
+    parts = summed((own[:, None] * products).reshape(9, -1)).T.reshape(n, 3, 3)
+    both = np.array([[0, 1], [1, 2]])
+    covariance = parts[:, both[:, None, :, None], both[None, :, None, :]].reshape(n, 4, 4)
     return deformation, covariance, count
 
 

@@ -51,8 +51,12 @@ def empty_sites(ends: Ends, state: State, lattice: Lattice, tolerance: float) ->
     bond = (ends.sites(state)[empty] - state.sites()[voters]) @ state.vectors
     expected = state.points[voters] + np.einsum("nij,nj->ni", state.maps[voters], bond)
     keys = np.column_stack([state.components[voters], ends.to_columns[empty], ends.to_cells[empty]])
-    sites, inverse, votes = np.unique(keys, axis=0, return_inverse=True, return_counts=True)
-    n = len(sites)
+    if not len(keys):
+        return EmptySites(np.empty((0, 2)), np.empty((0, 4), dtype=np.int64))
+    _, first, inverse, votes = np.unique(
+        _packed(keys, keys), return_index=True, return_inverse=True, return_counts=True
+    )
+    sites, n = keys[first], len(first)
     sums = [np.bincount(inverse, expected[:, axis], minlength=n) for axis in (0, 1)]
     positions = np.column_stack(sums) / np.maximum(votes, 1)[:, None]
     likely = votes >= _LEAST_VOTES

@@ -16,7 +16,7 @@ use super::mask::Admitted;
 use super::model::{AMPLITUDE, COL, Model, ROW, SHAPE};
 use super::profile::Frame;
 use super::region::{Rect, tiles};
-use super::{Fit, Fitted, Likelihood, Options, Start, Status};
+use super::{Fit, Fitted, Likelihood, Options, Start, Status, walk};
 
 /// Where Poisson's variance vanishes, this share of that of a bright atom stands for it. Bright is
 /// the height that one atom in ten exceeds: a single hot pixel is not to decide.
@@ -37,6 +37,9 @@ const LAST_STEPS: u32 = 10;
 const TOGETHER: f64 = 6.5;
 /// Neighbours of those that are left, within this many sigmas, are fitted with them.
 const BESIDE: f64 = 4.0;
+/// Where all of them stay within this share of their sigmas and heights, nobody else feels it: two
+/// peaks as far apart as that overlap by 2 % of their squares.
+const UNFELT: f64 = 0.02;
 
 /// What is to be fitted to what.
 pub(super) struct Task<'a, T: Pixel> {
@@ -135,10 +138,19 @@ fn run<const P: usize, M: Model<P>, T: Pixel>(walk: &mut Walk<'_, T, P>) -> Resu
         }
     }
     if walk.n_unsettled() > 0 && steps < most {
+        let then = walk.state.atoms.clone();
         let last = settle_rest::<P, M, T>(walk, steps)?;
+        walk.forget();
+        let is_unfelt = |(now, was): (&[f64; P], &[f64; P])| {
+            walk::length::<P, M>(now, was) < UNFELT * M::sigma(was)
+                && (M::sigma(now) - M::sigma(was)).abs() < UNFELT * M::sigma(was)
+                && (now[AMPLITUDE] - was[AMPLITUDE]).abs() <= UNFELT * was[AMPLITUDE].abs()
+        };
+        if walk.state.atoms.iter().zip(&then).all(is_unfelt) {
+            return Ok(last as usize);
+        }
         // What has changed there lets the background and all others take one step more.
         let settled = walk.settled.clone();
-        walk.forget();
         for (movable, settled) in walk.movable.iter_mut().zip(&settled) {
             if settled.is_none_or(|step| step > steps) {
                 *movable = [false; P];

@@ -20,7 +20,10 @@ const MOST_CONJUGATE_STEPS: usize = 60;
 const WORSE: f64 = 0.01;
 const WORSE_BY_LAW: f64 = 0.2;
 /// Shapes stay as they begin until centres are about right: a peak beside its atom would grow until
-/// it covers it.
+/// it covers it. Centres are right where the last step moved all atoms but one in [`FEW`] by less
+/// than this many sigmas, and after so many steps in any case.
+const ABOUT_RIGHT: f64 = 0.25;
+const FEW: usize = 20;
 const FIRST_STEPS: u32 = 2;
 
 /// A fit under way.
@@ -158,7 +161,7 @@ impl<'a, T: Pixel, const P: usize> Walk<'a, T, P> {
     pub(super) fn step<M: Model<P>>(&mut self, number: u32) -> Result<bool> {
         let look = self.look::<M>()?;
         let mut movable = self.movable.clone();
-        if number <= FIRST_STEPS {
+        if number <= FIRST_STEPS && !self.is_about_right::<M>() {
             for movable in &mut movable {
                 movable[SHAPE..].fill(false);
             }
@@ -217,6 +220,13 @@ impl<'a, T: Pixel, const P: usize> Walk<'a, T, P> {
         Ok(false)
     }
 
+    /// Whether the last step hardly moved nearly all atoms.
+    fn is_about_right<M: Model<P>>(&self) -> bool {
+        let is_far =
+            |&atom: &usize| !(self.lengths[atom] < ABOUT_RIGHT * M::sigma(&self.state.atoms[atom]));
+        (0..self.len()).filter(is_far).count() * FEW <= self.len()
+    }
+
     fn accept<M: Model<P>>(
         &mut self,
         tried: State<P>,
@@ -228,10 +238,12 @@ impl<'a, T: Pixel, const P: usize> Walk<'a, T, P> {
         for atom in 0..self.len() {
             let (now, was) = (&tried.atoms[atom], &self.state.atoms[atom]);
             let length = walk::length::<P, M>(now, was);
+            let is_offender = offenders.binary_search(&atom).is_ok();
             let is_settled = number > FIRST_STEPS
-                && offenders.binary_search(&atom).is_err()
+                && !is_offender
                 && walk::is_settled(length, self.lengths[atom], tolerance);
-            self.lengths[atom] = length;
+            // A step that was not taken says nothing of the next.
+            self.lengths[atom] = if is_offender { f64::INFINITY } else { length };
             // What has come to the end of where it may go stays there: were it to push on, each
             // step would count on a change that is not made.
             let start = &self.starts[atom];
