@@ -147,6 +147,8 @@ fn run<const P: usize, M: Model<P>, T: Pixel>(walk: &mut Walk<'_, T, P>) -> Resu
                 && (now[AMPLITUDE] - was[AMPLITUDE]).abs() <= UNFELT * was[AMPLITUDE].abs()
         };
         if walk.state.atoms.iter().zip(&then).all(is_unfelt) {
+            // Nor did any that went on to the last get anywhere.
+            walk.settled.iter_mut().for_each(|settled| _ = settled.get_or_insert(last));
             return Ok(last as usize);
         }
         // What has changed there lets the background and all others take one step more.
