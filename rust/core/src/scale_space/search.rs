@@ -1,13 +1,12 @@
 //! The search for candidates: screened on vectors and threads, decided exactly.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::ops::Range;
 
 use super::parts::{self, Ends, Maximum};
 use super::screen::{
-    Block, Lease, Normalization, Reach, ScreenScale, Screened, Suspect, Suspects, Tile, Voxel,
+    self, Block, Lease, Normalization, Reach, ScreenScale, Screened, Suspect, Suspects, Tile, Voxel,
 };
 use super::{AxisKernels, Query, Resources, Scale, exact};
 use crate::blob::{Candidate, strongest_first};
@@ -18,8 +17,10 @@ use crate::source::{Pixels, Source};
 use crate::{Result, memory, parallel};
 
 /// Columns of a tile, and rows it should not exceed: its buffers then fit the second-level cache.
-const TILE_COLS: usize = 270;
-const TILE_ROWS: usize = 110;
+/// With the pixel around it, that is whole vectors of rows, on the next coarser grid as well; a
+/// square has the least around it that kernels read besides.
+const TILE_COLS: usize = 174;
+const TILE_ROWS: usize = 174;
 
 /// Bytes of a tile's buffers beyond which the plain way, which needs no room for what kernels
 /// reach, takes over: kernels of a thousand pixels and more on images as large.
@@ -72,9 +73,8 @@ pub(super) fn find_candidates_by_bands<T: Pixel, S: Source<T>>(
     let Some(search) = Search::new(shape, range, ladder, parts, query, resources)? else {
         return Ok(Found::LeftToThePlainWay);
     };
-    // What tiles read above and below their own rows: as far as kernels reach from the rows beside
-    // them, whole vectors of rows, and one that is prefetched.
-    let beyond = search.reach.vertical + MAX_LANES + 2;
+    // What tiles read above and below their own rows.
+    let beyond = screen::rows_beyond(search.blocks[0].rows, search.reach);
     let rows_of_band = (bytes / (shape[1] * size_of::<T>()).max(1)).max(4 * beyond);
     let (mut all, mut memory, mut rest) = (Vec::new(), Vec::new(), search.blocks.as_slice());
     while let Some(first) = rest.first() {
@@ -135,7 +135,7 @@ impl<'a> Search<'a> {
             scales.push(ScreenScale::new(scale, normalization));
         }
         let reach = Reach::of(&scales);
-        let blocks = tiles(rows, cols, reach.horizontal, effort.threads);
+        let blocks = tiles(rows, cols, reach.widest()[1], effort.threads);
         let bytes = Lease::bytes(blocks[0].rows, blocks[0].cols, reach);
         if !scales.iter().all(ScreenScale::is_finite) || bytes > MOST_BYTES {
             return Ok(None);
@@ -246,25 +246,22 @@ impl<T: Pixel> Kernel for Trial<'_, T> {
     #[inline(always)]
     fn run<V: Lanes, const OUTPUTS: usize>(self, _: Available<V>) -> Result<Vec<Maximum>> {
         let Self { image, ladder, ends, threshold, suspects, scratch, effort } = self;
-        let mut response = |voxel: Voxel| {
-            let scale = &ladder[voxel.scale as usize];
-            exact::response(image, scale, voxel.row as usize, voxel.col as usize, scratch)
+        let Suspects { mut voxels, rivals: all_rivals, .. } = suspects;
+        // Sums are kept row by row, which is worth most where suspects are many.
+        if !all_rivals.is_empty() {
+            voxels.sort_unstable_by_key(|suspect| (suspect.scale, suspect.row, suspect.col));
+        }
+        let mut response = |voxel: Voxel, is_crowded: bool| {
+            exact::response(image, &ladder[voxel.scale as usize], voxel, is_crowded, scratch)
         };
-        // Plateaus make rivals of the same voxels again and again.
-        let mut known: HashMap<Voxel, f64> = HashMap::new();
-        let mut maxima = Vec::with_capacity(suspects.voxels.len());
-        let rival_ends = suspects.voxels.iter().skip(1).map(|next| next.rivals as usize);
-        let rival_ends = rival_ends.chain([suspects.rivals.len()]);
-        for (index, (suspect, rivals_end)) in suspects.voxels.iter().zip(rival_ends).enumerate() {
+        let mut maxima = Vec::with_capacity(voxels.len());
+        for (index, suspect) in voxels.into_iter().enumerate() {
             if index % SUSPECTS_BETWEEN_QUESTIONS == SUSPECTS_BETWEEN_QUESTIONS - 1 {
                 effort.check()?;
             }
-            let &Suspect { row, col, scale, may_stand, .. } = suspect;
-            let voxel = Voxel { row, col, scale };
-            let rivals = &suspects.rivals[suspect.rivals as usize..rivals_end];
-            // Most have no rival, and then hashing would take longer than it saves.
-            let known_value = if rivals.is_empty() { None } else { known.get(&voxel) };
-            let value = known_value.copied().unwrap_or_else(|| response(voxel));
+            let Suspect { row, col, scale, rivals, may_stand } = suspect;
+            let rivals = &all_rivals[rivals];
+            let value = response(Voxel { row, col, scale }, !rivals.is_empty());
             if value <= threshold {
                 continue;
             }
@@ -272,7 +269,7 @@ impl<T: Pixel> Kernel for Trial<'_, T> {
                 rivals
                     .iter()
                     .filter(|rival| rival.scale.cmp(&scale) == side)
-                    .all(|&rival| value >= *known.entry(rival).or_insert_with(|| response(rival)))
+                    .all(|&rival| value >= response(rival, true))
             };
             if !stands(Ordering::Equal) {
                 continue;

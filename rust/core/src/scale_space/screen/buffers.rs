@@ -1,12 +1,14 @@
-//! A tile's working memory: how things lie in it, and the pixels.
+//! A tile's working memory, and its pixels.
 #![allow(unsafe_code, reason = "kernels over vectors; see crate::simd")]
 
+use super::grids::{Grid, Grids};
 use super::scale::{Reach, TileRange};
-use super::{Block, Normalization, halving};
+use super::thinning::GRIDS;
+use super::{Block, Normalization};
 use crate::Result;
 use crate::image::{Image, Pixel, reflect};
 use crate::memory::filled;
-use crate::simd::{Available, LINE, Lanes, MAX_LANES, MOST_OUTPUTS};
+use crate::simd::{Available, LINE, Lanes, MAX_LANES};
 
 const LINE_FLOATS: usize = LINE / size_of::<f32>();
 
@@ -43,23 +45,24 @@ impl Aligned {
 
 /// Rounds up to an odd number of cache lines: things so far apart do not fall on the same few sets
 /// of the cache.
-fn odd_lines(len: usize) -> usize {
+pub(super) fn odd_lines(len: usize) -> usize {
     (len.div_ceil(LINE_FLOATS) | 1) * LINE_FLOATS
 }
 
 /// Working memory of a tile, kept from tile to tile.
 #[derive(Default)]
 pub(in crate::scale_space) struct Buffers {
-    pub(super) pixels: Aligned,
-    /// Every other column of the pixels, smoothed.
-    pub(super) halved: Aligned,
-    /// The even and the odd pixels of a row.
-    pub(super) split: [Aligned; 2],
+    /// Of each grid.
+    pub(super) pixels: [Aligned; GRIDS],
+    /// What lies between two grids.
+    pub(super) turned: Aligned,
     /// Vertical second derivative and smoothed of a strip, transposed: column after column.
     pub(super) curved: Aligned,
     pub(super) smooth: Aligned,
     /// Responses of three scales, transposed.
     pub(super) responses: [Aligned; 3],
+    /// Those of one scale on the grids beyond the image's own.
+    pub(super) coarse: [Aligned; GRIDS - 1],
     /// Rows of one block of vectors before they are transposed.
     pub(super) rows: [Aligned; 2],
 }
@@ -68,14 +71,14 @@ impl Buffers {
     /// How many floats each needs for tiles of up to `rows` by `cols` pixels and kernels of up to
     /// this reach.
     pub(super) fn lengths(rows: usize, cols: usize, reach: Reach) -> Lengths {
-        let size = TileSize::new(rows, cols, reach);
-        let pixel_rows = size.rows + 2 * reach.vertical;
+        let grids = Grids::new(rows, cols, reach);
+        let of = |grid: usize| grids.get().get(grid);
         Lengths {
-            pixels: pixel_rows * size.row_stride,
-            halved: pixel_rows * size.halved_stride,
-            split: size.halved + 2 * MAX_LANES,
-            filtered: size.columns * MAX_LANES,
-            responses: size.outputs * size.column_stride,
+            pixels: std::array::from_fn(|grid| of(grid).map_or(0, Grid::pixels)),
+            turned: grids.turned(),
+            filtered: grids.get().iter().map(Grid::strip).max().unwrap_or(0),
+            responses: grids.own().responses(),
+            coarse: std::array::from_fn(|grid| of(grid + 1).map_or(0, Grid::responses)),
             rows: MAX_LANES * MAX_LANES,
         }
     }
@@ -86,11 +89,13 @@ impl Buffers {
     /// [`crate::Error::Memory`].
     pub(super) fn make_room(&mut self, rows: usize, cols: usize, reach: Reach) -> Result<()> {
         let lengths = Self::lengths(rows, cols, reach);
-        self.pixels.make_room(lengths.pixels)?;
-        self.halved.make_room(lengths.halved)?;
-        for split in &mut self.split {
-            split.make_room(lengths.split)?;
+        for (pixels, len) in self.pixels.iter_mut().zip(lengths.pixels) {
+            pixels.make_room(len)?;
         }
+        for (coarse, len) in self.coarse.iter_mut().zip(lengths.coarse) {
+            coarse.make_room(len)?;
+        }
+        self.turned.make_room(lengths.turned)?;
         for filtered in [&mut self.curved, &mut self.smooth] {
             filtered.make_room(lengths.filtered)?;
         }
@@ -104,10 +109,11 @@ impl Buffers {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        let all = [&self.pixels, &self.halved, &self.curved, &self.smooth];
-        all.into_iter()
-            .chain(&self.split)
+        let alone = [&self.turned, &self.curved, &self.smooth].into_iter();
+        alone
+            .chain(&self.pixels)
             .chain(&self.responses)
+            .chain(&self.coarse)
             .chain(&self.rows)
             .map(Aligned::bytes)
             .sum()
@@ -116,96 +122,45 @@ impl Buffers {
 
 /// Floats that each of the buffers holds.
 pub(super) struct Lengths {
-    pixels: usize,
-    halved: usize,
-    split: usize,
+    pixels: [usize; GRIDS],
+    turned: usize,
     filtered: usize,
     responses: usize,
+    coarse: [usize; GRIDS - 1],
     rows: usize,
 }
 
 impl Lengths {
     pub(super) fn total(&self) -> usize {
-        self.pixels
-            + self.halved
-            + 2 * (self.split + self.filtered + self.rows)
+        self.pixels.iter().chain(&self.coarse).sum::<usize>()
+            + self.turned
+            + 2 * (self.filtered + self.rows)
             + 3 * self.responses
     }
 }
 
-/// Sizes of a tile's buffers, for vectors of any width.
-#[derive(Clone, Copy)]
-pub(super) struct TileSize {
-    /// Rows of responses, the pixel around the block and whole vectors included.
-    pub rows: usize,
-    /// Columns of responses, likewise.
-    pub outputs: usize,
-    /// Columns of pixels.
-    pub columns: usize,
-    pub row_stride: usize,
-    /// Columns where half of them are kept, none if none need be.
-    pub halved: usize,
-    pub halved_stride: usize,
-    pub column_stride: usize,
-}
-
-impl TileSize {
-    pub(super) fn new(rows: usize, cols: usize, reach: Reach) -> Self {
-        let rows = (rows + 2).next_multiple_of(MAX_LANES);
-        let outputs = (cols + 2).next_multiple_of(2 * MOST_OUTPUTS);
-        let columns = (outputs + 2 * reach.horizontal).next_multiple_of(MAX_LANES);
-        let halved = |reach: usize| (outputs / 2 + 2 * reach).next_multiple_of(MAX_LANES);
-        let halved = reach.halved.map_or(0, halved);
-        Self {
-            rows,
-            outputs,
-            columns,
-            row_stride: odd_lines(columns),
-            halved,
-            halved_stride: odd_lines(halved),
-            column_stride: odd_lines(rows),
-        }
-    }
-}
-
-/// How a tile lies in its buffers.
-#[derive(Clone, Copy)]
-pub(super) struct Layout {
-    pub size: TileSize,
-    /// Vectors along the rows of the tile.
-    pub vectors: usize,
-    /// Columns of responses that are computed.
-    pub outputs: usize,
-    pub reach: Reach,
-}
-
-/// Copies the tile's pixels and those around it as far as the kernels reach, reflected at the
-/// image's edges; the halved columns too, if a scale reads them. Returns the range of the pixels.
+/// Copies the tile's pixels and those around it as far as the kernels and the coarser grids reach,
+/// reflected at the image's edges. Returns their range.
 #[inline(always)]
 pub(super) fn gather<V: Lanes, T: Pixel>(
-    available: Available<V>,
+    _: Available<V>,
     image: &Image<T>,
     normalization: Normalization,
     block: Block,
-    layout: Layout,
+    grid: &Grid,
     buffers: &mut Buffers,
 ) -> TileRange {
     let Normalization { middle, factor, .. } = normalization;
-    let Layout { size, reach, .. } = layout;
-    let first_row = block.row as isize - 1 - reach.vertical as isize;
-    let first_col = block.col as isize - 1 - reach.horizontal as isize;
-    let rows = size.rows + 2 * reach.vertical;
-    let columns = size.columns;
+    let first_row = block.row as isize - 1 - grid.first_line as isize;
+    let first_col = block.col as isize - 1 - grid.first_place as isize;
+    let columns = grid.pixel_places.next_multiple_of(V::COUNT);
     let before = first_col.min(0).unsigned_abs().min(columns);
     let direct = image.cols().saturating_sub(first_col.max(0) as usize).min(columns - before);
-    // Where the smoothing of the first column that is kept begins.
-    let kept = reach.horizontal - 2 * reach.halved.unwrap_or(0);
-    let kept = kept.saturating_sub(halving::REACH);
-    let smoothing = halving::smoothing();
     let row_of = |index: usize| image.row(reflect(first_row + index as isize, image.rows()));
+    let own = buffers.pixels[0].get_mut();
     // SAFETY: the proof of the instruction set.
     let (mut low, mut high) = unsafe { (V::splat(f32::MAX), V::splat(f32::MIN)) };
-    for index in 0..rows {
+    for index in 0..grid.pixel_lines {
         let pixels = row_of(index);
         // The next row may lie on another page, where no machine looks for itself.
         let next = &row_of(index + 1)[first_col.max(0) as usize..][..direct];
@@ -215,7 +170,7 @@ pub(super) fn gather<V: Lanes, T: Pixel>(
         }
         let normalized = |x: T| ((x.to_f64() - middle) * factor) as f32;
         let from = &pixels[first_col.max(0) as usize..][..direct];
-        let out = &mut buffers.pixels.get_mut()[index * size.row_stride..][..columns];
+        let out = &mut own[index * grid.line_stride..][..columns];
         for (out, &x) in out[before..before + direct].iter_mut().zip(from) {
             *out = normalized(x);
         }
@@ -228,12 +183,6 @@ pub(super) fn gather<V: Lanes, T: Pixel>(
                 let x = V::load(chunk.as_ptr());
                 (low, high) = (low.min(x), high.max(x));
             }
-        }
-        if reach.halved.is_some() {
-            let halved = &mut buffers.halved.get_mut()[index * size.halved_stride..][..size.halved];
-            let [even, odd] = &mut buffers.split;
-            let split = [even.get_mut(), odd.get_mut()];
-            halving::halve_row(available, &out[kept..], &smoothing, split, halved);
         }
     }
     let (mut lows, mut highs) = ([f32::MAX; MAX_LANES], [f32::MIN; MAX_LANES]);

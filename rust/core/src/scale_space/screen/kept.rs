@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     fn lease(rows: usize) -> Lease {
-        Lease::new(rows, 100, Reach { vertical: 8, horizontal: 8, halved: None }).unwrap()
+        Lease::new(rows, 100, Reach { grids: [Some([8, 8]), None, None] }).unwrap()
     }
 
     #[test]
@@ -85,7 +85,7 @@ mod tests {
     fn memory_that_was_larger_or_smaller_has_room() {
         for rows in [10, 200, 30] {
             let lease = lease(rows);
-            assert!(lease.pixels.get().len() >= (rows + 18) * 100);
+            assert!(lease.pixels[0].get().len() >= (rows + 18) * 100);
         }
     }
 }

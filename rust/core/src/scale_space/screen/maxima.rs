@@ -1,7 +1,9 @@
 //! The search for voxels that may be maxima.
 #![allow(unsafe_code, reason = "kernels over vectors; see crate::simd")]
 
-use super::buffers::{Aligned, Layout};
+use std::ops::Range;
+
+use super::buffers::Aligned;
 use super::{Block, ScreenScale};
 use crate::scale_space::parts::Ends;
 use crate::simd::{Available, Lanes};
@@ -11,14 +13,14 @@ pub(in crate::scale_space) struct Suspect {
     pub row: u32,
     pub col: u32,
     pub scale: u32,
-    /// Where `rivals` of it begin.
-    pub rivals: u32,
+    /// Which of the rivals are its own.
+    pub rivals: Range<usize>,
     /// Whether it may stand against the scales below and above.
     pub may_stand: [bool; 2],
 }
 
 /// A neighbour of a suspect that may be above it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy)]
 pub(in crate::scale_space) struct Voxel {
     pub row: u32,
     pub col: u32,
@@ -54,9 +56,10 @@ pub(super) struct Search<'a> {
     /// Rows and columns of the image.
     pub shape: (usize, usize),
     /// Rows and columns of the tile whose maxima count.
-    pub rows: std::ops::Range<usize>,
-    pub cols: std::ops::Range<usize>,
-    pub layout: Layout,
+    pub rows: Range<usize>,
+    pub cols: Range<usize>,
+    /// From one column of responses to the next.
+    pub stride: usize,
     /// Of one column: which rows may hold a maximum, vector by vector.
     pub masks: Vec<u32>,
     pub found: Suspects,
@@ -75,7 +78,7 @@ impl Search<'_> {
         most_steps: f64,
     ) -> bool {
         let before = (self.found.voxels.len(), self.found.rivals.len(), self.found.rival_steps);
-        let stride = self.layout.size.column_stride;
+        let stride = self.stride;
         let error = self.errors[scale];
         let plane = |scale: usize| Plane {
             scale,
@@ -145,7 +148,7 @@ impl Search<'_> {
 
     /// Compares one voxel, the first plane's, with all its neighbours there, below and above.
     fn weigh(&mut self, row: usize, col: usize, planes: [Plane<'_>; 3]) {
-        let stride = self.layout.size.column_stride;
+        let stride = self.stride;
         let value = planes[0].responses[col * stride + row];
         let first_rival = self.found.rivals.len();
         // A neighbour beyond the image's edge is the reflection of one inside.
@@ -188,10 +191,10 @@ impl Search<'_> {
             return;
         }
         let rivals = &self.found.rivals[first_rival..];
-        let steps = rivals.iter().map(|rival| self.scales[rival.scale as usize].exact_steps());
+        let steps = rivals.iter().map(|rival| self.scales[rival.scale as usize].rival_steps());
         self.found.rival_steps += steps.sum::<f64>();
         let Voxel { row, col, scale } = self.voxel(row, col, planes[0].scale);
-        let (rivals, may_stand) = (first_rival as u32, [below, above]);
+        let (rivals, may_stand) = (first_rival..self.found.rivals.len(), [below, above]);
         self.found.voxels.push(Suspect { row, col, scale, rivals, may_stand });
     }
 

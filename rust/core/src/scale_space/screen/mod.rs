@@ -10,18 +10,23 @@
 //! | [`scale`] | the image's and the scales' numbers in `f32`, and the bound on the error |
 //! | [`buffers`] | the tile's memory |
 //! | [`kept`] | the same, from call to call |
-//! | [`halving`] | kernels that read half the columns |
+//! | [`thinning`] | kernels for coarser grids, and how far they are from the exact ones |
+//! | [`grids`] | the coarser grids of a tile, and the way from one to the next |
 //! | [`passes`] | the filter |
 //! | [`pairs`] | the pairs of vectors that it sums |
 //! | [`maxima`] | the search in its responses |
 mod buffers;
-mod halving;
+mod grids;
 mod kept;
 mod maxima;
 mod pairs;
 mod passes;
 mod scale;
+#[cfg(test)]
+mod tests;
+mod thinning;
 
+pub(super) use grids::rows_beyond;
 pub(super) use kept::Lease;
 pub(super) use maxima::{Suspect, Suspects, Voxel};
 pub(super) use scale::{Normalization, Reach, ScreenScale};
@@ -30,9 +35,10 @@ use super::parts::Ends;
 use crate::image::{Image, Pixel};
 use crate::interrupt::Interrupted;
 use crate::simd::{Available, Kernel, Lanes};
-use buffers::{Buffers, Layout, TileSize, gather};
+use buffers::{Buffers, gather};
+use grids::Grids;
 use maxima::Search;
-use passes::Filter;
+use passes::filter;
 
 /// Rivals per voxel beyond which filtering everything exactly is no more work.
 const MAX_RIVALS: f64 = 0.05;
@@ -83,13 +89,15 @@ impl<T: Pixel> Kernel for Tile<'_, T> {
     #[inline(always)]
     fn run<V: Lanes, const OUTPUTS: usize>(self, available: Available<V>) -> Screened {
         let Self { image, scales, reach, block, buffers, .. } = self;
-        let layout = Layout {
-            size: TileSize::new(block.rows, block.cols, reach),
-            vectors: (block.rows + 2).div_ceil(V::COUNT),
-            outputs: (block.cols + 2).next_multiple_of(2 * OUTPUTS),
-            reach,
-        };
-        let range = gather(available, image, self.normalization, block, layout, buffers);
+        let grids = Grids::new(block.rows, block.cols, reach);
+        let own = grids.own();
+        let range = gather(available, image, self.normalization, block, own, buffers);
+        // There is room: the buffers were made for the largest tile and reach.
+        let mut holds = true;
+        for coarser in 1..grids.get().len() {
+            holds = holds && grids::thin(available, &grids, coarser, buffers);
+        }
+        let vectors = own.lines.div_ceil(V::COUNT);
         let mut search = Search {
             errors: vec![0.0; scales.len()],
             scales,
@@ -99,14 +107,14 @@ impl<T: Pixel> Kernel for Tile<'_, T> {
             shape: (image.rows(), image.cols()),
             rows: inside(block.row, block.rows, image.rows(), self.border.0),
             cols: inside(block.col, block.cols, image.cols(), self.border.1),
-            layout,
-            masks: vec![0; layout.vectors],
+            stride: own.place_stride,
+            masks: vec![0; vectors],
             found: Suspects::default(),
         };
         let pixels = (block.rows * block.cols) as f64;
         let most_steps = (RIVALS_FOR_FREE + MAX_RIVALS * pixels)
             * scales.iter().map(ScreenScale::exact_steps).sum::<f64>();
-        let (mut halve, mut saved_steps) = (reach.halved.is_some(), 0.0);
+        let (mut thin, mut saved_steps) = (scales.iter().any(|s| s.thinned.is_some()), 0.0);
         for step in 0..=scales.len() {
             saved_steps += scales.get(step).map_or(0.0, |scale| {
                 RIVALS_FOR_FREE * scale.exact_steps() + pixels * scale.saved_steps()
@@ -114,30 +122,28 @@ impl<T: Pixel> Kernel for Tile<'_, T> {
             let mut first = step;
             loop {
                 for (index, scale) in scales.iter().enumerate().take(step + 1).skip(first) {
-                    search.errors[index] = scale.across(halve).error(range);
-                    let filter = Filter::new::<OUTPUTS>(
-                        available,
-                        scale,
-                        halve,
-                        layout,
-                        range.middle,
-                        buffers,
-                    );
-                    // There is room: the buffers were made for the largest tile and reach.
-                    let Some(mut filter) = filter else { return Screened::TooManyRivals };
-                    filter.run::<OUTPUTS>(index % 3);
+                    let filtering = scale.filtering(thin);
+                    search.errors[index] = filtering.error(range);
+                    let (middle, plane) = (range.middle, index % 3);
+                    holds = holds
+                        && filter::<V, OUTPUTS>(
+                            available, scale, filtering, &grids, middle, plane, buffers,
+                        );
+                }
+                if !holds {
+                    return Screened::TooManyRivals;
                 }
                 let Some(scale) = step.checked_sub(1) else { break };
-                let limit = if halve { saved_steps } else { most_steps };
+                let limit = if thin { saved_steps } else { most_steps };
                 if search.plane(available, scale, &buffers.responses, limit) {
                     break;
                 }
-                if !halve {
+                if !thin {
                     return Screened::TooManyRivals;
                 }
-                // Where responses hardly differ, exact arithmetic takes back what halving saves:
-                // this scale once more, and all that follow, with all columns.
-                (halve, first) = (false, scale);
+                // Where responses hardly differ, exact arithmetic takes back what coarser grids
+                // save: this scale once more, and all that follow, with all pixels.
+                (thin, first) = (false, scale);
             }
             if (self.interrupted)() {
                 return Screened::Interrupted;

@@ -4,8 +4,8 @@
 
 use crate::simd::Lanes;
 
-/// The vectors at equal distance to both sides of `OUTPUTS` neighbouring places of a line, or of
-/// the middles between these and the next ones, from the outermost inwards.
+/// The vectors at equal distance to both sides of `OUTPUTS` neighbouring places of a line, from the
+/// outermost inwards.
 ///
 /// From one distance to the next the vectors of all places move on by one, so on each side only
 /// one is loaded anew; it takes the place of the one that is done with.
@@ -22,12 +22,11 @@ pub(super) struct Pairs<V, const OUTPUTS: usize> {
 
 impl<V: Lanes, const OUTPUTS: usize> Pairs<V, OUTPUTS> {
     #[inline(always)]
-    pub(super) unsafe fn new(at: *const f32, stride: usize, radius: usize, between: bool) -> Self {
+    pub(super) unsafe fn new(at: *const f32, stride: usize, radius: usize) -> Self {
         // SAFETY: the caller's bounds.
         unsafe {
             let empty = [V::splat(0.0); OUTPUTS];
-            let to_left = radius.saturating_sub(usize::from(between));
-            let (left_at, right_at) = (at.sub(to_left * stride), at.add(radius * stride));
+            let (left_at, right_at) = (at.sub(radius * stride), at.add(radius * stride));
             Self { left_at, right_at, stride, left: empty, right: empty }
         }
     }

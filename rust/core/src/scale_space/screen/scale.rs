@@ -1,28 +1,33 @@
 //! What screening is told about the image and its scales, and how far it may be off.
 
-use super::halving::{self, Fitted};
+use super::thinning::{self, Fit, Fitted, GRIDS};
 use crate::image::Pixel;
-use crate::scale_space::Scale;
+use crate::scale_space::{AxisKernels, Scale};
 
 /// Unit roundoff of `f32`.
 const ROUNDOFF: f64 = f32::EPSILON as f64 / 2.0;
 
-/// Mismatch beyond which halved columns leave too much to exact arithmetic. Responses to atoms are
+/// Mismatch beyond which a coarser grid leaves too much to exact arithmetic. Responses to atoms are
 /// a few tenths.
-const MOST_MISMATCH: f64 = 2e-3;
+const MOST_MISMATCH: f64 = 3e-3;
 
-/// Steps of exact arithmetic that take as long as half the columns save, per pixel and pixel of
-/// the radius: measured with AVX-512, and no result depends on it.
+/// Steps of exact arithmetic that take as long as a coarser grid saves, per pixel and pixel of the
+/// radius: measured with AVX-512, and no result depends on it.
 const SAVED_STEPS: f64 = 0.1;
+
+/// What exact arithmetic saves on a response whose neighbours in its row are asked for as well, of
+/// all places where such crowds are: measured likewise.
+const SHARE: f64 = 4.0;
 
 /// The image's intensities in screening: less their middle, and scaled to [-1, 1].
 #[derive(Clone, Copy)]
 pub(in crate::scale_space) struct Normalization {
     pub middle: f64,
     pub factor: f64,
-    /// Bound on the rounding error of exact responses, in units of the second derivative's and
-    /// the Gaussian's absolute weight, after scaling.
-    pub exact_error: f64,
+    /// Roundings of exact responses, in units of the second derivative's and the Gaussian's
+    /// absolute weight, after scaling: that of a pass's result to the pixels' precision, and that
+    /// of a step of its sums.
+    pub exact: [f64; 2],
 }
 
 impl Normalization {
@@ -36,31 +41,42 @@ impl Normalization {
         (half >= f64::MIN_POSITIVE).then(|| Self {
             middle,
             factor: 1.0 / half,
-            exact_error: T::ROUNDOFF * largest / half,
+            exact: [T::ROUNDOFF, <f64 as Pixel>::ROUNDOFF]
+                .map(|roundoff| roundoff * largest / half),
         })
     }
 }
 
-/// Kernels along the rows of the tile: half of each, outermost pair first, the centre last.
-pub(super) struct Phase {
+/// The kernels of one axis on a grid: half of each, outermost pair first, the centre last.
+pub(super) struct Kernels {
     pub smooth: Vec<f32>,
     pub second: Vec<f32>,
-    /// Whether outputs lie between two columns that are read; the centre's weight is zero then.
-    pub between: bool,
-    /// What the response to ones is more than the exact one.
-    bias: f64,
 }
 
-/// How a scale is filtered along the rows.
-pub(super) struct Across {
-    /// Kernels for the columns that are read and those between, in turn.
-    pub phases: Vec<Phase>,
-    /// How many of the columns that are read the kernels reach to each side.
-    pub reach: usize,
+impl Kernels {
+    fn of([smooth, second]: [&[f64]; 2]) -> Self {
+        let [smooth, second] =
+            [smooth, second].map(|weights| weights.iter().map(|&w| w as f32).collect());
+        Self { smooth, second }
+    }
+
+    pub(super) fn radius(&self) -> usize {
+        self.smooth.len() - 1
+    }
+}
+
+/// How a scale is filtered on one grid.
+pub(super) struct Filtering {
+    /// Zero for the image's own pixels, one for half of the rows and columns, and so on.
+    pub grid: usize,
+    /// Of the rows' axis and the columns'.
+    pub axes: [Kernels; 2],
     /// Bound on the difference to the exact response by rounding, scaled.
     rounding: f64,
     /// Bound on the same by other kernels than the exact ones, for pixels up to 1 from 0.
     mismatch: f64,
+    /// What the response to ones is more than the exact one.
+    bias: f64,
 }
 
 /// The middle of a tile's pixels, and how far they are from it.
@@ -70,7 +86,7 @@ pub(super) struct TileRange {
     pub half: f64,
 }
 
-impl Across {
+impl Filtering {
     /// Bound on the difference between a screened response and the exact one, scaled.
     pub(super) fn error(&self, range: TileRange) -> f32 {
         (1.01 * (self.rounding + self.mismatch * range.half)) as f32
@@ -79,143 +95,207 @@ impl Across {
 
 /// A scale as screening needs it.
 pub(in crate::scale_space) struct ScreenScale {
-    pub(super) vertical_smooth: Vec<f32>,
-    pub(super) vertical_second: Vec<f32>,
-    /// With all columns.
-    pub(super) whole: Across,
-    /// With half of the columns, where that is less work and its error small.
-    pub(super) halved: Option<Across>,
+    /// On the image's own pixels.
+    pub(super) whole: Filtering,
+    /// On a coarser grid, where that is less work and its error small.
+    pub(super) thinned: Option<Filtering>,
     /// Minus the weight of the scale.
     pub(super) factor: f32,
     /// Response to what normalisation took off.
     offset: f64,
 }
 
+/// How a kernel's sum rounds.
+#[derive(Clone, Copy)]
+struct Sums {
+    /// The sum of its absolute weights.
+    absolute: f64,
+    /// What is rounded on the way, in weights of absolute pixels.
+    rounded: f64,
+}
+
+impl Sums {
+    /// Of half a kernel, outermost pair first, the centre last.
+    ///
+    /// The centre is summed first, then the pairs. Each step rounds what the sum has come to by
+    /// then, which is little of it for long: the outer pairs weigh next to nothing. The weights,
+    /// the pairs' own sums and the products are rounded as well.
+    fn of(weights: &[f64]) -> Self {
+        let (center, pairs) = match weights.split_last() {
+            Some((center, pairs)) => (center.abs(), pairs),
+            None => (0.0, weights),
+        };
+        let (mut absolute, mut rounded) = (center, 0.0);
+        for weight in pairs {
+            absolute += 2.0 * weight.abs();
+            rounded += absolute;
+        }
+        Self { absolute, rounded: rounded + 3.0 * absolute }
+    }
+
+    /// What is rounded by two kernels in turn.
+    fn then(self, other: Self) -> f64 {
+        self.rounded * other.absolute + self.absolute * other.rounded
+    }
+}
+
+/// Half kernels of both axes, the Gaussian's and its second derivative's.
+type Halves<'a> = [[&'a [f64]; 2]; 2];
+
+/// Absolute weight and rounding of the two terms of a response, and their sum over constant pixels.
+struct Terms {
+    gain: f64,
+    rounded: f64,
+    of_ones: f64,
+}
+
+impl Terms {
+    fn of([rows, cols]: Halves<'_>) -> Self {
+        let mut terms = Self { gain: 0.0, rounded: 0.0, of_ones: 0.0 };
+        for (one, other) in [(rows[1], cols[0]), (rows[0], cols[1])] {
+            let (a, b) = (Sums::of(one), Sums::of(other));
+            terms.gain += a.absolute * b.absolute;
+            terms.rounded += a.then(b);
+            terms.of_ones += sum(one) * sum(other);
+        }
+        terms
+    }
+}
+
+/// The sum of a whole kernel.
+fn sum(weights: &[f64]) -> f64 {
+    2.0 * weights.iter().sum::<f64>() - weights.last().copied().unwrap_or(0.0)
+}
+
 impl ScreenScale {
     pub(in crate::scale_space) fn new(scale: &Scale, normalization: Normalization) -> Self {
-        let (v, h) = (&scale.vertical, &scale.horizontal);
-        let response_to_one = -scale.weight
-            * (v.second().sum() * h.smooth().sum() + v.smooth().sum() * h.second().sum());
-        let offset = normalization.factor * normalization.middle * response_to_one;
-        // The response to the worst pixels, of kernels along the rows with these absolute weights.
-        let gain = |smooth: f64, second: f64| {
-            scale.weight * (v.second().absolute_sum() * smooth + v.smooth().absolute_sum() * second)
+        let axes = [&scale.vertical, &scale.horizontal];
+        let weight = scale.weight;
+        let halves = axes.map(|axis| [axis.smooth().weights(), axis.second().weights()]);
+        let exact = Terms::of(halves);
+        let offset = -weight * normalization.factor * normalization.middle * exact.of_ones;
+        // Besides the sums, the pixels, each term, their sum, its product with the factor and the
+        // response are rounded; exact arithmetic rounds the results of passes instead, and the
+        // steps of its sums in double precision. The factor of the whole bound covers the
+        // quadratic terms.
+        let [result, step] = normalization.exact;
+        let of_exact =
+            weight * (8.0 * result * exact.gain + step * (exact.rounded + 8.0 * exact.gain));
+        let rounding = |terms: &Terms, more: f64| {
+            let screened = weight * (terms.rounded + (8.0 + more) * terms.gain);
+            ROUNDOFF * (screened + (2.0 + more) * offset.abs()) + of_exact
         };
-        let exact_gain = gain(h.smooth().absolute_sum(), h.second().absolute_sum());
-        // A sum of n products is off by at most n + 2 roundoffs of its absolute terms, the
-        // pairs' sum and the weight's rounding included. There are two passes, the rounding of
-        // the pixels and a few operations to combine the terms. The exact side has the same count
-        // in its own precision, of the terms before normalisation. The factor of the whole covers
-        // the quadratic terms.
-        let steps = (v.radius() + h.radius() + 16) as f64;
-        let rounding = |gain: f64, steps: f64| {
-            ROUNDOFF * (gain * steps + 2.0 * offset.abs())
-                + normalization.exact_error * exact_gain * steps
-        };
-        let whole = Across {
-            phases: vec![Phase {
-                smooth: single(h.smooth().weights()),
-                second: single(h.second().weights()),
-                between: false,
-                bias: 0.0,
-            }],
-            reach: h.radius(),
-            rounding: rounding(exact_gain, steps),
+        let whole = Filtering {
+            grid: 0,
+            axes: halves.map(Kernels::of),
+            rounding: rounding(&exact, 0.0),
             mismatch: 0.0,
+            bias: 0.0,
         };
-        let halved = halving::fitted(h).map(|fits| {
-            let worst = |of: fn(&Fitted) -> f64| {
-                let gains = fits.iter().map(|(smooth, second)| gain(of(smooth), of(second)));
-                gains.fold(0.0, f64::max)
-            };
-            Across {
-                reach: halving::reach(h.radius()),
-                // There is a third pass.
-                rounding: rounding(worst(Fitted::absolute_sum), steps + halving::REACH as f64),
-                mismatch: worst(|fit| fit.mismatch),
-                phases: fits
-                    .iter()
-                    .enumerate()
-                    .map(|(index, (smooth, second))| Phase {
-                        smooth: single(&smooth.weights),
-                        second: single(&second.weights),
-                        between: index > 0,
-                        bias: -scale.weight
-                            * (v.second().sum() * smooth.bias + v.smooth().sum() * second.bias),
-                    })
-                    .collect(),
+        let thinned = || {
+            let grid = axes.map(|axis| thinning::grid_for(axis.radius())).into_iter().min()?;
+            if grid == 0 {
+                return None;
             }
-        });
-        Self {
-            vertical_smooth: single(v.smooth().weights()),
-            vertical_second: single(v.second().weights()),
-            whole,
-            halved: halved.filter(|halved| halved.mismatch < MOST_MISMATCH),
-            factor: -scale.weight as f32,
-            offset,
-        }
+            let fitted = |axis: &AxisKernels| {
+                let fit = Fit::new(axis.radius(), grid);
+                [fit.of(axis.smooth()), fit.of(axis.second())]
+            };
+            let rows = fitted(axes[0]);
+            let others = (axes[0] != axes[1]).then(|| fitted(axes[1]));
+            let fits = [&rows, others.as_ref().unwrap_or(&rows)];
+            let mismatch = weight * mismatch(fits, halves);
+            if mismatch >= MOST_MISMATCH {
+                return None;
+            }
+            let fitted = fits.map(|[smooth, second]| [&*smooth.weights, &*second.weights]);
+            let terms = Terms::of(fitted);
+            Some(Filtering {
+                grid,
+                axes: fitted.map(Kernels::of),
+                rounding: rounding(&terms, thinning::roundings(grid)),
+                mismatch,
+                bias: -weight * (terms.of_ones - exact.of_ones),
+            })
+        };
+        let thinned = thinned();
+        Self { thinned, whole, factor: -weight as f32, offset }
     }
 
     /// Whether `f32` holds all of its numbers; images whose contrast is next to nothing beside
     /// their intensities have others.
     pub(in crate::scale_space) fn is_finite(&self) -> bool {
         let worst = TileRange { middle: 1.0, half: 1.0 };
-        let across = std::iter::once(&self.whole).chain(&self.halved);
-        across.into_iter().all(|across| {
-            across.error(worst).is_finite()
-                && across.phases.iter().all(|phase| self.offset(phase, worst.middle).is_finite())
+        std::iter::once(&self.whole).chain(&self.thinned).all(|filtering| {
+            filtering.error(worst).is_finite() && self.offset(filtering, worst.middle).is_finite()
         }) && self.factor.is_finite()
     }
 
-    /// How it is filtered along the rows, with half the columns if wanted and possible.
-    pub(super) fn across(&self, halve: bool) -> &Across {
-        self.halved.as_ref().filter(|_| halve).unwrap_or(&self.whole)
+    /// How it is filtered, on a coarser grid if wanted and possible.
+    pub(super) fn filtering(&self, thin: bool) -> &Filtering {
+        self.thinned.as_ref().filter(|_| thin).unwrap_or(&self.whole)
     }
 
-    /// What a phase's responses lack, of a tile whose pixels have this middle.
-    pub(super) fn offset(&self, phase: &Phase, middle: f64) -> f32 {
-        (self.offset - middle * phase.bias) as f32
-    }
-
-    pub(super) fn vertical_radius(&self) -> usize {
-        self.vertical_smooth.len() - 1
+    /// What the responses lack, of a tile whose pixels have this middle.
+    pub(super) fn offset(&self, filtering: &Filtering, middle: f64) -> f32 {
+        (self.offset - middle * filtering.bias) as f32
     }
 
     /// Steps of exact arithmetic that one response takes.
     pub(in crate::scale_space) fn exact_steps(&self) -> f64 {
-        ((self.vertical_radius() + 1) * (2 * self.whole.reach + 1)) as f64
+        let [rows, cols] = &self.whole.axes;
+        ((rows.radius() + 1) * (2 * cols.radius() + 1)) as f64
     }
 
-    /// Steps of exact arithmetic that take as long as half the columns save, per pixel.
+    /// Steps of exact arithmetic that a response takes among others beside it.
+    pub(in crate::scale_space) fn rival_steps(&self) -> f64 {
+        self.exact_steps() / SHARE
+    }
+
+    /// Steps of exact arithmetic that take as long as a coarser grid saves, per pixel.
     pub(in crate::scale_space) fn saved_steps(&self) -> f64 {
-        if self.halved.is_some() { SAVED_STEPS * self.whole.reach as f64 } else { 0.0 }
+        if self.thinned.is_some() { SAVED_STEPS * self.whole.axes[1].radius() as f64 } else { 0.0 }
     }
 }
 
-fn single(weights: &[f64]) -> Vec<f32> {
-    weights.iter().map(|&w| w as f32).collect()
+/// Bound on the difference between the response of fitted kernels and the exact one, by the
+/// fits' mismatch on each axis.
+fn mismatch([rows, cols]: [&[Fitted; 2]; 2], [exact_rows, exact_cols]: Halves<'_>) -> f64 {
+    let absolute = |weights: &[f64]| Sums::of(weights).absolute;
+    [(1, 0), (0, 1)]
+        .into_iter()
+        .map(|(row, col)| {
+            let (by_row, by_col) = (rows[row].mismatch, cols[col].mismatch);
+            by_row * (absolute(exact_cols[col]) + by_col) + absolute(exact_rows[row]) * by_col
+        })
+        .sum()
 }
 
-/// How far the kernels of some scales reach.
+/// How far kernels reach on each grid, along the rows' axis and the columns'; nothing of the grids
+/// beyond the coarsest that a scale is filtered on.
 #[derive(Clone, Copy)]
 pub(in crate::scale_space) struct Reach {
-    /// In rows.
-    pub vertical: usize,
-    /// In columns.
-    pub horizontal: usize,
-    /// In columns that are kept where half of them are; nothing if no scale has them halved.
-    pub halved: Option<usize>,
+    pub(super) grids: [Option<[usize; 2]>; GRIDS],
 }
 
 impl Reach {
     pub(in crate::scale_space) fn of(scales: &[ScreenScale]) -> Self {
-        let most = |of: fn(&ScreenScale) -> usize| scales.iter().map(of).max().unwrap_or(0);
-        let halved = scales.iter().filter_map(|scale| scale.halved.as_ref()).map(|a| a.reach).max();
-        let whole = most(|scale| scale.whole.reach);
-        Self {
-            vertical: most(ScreenScale::vertical_radius),
-            horizontal: halved.map_or(whole, |reach| whole.max(2 * reach + halving::REACH)),
-            halved,
+        let mut grids: [Option<[usize; 2]>; GRIDS] = [None; GRIDS];
+        for filtering in scales.iter().flat_map(|s| std::iter::once(&s.whole).chain(&s.thinned)) {
+            for passed in &mut grids[..=filtering.grid] {
+                passed.get_or_insert([0; 2]);
+            }
+            if let Some(reach) = &mut grids[filtering.grid] {
+                for (reach, kernels) in reach.iter_mut().zip(&filtering.axes) {
+                    *reach = kernels.radius().max(*reach);
+                }
+            }
         }
+        Self { grids }
+    }
+
+    /// How far the widest kernels reach on the image's own pixels.
+    pub(in crate::scale_space) fn widest(&self) -> [usize; 2] {
+        self.grids[0].unwrap_or_default()
     }
 }
