@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::ops::{Deref, Div, Range, Sub};
 
 use crate::interrupt::Effort;
+use crate::kept::Kept;
 use crate::source::{Scaling, Source};
 use crate::{Error, Result, memory, parallel};
 
@@ -40,6 +41,9 @@ pub trait Pixel:
     #[doc(hidden)]
     #[must_use]
     fn plus_none_of(self, other: Self) -> Self;
+    /// Where the memory of copies of images is kept.
+    #[doc(hidden)]
+    fn kept() -> &'static Kept<Vec<Self>>;
 }
 
 impl Pixel for f64 {
@@ -55,6 +59,10 @@ impl Pixel for f64 {
     fn plus_none_of(self, other: Self) -> Self {
         self + other * 0.0
     }
+    fn kept() -> &'static Kept<Vec<Self>> {
+        static KEPT: Kept<Vec<f64>> = Kept::new();
+        &KEPT
+    }
 }
 
 impl Pixel for f32 {
@@ -69,6 +77,10 @@ impl Pixel for f32 {
     }
     fn plus_none_of(self, other: Self) -> Self {
         self + other * 0.0
+    }
+    fn kept() -> &'static Kept<Vec<Self>> {
+        static KEPT: Kept<Vec<f32>> = Kept::new();
+        &KEPT
     }
 }
 

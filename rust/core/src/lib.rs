@@ -20,6 +20,7 @@
 //! | [`interrupt`] | gives up work on request |
 //! | [`guard`] | makes a panic an error |
 //! | [`memory`] | asks for memory whose size a parameter decides |
+//! | [`kept`] | keeps memory from call to call |
 //! | [`reserve`] | has a little memory left where there is no more |
 //! | [`simd`] | chooses the instruction set of the vectors, at run time |
 //!
@@ -31,6 +32,7 @@ pub mod error;
 pub mod guard;
 pub mod image;
 pub mod interrupt;
+pub mod kept;
 pub mod lattice;
 pub mod mean_cell;
 pub mod memory;

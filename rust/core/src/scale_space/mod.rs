@@ -132,7 +132,13 @@ fn find_candidates_by_bands<T: Pixel, S: Source<T>>(
         };
     }
     // Of pixels that are not finite the copy tells which.
-    find_candidates_of_parts(&pixels.copied(effort)?, ladder, parts, query, resources)
+    let memory = T::kept().take().unwrap_or_default();
+    let image = pixels.part(0..shape[0], memory, effort)?;
+    let found = find_candidates_of_parts(&image, ladder, parts, query, resources);
+    let memory = image.into_memory();
+    let bytes = memory.capacity() * size_of::<T>();
+    T::kept().keep(memory, bytes);
+    found
 }
 
 /// The scales that parts of a ladder share, and these parts of them.

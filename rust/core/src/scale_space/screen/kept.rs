@@ -1,18 +1,13 @@
-//! Working memory that is kept from call to call: on small images, getting it anew from the
-//! operating system is a good part of the time.
+//! A tile's working memory, kept from call to call.
 
 use std::ops::{Deref, DerefMut};
-use std::sync::Mutex;
 
 use super::buffers::Buffers;
 use super::scale::Reach;
 use crate::Result;
+use crate::kept::Kept;
 
-/// The most that is kept, and the largest that is: 32 MB in all.
-const MOST_KEPT: usize = 8;
-const MOST_BYTES: usize = 4 << 20;
-
-static KEPT: Mutex<Vec<Buffers>> = Mutex::new(Vec::new());
+static KEPT: Kept<Buffers> = Kept::new();
 
 /// A tile's working memory, given back when dropped.
 pub(in crate::scale_space) struct Lease(Buffers);
@@ -23,9 +18,7 @@ impl Lease {
     /// # Errors
     /// [`crate::Error::Memory`].
     pub(in crate::scale_space) fn new(rows: usize, cols: usize, reach: Reach) -> Result<Self> {
-        // Nobody waits for the lock: in a forked process its owner may be gone for ever.
-        let kept = KEPT.try_lock().ok().and_then(|mut kept| kept.pop());
-        let mut buffers = kept.unwrap_or_default();
+        let mut buffers = KEPT.take().unwrap_or_default();
         buffers.make_room(rows, cols, reach)?;
         Ok(Self(buffers))
     }
@@ -38,14 +31,8 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if self.0.bytes() > MOST_BYTES {
-            return;
-        }
-        if let Ok(mut kept) = KEPT.try_lock()
-            && kept.len() < MOST_KEPT
-        {
-            kept.push(std::mem::take(&mut self.0));
-        }
+        let bytes = self.0.bytes();
+        KEPT.keep(std::mem::take(&mut self.0), bytes);
     }
 }
 
@@ -69,16 +56,6 @@ mod tests {
 
     fn lease(rows: usize) -> Lease {
         Lease::new(rows, 100, Reach { grids: [Some([8, 8]), None, None] }).unwrap()
-    }
-
-    #[test]
-    fn what_is_kept_stays_small() {
-        // Other tests lease as well, so only bounds hold.
-        drop((0..2 * MOST_KEPT).map(|_| lease(50)).collect::<Vec<_>>());
-        drop(lease(100_000));
-        let kept = KEPT.lock().unwrap();
-        assert!(kept.len() <= MOST_KEPT);
-        assert!(kept.iter().all(|buffers| buffers.bytes() <= MOST_BYTES));
     }
 
     #[test]
