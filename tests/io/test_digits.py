@@ -31,6 +31,12 @@ def test_two_digits_beyond_the_first_of_the_least_error(errors, decimals):
     assert decimals_of("col", columns) is None
 
 
+@pytest.mark.parametrize(("error", "decimals"), [(4187.0, 0), (12.0, 1), (0.0031, 5)])
+def test_what_is_no_length_has_no_more_decimals_than_that(error, decimals):
+    columns = {"intensity": np.array([1e7]), "intensity_error": np.array([error])}
+    assert decimals_of("intensity", columns) == decimals
+
+
 @settings(max_examples=300)
 @given(
     value=st.floats(allow_nan=False, allow_infinity=False),

@@ -61,6 +61,12 @@ def test_digits_of_a_size(pixels, lengths, side):
     assert origin == (0, 0)
 
 
+def test_an_origin_whose_lengths_have_few_digits():
+    pixels = {"row": np.array([3, 10.5]), "col": np.array([5, 7.25])}
+    pairs = {name: (places, texts((places + 0.25) * 0.04)) for name, places in pixels.items()}
+    assert inferred_size(pairs) == (pytest.approx(0.04, rel=1e-12), (0.25, 0.25))
+
+
 def test_nothing_tells_nothing():
     empty = np.empty(0), np.empty(0, dtype="<U1")
     assert inferred_size({"row": empty, "col": empty}) == (None, (0, 0))

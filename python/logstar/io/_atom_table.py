@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 DETECTION_COLUMNS = ("row", "col", "sigma", "response")
 FLAGGED = "flagged"
 #: Columns that are lengths in pixels, and so have a value in units as well.
-_LENGTH = re.compile(r"(row|col|sigma|spacing|(displacement|polarization)_(row|col))(_error)?")
+LENGTH = re.compile(r"(row|col|sigma|spacing|(displacement|polarization)_(row|col))(_error)?")
 #: Names that files give to lengths in units.
-LENGTH_IN_UNITS = re.compile(rf"({_LENGTH.pattern})_({'|'.join(PIXEL_UNITS)})")
+LENGTH_IN_UNITS = re.compile(rf"({LENGTH.pattern})_({'|'.join(PIXEL_UNITS)})")
 
 
 class AtomTable:
@@ -188,7 +188,7 @@ class AtomTable:
         return {
             f"{name}_{self._pixel_size.unit}": self.in_units(name)
             for name in self._columns
-            if _LENGTH.fullmatch(name)
+            if LENGTH.fullmatch(name)
         }
 
     def __len__(self) -> int:
@@ -238,7 +238,7 @@ class AtomTable:
             If it is no length, or the pixel size is unknown.
         """
         column = self[name]
-        if _LENGTH.fullmatch(name) is None:
+        if LENGTH.fullmatch(name) is None:
             raise ValueError(
                 f"{name!r} is no length: rows, columns, sigmas, displacements, polarizations, "
                 "spacings and their errors are."

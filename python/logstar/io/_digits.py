@@ -14,13 +14,15 @@ from numpy.typing import NDArray
 
 from logstar._validation import FloatArray
 
+from ._atom_table import LENGTH
+
 #: What the name of a column of standard deviations ends in.
 ERROR = "_error"
 #: Digits of a value beyond the first digit of its standard deviation: rounding then adds less than
 #: a thousandth to that.
 _BEYOND = 2
-#: Least decimals of a value that has a standard deviation.
-_LEAST_DECIMALS = 4
+#: Least decimals of a length in pixels that has a standard deviation, and of any other value.
+_LEAST_DECIMALS, _LEAST_OF_OTHERS = 4, 0
 #: Significant digits of standard deviations, which are estimates themselves.
 _DIGITS_OF_ERRORS = 4
 #: Significant digits of what is computed from a noisy image, and has no standard deviation.
@@ -55,7 +57,8 @@ def decimals_of(name: str, columns: Mapping[str, NDArray[Any]]) -> int | None:
         return None
     # The least one decides, so that all values have as many.
     first = -int(np.floor(np.log10(known.min())))
-    return min(max(first + _BEYOND, _LEAST_DECIMALS), _MOST_DECIMALS)
+    least = _LEAST_DECIMALS if LENGTH.fullmatch(name) else _LEAST_OF_OTHERS
+    return min(max(first + _BEYOND, least), _MOST_DECIMALS)
 
 
 def to_digits(columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

@@ -21,6 +21,9 @@ _ORIGIN_DIGITS = 6
 #: The most by which rounding may change a length, or the distance of two, in pixels: lengths are
 #: written to a ten-thousandth of a pixel at least, but zeros at their ends are not.
 _COARSEST = 1e-4
+#: A place of the first pixel that is this many times as far off as the worst of the places that
+#: atoms tell agrees with them: of two atoms both may be rounded alike.
+_SCATTERS = 3.0
 #: What rounding does to products of float64, beside the digits that are written.
 _ROUNDING = 4 * float(np.finfo(np.float64).eps)
 
@@ -88,7 +91,10 @@ def _start(pixels: FloatArray, lengths: FloatArray, within: float, side: float) 
         return 0.0
     places = lengths / side - pixels
     start = float(np.median(places))
-    slack = within / side + _ROUNDING * float(np.abs(lengths / side).max())
+    # By how much they scatter says how finely lengths were written.
+    scatter = _SCATTERS * float(np.abs(places - start).max())
+    slack = min(within / side, _COARSEST, scatter)
+    slack += _ROUNDING * float(np.abs(lengths / side).max())
     for digits in range(_ORIGIN_DIGITS):
         short = round(start, digits)
         if (np.abs(places - short) <= slack).all():

@@ -57,8 +57,8 @@ def write_positions(
 
     Every number is read back to the bit by `read_positions`, except from a csv, which has the
     digits that mean something: of a column with standard deviations two beyond the first digit of
-    the least of these, and at least four decimals; of standard deviations four digits, of
-    "response", "support" and "significance" six. Other columns keep theirs.
+    the least of these, and of lengths in pixels at least four decimals; of standard deviations four
+    digits, of "response", "support" and "significance" six. Other columns keep theirs.
 
     Parameters
     ----------
