@@ -150,7 +150,7 @@ CALLERS_OF_THE_CORE = {
     "detection/_scale_space.py",
     "detection/_scaling.py",
     "detection/_responses.py",
-    "detection/_significance.py",
+    "detection/_hot_pixels.py",
     "detection/_skimage/_blob_log.py",
     "detection/_skimage/_pair_order.py",
     "detection/_tables.py",

@@ -31,7 +31,7 @@ impl<T> Kept<T> {
         self.0.try_lock().ok().and_then(|mut kept| kept.pop())
     }
 
-    /// Keeps one that takes so many bytes, unless these or those that are kept are too many.
+    /// Keeps `one`, whose size is `bytes`, unless it is too large or enough of its kind are kept.
     pub fn keep(&self, one: T, bytes: usize) {
         if bytes > MOST_BYTES {
             return;
