@@ -71,10 +71,28 @@ pub(crate) fn check_headroom() -> PyResult<()> {
     check_room::<u8>(HEADROOM, "the working memory of a call").map_err(to_python)
 }
 
-/// The one way from Python into the module: every function and method does its work in here, so
-/// that a panic of the core, or of a conversion, ends as an exception that scripts can handle, and
-/// that nothing begins where there is next to no memory.
+/// The way from Python into the module: every function and method does its work in here, or in
+/// [`guarded_briefly`], so that a panic of the core, or of a conversion, ends as an exception that
+/// scripts can handle, and that nothing begins where there is next to no memory.
 pub(crate) fn guarded<R>(work: impl FnOnce() -> PyResult<R>) -> PyResult<R> {
+    without_panic(|| check_headroom().and_then(|()| work()))
+}
+
+/// As [`guarded`], for work of microseconds that takes some kilobytes of memory at most: to ask the
+/// system for the headroom would take longer than the work. The reserve stands in for it, and where
+/// it did, the headroom is asked for afterwards.
+pub(crate) fn guarded_briefly<R>(work: impl FnOnce() -> PyResult<R>) -> PyResult<R> {
+    let drawn = MEMORY.drawn();
+    without_panic(|| {
+        let result = work()?;
+        if MEMORY.drawn() > drawn {
+            check_headroom()?;
+        }
+        Ok(result)
+    })
+}
+
+fn without_panic<R>(work: impl FnOnce() -> PyResult<R>) -> PyResult<R> {
     let drawn = MEMORY.drawn();
     let of_panic = |panic| {
         // Python's interface panics where it finds no memory for a string.
@@ -84,8 +102,7 @@ pub(crate) fn guarded<R>(work: impl FnOnce() -> PyResult<R>) -> PyResult<R> {
             of_panic(&panic)
         }
     };
-    let result = caught(|| check_headroom().and_then(|()| work()));
-    result.unwrap_or_else(|panic| Err(of_panic(panic))).map_err(made)
+    caught(work).unwrap_or_else(|panic| Err(of_panic(panic))).map_err(made)
 }
 
 /// The error with its exception made, which otherwise is once the guard is left: there is one for

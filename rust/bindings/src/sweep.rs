@@ -9,7 +9,7 @@ use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArra
 use pyo3::prelude::*;
 
 use crate::convert;
-use crate::errors::{guarded, to_python};
+use crate::errors::{guarded, guarded_briefly, to_python};
 use crate::signals::{ALONE, detached};
 
 /// Settings and what they give: thresholds, overlaps, numbers of kept and of crowded.
@@ -81,16 +81,19 @@ impl CandidateSet {
         n_neighbors: usize,
         distance_sum: f64,
     ) -> PyResult<(usize, usize)> {
+        let rule = || Crowding::new(n_neighbors, distance_sum).map_err(to_python);
+        if self.inner.len() <= FEW {
+            // Microseconds, of which letting others in would be a good part.
+            return guarded_briefly(|| {
+                let counts = self.inner.evaluate(threshold, overlap, &rule()?, &never);
+                counts.map(|counts| (counts.kept, counts.crowded)).map_err(to_python)
+            });
+        }
         guarded(|| {
-            let rule = Crowding::new(n_neighbors, distance_sum).map_err(to_python)?;
-            let counts = if self.inner.len() <= FEW {
-                // Microseconds, of which letting others in would be a good part.
-                self.inner.evaluate(threshold, overlap, &rule, &never).map_err(to_python)?
-            } else {
-                detached(py, ALONE, |effort| {
-                    self.inner.evaluate(threshold, overlap, &rule, effort.interrupted)
-                })?
-            };
+            let rule = rule()?;
+            let counts = detached(py, ALONE, |effort| {
+                self.inner.evaluate(threshold, overlap, &rule, effort.interrupted)
+            })?;
             Ok((counts.kept, counts.crowded))
         })
     }
