@@ -15,6 +15,7 @@ import numpy as np
 from logstar.io import write_mask
 from logstar.io._masks import write_mask_by_rows
 from logstar.segmentation import KINDS, AmorphousGMMSegmenter, Region
+from logstar.segmentation._kind_names import is_amorphous
 from logstar.tuning import AtomFinder, RunProgress, TiledAtoms, TiledDamage, segment_tiled
 from logstar.tuning._array_parts import part_of
 from logstar.tuning._large_images import TILE
@@ -181,7 +182,7 @@ def _write_tiled(
     for path in files.values():
         write_mask_by_rows(
             path,
-            lambda rows: kinds[rows] == KINDS.index(_AMORPHOUS),
+            lambda rows: is_amorphous(kinds[rows]),
             found.shape,
             pixel_size=size if path.suffix == ".tif" else None,
         )

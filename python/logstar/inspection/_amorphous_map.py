@@ -28,7 +28,7 @@ _REJECTED = "#9fd8ff"
 #: Colours of the boundaries of regions that are not amorphous, by kind: apart from one another and
 #: from red for all kinds of colour vision, and seen on grey.
 COLORS = {"other grain": "#56b4e9", "vacuum": "#f0e442", "contamination": "#cc79a7"}
-_AMORPHOUS = "amorphous"
+AMORPHOUS = "amorphous"
 #: Inches: width of a panel; room at its right for a colour bar, and left of the plane for its
 #: label; above each panel for its title, above all for the legend, below, and around.
 _PANEL, _BAR, _LEFT, _ABOVE, _LEGEND, _BELOW, _EDGE = 4.6, 0.75, 0.35, 0.35, 0.3, 0.55, 0.1
@@ -271,7 +271,7 @@ class AmorphousMapDisplay:
         )
         faint.set_alpha(0.55)
         kinds = self._other_kinds()
-        shares = {_AMORPHOUS: mask, **kinds} if mask.any() else kinds
+        shares = {AMORPHOUS: mask, **kinds} if mask.any() else kinds
         words = [f"{kind} {100 * where.mean():.3g} %" for kind, where in shares.items()]
         on_image.set_title(", ".join(words) or "no region")
         if self.pixel_size is not None:
@@ -339,7 +339,7 @@ class AmorphousMapDisplay:
 
         handles = []
         if mask.any():
-            handles.append(Line2D([], [], color=contour_color, lw=1.6, label=_AMORPHOUS))
+            handles.append(Line2D([], [], color=contour_color, lw=1.6, label=AMORPHOUS))
         handles += [Line2D([], [], color=COLORS[kind], lw=1.6, label=kind) for kind in kinds]
         if self.rejected is not None and np.any(self.rejected):
             text = "looked at and rejected: too small, or too little disordered"

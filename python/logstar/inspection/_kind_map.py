@@ -12,7 +12,7 @@ from logstar._validation import as_image
 from logstar.segmentation import KINDS
 from logstar.units import PixelSize
 
-from ._amorphous_map import COLORS, outline
+from ._amorphous_map import AMORPHOUS, COLORS, outline
 from ._image import draw_image
 from ._saving import new_figure, save_figure
 from ._scale_bar import draw_scale_bar
@@ -21,7 +21,6 @@ from ._style import FLAGGED, axes_or_new
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_AMORPHOUS = "amorphous"
 #: Inches: the longer side of the image in a file, and room above it and at its sides.
 _LONGER, _ABOVE, _EDGE = 7.0, 0.75, 0.1
 
@@ -102,7 +101,7 @@ class KindMapDisplay:
             )
         ax = axes_or_new(ax, self._size())
         self.image_: Any = draw_image(ax, image)
-        colors = {_AMORPHOUS: FLAGGED, **COLORS}
+        colors = {AMORPHOUS: FLAGGED, **COLORS}
         masks = {kind: kinds == KINDS.index(kind) for kind in colors}
         shown = {kind: mask for kind, mask in masks.items() if mask.any()}
         for kind, mask in shown.items():

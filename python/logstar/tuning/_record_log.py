@@ -124,6 +124,20 @@ def read_records(path: Path) -> Iterator[dict[str, Any]]:
         yield record
 
 
+def earlier_records(path: Path | None) -> Iterator[dict[str, Any]]:
+    """Yield what an earlier run left in its log, without the header; nothing where there is none.
+
+    Raises
+    ------
+    OSError, ValueError
+        As `read_records`.
+    """
+    if path is not None:
+        records = read_records(path)
+        next(records)
+        yield from records
+
+
 def _records(path: Path) -> Iterator[tuple[dict[str, Any], int, int]]:
     """Yield each whole record, the checksum after it and the place of its end."""
     checksum = 0

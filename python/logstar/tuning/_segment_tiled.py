@@ -30,7 +30,7 @@ from ._damage_part import part_with_damage
 from ._large_images import TILE
 from ._long_run import Stage, TellsProgress
 from ._looked_at import Place
-from ._record_log import RecordLog, read_records
+from ._record_log import RecordLog, earlier_records
 from ._tiled import LEAST_TILE, Tile, tiles_of
 from ._tiled_damage import TiledDamage
 from ._tiles_with_atoms import atoms_in, lies_in
@@ -282,12 +282,9 @@ def _maps(
     """Yield what each tile shows, those of an earlier run first."""
     n_done = 0
     with nullcontext() if path is None else RecordLog(path, header, resume=True) as log:
-        if path is not None:
-            records = read_records(path)
-            next(records)
-            for record in records:
-                yield tiles[n_done], _TileMaps.unpacked(record, tiles[n_done])
-                n_done += 1
+        for record in earlier_records(path):
+            yield tiles[n_done], _TileMaps.unpacked(record, tiles[n_done])
+            n_done += 1
         stage = Stage("mapping", len(tiles), progress, n_done)
         for tile in tiles[n_done:]:
             found = work(tile)

@@ -37,7 +37,7 @@ from ._crystal_in_tiles import ShowsCrystal
 from ._large_images import TILE
 from ._long_run import Stage, TellsProgress
 from ._looked_at import LookedAt, Place
-from ._record_log import RecordLog, read_records
+from ._record_log import RecordLog, earlier_records
 
 #: Least side of a tile in pixels: with smaller ones most of the work is done for halos.
 LEAST_TILE = 64
@@ -471,12 +471,9 @@ class _Runner:
         """Yield candidates and area of each tile, those of an earlier run first."""
         n_done = 0
         with nullcontext() if path is None else RecordLog(path, header, resume=True) as log:
-            if path is not None:
-                records = read_records(path)
-                next(records)
-                for record in records:
-                    yield record["table"], record["area"]
-                    n_done += 1
+            for record in earlier_records(path):
+                yield record["table"], record["area"]
+                n_done += 1
             stage = Stage("detecting", len(tiles), self._progress, n_done)
             # Tiles are done in their order, so that those of an earlier run are the first.
             found: Iterator[tuple[FloatArray, float]] = results_in_order(
