@@ -80,10 +80,12 @@ def as_image(image: ArrayLike, *, name: str = "image") -> Image:
         raise ValueError(f"{name} is empty: shape {array.shape}; at least 1 x 1 pixel is needed.")
     # The core reads elements at multiples of their size; fields of packed structures lie between.
     result: Image = np.require(array, computation_dtype(array.dtype), "A")
+    if array.dtype.kind != "f":
+        return result
     # The sum is finite whenever all pixels are, bar overflow: only then is every pixel looked at.
     with np.errstate(over="ignore", invalid="ignore"):
-        total = result.sum(dtype=np.float64)
-    if array.dtype.kind == "f" and not np.isfinite(total):
+        total = result.sum()
+    if not np.isfinite(total):
         bad = np.argwhere(~np.isfinite(result))
         if bad.size:
             row, col = bad[0]

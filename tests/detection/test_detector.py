@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import threading
 import warnings
 
 import joblib
@@ -140,6 +141,34 @@ def test_the_number_of_threads_changes_nothing(image, detector):
     expected = detector.fit(image).detect(image)
     for n_jobs in (1, 2, -1):
         assert_array_equal(detector.set_params(n_jobs=n_jobs).detect(image), expected)
+
+
+@pytest.mark.parametrize("small", [0, 1 << 20])
+def test_frames_that_threads_take_in_turn_are_as_each_alone(image, detector, small, monkeypatch):
+    monkeypatch.setattr("logstar.detection._tables.SMALL", small)
+    frames = [image, np.zeros_like(image), image[::-1], image.T, image[:, ::-1]]
+    asked = []
+
+    def keep(table, index):
+        asked.append((threading.get_ident(), index))
+        return table[:, 0] > 20
+
+    detector.fit(frames)
+    alone = [detector.detect(frames[i]) for i in (0, 2, 3, 4)]
+    threads = detector.set_params(n_jobs=2)
+    with pytest.warns(NoAtomsWarning, match="image 1: it is constant") as caught:
+        found = threads.detect(frames)
+    assert caught[0].filename == __file__
+    with pytest.warns(NoAtomsWarning, match="image 1"):
+        tested = threads.detect(frames, keep=keep)
+    assert [len(found[1]), len(tested[1])] == [0, 0]
+    for expected, one, other in zip(
+        alone, found[:1] + found[2:], tested[:1] + tested[2:], strict=True
+    ):
+        assert_array_equal(one, expected)
+        assert 0 < len(other) < len(one)
+    # A test of candidates is asked frame by frame, by the thread that detects.
+    assert asked == [(threading.get_ident(), index) for index in range(5)]
 
 
 def test_nothing_found_is_an_empty_table_and_a_warning(image, detector):

@@ -251,7 +251,7 @@ def test_large_images_are_swept_one_setting_at_a_time(scenes, scorers, detector,
     given = {"settings": SETTINGS, "ranges": RANGES, "scorers": scorers}
     detector.set_params(n_jobs=2)
     at_once = list(detector.sweep(scenes[0].image, **given))
-    monkeypatch.setattr("logstar.detection._sweep_plan._SMALL", scenes[0].image.size - 1)
+    monkeypatch.setattr("logstar.detection._sweep_plan.SMALL", scenes[0].image.size - 1)
     one_by_one = list(detector.sweep(scenes[0].image, **given))
     assert list(map(pairs_of, one_by_one)) == list(map(pairs_of, at_once))
 
@@ -332,7 +332,7 @@ def test_parts_on_large_images_are_found_a_few_at_a_time(scenes, scorers, monkey
     given = {"settings": PARTS, "ranges": RANGES, "scorers": scorers}
     detector = LoGStarDetector(sigma_step=0.5, n_jobs=2)
     at_once = list(detector.sweep(image, **given))
-    monkeypatch.setattr(_sweep_plan, "_SMALL", image.size - 1)
+    monkeypatch.setattr(_sweep_plan, "SMALL", image.size - 1)
     for n_pixels in (1, 2 * image.size):
         monkeypatch.setattr(_sweep_plan, "_PIXELS_AT_ONCE", n_pixels)
         assert_same_fronts(detector.sweep(image, **given), at_once)

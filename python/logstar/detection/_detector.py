@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, overload
 
 import numpy as np
@@ -11,10 +12,11 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from logstar._runtime import threads_of
+from logstar._runtime import in_order, threads_of
 from logstar._sweeping import Front, Interval
 from logstar._validation import (
     FloatArray,
+    Image,
     Images,
     OneImage,
     Stack,
@@ -34,10 +36,10 @@ from ._parameters import (
     least_threshold,
     scaling_of,
 )
-from ._scaling import Scaled
+from ._scaling import scale_intensities
 from ._skimage._blob_log import blob_log
 from ._sweep_plan import SweepPlan, bounds_of
-from ._tables import CandidateTest, candidate_tables, pruned, scaled_images
+from ._tables import CandidateTest, candidate_tables, pruned, scaled_images, threads_for
 
 if TYPE_CHECKING:
     from sklearn.utils import Tags
@@ -214,11 +216,13 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         check_is_fitted(self)
         images, is_stack = as_image_list(X)
         check_sizes(self, images)
-        n_threads = threads_of(self.n_jobs)
-        scaled = enumerate(
-            scaled_images(images, scaling_of(self), is_stack=is_stack, n_threads=n_threads)
-        )
-        found = [self._detect(image, index, keep) for index, image in scaled]
+        n_at_once, n_own = threads_for(images, threads_of(self.n_jobs))
+        find = partial(self._find, images, is_stack=is_stack, keep=keep, n_threads=n_own)
+        found = []
+        for index, table in enumerate(in_order(find, range(len(images)), n_at_once)):
+            found.append(table if keep is None else self._tested(table, index, keep))
+            if len(found[-1]) == 0:
+                self._warn_of_none(images[index], index, keep)
         return found if is_stack else found[0]
 
     @overload
@@ -352,9 +356,11 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
             raise ValueError("X must be one image, got a stack; find the candidates of each.")
         check_sizes(self, images)
         least = check_real(threshold, name="threshold")
-        (scaled,) = scaled_images(images, scaling_of(self), n_threads=threads_of(self.n_jobs))
-        table = self._table(scaled, ladder_of(self), least)
-        return ScaleSpaceCandidates(table, threshold=least, n_jobs=threads_of(self.n_jobs))
+        n_threads = threads_of(self.n_jobs)
+        (scaled,) = scaled_images(images, scaling_of(self), n_threads=n_threads)
+        ladder = ladder_of(self)
+        (table,) = candidate_tables(self, scaled, ladder, [(0, len(ladder))], least, n_threads)
+        return ScaleSpaceCandidates(table, threshold=least, n_jobs=n_threads)
 
     def score(self, X: Images, y: Any = None) -> float:
         """F1 of the atoms found against reference positions, averaged over images.
@@ -379,30 +385,40 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         """
         return mean_f1(self.predict, X, y)
 
-    def _table(self, scaled: Scaled, ladder: FloatArray, threshold: float) -> FloatArray:
-        n_threads = threads_of(self.n_jobs)
-        (table,) = candidate_tables(self, scaled, ladder, [(0, len(ladder))], threshold, n_threads)
-        return table
+    def _find(
+        self,
+        images: Sequence[Image],
+        index: int,
+        *,
+        is_stack: bool,
+        keep: CandidateTest | None,
+        n_threads: int,
+    ) -> FloatArray:
+        """Find the atoms of one image; the candidates, if there is a test that they have to pass.
 
-    def _detect(self, scaled: Scaled, index: int, keep: CandidateTest | None) -> FloatArray:
-        table = self._table(scaled, self.sigmas_, least_threshold(self))
+        That test belongs to the thread of the caller: nothing says that it may run in several.
+        """
+        scaled = scale_intensities(
+            images[index], *scaling_of(self), index, in_stack=is_stack, n_threads=n_threads
+        )
+        ladder = self.sigmas_
+        (table,) = candidate_tables(
+            self, scaled, ladder, [(0, len(ladder))], least_threshold(self), n_threads
+        )
         if np.ndim(self.threshold) > 0:
             table = table[exceeds_threshold(self, table)]
-        if keep is not None:
-            table = table[keep(table, index)]
-        kept = pruned(table, float(self.overlap), threads_of(self.n_jobs))
-        if len(kept) == 0:
-            test = "" if keep is None else " and passes the test"
-            least = least_threshold(self)
-            why = f"no response exceeds threshold={least!r}{test}"
-            if scaled.image.min() == scaled.image.max():
-                why = "it is constant"
-            warnings.warn(
-                f"no atom found in image {index}: {why}.",
-                NoAtomsWarning,
-                stacklevel=3,
-            )
-        return kept
+        return table if keep is not None else pruned(table, float(self.overlap), n_threads)
+
+    def _tested(self, table: FloatArray, index: int, keep: CandidateTest) -> FloatArray:
+        kept = table[keep(table, index)]
+        return pruned(kept, float(self.overlap), threads_of(self.n_jobs))
+
+    def _warn_of_none(self, image: Image, index: int, keep: CandidateTest | None) -> None:
+        test = "" if keep is None else " and passes the test"
+        why = f"no response exceeds threshold={least_threshold(self)!r}{test}"
+        if image.min() == image.max():
+            why = "it is constant"
+        warnings.warn(f"no atom found in image {index}: {why}.", NoAtomsWarning, stacklevel=3)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

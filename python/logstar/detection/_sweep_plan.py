@@ -15,7 +15,7 @@ from ._exact_front import Bounds, exact_front, strongest
 from ._parameters import check_parameters, check_sizes, ladder_of, scaling_of
 from ._scaling import Scaled
 from ._shared_candidates import Request, SharedCandidates, Tables
-from ._tables import CandidateTest, Part, candidate_tables, scaled_images
+from ._tables import SMALL, CandidateTest, Part, candidate_tables, scaled_images
 
 if TYPE_CHECKING:
     from ._detector import LoGStarDetector
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 #: Makes the test of candidates for the detector of a setting; None tests nothing.
 TestMaker: TypeAlias = "Callable[[LoGStarDetector], CandidateTest | None]"
 
-#: Images of up to this many pixels are swept with several settings at a time. On larger ones
-#: threads share the work on one scale space as well, and there is memory for one.
-_SMALL = 1 << 20
 #: Candidates of several ladders are found at once and kept until it is their turn. This is the
 #: greatest product of the images' pixels and the number of ladders for which that is done: 16
 #: ladders at 2048 px, four at 4096 px. In strong noise the candidates of ten ladders at 2048 px
@@ -85,7 +82,7 @@ class SweepPlan:
         self._least = min(bounds["threshold"][0], criteria.least_threshold)
         # Resolved once: `n_jobs` of -1 costs a look at the machine each time it is read.
         self._n_threads = threads_of(detector.n_jobs)
-        is_small = max(image.size for image in images) <= _SMALL
+        is_small = max(image.size for image in images) <= SMALL
         n = len(self._detectors)
         self._n_at_once = max(1, min(self._n_threads, n)) if is_small else 1
         # The last settings may be fewer than are swept at a time: they share all the threads.

@@ -24,6 +24,24 @@ Part: TypeAlias = tuple[int, int]
 #: atoms.
 CandidateTest: TypeAlias = Callable[[FloatArray, int], NDArray[np.bool_]]
 
+#: Images of up to this many pixels are worked on several at a time. On larger ones threads share
+#: the work on one scale space as well, and there is memory for one.
+SMALL = 1 << 20
+#: With at least so many images for each thread they are worked on several at a time.
+_IMAGES_PER_THREAD = 2
+
+
+def threads_for(images: Sequence[Image], n_threads: int) -> tuple[int, int]:
+    """Tell how many images to work on at a time, and on how many threads each.
+
+    On a small image, threads that share it wait for one another; on several images they do not.
+    """
+    n_at_once = max(1, min(n_threads, len(images)))
+    # Fewer images than this for each thread would leave threads idle while the last are done.
+    if len(images) < _IMAGES_PER_THREAD * n_threads or max(i.size for i in images) > SMALL:
+        n_at_once = 1
+    return n_at_once, max(1, n_threads // n_at_once)
+
 
 def scaled_images(
     images: Sequence[Image],
