@@ -36,7 +36,7 @@ from ._parameters import (
     least_threshold,
     scaling_of,
 )
-from ._scaling import scale_intensities
+from ._scaling import Scaled, scale_intensities
 from ._skimage._blob_log import blob_log
 from ._sweep_plan import SweepPlan, bounds_of
 from ._tables import CandidateTest, candidate_tables, pruned, scaled_images, threads_for
@@ -358,8 +358,7 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         least = check_real(threshold, name="threshold")
         n_threads = threads_of(self.n_jobs)
         (scaled,) = scaled_images(images, scaling_of(self), n_threads=n_threads)
-        ladder = ladder_of(self)
-        (table,) = candidate_tables(self, scaled, ladder, [(0, len(ladder))], least, n_threads)
+        table = self._table(scaled, ladder_of(self), least, n_threads)
         return ScaleSpaceCandidates(table, threshold=least, n_jobs=n_threads)
 
     def score(self, X: Images, y: Any = None) -> float:
@@ -385,6 +384,12 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         """
         return mean_f1(self.predict, X, y)
 
+    def _table(
+        self, scaled: Scaled, ladder: FloatArray, threshold: float, n_threads: int
+    ) -> FloatArray:
+        (table,) = candidate_tables(self, scaled, ladder, [(0, len(ladder))], threshold, n_threads)
+        return table
+
     def _find(
         self,
         images: Sequence[Image],
@@ -401,10 +406,7 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
         scaled = scale_intensities(
             images[index], *scaling_of(self), index, in_stack=is_stack, n_threads=n_threads
         )
-        ladder = self.sigmas_
-        (table,) = candidate_tables(
-            self, scaled, ladder, [(0, len(ladder))], least_threshold(self), n_threads
-        )
+        table = self._table(scaled, self.sigmas_, least_threshold(self), n_threads)
         if np.ndim(self.threshold) > 0:
             table = table[exceeds_threshold(self, table)]
         return table if keep is not None else pruned(table, float(self.overlap), n_threads)

@@ -73,10 +73,11 @@ class MosaicDetector(LoGStarDetector):
         self.ladders = ladders
         self.which = which
 
-    def tables(self, scaled: Scaled, ladder: FloatArray, threshold: float) -> list[FloatArray]:
+    def tables(
+        self, scaled: Scaled, ladder: FloatArray, threshold: float, n_threads: int
+    ) -> list[FloatArray]:
         """Find the candidates of each part of a ladder, over the whole image."""
         parts = [self._part(ends, ladder) for ends in self.ladders]
-        n_threads = threads_of(self.n_jobs)
         return candidate_tables(self, scaled, ladder, parts, threshold, n_threads)
 
     @staticmethod
@@ -85,11 +86,13 @@ class MosaicDetector(LoGStarDetector):
         first, last = (int(np.argmin(np.abs(ladder - end))) for end in ends)
         return first, last + 1
 
-    def _table(self, scaled: Scaled, ladder: FloatArray, threshold: float) -> FloatArray:
+    def _table(
+        self, scaled: Scaled, ladder: FloatArray, threshold: float, n_threads: int
+    ) -> FloatArray:
         if self.which is None:
             raise ValueError("which is None: it is not told which ladder holds at each pixel.")
         kept = []
-        for index, table in enumerate(self.tables(scaled, ladder, threshold)):
+        for index, table in enumerate(self.tables(scaled, ladder, threshold, n_threads)):
             rows, cols = table[:, :2].astype(np.intp).T
             kept.append(table[self.which[rows, cols] == index])
         joined = np.concatenate(kept)
@@ -149,5 +152,6 @@ def tables_of_ladders(mosaic: Any, image: Image, threshold: float) -> list[Float
         keep = mosaic._raw_test.by_detector(detector, processed)  # noqa: SLF001
         image = processed.shown[0]
     (scaled,) = scaled_images([image], scaling_of(detector))
-    tables: list[FloatArray] = detector.tables(scaled, detector.sigmas_, threshold)
+    n_threads = threads_of(detector.n_jobs)
+    tables: list[FloatArray] = detector.tables(scaled, detector.sigmas_, threshold, n_threads)
     return tables if keep is None else [table[keep(table, 0)] for table in tables]
