@@ -68,7 +68,6 @@ def _import_drawing() -> None:
         try:
             import matplotlib.backends.backend_agg  # noqa: PLC0415
             import matplotlib.figure  # noqa: F401, PLC0415
-            from mpl_toolkits.axes_grid1 import anchored_artists  # noqa: F401, PLC0415
         finally:
             artist.kwdoc = whole
 

@@ -73,7 +73,10 @@ def draw_picture(ax: Axes, image: Image, longest: int) -> Any:
     -------
     drawn : matplotlib AxesImage
     """
-    from PIL import Image as pillow  # noqa: PLC0415, N813 - only drawing pays for it
+    # Only drawing pays for these.
+    from PIL import Image as pillow  # noqa: PLC0415, N813
+
+    from ._pictures import add_picture  # noqa: PLC0415
 
     low, high = contrast_limits(image)
     span = (high - low) or 1.0
@@ -88,13 +91,9 @@ def draw_picture(ax: Axes, image: Image, longest: int) -> Any:
         picture = pillow.fromarray(np.ascontiguousarray(shown))
         shown = np.asarray(picture.resize(size, pillow.Resampling.BOX))
     gray = np.clip((shown - low) * (255.0 / span), 0, 255).astype(np.uint8)
-    # As colours of four channels, for which matplotlib looks up no colour map.
     opaque = np.full_like(gray, 255)
-    drawn = ax.imshow(
-        np.dstack([gray, gray, gray, opaque]),
-        extent=(-0.5, image.shape[1] - 0.5, image.shape[0] - 0.5, -0.5),
-        interpolation="nearest",
-    )
+    colors = np.dstack([gray, gray, gray, opaque])
+    drawn = add_picture(ax, colors, (-0.5, image.shape[1] - 0.5, image.shape[0] - 0.5, -0.5))
     show_whole(ax, image.shape)
     return drawn
 

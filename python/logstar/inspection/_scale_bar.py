@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 #: Share of the image's width that the bar covers at most.
 _MAX_SHARE = 0.25
 _THICKNESS = 0.01
+#: Size of the letters.
+_POINTS = 9
 
 
 def bar_length(n_cols: float, pixel_size: PixelSize | None) -> tuple[float, str]:
@@ -54,24 +56,27 @@ def _round_below(most: float) -> float:
 def draw_scale_bar(ax: Axes, n_cols: float, pixel_size: PixelSize | None) -> None:
     """Draw a scale bar into the lower left corner of axes that show `n_cols` columns of pixels."""
     # Only drawing pays for matplotlib.
-    from mpl_toolkits.axes_grid1 import anchored_artists  # noqa: PLC0415
+    from matplotlib.font_manager import FontProperties  # noqa: PLC0415
+    from matplotlib.offsetbox import (  # noqa: PLC0415
+        AnchoredOffsetbox,
+        AuxTransformBox,
+        TextArea,
+        VPacker,
+    )
+    from matplotlib.patches import Rectangle  # noqa: PLC0415
 
     length, label = bar_length(n_cols, pixel_size)
-    bar = anchored_artists.AnchoredSizeBar(
-        ax.transData,
-        length,
-        label,
+    bar = AuxTransformBox(ax.transData)
+    bar.add_artist(Rectangle((0, 0), length, _THICKNESS * n_cols, color="white"))
+    text = TextArea(label, textprops={"color": "white", "size": _POINTS, "weight": "bold"})
+    box = AnchoredOffsetbox(
         "lower left",
+        child=VPacker(children=[text, bar], align="center", pad=0, sep=3),
         pad=0.4,
         borderpad=0.5,
-        sep=3,
-        color="white",
-        size_vertical=_THICKNESS * n_cols,
-        fill_bar=True,
-        label_top=True,
-        fontproperties={"size": 9, "weight": "bold"},
+        prop=FontProperties(size=_POINTS),
     )
     # A dark ground keeps it legible on bright atoms.
-    bar.patch.set(facecolor="black", edgecolor="none", alpha=0.65)
-    bar.set_zorder(5)
-    ax.add_artist(bar)
+    box.patch.set(facecolor="black", edgecolor="none", alpha=0.65)
+    box.set_zorder(5)
+    ax.add_artist(box)
