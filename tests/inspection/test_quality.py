@@ -5,6 +5,7 @@ from __future__ import annotations
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.text import Text
 from PIL import Image
 
 from logstar.datasets import make_scene
@@ -80,7 +81,7 @@ def test_the_first_crop_has_a_scale(doubtful):
         display = QualityReportDisplay.from_report(doubtful, pixel_size=size)
         assert [len(ax.artists) for ax in display.axes_] == [1] + [0] * (len(display.axes_) - 1)
         (bar,) = display.axes_[0].artists
-        assert bar.txt_label.get_text() == text
+        assert [found.get_text() for found in bar.findobj(Text)] == [text]
 
 
 def test_whether_there_is_anything_to_doubt(scene, doubtful):
