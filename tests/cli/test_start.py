@@ -66,18 +66,19 @@ def test_memory_is_looked_after_as_before(monkeypatch: pytest.MonkeyPatch, is_en
 
 def test_no_process_reads_what_needs_none(monkeypatch: pytest.MonkeyPatch):
     started: list[bool] = []
-    monkeypatch.setattr(_isolation, "start_reader", lambda: started.append(True))
+    monkeypatch.setattr(_isolation, "start_reader", lambda *, may_fork: started.append(may_fork))
     start()
     start([Path("a.npy"), Path("b.NPY")])
     assert started == []
     start([Path("a.npy"), Path("b.ser")])
-    assert started == [True]
+    start([Path("a.ser")], is_own_process=True)
+    assert started == [False, True]
 
 
 def test_a_process_that_cannot_start_is_told_of_when_it_is_needed(
     monkeypatch: pytest.MonkeyPatch,
 ):
-    def fail() -> None:
+    def fail(**_: object) -> None:
         raise OSError("no more processes")
 
     monkeypatch.setattr(_isolation, "start_reader", fail)
@@ -97,8 +98,12 @@ def test_what_draws_is_imported_beside():
 
 def test_nothing_is_done_beside_in_a_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "film.npy").write_text("no array")
-    asked: list[bool] = []
-    monkeypatch.setattr(_main, "start", lambda _, *, draws=False: asked.append(draws))
+    asked: list[tuple[bool, bool]] = []
+
+    def note(_: object, *, draws: bool = False, is_own_process: bool = False) -> None:
+        asked.append((draws, is_own_process))
+
+    monkeypatch.setattr(_main, "start", note)
     arguments = ["detect", str(tmp_path / "film.npy"), "--lattice", "auto"]
     arguments += ["--out", str(tmp_path / "out")]
     assert _main.main(arguments) == 2
@@ -106,4 +111,4 @@ def test_nothing_is_done_beside_in_a_session(tmp_path: Path, monkeypatch: pytest
     assert _main.main() == 2
     monkeypatch.setattr(sys, "argv", ["logstar", *arguments, "--no-plots"])
     assert _main.main() == 2
-    assert asked == [False, True, False]
+    assert asked == [(False, False), (True, True), (False, True)]

@@ -193,7 +193,7 @@ class _Command:
         begin = time.perf_counter()
         if self.is_own_process:
             with without_collection():
-                start(files, draws=getattr(self.args, "plots", False))
+                start(files, draws=getattr(self.args, "plots", False), is_own_process=True)
         else:
             start(files)
         self.start_up += time.perf_counter() - begin

@@ -21,7 +21,7 @@ _READ_HERE = {".npy"}
 _drawing: threading.Thread | None = None
 
 
-def start(files: Iterable[Path] = (), *, draws: bool = False) -> None:
+def start(files: Iterable[Path] = (), *, draws: bool = False, is_own_process: bool = False) -> None:
     """Import what finding atoms needs, and start the process that is to read files.
 
     Parameters
@@ -31,6 +31,9 @@ def start(files: Iterable[Path] = (), *, draws: bool = False) -> None:
     draws : bool, default=False
         Whether to begin to import what draws as well; `wait_for_drawing` tells when that is done.
         For a process of the command's own: Matplotlib's docstrings lack their lists of properties.
+    is_own_process : bool, default=False
+        Whether this process is the command's own, which has begun nothing else: the one that is to
+        read files may be a copy of it.
     """
     global _drawing  # noqa: PLW0603 - one for the process, as what is imported
     if any(path.suffix.lower() not in _READ_HERE for path in files):
@@ -38,7 +41,7 @@ def start(files: Iterable[Path] = (), *, draws: bool = False) -> None:
 
         # Where it cannot be started, reading says so.
         with suppress(OSError):
-            start_reader()
+            start_reader(may_fork=is_own_process)
     with hidden(_UNUSED):
         import sklearn.model_selection  # noqa: F401, PLC0415 - heavy; --help needs none of it
     from logstar.tuning import find_atoms  # noqa: F401, PLC0415 - likewise

@@ -38,13 +38,16 @@ _OPENERS = {
 }
 
 
-def serve(parent: int) -> None:
+def serve(parent: int, *, inherited: int = 0) -> None:
     """Answer what is asked for on standard input until it ends.
 
     Parameters
     ----------
     parent : int
         Process that asks.
+    inherited : int, default=0
+        Bytes of address space that a copy of the process that asks began with; what is read may
+        take as much as it may in a new process.
     """
     import logging  # noqa: PLC0415 - the other side needs none of these
     import warnings  # noqa: PLC0415
@@ -61,9 +64,10 @@ def serve(parent: int) -> None:
             request = receive(requests, _MOST_REQUEST)
         except EOFError:
             return
-        _set_limits(request["seconds"], request["memory"])
+        memory = request["memory"] + inherited
+        _set_limits(request["seconds"], memory)
         answer = _answer(request)
-        _set_limits(None, request["memory"])
+        _set_limits(None, memory)
         send(answers, answer)
 
 

@@ -14,8 +14,9 @@ import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
+from ._forked import ForkedProcess, can_fork
 from ._signal import most_image_bytes
 from ._wire import receive, send
 
@@ -28,6 +29,9 @@ SECONDS_VARIABLE = "LOGSTAR_READ_SECONDS"
 
 #: The path of modules is handed on, so the child need not find it again: it starts without `site`.
 _COMMAND = "import sys; sys.path[:] = {path!r}; from logstar.io._child import serve; serve({pid})"
+
+
+_Child: TypeAlias = subprocess.Popen[bytes] | ForkedProcess
 
 
 class ReaderError(Exception):
@@ -87,15 +91,21 @@ def read_isolated(task: str, reader: str, path: Path, **ask: Any) -> dict[str, A
     return _process.read(request, seconds, most_image_bytes(size))
 
 
-def start_reader() -> None:
+def start_reader(*, may_fork: bool = False) -> None:
     """Start the process before there is anything to read, so that it is ready when there is.
+
+    Parameters
+    ----------
+    may_fork : bool, default=False
+        Whether it may be a copy of this process, which costs a third of a new one. For those who
+        know all that this process has imported and begun.
 
     Raises
     ------
     OSError
         If it cannot be started.
     """
-    _process.start()
+    _process.start(may_fork=may_fork)
 
 
 def size_of(path: Path) -> int:
@@ -121,16 +131,16 @@ class _ReaderProcess:
     """The process; one read at a time."""
 
     def __init__(self) -> None:
-        self._child: subprocess.Popen[bytes] | None = None
+        self._child: _Child | None = None
         self._starter: threading.Thread | None = None
         self._lock = threading.Lock()
         atexit.register(self.stop)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._forget)
 
-    def start(self) -> None:
+    def start(self, *, may_fork: bool) -> None:
         with self._lock:
-            self._started()
+            self._started(may_fork=may_fork and can_fork())
 
     def read(self, request: dict[str, Any], seconds: float, most_bytes: int) -> dict[str, Any]:
         with self._lock:
@@ -187,20 +197,10 @@ class _ReaderProcess:
             self.stop()
         return answer
 
-    def _started(self) -> subprocess.Popen[bytes]:
+    def _started(self, *, may_fork: bool = False) -> _Child:
         if self._child is None or self._child.poll() is not None:
             self.stop()
-            self._child = subprocess.Popen(
-                [sys.executable, "-S", "-c", _COMMAND.format(path=sys.path, pid=os.getpid())],
-                bufsize=0,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                # One thread: each would reserve memory for itself.
-                env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
-                # Ctrl-C is ours to handle.
-                start_new_session=True,
-            )
+            self._child = ForkedProcess() if may_fork else _new_process()
             self._starter = threading.current_thread()
         return self._child
 
@@ -224,7 +224,21 @@ class _ReaderProcess:
             child.returncode = 0
 
 
-def _close(child: subprocess.Popen[bytes]) -> None:
+def _new_process() -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-S", "-c", _COMMAND.format(path=sys.path, pid=os.getpid())],
+        bufsize=0,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        # One thread: each would reserve memory for itself.
+        env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        # Ctrl-C is ours to handle.
+        start_new_session=True,
+    )
+
+
+def _close(child: _Child) -> None:
     for pipe in (child.stdin, child.stdout):
         if pipe is not None:
             with suppress(OSError):
