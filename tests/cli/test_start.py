@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import gc
-import importlib
 import importlib.util
 import subprocess
 import sys
-import threading
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from logstar.cli import _main
-from logstar.cli._start import hidden, start, without_collection
+from logstar.cli._start import start, without_collection
 from logstar.io import _isolation
 
 
@@ -36,21 +34,15 @@ def test_tables_are_imported_by_those_who_use_them():
     assert said_by(code).splitlines() == ["True False", "[[1], [2]]"]
 
 
-def test_what_is_hidden_is_there_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    (tmp_path / "seldom.py").write_text("answer = 42")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(threading, "active_count", lambda: 1)
-    with hidden(["seldom"]), pytest.raises(ImportError):
-        importlib.import_module("seldom")
-    assert importlib.import_module("seldom").answer == 42
-    # What is imported already cannot be hidden any more.
-    with hidden(["seldom"]):
-        assert importlib.import_module("seldom").answer == 42
-    monkeypatch.delitem(sys.modules, "seldom")
-    monkeypatch.setattr(threading, "active_count", lambda: 2)
-    with hidden(["seldom"]):
-        assert importlib.import_module("seldom").answer == 42
-    monkeypatch.delitem(sys.modules, "seldom")
+@pytest.mark.parametrize("is_own_process", [False, True])
+@pytest.mark.skipif(importlib.util.find_spec("psutil") is None, reason="psutil is not installed")
+def test_a_session_has_all_that_it_may_ask_for(is_own_process: bool):
+    code = (
+        f"import sys; from logstar.cli._start import start; "
+        f"start(is_own_process={is_own_process}); "
+        "print('psutil' in sys.modules); import psutil; print(psutil.cpu_count() > 0)"
+    )
+    assert said_by(code).splitlines() == [str(not is_own_process), "True"]
 
 
 @pytest.mark.parametrize("is_enabled", [True, False])

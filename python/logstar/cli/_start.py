@@ -8,13 +8,18 @@ from __future__ import annotations
 import gc
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from logstar._importing import hidden
 
 #: Libraries that scikit-learn imports where they are installed, for what no command asks of it:
 #: tables and progress bars. They take a fifth of the time of a start.
 _UNUSED = ("pandas", "rich")
+#: What others ask of what it imports, in a session that goes on: how sources of Fortran are encoded,
+#: and how large worker processes grow.
+_FOR_SESSIONS = ("charset_normalizer", "psutil")
 #: Files that are read without a process of their own.
 _READ_HERE = {".npy"}
 
@@ -42,7 +47,7 @@ def start(files: Iterable[Path] = (), *, draws: bool = False, is_own_process: bo
         # Where it cannot be started, reading says so.
         with suppress(OSError):
             start_reader(may_fork=is_own_process)
-    with hidden(_UNUSED):
+    with hidden((*_UNUSED, *_FOR_SESSIONS) if is_own_process else _UNUSED):
         import sklearn.model_selection  # noqa: F401, PLC0415 - heavy; --help needs none of it
     from logstar.tuning import find_atoms  # noqa: F401, PLC0415 - likewise
 
@@ -89,21 +94,3 @@ def without_collection() -> Iterator[None]:
         if was_enabled:
             gc.freeze()
             gc.enable()
-
-
-@contextmanager
-def hidden(names: Sequence[str]) -> Iterator[None]:
-    """Let libraries that are not imported yet seem not to be installed.
-
-    Nothing is hidden where other threads run, which might import them at the same time.
-    """
-    alone = threading.active_count() == 1
-    absent = [name for name in names if alone and name not in sys.modules]
-    # None keeps Python from importing a module of that name.
-    sys.modules |= dict.fromkeys(absent)  # type: ignore[arg-type]
-    try:
-        yield
-    finally:
-        for name in absent:
-            if sys.modules.get(name, sys) is None:
-                del sys.modules[name]
