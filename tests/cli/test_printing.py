@@ -6,6 +6,7 @@ import errno
 import io
 import os
 import re
+import subprocess
 import sys
 from types import SimpleNamespace
 
@@ -52,7 +53,7 @@ def test_what_a_terminal_would_obey_is_escaped(name, expected):
 
 def test_fifty_columns_hold_everything(monkeypatch):
     stream = terminal(monkeypatch)
-    Output().show(report(ROWS))
+    Output().tell(ROWS)
     lines = stream.getvalue().splitlines()
     plain = [re.sub("\x1b\\[[0-9]*m", "", line) for line in lines]
     assert max(map(len, plain)) <= 50
@@ -67,7 +68,7 @@ def test_fifty_columns_hold_everything(monkeypatch):
 def test_without_colour(monkeypatch, variable, value):
     stream = terminal(monkeypatch)
     monkeypatch.setenv(variable, value)
-    Output().show(report(ROWS))
+    Output().tell(ROWS)
     assert "\x1b" not in stream.getvalue()
     assert "verdict     check: gaps" in stream.getvalue()
 
@@ -76,10 +77,34 @@ def test_a_pipe_gets_whole_sentences_without_colour(monkeypatch):
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stdout", stream)
     monkeypatch.delenv("COLUMNS", raising=False)
-    Output().show(report(ROWS))
+    Output().tell(ROWS)
     lines = stream.getvalue().splitlines()
     assert len(lines) == 3
     assert lines[1] == "quality     " + ("word " * 30).rstrip()
+
+
+def test_a_pipe_gets_what_rich_would_lay_out(monkeypatch):
+    rows = [*ROWS, ("INTERRUPTED", "größe 金属 \x1b[31m "), ("", ""), ("found", "")]
+    texts = []
+    for tell in (Output.tell, lambda output, rows: output.show(report(rows))):
+        stream = io.StringIO()
+        monkeypatch.setattr(sys, "stdout", stream)
+        monkeypatch.delenv("COLUMNS", raising=False)
+        tell(Output(), rows)
+        texts.append(stream.getvalue())
+    assert texts[0] == texts[1]
+
+
+def test_a_pipe_needs_no_layout():
+    code = (
+        "import sys; from logstar.cli._printing import Output; "
+        "Output().tell([('found', '5 atoms')]); print('rich' in sys.modules)"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
+    )
+    assert done.stdout == "found       5 atoms\nFalse\n"
 
 
 def test_lines_of_a_table_fold_what_is_long(monkeypatch):
@@ -109,7 +134,7 @@ def test_a_full_output_is_told_of_and_nothing_more_is_written(monkeypatch):
     output.say("a")
     assert output.problem == "No space left on device"
     output.say("b")
-    output.show(report(ROWS))
+    output.tell(ROWS)
 
 
 def test_a_closed_output(monkeypatch):

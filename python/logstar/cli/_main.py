@@ -24,7 +24,7 @@ from ._folders import PREFIX, SUMMARY, output_folders
 from ._inputs import ALL, Input, files_of, images_of, is_folder_of_files, is_movie
 from ._messages import in_options, message_of
 from ._parser import NOT_DONE
-from ._printing import Output, complain, occupy_closed_streams, one_line, report, shown
+from ._printing import Output, complain, occupy_closed_streams, one_line, shown
 from ._progress import stages
 from ._results import Results, earlier_result, is_free
 from ._start import start, without_collection
@@ -181,7 +181,7 @@ class _Command:
             ):
                 found.append(detect_movie(args, crystal, path, results, show))
             if not args.json:
-                self.output.show(report(found[-1].rows()))
+                self.output.tell(found[-1].rows())
         if args.json:
             movies = [outcome.as_dict() for outcome in found]
             self.output.say(json.dumps({"version": __version__, "movies": movies}, indent=2))
@@ -234,7 +234,7 @@ class _Command:
         if self.args.json:
             self.output.say(json.dumps(outcome.as_dict(), indent=2))
         else:
-            self.output.show(report(outcome.rows()))
+            self.output.tell(outcome.rows())
         if outcome.interrupted:
             return STOPPED
         return TO_CHECK if self.args.strict and outcome.verdict == "check" else DONE
@@ -335,7 +335,7 @@ class _Command:
             if not args.json:
                 if i > 0:
                     self.output.say("")
-                self.output.show(report(info.rows()))
+                self.output.tell(info.rows())
         if args.json:
             self.output.say(json.dumps({"version": __version__, "files": found}, indent=2))
         return status
@@ -347,7 +347,7 @@ class _Command:
         if self.args.json:
             self.output.say(json.dumps({"version": __version__, **found.as_dict()}, indent=2))
         else:
-            self.output.show(report(found.rows()))
+            self.output.tell(found.rows())
         return DONE
 
     def _oracle(self) -> int:
@@ -359,7 +359,7 @@ class _Command:
         if self.args.json:
             self.output.say(json.dumps({"version": __version__, **done.as_dict()}, indent=2))
         else:
-            self.output.show(report(done.rows()))
+            self.output.tell(done.rows())
         return DONE
 
     def _watch(self) -> int:

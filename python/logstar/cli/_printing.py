@@ -107,6 +107,15 @@ class Output:
         lines = [line.rstrip() for line in captured.get().splitlines()]
         self.say("\n".join(lines))
 
+    def tell(self, rows: Iterable[tuple[str, str]]) -> None:
+        """Write names and what there is to say of each."""
+        if self.is_limited:
+            self.show(report(rows))
+            return
+        # There is nothing to lay out, and importing rich would take its time.
+        lines = (f"{name:<{_NAMES}} {shown(text)}".rstrip() for name, text in rows)
+        self.say("\n".join(lines))
+
     def _give_up(self) -> None:
         # Python would try once more to write what is left when it closes the stream.
         with suppress(OSError, ValueError, AttributeError):

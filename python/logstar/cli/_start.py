@@ -17,8 +17,8 @@ from logstar._importing import hidden
 #: Libraries that scikit-learn imports where they are installed, for what no command asks of it:
 #: tables and progress bars. They take a fifth of the time of a start.
 _UNUSED = ("pandas", "rich")
-#: What others ask of what it imports, in a session that goes on: how sources of Fortran are encoded,
-#: and how large worker processes grow.
+#: What a session that goes on may ask of what it imports: how sources of Fortran are encoded, and
+#: how large worker processes grow.
 _FOR_SESSIONS = ("charset_normalizer", "psutil")
 #: Files that are read without a process of their own.
 _READ_HERE = {".npy"}
