@@ -4,6 +4,7 @@ use std::mem::MaybeUninit;
 use std::num::NonZeroUsize;
 use std::ops::{Deref, Div, Range, Sub};
 
+use crate::extent::Extent;
 use crate::interrupt::Effort;
 use crate::kept::Kept;
 use crate::source::{Scaling, Source};
@@ -89,8 +90,11 @@ impl Pixel for f32 {
 pub struct Plane<T> {
     rows: usize,
     cols: usize,
-    /// The first row that it holds, with those that follow: all but where it says otherwise.
-    first: usize,
+    /// The first row and the first column that it holds, with those that follow: all but where it
+    /// says otherwise.
+    first: [usize; 2],
+    /// Columns that it holds.
+    width: usize,
     pixels: Vec<T>,
 }
 
@@ -102,7 +106,11 @@ impl<T: Pixel> Plane<T> {
     pub(crate) fn zeros_like<U>(other: &Plane<U>) -> Result<Self> {
         let Plane { rows, cols, .. } = *other;
         let pixels = memory::filled(T::default(), rows * cols, "a filtered image")?;
-        Ok(Self { rows, cols, first: 0, pixels })
+        Ok(Self::whole([rows, cols], pixels))
+    }
+
+    fn whole([rows, cols]: [usize; 2], pixels: Vec<T>) -> Self {
+        Self { rows, cols, first: [0; 2], width: cols, pixels }
     }
 
     /// Number of rows.
@@ -117,25 +125,30 @@ impl<T: Pixel> Plane<T> {
         self.cols
     }
 
-    /// One row.
+    /// The columns that it holds: all but of a part of an image.
+    pub(crate) fn held_cols(&self) -> Range<usize> {
+        self.first[1]..self.first[1] + self.width
+    }
+
+    /// One row, of the columns that are held.
     #[must_use]
     pub fn row(&self, row: usize) -> &[T] {
-        &self.pixels[self.place(row, 0)..][..self.cols]
+        &self.pixels[self.start(row)..][..self.width]
     }
 
     /// One row, to write.
     pub(crate) fn row_mut(&mut self, row: usize) -> &mut [T] {
-        let place = self.place(row, 0);
-        &mut self.pixels[place..][..self.cols]
+        let start = self.start(row);
+        &mut self.pixels[start..][..self.width]
     }
 
-    /// Where among the pixels one is.
+    /// Where among the pixels a row begins.
     #[inline(always)]
-    pub(crate) fn place(&self, row: usize, col: usize) -> usize {
-        (row - self.first) * self.cols + col
+    pub(crate) fn start(&self, row: usize) -> usize {
+        (row - self.first[0]) * self.width
     }
 
-    /// All pixels, row after row.
+    /// All pixels that are held, row after row.
     #[must_use]
     pub fn pixels(&self) -> &[T] {
         &self.pixels
@@ -169,7 +182,7 @@ impl<T: Pixel> Image<T> {
             return Err(Error::ImageShape { rows, cols, len });
         }
         let extent = Extent::of(&pixels);
-        Self::of(Plane { rows, cols, first: 0, pixels }, extent)
+        Self::of(Plane::whole([rows, cols], pixels), extent)
     }
 
     /// Copies the pixels of an image, each of which is asked for once, and scales them. So they may
@@ -183,31 +196,33 @@ impl<T: Pixel> Image<T> {
         scaling: Option<Scaling<T>>,
         effort: Effort<'_>,
     ) -> Result<Self> {
-        Self::gathered_into(Vec::new(), source, 0..source.shape()[0], scaling, effort)
+        let whole = source.shape().map(|len| 0..len);
+        Self::gathered_into(Vec::new(), source, whole, scaling, effort)
     }
 
-    /// As [`Image::gathered`], in memory that may be there already, and only of some rows: of the
-    /// others nothing may be asked, and they do not count for the range.
+    /// As [`Image::gathered`], in memory that may be there already, and only of some rows and
+    /// columns: of the others nothing may be asked, and they do not count for the range.
     #[allow(unsafe_code, reason = "memory that is written to once, by threads")]
     pub(crate) fn gathered_into(
         mut pixels: Vec<T>,
         source: &impl Source<T>,
-        held: Range<usize>,
+        [held_rows, held_cols]: [Range<usize>; 2],
         scaling: Option<Scaling<T>>,
         effort: Effort<'_>,
     ) -> Result<Self> {
         let [rows, cols] = source.shape();
-        let Some(len) = held.len().checked_mul(cols).filter(|&len| len > 0) else {
+        let width = held_cols.len();
+        let Some(len) = held_rows.len().checked_mul(width).filter(|&len| len > 0) else {
             return Err(Error::ImageShape { rows, cols, len: 0 });
         };
         pixels.clear();
         memory::more_room(&mut pixels, len, "a copy of the image")?;
-        let rows_per_task = (PIXELS_PER_TASK / cols).max(1);
+        let rows_per_task = (PIXELS_PER_TASK / width).max(1);
         let mut tasks: Vec<Gathering<'_, T>> = pixels.spare_capacity_mut()[..len]
-            .chunks_mut(rows_per_task * cols)
+            .chunks_mut(rows_per_task * width)
             .enumerate()
             .map(|(task, pixels)| Gathering {
-                first: held.start + task * rows_per_task,
+                first: held_rows.start + task * rows_per_task,
                 pixels,
                 extent: None,
             })
@@ -218,7 +233,7 @@ impl<T: Pixel> Image<T> {
             || (),
             |(), Gathering { first, pixels, extent }| {
                 if effort.check().is_ok() {
-                    *extent = Some(gather(pixels, *first, cols, source, scaling));
+                    *extent = Some(gather(pixels, *first, held_cols.clone(), source, scaling));
                 }
             },
         );
@@ -231,7 +246,8 @@ impl<T: Pixel> Image<T> {
         // SAFETY: the tasks are chunks of the first `len` places, and each has an extent, which
         // `gather` gives once it has written to every place.
         unsafe { pixels.set_len(len) };
-        Self::of(Plane { rows, cols, first: held.start, pixels }, extent)
+        let first = [held_rows.start, held_cols.start];
+        Self::of(Plane { rows, cols, first, width, pixels }, extent)
     }
 
     fn of(plane: Plane<T>, extent: Extent<T>) -> Result<Self> {
@@ -240,7 +256,8 @@ impl<T: Pixel> Image<T> {
         }
         let is_finite = |x: &T| x.to_f64().is_finite();
         let index = plane.pixels.iter().position(|x| !is_finite(x)).unwrap_or(0);
-        let (row, col) = (plane.first + index / plane.cols, index % plane.cols);
+        let [first_row, first_col] = plane.first;
+        let (row, col) = (first_row + index / plane.width, first_col + index % plane.width);
         Err(Error::PixelNotFinite { row, col, value: plane.pixels[index].to_f64() })
     }
 
@@ -262,35 +279,6 @@ pub(crate) fn threads_for(len: usize, effort: Effort<'_>) -> NonZeroUsize {
     effort.threads.min(worth_starting.unwrap_or(NonZeroUsize::MIN))
 }
 
-/// The range of pixels that are not copied; of none it means nothing.
-///
-/// # Errors
-/// [`Error::Interrupted`].
-pub(crate) fn extent<T: Pixel>(source: &impl Source<T>, effort: Effort<'_>) -> Result<Extent<T>> {
-    let [rows, cols] = source.shape();
-    let rows: Vec<usize> = (0..rows).collect();
-    let parts = parallel::map_with(
-        &rows,
-        threads_for(rows.len() * cols, effort),
-        Vec::new,
-        |buffer: &mut Vec<T>, &row| {
-            effort.check()?;
-            buffer.clear();
-            buffer.extend((0..cols).map(source.pixels_of(row)));
-            Ok(buffer.first().map(|_| Extent::of(buffer)))
-        },
-    );
-    let mut whole = None;
-    for part in parts {
-        let part: Option<Extent<T>> = part?;
-        whole = match (whole, part) {
-            (Some(whole), Some(part)) => Some(Extent::with(whole, part)),
-            (whole, part) => whole.or(part),
-        };
-    }
-    Ok(whole.unwrap_or(Extent { low: T::default(), high: T::default(), is_finite: false }))
-}
-
 /// Rows that one thread copies.
 struct Gathering<'a, T> {
     /// The first of them.
@@ -300,19 +288,19 @@ struct Gathering<'a, T> {
     extent: Option<Extent<T>>,
 }
 
-/// Writes whole rows, from `first` on, scales them, and looks at what it wrote.
+/// Writes some columns of rows, from `first` on, scales them, and looks at what it wrote.
 #[allow(unsafe_code, reason = "rows are looked at while they are near")]
 fn gather<T: Pixel>(
     pixels: &mut [MaybeUninit<T>],
     first: usize,
-    cols: usize,
+    cols: Range<usize>,
     source: &impl Source<T>,
     scaling: Option<Scaling<T>>,
 ) -> Extent<T> {
     let mut whole: Option<Extent<T>> = None;
-    for (row, pixels) in (first..).zip(pixels.chunks_mut(cols)) {
+    for (row, pixels) in (first..).zip(pixels.chunks_mut(cols.len())) {
         let pixel = source.pixels_of(row);
-        for (col, out) in pixels.iter_mut().enumerate() {
+        for (out, col) in pixels.iter_mut().zip(cols.clone()) {
             out.write(pixel(col));
         }
         // SAFETY: every element of the row has just been written.
@@ -325,64 +313,6 @@ fn gather<T: Pixel>(
     }
     // There is no task without a row.
     whole.unwrap_or(Extent { low: T::default(), high: T::default(), is_finite: false })
-}
-
-/// The least and the largest of some pixels, and whether all are finite.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Extent<T> {
-    pub low: T,
-    pub high: T,
-    pub is_finite: bool,
-}
-
-impl<T: Pixel> Extent<T> {
-    /// Of at least one pixel. The range means nothing if one is not finite.
-    #[inline(always)]
-    pub(crate) fn of(pixels: &[T]) -> Self {
-        // Lanes do not wait for one another.
-        const LANES: usize = 16;
-        let first = pixels[0];
-        let (mut lows, mut highs) = ([first; LANES], [first; LANES]);
-        // A product with 0 is 0, or NaN if the pixel is infinite or NaN, which stays in a sum.
-        let mut zeros = [T::default(); LANES];
-        let (chunks, rest) = pixels.as_chunks::<LANES>();
-        for chunk in chunks {
-            for lane in 0..LANES {
-                let x = chunk[lane];
-                lows[lane] = lesser(x, lows[lane]);
-                highs[lane] = greater(x, highs[lane]);
-                zeros[lane] = zeros[lane].plus_none_of(x);
-            }
-        }
-        let mut whole = Self { low: first, high: first, is_finite: true };
-        for lane in 0..LANES {
-            whole.low = lesser(lows[lane], whole.low);
-            whole.high = greater(highs[lane], whole.high);
-            whole.is_finite &= zeros[lane] == T::default();
-        }
-        for &x in rest {
-            whole.low = lesser(x, whole.low);
-            whole.high = greater(x, whole.high);
-            whole.is_finite &= x.to_f64().is_finite();
-        }
-        whole
-    }
-
-    pub(crate) fn with(self, other: Self) -> Self {
-        Self {
-            low: lesser(other.low, self.low),
-            high: greater(other.high, self.high),
-            is_finite: self.is_finite && other.is_finite,
-        }
-    }
-}
-
-fn lesser<T: PartialOrd>(a: T, b: T) -> T {
-    if a < b { a } else { b }
-}
-
-fn greater<T: PartialOrd>(a: T, b: T) -> T {
-    if a > b { a } else { b }
 }
 
 /// Index of the pixel that half-sample symmetric reflection (`d c b a | a b c d | d c b a`) puts
@@ -401,6 +331,7 @@ pub fn reflect(index: isize, len: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::extent::extent;
     use proptest::prelude::*;
 
     #[test]

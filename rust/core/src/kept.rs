@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 /// The most that is kept of a kind, and the largest that is: 32 MB in all.
 const MOST_KEPT: usize = 8;
-const MOST_BYTES: usize = 4 << 20;
+pub(crate) const MOST_BYTES: usize = 4 << 20;
 
 /// What is kept of one kind.
 #[derive(Debug)]
@@ -44,6 +44,16 @@ impl<T> Kept<T> {
     }
 }
 
+impl<T> Kept<Vec<T>> {
+    /// Keeps the memory of a vector, if there is any.
+    pub(crate) fn keep_memory(&self, memory: Vec<T>) {
+        let bytes = memory.capacity() * size_of::<T>();
+        if bytes > 0 {
+            self.keep(memory, bytes);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,6 +68,15 @@ mod tests {
             kept.keep("small", MOST_BYTES);
         }
         assert_eq!(std::iter::from_fn(|| kept.take()).count(), MOST_KEPT);
+    }
+
+    #[test]
+    fn vectors_without_memory_take_no_place() {
+        let kept = Kept::new();
+        kept.keep_memory(Vec::with_capacity(3));
+        (0..MOST_KEPT).for_each(|_| kept.keep_memory(Vec::<u8>::new()));
+        assert!(kept.take().is_some_and(|memory| memory.capacity() >= 3));
+        assert_eq!(kept.take(), None);
     }
 
     #[test]

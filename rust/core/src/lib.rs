@@ -48,6 +48,7 @@ pub mod skimage;
 pub mod source;
 pub mod sweep;
 
+mod extent;
 mod geometry;
 mod parallel;
 

@@ -47,6 +47,11 @@ pub(crate) fn extend<T>(of: &mut Vec<T>, mut more: Vec<T>, what: &'static str) -
     Ok(())
 }
 
+/// From so many bytes on the system is asked before the heap: which takes memory of that size from
+/// the system, too, and writes to its first page, and where another thread has run, to give that
+/// page back interrupts the processor that it ran on.
+const ASKED_OF_THE_SYSTEM: usize = 1 << 20;
+
 /// Asks whether there is memory for `len` elements, for what is then allocated in parts.
 ///
 /// Another thread may take it in the meantime, but a size that cannot be is refused.
@@ -54,6 +59,10 @@ pub(crate) fn extend<T>(of: &mut Vec<T>, mut more: Vec<T>, what: &'static str) -
 /// # Errors
 /// [`Error::Memory`].
 pub fn check_room<T>(len: usize, what: &'static str) -> Result<()> {
+    let bytes = len.saturating_mul(size_of::<T>());
+    if cfg!(unix) && bytes >= ASKED_OF_THE_SYSTEM && has_address_space(bytes) {
+        return Ok(());
+    }
     // The compiler may leave out an allocation whose memory nobody looks at.
     room::<T>(len, what).map(|room| drop(std::hint::black_box(room)))
 }

@@ -1,6 +1,7 @@
 //! Order statistics of an image's intensities.
 
-use crate::image::{Extent, Image, Pixel, threads_for};
+use crate::extent::Extent;
+use crate::image::{Image, Pixel, threads_for};
 use crate::interrupt::Effort;
 use crate::simd::{Available, InstructionSet, Kernel, Lanes};
 use crate::source::Source;

@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use crate::Result;
-use crate::image::{Extent, Image, Pixel, extent};
+use crate::extent::{Extent, extent};
+use crate::image::{Image, Pixel};
 use crate::interrupt::Effort;
 
 /// Where pixels lie. Others may write to them meanwhile: each reading may give another value.
@@ -83,17 +84,18 @@ impl<T: Pixel, S: Source<T>> Pixels<'_, S, T> {
     /// # Errors
     /// Those of [`Image::gathered`].
     pub fn copied(&self, effort: Effort<'_>) -> Result<Image<T>> {
-        self.part(0..self.source.shape()[0], Vec::new(), effort)
+        Image::gathered(self.source, self.scaling, effort)
     }
 
-    /// A copy of some rows in memory that may be had already, which stands for them in the whole.
+    /// A copy of some rows and columns in memory that may be had already, which stands for them in
+    /// the whole.
     pub(crate) fn part(
         &self,
-        rows: Range<usize>,
+        held: [Range<usize>; 2],
         memory: Vec<T>,
         effort: Effort<'_>,
     ) -> Result<Image<T>> {
-        Image::gathered_into(memory, self.source, rows, self.scaling, effort)
+        Image::gathered_into(memory, self.source, held, self.scaling, effort)
     }
 
     /// The least and the largest pixel, if all are finite.
@@ -123,16 +125,16 @@ mod tests {
             cols in 1_usize..70,
             pixels in proptest::collection::vec(-5.0_f64..5.0, 9 * 70),
             limits in proptest::option::of((-4.0_f64..4.0, 0.1_f64..3.0, any::<bool>())),
-            first in 0_usize..9,
+            first in (0_usize..9, 0_usize..70),
             threads in 1_usize..3,
         ) {
-            let first = first % rows;
+            let (first, left) = (first.0 % rows, first.1 % cols);
             let image = Image::new(rows, cols, pixels[..rows * cols].to_vec()).unwrap();
             let scaling =
                 limits.map(|(zero, span, is_inverted)| Scaling { zero, span, is_inverted });
             let effort = Effort::of(NonZeroUsize::new(threads).unwrap());
             let whole = Pixels { source: &image, scaling };
-            let part = whole.part(first..rows, vec![9.0; 11], effort).unwrap();
+            let part = whole.part([first..rows, left..cols], vec![9.0; 11], effort).unwrap();
             let (mut low, mut high) = (f64::MAX, f64::MIN);
             for row in 0..rows {
                 for col in 0..cols {
@@ -143,12 +145,12 @@ mod tests {
                         Some((low, span, false)) => (raw - low) / span,
                     };
                     (low, high) = (low.min(expected), high.max(expected));
-                    if row >= first {
-                        prop_assert_eq!(part.row(row)[col], expected);
+                    if row >= first && col >= left {
+                        prop_assert_eq!(part.row(row)[col - left], expected);
                     }
                 }
             }
-            prop_assert_eq!(part.rows(), rows);
+            prop_assert_eq!((part.rows(), part.cols(), part.held_cols()), (rows, cols, left..cols));
             prop_assert_eq!(whole.range(effort).unwrap(), Some((low, high)));
         }
     }

@@ -41,6 +41,25 @@ struct Row {
     responses: Vec<f64>,
 }
 
+impl Scratch {
+    /// Forgets all, so that no columns are added that lie between one part of an image and another.
+    pub(super) fn forget(&mut self) {
+        for row in self.rows.iter_mut().flatten() {
+            row.of = None;
+        }
+    }
+}
+
+/// How many rows and columns beyond a voxel the responses of it and of those around it are made of.
+pub(super) fn reach(ladder: &[Scale]) -> [usize; 2] {
+    let widest = |radius: fn(&Scale) -> usize| ladder.iter().map(radius).max().unwrap_or(0);
+    let beyond = const { if CHUNK > BEFORE { CHUNK } else { BEFORE + 1 } };
+    [
+        widest(|scale| scale.vertical.radius()) + 1,
+        widest(|scale| scale.horizontal.radius()) + beyond,
+    ]
+}
+
 impl Row {
     /// The column after the last sum.
     fn end(&self) -> isize {
@@ -73,13 +92,13 @@ impl Row {
         if self.end() >= end {
             return;
         }
-        let (rows, cols, radius) = (image.rows(), image.cols(), scale.vertical.radius());
+        let (rows, radius) = (image.rows(), scale.vertical.radius());
         if (radius..rows.saturating_sub(radius)).contains(&row) {
-            let start = image.place(row, 0);
-            let pair = |distance: usize| (start - distance * cols, start + distance * cols);
+            let (start, width) = (image.start(row), image.held_cols().len());
+            let pair = |distance: usize| (start - distance * width, start + distance * width);
             self.fill_from(image, scale, end, pair);
         } else {
-            let start = |row: isize| image.place(reflect(row, rows), 0);
+            let start = |row: isize| image.start(reflect(row, rows));
             let row = row as isize;
             starts.clear();
             starts.extend((0..=radius as isize).map(|far| (start(row - far), start(row + far))));
@@ -96,16 +115,17 @@ impl Row {
         end: isize,
         pair: impl Fn(usize) -> (usize, usize) + Copy,
     ) {
-        let (pixels, cols) = (image.pixels(), image.cols());
+        let (pixels, held) = (image.pixels(), image.held_cols());
         while self.end() < end {
             let col = self.end();
-            if col >= 0 && col as usize + CHUNK <= cols {
-                let (curved, smooth) = vertical_sums::<T, CHUNK>(pixels, scale, col as usize, pair);
+            if col >= held.start as isize && col as usize + CHUNK <= held.end {
+                let at = col as usize - held.start;
+                let (curved, smooth) = vertical_sums::<T, CHUNK>(pixels, scale, at, pair);
                 self.curved.extend_from_slice(&curved);
                 self.smooth.extend_from_slice(&smooth);
             } else {
-                let col = reflect(col, cols);
-                let ([curved], [smooth]) = vertical_sums::<T, 1>(pixels, scale, col, pair);
+                let at = reflect(col, image.cols()) - held.start;
+                let ([curved], [smooth]) = vertical_sums::<T, 1>(pixels, scale, at, pair);
                 self.curved.push(curved);
                 self.smooth.push(smooth);
             }
@@ -160,19 +180,19 @@ pub(super) fn response<T: Pixel>(
     block[col - from]
 }
 
-/// Both vertical sums of `N` columns from `col` on; `pair` tells where the rows at a distance
+/// Both vertical sums of `N` columns from `at` on, among those held; `pair` tells where the rows at a distance
 /// begin.
 #[inline(always)]
 fn vertical_sums<T: Pixel, const N: usize>(
     pixels: &[T],
     scale: &Scale,
-    col: usize,
+    at: usize,
     pair: impl Fn(usize) -> (usize, usize),
 ) -> ([f64; N], [f64; N]) {
     let (second, gaussian) = (scale.vertical.second(), scale.vertical.smooth());
     let radius = scale.vertical.radius();
     let load = |start: usize| -> [f64; N] {
-        let from = &pixels[start + col..][..N];
+        let from = &pixels[start + at..][..N];
         std::array::from_fn(|lane| from[lane].to_f64())
     };
     let x = load(pair(0).0);

@@ -24,6 +24,7 @@ pub use kernel::{AxisKernels, HalfKernel, Scale};
 use crate::blob::Candidate;
 use crate::image::{Image, Pixel};
 use crate::interrupt::Effort;
+use crate::kept::MOST_BYTES;
 use crate::simd::InstructionSet;
 use crate::source::{Pixels, Source};
 use crate::{Error, Result};
@@ -94,9 +95,6 @@ pub fn find_candidates_of_parts<T: Pixel>(
     }
 }
 
-/// Bytes of an image's copy beyond which it is made band by band.
-const MOST_COPIED: usize = 32 << 20;
-
 /// Finds what [`find_candidates_of_parts`] finds in an image that lies elsewhere. A large one is
 /// never copied as a whole, unless it is one that takes the plain way.
 ///
@@ -109,11 +107,12 @@ pub fn find_candidates_in<T: Pixel, S: Source<T>>(
     query: Query,
     resources: Resources<'_>,
 ) -> Result<Vec<Vec<Candidate>>> {
-    find_candidates_by_bands(pixels, MOST_COPIED, (ladder, parts), query, resources)
+    find_candidates_copying(pixels, MOST_BYTES, (ladder, parts), query, resources)
 }
 
-/// As [`find_candidates_in`], with so many bytes for a copy.
-fn find_candidates_by_bands<T: Pixel, S: Source<T>>(
+/// As [`find_candidates_in`]; an image of up to so many bytes is copied as a whole. Memory is kept
+/// for such a copy, and then it takes less than copies of tiles and of what is around them.
+fn find_candidates_copying<T: Pixel, S: Source<T>>(
     pixels: &Pixels<'_, S, T>,
     bytes: usize,
     (ladder, parts): (&[Scale], &[Range<usize>]),
@@ -126,18 +125,16 @@ fn find_candidates_by_bands<T: Pixel, S: Source<T>>(
     let is_small = shape[0].saturating_mul(shape[1]).saturating_mul(size_of::<T>()) <= bytes;
     if !is_small && let Some(range) = pixels.range(effort)? {
         let of = (task.scales(), &*task.parts);
-        return match search::find_candidates_by_bands(pixels, range, bytes, of, query, resources)? {
+        return match search::find_candidates_by_tiles(pixels, range, of, query, resources)? {
             Found::Candidates(of_parts) => Ok(of_parts),
             Found::LeftToThePlainWay => task.plainly(&pixels.copied(effort)?, query, resources),
         };
     }
     // Of pixels that are not finite the copy tells which.
     let memory = T::kept().take().unwrap_or_default();
-    let image = pixels.part(0..shape[0], memory, effort)?;
+    let image = pixels.part([0..shape[0], 0..shape[1]], memory, effort)?;
     let found = find_candidates_of_parts(&image, ladder, parts, query, resources);
-    let memory = image.into_memory();
-    let bytes = memory.capacity() * size_of::<T>();
-    T::kept().keep(memory, bytes);
+    T::kept().keep_memory(image.into_memory());
     found
 }
 
@@ -327,13 +324,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_image_is_the_same_in_bands(
-            rows in 1_usize..330,
-            cols in 1_usize..60,
+        fn tiles_hold_all_that_is_read(
+            // Several tiles along one axis.
+            (rows, cols) in prop_oneof![
+                (1_usize..400, 1_usize..60), (1_usize..60, 1_usize..400), (170_usize..200, 340_usize..390)
+            ],
             noise in 0.0_f64..0.4,
-            sigmas in proptest::collection::vec(0.5_f64..4.0, 1..4),
+            sigmas in proptest::collection::vec(0.5_f64..6.0, 1..4),
             limits in proptest::option::of((-0.5_f64..0.5, 0.5_f64..2.0, any::<bool>())),
-            bytes in 1_usize..60_000,
             threads in 1_usize..4,
         ) {
             let image = lattice(rows, cols, noise);
@@ -346,10 +344,15 @@ mod tests {
             let resources = with(NonZeroUsize::new(threads).unwrap(), InstructionSet::widest());
             let query = Query { threshold: Some(0.02), border: (2, 1) };
             let whole = pixels.copied(resources.effort).unwrap();
-            let expected = find_candidates_of_parts(&whole, &ladder, &parts, query, resources);
-            let found =
-                find_candidates_by_bands(pixels, bytes, (&ladder, &parts), query, resources);
-            prop_assert_eq!(found, expected);
+            let plain = |part: &Range<usize>| {
+                plain::find_candidates(&whole, &ladder[part.clone()], query, resources)
+            };
+            let expected: Result<Vec<_>> = parts.iter().map(plain).collect();
+            for bytes in [0, usize::MAX] {
+                let of = (&ladder[..], &parts[..]);
+                let found = find_candidates_copying(pixels, bytes, of, query, resources);
+                prop_assert_eq!(&found, &expected);
+            }
         }
     }
 
@@ -359,13 +362,11 @@ mod tests {
         let scaling = Some(Scaling { zero: image.row(217)[3], span: 0.0, is_inverted: false });
         let pixels = &Pixels { source: &image, scaling };
         let ladder = [Scale::isotropic(1.0).unwrap()];
-        for bytes in [1, 1 << 20] {
+        for bytes in [0, usize::MAX] {
             let of = (&ladder[..], std::slice::from_ref(&(0..1)));
-            let found = find_candidates_by_bands(pixels, bytes, of, above(0.1), alone());
-            assert!(
-                matches!(found, Err(Error::PixelNotFinite { row: 0, col: 0, .. })),
-                "{found:?}"
-            );
+            let found = find_candidates_copying(pixels, bytes, of, above(0.1), alone());
+            let is_named = matches!(found, Err(Error::PixelNotFinite { row: 0, col: 0, .. }));
+            assert!(is_named, "{found:?}");
         }
     }
 

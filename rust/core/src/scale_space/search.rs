@@ -50,47 +50,56 @@ pub(super) fn find_candidates<T: Pixel>(
     resources: Resources<'_>,
 ) -> Result<Found> {
     let shape = [image.rows(), image.cols()];
-    let Some(search) = Search::new(shape, image.range(), ladder, parts, query, resources)? else {
-        return Ok(Found::LeftToThePlainWay);
-    };
-    let Some(tiles) = search.try_tiles(image, &search.blocks)? else {
-        return Ok(Found::LeftToThePlainWay);
-    };
-    Ok(Found::Candidates(search.of_parts(tiles)?))
+    find(shape, image.range(), (ladder, parts), query, resources, |search, block, own| {
+        search.try_tile(image, block, own)
+    })
 }
 
-/// As [`find_candidates`], of an image of this range that is copied band by band, each in about as
-/// many bytes.
-pub(super) fn find_candidates_by_bands<T: Pixel, S: Source<T>>(
+/// As [`find_candidates`], of pixels of this range that lie elsewhere.
+///
+/// Every tile is copied, with what its kernels read around it, by the thread that searches it: so
+/// no memory is needed for a copy of the image, which takes longer to get than to fill, and what is
+/// copied is near when it is read.
+pub(super) fn find_candidates_by_tiles<T: Pixel, S: Source<T>>(
     pixels: &Pixels<'_, S, T>,
     range: (T, T),
-    bytes: usize,
-    (ladder, parts): (&[Scale], &[Range<usize>]),
+    of: (&[Scale], &[Range<usize>]),
     query: Query,
     resources: Resources<'_>,
 ) -> Result<Found> {
-    let shape = pixels.source.shape();
+    let alone = Effort { threads: NonZeroUsize::MIN, ..resources.effort };
+    find(pixels.source.shape(), range, of, query, resources, |search, block, own: &mut Own<T>| {
+        let image = pixels.part(search.read_by(block), own.memory(), alone)?;
+        let found = search.try_tile(&image, block, own);
+        own.copy = image.into_memory();
+        found
+    })
+}
+
+/// As [`find_candidates`], where `try_tile` gives the maxima of a tile.
+fn find<T: Pixel>(
+    shape: [usize; 2],
+    range: (T, T),
+    (ladder, parts): (&[Scale], &[Range<usize>]),
+    query: Query,
+    resources: Resources<'_>,
+    try_tile: impl Fn(&Search<'_>, Block, &mut Own<T>) -> Result<Option<Vec<Maximum>>> + Sync,
+) -> Result<Found> {
     let Some(search) = Search::new(shape, range, ladder, parts, query, resources)? else {
         return Ok(Found::LeftToThePlainWay);
     };
-    // What tiles read above and below their own rows.
-    let beyond = screen::rows_beyond(search.blocks[0].rows, search.reach);
-    let rows_of_band = (bytes / (shape[1] * size_of::<T>()).max(1)).max(4 * beyond);
-    let (mut all, mut memory, mut rest) = (Vec::new(), Vec::new(), search.blocks.as_slice());
-    while let Some(first) = rest.first() {
-        let n_blocks =
-            rest.partition_point(|block| block.row + block.rows <= first.row + rows_of_band);
-        let (blocks, others) = rest.split_at(n_blocks.max(1));
-        let end = blocks.iter().map(|block| block.row + block.rows).max().unwrap_or(0);
-        let rows = first.row.saturating_sub(beyond)..(end + beyond).min(shape[0]);
-        let band = pixels.part(rows, memory, resources.effort)?;
-        let Some(tiles) = search.try_tiles(&band, blocks)? else {
-            return Ok(Found::LeftToThePlainWay);
-        };
-        memory::extend(&mut all, tiles, "the candidates")?;
-        (memory, rest) = (band.into_memory(), others);
+    let effort = resources.effort;
+    let own = || Own::new(search.blocks[0], search.reach);
+    let found = parallel::map_with(&search.blocks, effort.threads, own, |own, &block| {
+        try_tile(&search, block, own)
+    });
+    effort.check()?;
+    let mut tiles = Vec::with_capacity(found.len());
+    for tile in found {
+        let Some(tile) = tile? else { return Ok(Found::LeftToThePlainWay) };
+        tiles.push(tile);
     }
-    Ok(Found::Candidates(search.of_parts(all)?))
+    Ok(Found::Candidates(search.of_parts(tiles)?))
 }
 
 /// What is searched for, and how.
@@ -104,21 +113,52 @@ struct Search<'a> {
     ends: Vec<Ends>,
     scales: Vec<ScreenScale>,
     reach: Reach,
+    /// How many rows and columns around a tile are read.
+    beyond: [usize; 2],
+    shape: [usize; 2],
     /// The tiles, those of upper rows first.
     blocks: Vec<Block>,
+}
+
+/// What a thread works with.
+struct Own<T: Pixel> {
+    buffers: Result<Lease>,
+    scratch: exact::Scratch,
+    /// Memory of a tile's copy.
+    copy: Vec<T>,
+}
+
+impl<T: Pixel> Own<T> {
+    /// For tiles of up to this size.
+    fn new(largest: Block, reach: Reach) -> Self {
+        let buffers = Lease::new(largest.rows, largest.cols, reach);
+        Self { buffers, scratch: exact::Scratch::default(), copy: Vec::new() }
+    }
+
+    /// Memory for the copy of a tile, to be given back.
+    fn memory(&mut self) -> Vec<T> {
+        let memory = std::mem::take(&mut self.copy);
+        if memory.capacity() > 0 { memory } else { T::kept().take().unwrap_or_default() }
+    }
+}
+
+impl<T: Pixel> Drop for Own<T> {
+    fn drop(&mut self) {
+        T::kept().keep_memory(std::mem::take(&mut self.copy));
+    }
 }
 
 impl<'a> Search<'a> {
     /// In an image of this shape and range; None where that is left to the plain way.
     fn new<T: Pixel>(
-        [rows, cols]: [usize; 2],
+        shape: [usize; 2],
         range: (T, T),
         ladder: &'a [Scale],
         parts: &'a [Range<usize>],
         query: Query,
         resources: Resources<'a>,
     ) -> Result<Option<Self>> {
-        let effort = resources.effort;
+        let ([rows, cols], effort) = (shape, resources.effort);
         // The least response is nothing that screening could name.
         let (Some(threshold), Some(normalization)) = (query.threshold, Normalization::of(range))
         else {
@@ -140,6 +180,8 @@ impl<'a> Search<'a> {
         if !scales.iter().all(ScreenScale::is_finite) || bytes > MOST_BYTES {
             return Ok(None);
         }
+        let screened = screen::beyond([blocks[0].rows, blocks[0].cols], reach);
+        let exact = exact::reach(ladder);
         // In noise every tenth pixel is a candidate, which takes some eighty bytes on its way.
         memory::check_room::<f64>(rows * cols, "the candidates of an image of noise")?;
         let search = Self {
@@ -152,51 +194,50 @@ impl<'a> Search<'a> {
             ends,
             scales,
             reach,
+            beyond: std::array::from_fn(|axis| screened[axis].max(exact[axis])),
+            shape,
             blocks,
         };
         Ok(Some(search))
     }
 
-    /// The maxima in some tiles; None where one of them is left to the plain way. The image may hold no more rows than these tiles read.
-    fn try_tiles<T: Pixel>(
+    /// The rows and columns that a tile is made of.
+    fn read_by(&self, block: Block) -> [Range<usize>; 2] {
+        let own = [(block.row, block.rows), (block.col, block.cols)];
+        std::array::from_fn(|axis| {
+            let ((first, len), beyond) = (own[axis], self.beyond[axis]);
+            first.saturating_sub(beyond)..(first + len + beyond).min(self.shape[axis])
+        })
+    }
+
+    /// The maxima in one tile, of an image that holds what it reads.
+    fn try_tile<T: Pixel>(
         &self,
         image: &Image<T>,
-        blocks: &[Block],
-    ) -> Result<Option<Vec<Vec<Maximum>>>> {
+        block: Block,
+        own: &mut Own<T>,
+    ) -> Result<Option<Vec<Maximum>>> {
         let Resources { effort, instruction_set } = self.resources;
-        let (rows, cols) = (self.blocks[0].rows, self.blocks[0].cols);
-        let found = parallel::map_with(
-            blocks,
-            effort.threads,
-            || (Lease::new(rows, cols, self.reach), exact::Scratch::default()),
-            |(buffers, scratch), &block| {
-                let buffers = buffers.as_mut().map_err(|error| error.clone())?;
-                let screened = instruction_set.run(Tile {
-                    image,
-                    normalization: self.normalization,
-                    scales: &self.scales,
-                    ends: &self.ends,
-                    reach: self.reach,
-                    threshold: self.threshold * self.normalization.factor,
-                    border: self.query.border,
-                    block,
-                    interrupted: effort.interrupted,
-                    buffers,
-                });
-                let Screened::Suspects(suspects) = screened else { return Ok(None) };
-                effort.check()?;
-                let (ladder, ends, threshold) = (self.ladder, &*self.ends, self.threshold);
-                let trial = Trial { image, ladder, ends, threshold, suspects, scratch, effort };
-                instruction_set.run(trial).map(Some)
-            },
-        );
+        let Own { buffers, scratch, .. } = own;
+        let buffers = buffers.as_mut().map_err(|error| error.clone())?;
+        let screened = instruction_set.run(Tile {
+            image,
+            normalization: self.normalization,
+            scales: &self.scales,
+            ends: &self.ends,
+            reach: self.reach,
+            threshold: self.threshold * self.normalization.factor,
+            border: self.query.border,
+            block,
+            interrupted: effort.interrupted,
+            buffers,
+        });
+        let Screened::Suspects(suspects) = screened else { return Ok(None) };
         effort.check()?;
-        let mut tiles = Vec::with_capacity(found.len());
-        for tile in found {
-            let Some(tile) = tile? else { return Ok(None) };
-            tiles.push(tile);
-        }
-        Ok(Some(tiles))
+        scratch.forget();
+        let (ladder, ends, threshold) = (self.ladder, &*self.ends, self.threshold);
+        let trial = Trial { image, ladder, ends, threshold, suspects, scratch, effort };
+        instruction_set.run(trial).map(Some)
     }
 
     /// The candidates of each part, strongest first, by the maxima of each tile.

@@ -156,6 +156,7 @@ pub(super) fn gather<V: Lanes, T: Pixel>(
     let columns = grid.pixel_places.next_multiple_of(V::COUNT);
     let before = first_col.min(0).unsigned_abs().min(columns);
     let direct = image.cols().saturating_sub(first_col.max(0) as usize).min(columns - before);
+    let left = image.held_cols().start;
     let row_of = |index: usize| image.row(reflect(first_row + index as isize, image.rows()));
     let own = buffers.pixels[0].get_mut();
     // SAFETY: the proof of the instruction set.
@@ -163,19 +164,20 @@ pub(super) fn gather<V: Lanes, T: Pixel>(
     for index in 0..grid.pixel_lines {
         let pixels = row_of(index);
         // The next row may lie on another page, where no machine looks for itself.
-        let next = &row_of(index + 1)[first_col.max(0) as usize..][..direct];
+        let next = &row_of(index + 1)[first_col.max(0) as usize - left..][..direct];
         for line in next.chunks(LINE / size_of::<T>()) {
             // SAFETY: the proof of the instruction set.
             unsafe { V::prefetch(line.as_ptr().cast()) };
         }
         let normalized = |x: T| ((x.to_f64() - middle) * factor) as f32;
-        let from = &pixels[first_col.max(0) as usize..][..direct];
+        let from = &pixels[first_col.max(0) as usize - left..][..direct];
         let out = &mut own[index * grid.line_stride..][..columns];
         for (out, &x) in out[before..before + direct].iter_mut().zip(from) {
             *out = normalized(x);
         }
         for col in (0..before).chain(before + direct..columns) {
-            out[col] = normalized(pixels[reflect(first_col + col as isize, image.cols())]);
+            let from = reflect(first_col + col as isize, image.cols()) - left;
+            out[col] = normalized(pixels[from]);
         }
         for chunk in out.chunks_exact(V::COUNT) {
             // SAFETY: the proof of the instruction set; a chunk holds a vector.

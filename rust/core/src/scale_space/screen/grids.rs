@@ -134,14 +134,18 @@ impl Grids {
     }
 }
 
-/// How many of the image's rows above and below its own a block of so many is made of, and one of
-/// a row less: what is read, and a row that is brought near.
-pub(in crate::scale_space) fn rows_beyond(rows: usize, reach: Reach) -> usize {
-    let beyond = |rows: usize| {
-        let own = *Grids::new(rows, 1, reach).own();
-        (own.first_line + 1).max(own.pixel_lines.saturating_sub(own.first_line + rows) + 1)
+/// How many of the image's rows and columns to each side of its own a block of so many is made of,
+/// and one of a row or a column less: what is read, columns in whole vectors, and a row that is
+/// brought near.
+pub(in crate::scale_space) fn beyond(block: [usize; 2], reach: Reach) -> [usize; 2] {
+    let of = |[rows, cols]: [usize; 2]| {
+        let own = *Grids::new(rows, cols, reach).own();
+        let columns = own.pixel_places.next_multiple_of(MAX_LANES);
+        let axes = [(own.first_line, own.pixel_lines, rows), (own.first_place, columns, cols)];
+        axes.map(|(first, read, len)| (first + 1).max(read.saturating_sub(first + len) + 1))
     };
-    beyond(rows).max(beyond(rows.saturating_sub(1)))
+    let (all, less) = (of(block), of(block.map(|len| len.saturating_sub(1))));
+    std::array::from_fn(|axis| all[axis].max(less[axis]))
 }
 
 /// From one place to the next of lines that were thinned and turned.

@@ -26,7 +26,7 @@ mod scale;
 mod tests;
 mod thinning;
 
-pub(super) use grids::rows_beyond;
+pub(super) use grids::beyond;
 pub(super) use kept::Lease;
 pub(super) use maxima::{Suspect, Suspects, Voxel};
 pub(super) use scale::{Normalization, Reach, ScreenScale};
