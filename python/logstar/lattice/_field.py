@@ -12,7 +12,7 @@ from logstar._validation import as_image, check_real
 
 from ._bragg import index_peaks
 from ._image_lattice import ImageLattice
-from ._peaks import find_peaks, flatten
+from ._peaks import Flattened
 from ._phases import local_phases
 
 #: A region with less than this share of the crystal's contrast is vacuum or a hole.
@@ -70,18 +70,38 @@ def estimate_field(
     """
     pixels = as_image(image)
     level = check_real(level, name="level", low=0, high=1, low_included=False)
-    flat = flatten(pixels if polarity == "bright" else -pixels)
-    bragg = index_peaks(find_peaks(flat), lattice.vectors, pixels.shape)
+    flattened = Flattened(pixels if polarity == "bright" else -pixels)
+    return field_of(flattened, lattice, level=level, keep_disorder=keep_disorder)
+
+
+def field_of(
+    image: Flattened, lattice: ImageLattice, *, level: float = 0.5, keep_disorder: bool = False
+) -> NDArray[np.bool_]:
+    """Find where an image shows its lattice; as `estimate_field`, of what is flattened already.
+
+    Parameters
+    ----------
+    image : Flattened
+        The whole image, its columns bright.
+    lattice, level, keep_disorder : optional
+        As of `estimate_field`.
+
+    Returns
+    -------
+    field : ndarray of shape (n_rows, n_cols), bool
+    """
+    shape = image.image.shape
+    bragg = index_peaks(image.peaks, lattice.vectors, shape)
     if bragg is None:
-        return np.zeros(pixels.shape, dtype=bool)
-    distortion = local_phases(flat, bragg)
+        return np.zeros(shape, dtype=bool)
+    distortion = local_phases(image.flat, bragg)
     # What is interpolated between points is nowhere below the least of them.
     if distortion.amplitude.min() >= level:
-        return np.ones(pixels.shape, dtype=bool)
-    field = np.asarray(distortion.at_pixels(distortion.amplitude, pixels.shape) >= level)
+        return np.ones(shape, dtype=bool)
+    field = np.asarray(distortion.at_pixels(distortion.amplitude, shape) >= level)
     if not keep_disorder or field.all() or not field.any():
         return field
-    contrast = _local_contrast(flat, lattice.nearest_distance)
+    contrast = _local_contrast(image.flat, lattice.nearest_distance)
     return field | (contrast >= _EVEN * np.median(contrast[field]))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logstar._runtime import one_blas_thread
-from logstar._validation import FloatArray, Image
+from logstar._validation import FloatArray
 from logstar.exceptions import NotOneLatticeError
 
 from ._bragg import BraggLattice, find_basis
@@ -19,7 +19,7 @@ from ._domains import shows_domains
 from ._drift import DriftField
 from ._faint import find_faint
 from ._mean_cell import mean_cell
-from ._peaks import Pixels, find_peaks, flatten
+from ._peaks import Flattened, Pixels
 from ._phases import bending, local_phases, straighten
 from ._straightening import find_bent
 
@@ -97,17 +97,13 @@ class FoundLattice(NamedTuple):
 
 
 @one_blas_thread()
-def find_lattice(
-    pixels: Image, mask: NDArray[np.bool_] | None = None, *, faint: bool = False
-) -> FoundLattice:
+def find_lattice(image: Flattened, *, faint: bool = False) -> FoundLattice:
     """Find the strongest lattice of an image, however weak it is.
 
     Parameters
     ----------
-    pixels : ndarray of shape (n_rows, n_cols)
-        A checked image, its columns bright.
-    mask : ndarray of shape (n_rows, n_cols), bool, default=None
-        Where in the image there is crystal; the rest is not looked at.
+    image : Flattened
+        The image, its columns bright; what is outside of its mask is not looked at.
     faint : bool, default=False
         Whether to look for a lattice by all its peaks together, where single ones do not tell.
 
@@ -120,19 +116,19 @@ def find_lattice(
     NotOneLatticeError
         If there is none at all.
     """
-    if min(pixels.shape) < _LEAST_SIDE:
+    shape, mask = image.image.shape, image.mask
+    if min(shape) < _LEAST_SIDE:
         raise NotOneLatticeError(
-            f"no lattice: an image of {pixels.shape[0]} x {pixels.shape[1]} px is too small to "
+            f"no lattice: an image of {shape[0]} x {shape[1]} px is too small to "
             f"tell, {_LEAST_SIDE} px each way are needed."
         )
-    flat = flatten(pixels, mask)
-    seen = pixels if mask is None else pixels[mask]
-    peaks = find_peaks(flat) if seen.min() < seen.max() else None
+    flat = image.flat
+    peaks = image.peaks if image.has_contrast else None
     bragg = None
     if peaks is not None and len(peaks.frequencies) > 2:
-        bragg = find_basis(peaks, pixels.shape)
+        bragg = find_basis(peaks, shape)
     if faint and (bragg is None or bragg.odds < _LEAST_ODDS):
-        weak = find_faint(flat) if seen.min() < seen.max() else None
+        weak = find_faint(flat) if image.has_contrast else None
         if weak is not None:
             return place_lattice(flat, weak, mask)._replace(is_faint=True)
     if bragg is not None and bragg.share < _SHARP:

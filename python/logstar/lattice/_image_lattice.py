@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal, NoReturn, Self
+from typing import Any, Literal, NoReturn, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,6 +22,10 @@ from ._field_of_view import as_mask, as_shape, in_field
 from ._finding import FoundLattice, find_lattice
 from ._fitting import PlacedCell, fit_to_atoms, near_points
 from ._lattice import Lattice
+from ._peaks import Flattened
+
+#: Default of the least confidence: an image whose lattice is less sure is refused.
+_LEAST_CONFIDENCE = 0.7
 
 
 class _NotOffered:
@@ -159,7 +163,7 @@ class ImageLattice(Lattice):
         polarity: Literal["bright", "dark"] = "bright",
         mask: ArrayLike | None = None,
         tolerance: float = Lattice.tolerance,
-        min_confidence: float = 0.7,
+        min_confidence: float = _LEAST_CONFIDENCE,
         faint: bool = False,
     ) -> Self:
         """Find the lattice that an image shows, with no crystal given.
@@ -232,13 +236,10 @@ class ImageLattice(Lattice):
         if field is not None and not field.any():
             raise ValueError("mask leaves no pixel of the image.")
         size = pixel_size_of(image) if pixel_size is None else PixelSize.of(pixel_size)
-        found = find_lattice(pixels if polarity == "bright" else -pixels, field, faint=faint)
-        lattice = cls._of_found(
-            found, pixel_size=size, shape=pixels.shape, mask=field, tolerance=tolerance
+        flattened = Flattened(pixels if polarity == "bright" else -pixels, field)
+        return lattice_of(
+            flattened, kind=cls, pixel_size=size, tolerance=tolerance, least=least, faint=faint
         )
-        if found.confidence < least:
-            raise NotOneLatticeError(found.doubts(least), found.confidence, lattice)
-        return lattice
 
     @classmethod
     def _of_found(
@@ -481,3 +482,48 @@ def _edges(vectors: FloatArray, pixel_size: float) -> dict[str, Any]:
         "angle": math.degrees(math.acos(float(np.clip(first @ second / (a * b), -1, 1)))),
         "rotation": math.degrees(math.atan2(-first[0], first[1])),
     }
+
+
+L = TypeVar("L", bound=ImageLattice)
+
+
+def lattice_of(
+    image: Flattened,
+    *,
+    kind: type[L] = ImageLattice,  # type: ignore[assignment] # the default of the type variable
+    pixel_size: PixelSize | None = None,
+    tolerance: float = Lattice.tolerance,
+    least: float = _LEAST_CONFIDENCE,
+    faint: bool = False,
+) -> L:
+    """Find the lattice that an image shows; as `ImageLattice.from_image`, of what is flattened.
+
+    Parameters
+    ----------
+    image : Flattened
+        The image, its columns bright, and where there is crystal.
+    kind : type, default=ImageLattice
+        Of what is made.
+    pixel_size, tolerance, least, faint : optional
+        As of `ImageLattice.from_image`, where `least` is `min_confidence`.
+
+    Returns
+    -------
+    lattice : ImageLattice
+
+    Raises
+    ------
+    NotOneLatticeError
+        If the image shows no lattice, or several.
+    """
+    found = find_lattice(image, faint=faint)
+    lattice = kind._of_found(  # noqa: SLF001 - of this module
+        found,
+        pixel_size=pixel_size,
+        shape=image.image.shape,
+        mask=image.mask,
+        tolerance=tolerance,
+    )
+    if found.confidence < least:
+        raise NotOneLatticeError(found.doubts(least), found.confidence, lattice)
+    return lattice

@@ -8,7 +8,8 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Self
+from functools import cached_property
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -30,6 +31,8 @@ from ._zone_axis import parse_zone_axis
 _MAX_ATOMS_PER_PIXEL = 0.25
 #: A field that holds less than half an atom is that of a wrong pixel size as well.
 _MIN_ATOMS = 0.5
+#: What a lattice remembers once it was asked for it.
+_REMEMBERED = ("_nearest_distance", "_covering_radius")
 #: Default of `tolerance`; the class says why.
 _TOLERANCE = 0.85
 
@@ -394,7 +397,7 @@ class Lattice:
     @property
     def nearest_distance(self) -> float:  # numpydoc ignore=RT01
         """Smallest distance of two columns in pixels."""
-        return float(self._neighbor_distances(1).min())
+        return self._nearest_distance
 
     @property
     def nearest_distance_in_units(self) -> float:  # numpydoc ignore=RT01
@@ -404,7 +407,7 @@ class Lattice:
     @property
     def covering_radius(self) -> float:  # numpydoc ignore=RT01
         """How far in pixels one can get from any column: no gap of the lattice is wider."""
-        return covering_radius(self._cell(), self._places())
+        return self._covering_radius
 
     @property
     def sigma_range(self) -> tuple[float, float]:  # numpydoc ignore=RT01
@@ -697,6 +700,20 @@ class Lattice:
     def _places(self) -> FloatArray:
         """Fractional coordinates (n_columns, 2) of the columns."""
         return np.array([[column.u, column.v] for column in self.columns])
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What is remembered is no part of it: equal lattices have equal fingerprints.
+        return {name: value for name, value in vars(self).items() if name not in _REMEMBERED}
+
+    # Lattices do not change, and every part of a run asks them for these two.
+
+    @cached_property
+    def _nearest_distance(self) -> float:
+        return float(self._neighbor_distances(1).min())
+
+    @cached_property
+    def _covering_radius(self) -> float:
+        return covering_radius(self._cell(), self._places())
 
     def _neighbor_distances(self, n_neighbors: int) -> FloatArray:
         return neighbor_distances(self._cell(), self._places(), n_neighbors)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -198,6 +199,38 @@ def find_peaks(flat: Pixels) -> Peaks:
     """Find the maxima that stand out of the power spectrum of a flattened image."""
     known = NoisySpectrum.of(flat)
     return known.peaks(known.strongest(math.log(known.spectrum.size) + _ABOVE_NOISE))
+
+
+class Flattened:
+    """An image that several questions are put to: flattened once, and its peaks found once.
+
+    Parameters
+    ----------
+    image : ndarray of shape (n_rows, n_cols)
+        A checked image, its columns bright.
+    mask : ndarray of shape (n_rows, n_cols), bool, default=None
+        Where in the image there is crystal.
+    """
+
+    def __init__(self, image: Image, mask: NDArray[np.bool_] | None = None) -> None:
+        self.image = image
+        self.mask = mask
+
+    @cached_property
+    def flat(self) -> Pixels:
+        """The flattened image."""
+        return flatten(self.image, self.mask)
+
+    @cached_property
+    def peaks(self) -> Peaks:
+        """Its Bragg peaks."""
+        return find_peaks(self.flat)
+
+    @cached_property
+    def has_contrast(self) -> bool:
+        """Whether the crystal has more than one intensity."""
+        seen = self.image if self.mask is None else self.image[self.mask]
+        return bool(seen.min() < seen.max())
 
 
 def _bins(

@@ -7,6 +7,7 @@ eleven real micrographs, each with the right and with the wrong polarity.
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +15,8 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from logstar._validation import FloatArray, Image
-from logstar.detection import ScaleSpaceCandidates
+from logstar.detection import LoGStarDetector, ScaleSpaceCandidates
+from logstar.exceptions import NoAtomsWarning
 
 #: Threshold at which all maxima are candidates. Kernels are cut off and do not sum to 0: the core
 #: of a saturated patch responds by up to 0.0014, alike at all of its pixels, each a maximum then.
@@ -135,8 +137,15 @@ def _responses_of_the_other_polarity(
         for _, step in steps[:-1]:
             image = image if step == "passthrough" else step.transform(image)
         detector = steps[-1][1]
-    other = clone(detector)
-    other.set_params(polarity="dark" if detector.polarity == "bright" else "bright")
-    found = other.find_candidates(image, LEAST_RESPONSE).detections(LEAST_RESPONSE, overlap)
+    polarity = "dark" if detector.polarity == "bright" else "bright"
+    other = clone(detector).set_params(polarity=polarity)
+    if isinstance(other, LoGStarDetector):
+        # Asked at one setting, it need not know which candidates are in each other's way.
+        other.set_params(threshold=LEAST_RESPONSE, overlap=overlap)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NoAtomsWarning)
+            found = other.fit(image).detect(image)
+    else:
+        found = other.find_candidates(image, LEAST_RESPONSE).detections(LEAST_RESPONSE, overlap)
     responses: NDArray[np.float64] = found[:, 3]
     return responses

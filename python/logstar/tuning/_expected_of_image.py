@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from logstar._validation import Image
 from logstar.exceptions import NotOneLatticeError
 from logstar.lattice import Count, GrainMap, ImageLattice, Lattice, LatticeComparison, find_grains
+from logstar.lattice._peaks import Flattened
 from logstar.units import PixelSize
 
 from ._choice import N_NEIGHBORS
@@ -54,7 +55,8 @@ def of_crystal(
 ) -> E:
     """Take it from a crystal, and correct its calibration where the image shows that crystal."""
     shape = pixels.shape
-    compared = compare_with_image(crystal, pixels, polarity, mask, faint=faint)
+    flattened = _flattened(pixels, polarity)
+    compared = compare_with_image(crystal, pixels, polarity, mask, faint=faint, flattened=flattened)
     seen, comparison = compared.seen, compared.comparison
     if comparison is None or not is_confirmed(comparison):
         # The one lattice may be what several grains of the crystal have in common.
@@ -67,7 +69,7 @@ def of_crystal(
     if seen is not None and comparison is not None and not force:
         check_calibration(crystal, seen, comparison)
     if seen is None or comparison is None or not comparison.agrees:
-        field = find_field(pixels, crystal, polarity=polarity, mask=mask)
+        field = find_field(pixels, crystal, polarity=polarity, mask=mask, flattened=flattened)
         crystal = crystal.with_mask(field)
         return of_columns(
             kind,
@@ -79,7 +81,7 @@ def of_crystal(
             field=field,
             field_share=_share(field, mask),
         )
-    field = find_field(pixels, seen, seen=seen, polarity=polarity, mask=mask)
+    field = find_field(pixels, seen, seen=seen, polarity=polarity, mask=mask, flattened=flattened)
     seen = seen.with_mask(field)
     share = _share(field, mask)
     found = of_confirmed(kind, crystal, seen, comparison, shape, field, share)
@@ -162,8 +164,9 @@ def of_what_is_seen(
 ) -> E:
     """Take it from the one lattice that an image shows, or from those of its grains."""
     refused, is_faint = None, False
+    flattened = _flattened(pixels, polarity)
     try:
-        seen = lattice_within(pixels, polarity, mask)
+        seen = lattice_within(pixels, polarity, mask, flattened=flattened)
     except NotOneLatticeError as error:
         refused = error
     if refused is not None or seen.confidence < _ALL_EXPLAINED:
@@ -171,11 +174,11 @@ def of_what_is_seen(
         if len(grains) > 1:
             return of_grains(kind, grains, pixels, polarity, mask)
     if refused is not None:
-        weak = faint_lattice_within(pixels, polarity, mask) if faint else None
+        weak = faint_lattice_within(pixels, polarity, mask, flattened) if faint else None
         if weak is None:
             raise refused
         seen, is_faint = weak, True
-    field = find_field(pixels, seen, seen=seen, polarity=polarity, mask=mask)
+    field = find_field(pixels, seen, seen=seen, polarity=polarity, mask=mask, flattened=flattened)
     seen = seen.with_mask(field)
     count = count_columns(seen, pixels.shape, _CONFIRMED)
     share = _share(field, mask)
@@ -278,6 +281,11 @@ def _corrected(comparison: LatticeComparison) -> PixelSize:
     # Rounded to the five digits that are printed: what is said and what is used are one number.
     corrected = comparison.corrected_pixel_size
     return PixelSize(float(f"{corrected.value:.5g}"), corrected.unit)
+
+
+def _flattened(pixels: Image, polarity: Literal["bright", "dark"]) -> Flattened:
+    """The whole image, which is flattened once: its lattice is asked for, and where that is."""
+    return Flattened(pixels if polarity == "bright" else -pixels)
 
 
 def _share(field: NDArray[np.bool_] | None, mask: NDArray[np.bool_] | None) -> float:

@@ -20,7 +20,9 @@ from scipy.spatial import KDTree
 from logstar._validation import FloatArray, Image
 from logstar.detection._responses import WideAverage, apart, laplacians
 from logstar.detection._scale_space import find_candidates
-from logstar.lattice import ImageLattice, Lattice, estimate_field
+from logstar.lattice import ImageLattice, Lattice
+from logstar.lattice._field import field_of
+from logstar.lattice._peaks import Flattened
 from logstar.rewards._gaps import covered
 
 from ._faint_columns import faint_columns
@@ -68,6 +70,7 @@ def find_field(
     core: NDArray[np.bool_] | None = None,
     polarity: Literal["bright", "dark"] = "bright",
     mask: NDArray[np.bool_] | None = None,
+    flattened: Flattened | None = None,
 ) -> NDArray[np.bool_] | None:
     """Find where atoms can be.
 
@@ -85,6 +88,8 @@ def find_field(
         Whether columns are brighter or darker than their surroundings.
     mask : ndarray of shape (n_rows, n_cols), bool, default=None
         Where to look; None is everywhere.
+    flattened : Flattened, default=None
+        The whole image, its columns bright, if something else was asked of it before.
 
     Returns
     -------
@@ -94,11 +99,13 @@ def find_field(
     if isinstance(lattice, ImageLattice):
         # Where columns overlap, maxima of brightness are what is seen.
         lattice = lattice.resolved()
+    if flattened is None:
+        flattened = Flattened(image if polarity == "bright" else -image)
     if seen is not None:
-        core = estimate_field(image, seen, polarity=polarity)
+        core = field_of(flattened, seen)
     field = field_of_columns(image, lattice, seen=seen, core=core, polarity=polarity)
     if field is None and seen is not None:
-        field = estimate_field(image, seen, polarity=polarity, keep_disorder=True)
+        field = field_of(flattened, seen, keep_disorder=True)
         # Noise tells no smaller holes.
         field |= field.mean() >= _FULL
     if field is None:

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from logstar.exceptions import NotOneLatticeError
 from logstar.lattice import ImageLattice, Lattice, LatticeComparison
+from logstar.lattice._image_lattice import lattice_of
+from logstar.lattice._peaks import Flattened
 
 from ._slips import is_confirmed, match
 
@@ -20,8 +22,14 @@ def lattice_within(
     mask: NDArray[np.bool_] | None,
     *,
     faint: bool = False,
+    flattened: Flattened | None = None,
 ) -> ImageLattice:
-    """Find the lattice within a mask, in the coordinates of the whole image."""
+    """Find the lattice within a mask, in the coordinates of the whole image.
+
+    What is flattened already is the whole image, its columns bright.
+    """
+    if mask is None and flattened is not None:
+        return lattice_of(flattened, faint=faint)
     if mask is None:
         return ImageLattice.from_image(pixels, polarity=polarity, faint=faint)
     rows, cols = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
@@ -44,10 +52,11 @@ def faint_lattice_within(
     pixels: NDArray[np.floating],
     polarity: Literal["bright", "dark"],
     mask: NDArray[np.bool_] | None,
+    flattened: Flattened | None = None,
 ) -> ImageLattice | None:
     """Find a lattice by all its peaks together; None if noise might have as much."""
     try:
-        return lattice_within(pixels, polarity, mask, faint=True)
+        return lattice_within(pixels, polarity, mask, faint=True, flattened=flattened)
     except NotOneLatticeError:
         return None
 
@@ -68,13 +77,15 @@ def compare_with_image(
     mask: NDArray[np.bool_] | None,
     *,
     faint: bool,
+    flattened: Flattened | None = None,
 ) -> Compared:
     """Compare a crystal with the lattice of an image."""
     try:
-        return Compared(*match(crystal, lattice_within(pixels, polarity, mask)))
+        seen = lattice_within(pixels, polarity, mask, flattened=flattened)
+        return Compared(*match(crystal, seen))
     except NotOneLatticeError as error:
         unknown = f"not confirmed by the image, which shows {error}"
-    weak = faint_lattice_within(pixels, polarity, mask) if faint else None
+    weak = faint_lattice_within(pixels, polarity, mask, flattened) if faint else None
     if weak is not None:
         weak, comparison = match(crystal, weak)
         # So few peaks may confirm a crystal, but do not tell that it is another one.

@@ -11,7 +11,12 @@ import numpy as np
 from sklearn.base import clone
 
 from logstar._validation import FloatArray
-from logstar.detection import SignificanceDetector, atom_significance
+from logstar.detection import (
+    LoGStarDetector,
+    ScaleSpaceCandidates,
+    SignificanceDetector,
+    atom_significance,
+)
 from logstar.detection._plateaus import plateau_thresholds
 from logstar.exceptions import NoAtomsWarning
 from logstar.io import AtomTable, provenance
@@ -65,9 +70,8 @@ def settle(
     finder.detector_ = _tuned_as(finder, row)
     finder.params_ = plain_params(finder.search_, row)
     windows = _follow_windows(finder)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NoAtomsWarning)
-        shown = finder.detector_.detect(finder.image_)
+    candidates = finder.detector_.find_candidates(finder.image_, LEAST_RESPONSE)
+    shown = _detected(finder, candidates)
     detections = divided(finder, finder.image_, shown)
     if isinstance(finder.detector_, SignificanceDetector):
         finder.plateau_ = Plateau(*finder.detector_.plateau_)
@@ -93,7 +97,7 @@ def settle(
     )
     _look_for_contamination(finder, detections, alone=alone)
     finder.windows_ = None if windows is None else windows.maps_of(finder)
-    _look_around(finder, shown[:, 3])
+    _look_around(finder, candidates, shown[:, 3])
     detected = time.perf_counter()
     finder.seconds_["detect"] = detected - start
     finder.refinement_ = None
@@ -124,6 +128,18 @@ def _tuned_as(finder: AtomFinder, row: int) -> Any:
     setting = search.cv_results_["params"][row].items()
     own = {name: clone(value, safe=False) for name, value in setting}
     return clone(search.estimator).set_params(**own).fit(finder.image_)
+
+
+def _detected(finder: AtomFinder, candidates: ScaleSpaceCandidates) -> FloatArray:
+    """What the detector finds; of candidates where these are all that it asks."""
+    detector = finder.detector_
+    is_plain = type(detector) is LoGStarDetector and np.ndim(detector.threshold) == 0
+    if is_plain and detector.threshold >= candidates.threshold:
+        return candidates.detections(detector.threshold, detector.overlap)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NoAtomsWarning)
+        found: FloatArray = detector.detect(finder.image_)
+    return found
 
 
 def _follow_windows(finder: AtomFinder) -> WindowSettings | None:
@@ -168,11 +184,12 @@ def _look_for_contamination(finder: AtomFinder, detections: FloatArray, *, alone
         finder.atoms_ = finder.atoms_.with_columns(contaminated=is_below)
 
 
-def _look_around(finder: AtomFinder, responses: FloatArray) -> None:
+def _look_around(
+    finder: AtomFinder, candidates: ScaleSpaceCandidates, responses: FloatArray
+) -> None:
     """Look at what else could have been found, at other thresholds and polarities."""
     # Candidates that stand out of noise are pruned already; none overlaps by more than 1.
     overlap = float(finder.params_.get("overlap", 1.0))
-    candidates = finder.detector_.find_candidates(finder.image_, LEAST_RESPONSE)
     by_noise = isinstance(finder.detector_, SignificanceDetector)
     thresholds = plateau_thresholds(*(STRENGTHS if by_noise else THRESHOLDS))
     counts = candidates.counts(thresholds, [overlap])[:, 0]
