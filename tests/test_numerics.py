@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
+from scipy import ndimage
 
-from logstar._numerics import MAD_TO_SIGMA, parabola_vertex
+from logstar._numerics import MAD_TO_SIGMA, parabola_vertex, smoothed
 
 
 @given(st.floats(-1, 1), st.floats(1e-3, 1e3), st.floats(-10, 10))
@@ -33,3 +34,18 @@ def test_the_spread_of_a_normal_distribution():
     sample = np.random.default_rng(0).normal(3.0, 2.0, 200_000)
     spread = MAD_TO_SIGMA * np.median(np.abs(sample - np.median(sample)))
     assert spread == pytest.approx(2.0, rel=0.01)
+
+
+@given(
+    st.tuples(st.integers(1, 70), st.integers(1, 70)),
+    st.floats(0.3, 9.0),
+    st.sampled_from([np.float32, np.float64]),
+    st.integers(0, 2**32 - 1),
+)
+def test_averages_are_those_of_scipy(shape, sigma, dtype, seed):
+    values = np.random.default_rng(seed).normal(size=shape).astype(dtype)
+    averages = smoothed(values, sigma)
+    assert averages.dtype == dtype
+    expected = ndimage.gaussian_filter(values.astype(np.float64), sigma)
+    tolerance = 1e-6 if dtype == np.float32 else 1e-14
+    np.testing.assert_allclose(averages, expected, rtol=0, atol=tolerance * np.abs(values).max())

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import KDTree
 
+from logstar._numerics import smoothed
 from logstar._validation import FloatArray, Image
 from logstar.detection._responses import WideAverage, apart, laplacians
 from logstar.detection._scale_space import find_candidates
@@ -274,8 +275,8 @@ def reach_of_field(lattice: Lattice) -> int:
     return int(np.ceil(of_noise + of_columns + 2 * gap)) + 4
 
 
-def _upright(image: Image, polarity: Literal["bright", "dark"]) -> FloatArray:
-    return np.asarray(image if polarity == "bright" else -image, dtype=np.float64)
+def _upright(image: Image, polarity: Literal["bright", "dark"]) -> Image:
+    return image if polarity == "bright" else -image
 
 
 def _sigma(nearest: float) -> float:
@@ -367,11 +368,11 @@ class _Maxima(NamedTuple):
     noise: FloatArray
 
 
-def _maxima(pixels: FloatArray, sigma: float, nearest: float) -> _Maxima:
+def _maxima(pixels: Image, sigma: float, nearest: float) -> _Maxima:
     found = find_candidates(pixels, np.array([[sigma, sigma]]), threshold=0.0)
     is_highest = apart(found.places[:, :2], found.responses, _APART * nearest)
     places, responses = found.places[is_highest, :2], found.responses[is_highest]
-    rough = pixels - ndimage.gaussian_filter(pixels, _PIXEL)
+    rough = pixels - smoothed(pixels, _PIXEL)
     around = WideAverage(pixels.shape, _AROUND)
     rms = np.sqrt(around.at(around.on_blocks(rough**2), places))
     return _Maxima(places, responses, rms * _response_of_noise(sigma))
