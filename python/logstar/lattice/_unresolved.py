@@ -36,8 +36,10 @@ _CLOSEST, _FARTHEST = 1.4, 4.0
 _MOST_MAXIMA = 4
 #: A column is looked for in the middle of squares of this many along each edge of the cell.
 _SEARCHED = 24
-#: Steps of a fit, at most, for each of its parameters.
+#: Steps of a fit, at most, for each of its parameters, and the relative change of what is left, or
+#: of the parameters, at which it ends.
 _MOST_STEPS = 8
+_CONVERGED = 1e-8
 
 
 class Overlap(NamedTuple):
@@ -111,8 +113,18 @@ class _Waves:
 
         start = np.zeros(n_shape + 2 * n_moved)
         start[0] = math.log(spread[:2].mean())
-        found = optimize.least_squares(rest, start, method="lm", max_nfev=_MOST_STEPS * len(start))
-        moved, shape = unpacked(found.x)
+        # A step asks for the derivatives, each of which takes another evaluation. Not by
+        # `least_squares`, which takes twice as long around the same code of MINPACK.
+        found = optimize.leastsq(
+            rest,
+            start,
+            full_output=True,
+            ftol=_CONVERGED,
+            xtol=_CONVERGED,
+            gtol=_CONVERGED,
+            maxfev=_MOST_STEPS * len(start) * (len(start) + 1),
+        )
+        moved, shape = unpacked(found[0])
         heights, left = self.heights(self.columns(moved, shape))
         return _Fit(moved, heights, shape, float((left**2).sum()) / self.power)
 
