@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 import numbers
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -42,7 +43,7 @@ def computation_dtype(dtype: np.dtype[Any]) -> type[np.floating[Any]]:
     return np.float64
 
 
-def as_image(image: ArrayLike, *, name: str = "image") -> Image:
+def as_image(image: ArrayLike, *, name: str = "image", look_at_pixels: bool = True) -> Image:
     """Check one image and return it in the precision that it is computed in.
 
     Parameters
@@ -52,6 +53,9 @@ def as_image(image: ArrayLike, *, name: str = "image") -> Image:
         `Micrograph`, a HyperSpy Signal2D, an xarray DataArray or a dask array, which is computed.
     name : str, default="image"
         What the caller calls it; stands in the error.
+    look_at_pixels : bool, default=True
+        Whether to refuse NaN and infinite pixels. Where the core goes through all pixels anyway it
+        refuses them on the way: see `looked_at_by_core`.
 
     Returns
     -------
@@ -80,20 +84,38 @@ def as_image(image: ArrayLike, *, name: str = "image") -> Image:
         raise ValueError(f"{name} is empty: shape {array.shape}; at least 1 x 1 pixel is needed.")
     # The core reads elements at multiples of their size; fields of packed structures lie between.
     result: Image = np.require(array, computation_dtype(array.dtype), "A")
-    if array.dtype.kind != "f":
-        return result
-    # The sum is finite whenever all pixels are, bar overflow: only then is every pixel looked at.
-    with np.errstate(over="ignore", invalid="ignore"):
-        total = result.sum()
-    if not np.isfinite(total):
-        bad = np.argwhere(~np.isfinite(result))
-        if bad.size:
-            row, col = bad[0]
-            raise ValueError(
-                f"{name} holds {len(bad)} pixels that are NaN or infinite, the first at (row, col) "
-                f"= ({row}, {col}): {array[row, col]}. Replace or crop them first."
-            )
+    if look_at_pixels and array.dtype.kind == "f":
+        # The sum is finite whenever all pixels are, bar overflow: only then is every one looked at.
+        with np.errstate(over="ignore", invalid="ignore"):
+            total = result.sum()
+        if not np.isfinite(total):
+            _refuse_not_finite(result, name)
     return result
+
+
+def _refuse_not_finite(image: Image, name: str) -> None:
+    bad = np.argwhere(~np.isfinite(image))
+    if bad.size:
+        row, col = bad[0]
+        raise ValueError(
+            f"{name} holds {len(bad)} pixels that are NaN or infinite, the first at (row, col) "
+            f"= ({row}, {col}): {image[row, col]}. Replace or crop them first."
+        )
+
+
+@contextmanager
+def looked_at_by_core(image: Image, *, name: str = "image") -> Iterator[None]:
+    """Refuse NaN and infinite pixels as `as_image` does, once the core comes upon one.
+
+    Inside, the core has to go through all pixels of `image`.
+    """
+    try:
+        yield
+    except ValueError as error:
+        if getattr(error, "kind", None) == "PixelNotFinite":
+            # What was finite may not be so once it is scaled: of that the core's error tells.
+            _refuse_not_finite(image, name)
+        raise
 
 
 def as_array(image: Any, name: str) -> NDArray[Any]:
@@ -152,7 +174,9 @@ def refuse_channels(array: NDArray[Any], name: str) -> None:
     )
 
 
-def as_image_list(X: Images, *, name: str = "X") -> tuple[list[Image], bool]:
+def as_image_list(
+    X: Images, *, name: str = "X", look_at_pixels: bool = True
+) -> tuple[list[Image], bool]:
     """Check one image or a stack of images.
 
     Parameters
@@ -161,6 +185,9 @@ def as_image_list(X: Images, *, name: str = "X") -> tuple[list[Image], bool]:
         A 2-D array is one image; a 3-D array or a list or tuple of 2-D arrays is a stack.
     name : str, default="X"
         What the caller calls it; stands in the error.
+    look_at_pixels : bool, default=True
+        As of `as_image`, for one image. Those of a stack are always looked at: it is refused before
+        there is work that would be lost.
 
     Returns
     -------
@@ -198,7 +225,7 @@ def as_image_list(X: Images, *, name: str = "X") -> tuple[list[Image], bool]:
             f"{name} must be one 2-D image, a 3-D stack or a list of 2-D images, got a "
             f"{array.ndim}-D array with shape {array.shape}."
         )
-    return [as_image(array, name=name)], False
+    return [as_image(array, name=name, look_at_pixels=look_at_pixels)], False
 
 
 def as_positions(positions: ArrayLike, *, name: str = "positions") -> FloatArray:

@@ -307,6 +307,17 @@ def test_bad_images_are_refused_in_fit_and_predict(image, detector, change, erro
         detector.predict(change(image))
 
 
+def test_pixels_that_are_too_large_once_scaled_are_told_apart_from_infinite_ones(image):
+    faint = (image * 1e-30).astype(np.float32)
+    faint[3, 5] = 1e38
+    detector = LoGStarDetector().fit(faint)
+    with pytest.raises(ValueError, match=r"pixel at .* \(3, 5\) is inf"):
+        detector.detect(faint)
+    faint[4, 7] = np.inf
+    with pytest.raises(ValueError, match=r"X holds 1 pixels that are NaN or inf.* \(4, 7\)"):
+        detector.detect(faint)
+
+
 def test_predict_before_fit_is_refused(image, detector):
     with pytest.raises(NotFittedError):
         detector.predict(image)

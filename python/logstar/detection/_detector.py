@@ -22,6 +22,7 @@ from logstar._validation import (
     Stack,
     as_image_list,
     check_real,
+    looked_at_by_core,
 )
 from logstar.exceptions import NoAtomsWarning
 from logstar.metrics import detection_metrics
@@ -214,7 +215,7 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
             If an image has no atom.
         """
         check_is_fitted(self)
-        images, is_stack = as_image_list(X)
+        images, is_stack = as_image_list(X, look_at_pixels=False)
         check_sizes(self, images)
         n_at_once, n_own = threads_for(images, threads_of(self.n_jobs))
         find = partial(self._find, images, is_stack=is_stack, keep=keep, n_threads=n_own)
@@ -403,10 +404,12 @@ class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships
 
         That test belongs to the thread of the caller: nothing says that it may run in several.
         """
-        scaled = scale_intensities(
-            images[index], *scaling_of(self), index, in_stack=is_stack, n_threads=n_threads
-        )
-        table = self._table(scaled, self.sigmas_, least_threshold(self), n_threads)
+        image, scaling = images[index], scaling_of(self)
+        with looked_at_by_core(image, name="X"):
+            scaled = scale_intensities(
+                image, *scaling, index, in_stack=is_stack, n_threads=n_threads
+            )
+            table = self._table(scaled, self.sigmas_, least_threshold(self), n_threads)
         if np.ndim(self.threshold) > 0:
             table = table[exceeds_threshold(self, table)]
         return table if keep is not None else pruned(table, float(self.overlap), n_threads)

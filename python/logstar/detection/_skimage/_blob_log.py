@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from logstar import _core
 from logstar._runtime import all_threads
-from logstar._validation import as_array, as_image
+from logstar._validation import as_array, as_image, looked_at_by_core
 from logstar.detection._scale_space import check_scales, find_candidates
 from logstar.exceptions import PairOrderWarning
 
@@ -122,17 +122,18 @@ def blob_log(
             threshold_rel=threshold_rel,
             exclude_border=exclude_border,
         )
-    pixels = as_image(_prescaled(array, prescale))
+    pixels = as_image(_prescaled(array, prescale), look_at_pixels=False)
     sigmas, n_columns = _ladder(min_sigma, max_sigma, num_sigma, log_scale, pixels.dtype)
     border = _border(exclude_border)
-    found = find_candidates(
-        pixels,
-        sigmas,
-        threshold=None if threshold is None else _limit(threshold, pixels.dtype),
-        # The largest response may lie in the border.
-        border=border if threshold_rel is None else (0, 0),
-        n_threads=all_threads(),
-    )
+    with looked_at_by_core(pixels):
+        found = find_candidates(
+            pixels,
+            sigmas,
+            threshold=None if threshold is None else _limit(threshold, pixels.dtype),
+            # The largest response may lie in the border.
+            border=border if threshold_rel is None else (0, 0),
+            n_threads=all_threads(),
+        )
     places, responses = found.places, found.responses
     if threshold_rel is not None and len(places) > 0:
         share = threshold_rel * pixels.dtype.type(responses[0])
