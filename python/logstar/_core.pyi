@@ -12,6 +12,7 @@ __all__ = [
     "distance_sums",
     "extract_patches",
     "find_candidates_of_parts",
+    "find_tables_of_parts",
     "fit_peaks",
     "fold_cells",
     "index_atoms",
@@ -40,6 +41,17 @@ def find_candidates_of_parts(
     instruction_set: str | None = None,
     scaling: tuple[float, float] | None = None,
 ) -> list[tuple[NDArray[np.int64], NDArray[np.float64]]]: ...
+def find_tables_of_parts(
+    image: _Floats,
+    ladder: Sequence[_Scale],
+    of_scales: NDArray[np.float64],
+    parts: Sequence[tuple[int, int]],
+    threshold: float | None,
+    border: tuple[int, int],
+    n_threads: int,
+    instruction_set: str | None = None,
+    scaling: tuple[float, float] | None = None,
+) -> list[NDArray[np.float64]]: ...
 def extract_patches(
     image: _Floats,
     positions: NDArray[np.float64],

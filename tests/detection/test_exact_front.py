@@ -314,12 +314,12 @@ def test_parts_of_a_ladder_are_swept_as_each_alone(scenes, options, monkeypatch)
     alone = [front for setting in PARTS for front in sweep([setting])]
     n_parts = []
 
-    def find_candidates_of_parts(image, sigmas, parts, **others):
+    def find_tables_of_parts(image, sigmas, parts, **others):
         n_parts.append(len(parts))
         return found(image, sigmas, parts, **others)
 
-    found = _tables.find_candidates_of_parts
-    monkeypatch.setattr(_tables, "find_candidates_of_parts", find_candidates_of_parts)
+    found = _tables.find_tables_of_parts
+    monkeypatch.setattr(_tables, "find_tables_of_parts", find_tables_of_parts)
     assert_same_fronts(sweep(PARTS), alone)
     # With a detector that is dark by default, one more is like the others.
     n_shared = 5 if options.get("polarity") == "dark" else 4

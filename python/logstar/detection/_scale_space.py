@@ -174,27 +174,29 @@ def find_candidates(
     n_threads : int, default=1
         The result does not depend on it.
     """
-    (found,) = find_candidates_of_parts(
+    (found,) = _core.find_candidates_of_parts(
         image,
-        sigmas,
+        _scales(sigmas),
         [(0, len(sigmas))],
-        threshold=threshold,
-        border=border,
-        n_threads=n_threads,
+        threshold,
+        border,
+        n_threads,
+        os.environ.get(INSTRUCTION_SET_VARIABLE),
     )
-    return found
+    return Candidates(*found)
 
 
-def find_candidates_of_parts(
+def find_tables_of_parts(
     image: Image,
     sigmas: NDArray[np.floating[Any]],
     parts: Sequence[tuple[int, int]],
     *,
+    n_columns: int = 1,
     threshold: float | None,
     border: tuple[int, int] = (0, 0),
     n_threads: int = 1,
     limits: tuple[float, float] | None = None,
-) -> list[Candidates]:
+) -> list[FloatArray]:
     """Find, for each part of a ladder, what `find_candidates` finds with that part alone.
 
     The parts share one scale space.
@@ -204,15 +206,21 @@ def find_candidates_of_parts(
     image, sigmas, threshold, border, n_threads
         As in `find_candidates`.
     parts : sequence of (first, end)
-        Indices into the ladder, the end not included; no part is empty. The index of a
-        candidate's scale counts from the first of its part.
+        Indices into the ladder, the end not included; no part is empty.
+    n_columns : int, default=1
+        How many of the sigmas stand in the tables.
     limits : tuple of float, default=None
         Intensities that become 0 and 1 before anything else; None leaves them as they are.
+
+    Returns
+    -------
+    tables : list of ndarray of shape (n, 3 + n_columns)
+        Row, column, sigmas and response of the candidates of each part, the strongest first.
     """
-    ladder = _scales(sigmas)
-    found = _core.find_candidates_of_parts(
+    return _core.find_tables_of_parts(
         image,
-        ladder,
+        _scales(sigmas),
+        np.asarray(sigmas[:, :n_columns], dtype=np.float64),
         parts,
         threshold,
         border,
@@ -220,4 +228,3 @@ def find_candidates_of_parts(
         os.environ.get(INSTRUCTION_SET_VARIABLE),
         limits,
     )
-    return [Candidates(*part) for part in found]

@@ -12,7 +12,7 @@ from logstar import _core
 from logstar._validation import FloatArray, Image
 
 from ._parameters import mask_of
-from ._scale_space import find_candidates_of_parts
+from ._scale_space import find_tables_of_parts
 from ._scaling import Scaled, scale_intensities
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def candidate_tables(
 
     Of the detector's parameters its border and its mask hold.
     """
-    found = find_candidates_of_parts(
+    tables = find_tables_of_parts(
         scaled.image,
         np.column_stack([ladder, ladder]),
         parts,
@@ -80,14 +80,12 @@ def candidate_tables(
         limits=scaled.limits,
     )
     mask = mask_of(detector)
-    tables = []
-    for (first, _), (places, responses) in zip(parts, found, strict=True):
-        table = np.column_stack([places[:, :2], ladder[first + places[:, 2]], responses])
-        tables.append(table if mask is None else table[mask[places[:, 0], places[:, 1]]])
-    return tables
+    if mask is None:
+        return tables
+    return [table[mask[tuple(table[:, :2].T.astype(np.intp))]] for table in tables]
 
 
 def pruned(table: FloatArray, overlap: float, n_threads: int) -> FloatArray:
     """Leave out candidates that overlap with one which keeps its place by more than allowed."""
-    blobs = table[:, [0, 1, 2, 2]]
+    blobs = np.ascontiguousarray(table[:, :3])
     return table[_core.prune_by_scale(blobs, table[:, 3], overlap, n_threads)]

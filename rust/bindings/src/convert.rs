@@ -109,13 +109,13 @@ pub(crate) fn ladder(scales: &[ScaleKernels<'_>]) -> PyResult<Vec<Scale>> {
         .collect()
 }
 
+/// Blobs in rows of row, column, sigma of rows and of columns, or of one sigma for both.
 pub(crate) fn blobs<T: Copy + Element>(array: &PyReadonlyArray2<'_, T>) -> PyResult<Vec<Blob<T>>> {
-    table(array, "blobs", |[row, col, sigma_row, sigma_col]| Blob {
-        row,
-        col,
-        sigma_row,
-        sigma_col,
-    })
+    let blob = |[row, col, sigma_row, sigma_col]: [T; 4]| Blob { row, col, sigma_row, sigma_col };
+    if array.shape()[1] == 3 {
+        return table(array, "blobs", |[row, col, sigma]| blob([row, col, sigma, sigma]));
+    }
+    table(array, "blobs", blob)
 }
 
 pub(crate) fn points(array: &PyReadonlyArray2<'_, f64>) -> PyResult<Vec<[f64; 2]>> {
@@ -163,6 +163,23 @@ fn table<T: Copy + Element, R, const COLS: usize>(
     } else {
         view.rows().into_iter().map(|row| of_row(std::array::from_fn(|col| row[col]))).collect()
     })
+}
+
+/// Row, column, what stands in the table for the scale, and response.
+pub(crate) fn candidate_table<'py>(
+    py: Python<'py>,
+    candidates: &[Candidate],
+    of_scales: &[Vec<f64>],
+) -> PyResult<Bound<'py, PyArray2<f64>>> {
+    let n_columns = 3 + of_scales.first().map_or(0, Vec::len);
+    check_room::<f64>(candidates.len() * n_columns, "the candidates").map_err(to_python)?;
+    let mut flat = Vec::with_capacity(candidates.len() * n_columns);
+    for &Candidate { row, col, scale, response } in candidates {
+        flat.extend([f64::from(row), f64::from(col)]);
+        flat.extend(of_scales.get(scale as usize).into_iter().flatten());
+        flat.push(response);
+    }
+    numpy::PyArray1::from_vec(py, flat).reshape([candidates.len(), n_columns])
 }
 
 pub(crate) fn candidate_places<'py>(

@@ -5,7 +5,7 @@
 //! | Python | Rust |
 //! |---|---|
 //! | 2-D array of float32 or float64, any strides | `SharedPixels`, copied to an `Image`, or part by part, while detached |
-//! | `(n, 4)` array: row, column, sigma of rows, sigma of columns | `Vec<Blob>`, copied while attached |
+//! | `(n, 4)` array: row, column, sigma of rows, sigma of columns; or `(n, 3)`: one sigma for both | `Vec<Blob>`, copied while attached |
 //! | `(n, 2)` array of float64 | `Vec<[f64; 2]>`, copied while attached |
 //! | 1-D array | `Vec`, copied while attached |
 //! | `logstar_core::Error` | `ValueError`, `MemoryError`; see `errors` |
@@ -52,6 +52,7 @@ use std::alloc::System;
 use std::num::NonZeroUsize;
 use std::ops::Range;
 
+use logstar_core::blob::Candidate;
 use logstar_core::image::Pixel;
 use logstar_core::memory::check_room;
 use logstar_core::reserve::WithReserve;
@@ -60,6 +61,7 @@ use logstar_core::simd::InstructionSet;
 use logstar_core::source::{Pixels, Scaling};
 use logstar_core::{Precision, Result, neighbors, order, prune, scale_space, skimage};
 use numpy::{PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use convert::{Floats, ScaleKernels, in_its_precision};
@@ -97,19 +99,9 @@ fn find_candidates_of_parts<'py>(
     scaling: Option<(f64, f64)>,
 ) -> PyResult<Vec<Candidates<'py>>> {
     guarded(|| {
-        let ladder = convert::ladder(&ladder)?;
-        let parts: Vec<Range<usize>> = parts.into_iter().map(|(first, end)| first..end).collect();
         let query = Query { threshold, border };
-        let instruction_set = convert::instruction_set(instruction_set)?;
-        let found = in_its_precision!(image, image => {
-            let source = &SharedPixels::of(&image)?;
-            let scaling = scaling.map(|(zero, one)| Scaling::between(zero, one));
-            detached(py, n_threads, |effort| {
-                let resources = Resources { effort, instruction_set };
-                let pixels = Pixels { source, scaling };
-                scale_space::find_candidates_in(&pixels, &ladder, &parts, query, resources)
-            })
-        })?;
+        let found =
+            found_in(py, image, (&ladder, &parts), query, n_threads, instruction_set, scaling)?;
         let n_found = found.iter().map(Vec::len).sum();
         check_room::<[i64; 4]>(n_found, "the candidates").map_err(to_python)?;
         found
@@ -120,6 +112,74 @@ fn find_candidates_of_parts<'py>(
                 Ok((places, PyArray1::from_iter(py, responses)))
             })
             .collect()
+    })
+}
+
+/// As [`find_candidates_of_parts`], in tables: row, column, the row of `of_scales` at the
+/// candidate's scale, counted from the ladder's first, and response.
+#[pyfunction]
+#[pyo3(signature = (
+    image, ladder, of_scales, parts, threshold, border, n_threads, instruction_set=None,
+    scaling=None
+))]
+#[allow(clippy::too_many_arguments, reason = "what the core takes as structs")]
+fn find_tables_of_parts<'py>(
+    py: Python<'py>,
+    image: Floats<'py>,
+    ladder: Vec<ScaleKernels<'py>>,
+    of_scales: PyReadonlyArray2<'py, f64>,
+    parts: Vec<(usize, usize)>,
+    threshold: Option<f64>,
+    border: (usize, usize),
+    n_threads: NonZeroUsize,
+    instruction_set: Option<&str>,
+    scaling: Option<(f64, f64)>,
+) -> PyResult<Vec<Bound<'py, PyArray2<f64>>>> {
+    guarded(|| {
+        let of_scales = convert::elements(&of_scales, "of_scales")?;
+        if of_scales.nrows() != ladder.len() {
+            let message = format!(
+                "of_scales must have a row for each of {} scales, got {}",
+                ladder.len(),
+                of_scales.nrows()
+            );
+            return Err(PyValueError::new_err(message));
+        }
+        let of_scales: Vec<Vec<f64>> = of_scales.rows().into_iter().map(|r| r.to_vec()).collect();
+        let query = Query { threshold, border };
+        let found =
+            found_in(py, image, (&ladder, &parts), query, n_threads, instruction_set, scaling)?;
+        found
+            .iter()
+            .zip(&parts)
+            .map(|(found, &(first, end))| {
+                convert::candidate_table(py, found, &of_scales[first..end])
+            })
+            .collect()
+    })
+}
+
+/// The candidates of each part of a ladder.
+fn found_in(
+    py: Python<'_>,
+    image: Floats<'_>,
+    (ladder, parts): (&[ScaleKernels<'_>], &[(usize, usize)]),
+    query: Query,
+    n_threads: NonZeroUsize,
+    instruction_set: Option<&str>,
+    scaling: Option<(f64, f64)>,
+) -> PyResult<Vec<Vec<Candidate>>> {
+    let ladder = convert::ladder(ladder)?;
+    let parts: Vec<Range<usize>> = parts.iter().map(|&(first, end)| first..end).collect();
+    let instruction_set = convert::instruction_set(instruction_set)?;
+    in_its_precision!(image, image => {
+        let source = &SharedPixels::of(&image)?;
+        let scaling = scaling.map(|(zero, one)| Scaling::between(zero, one));
+        detached(py, n_threads, |effort| {
+            let resources = Resources { effort, instruction_set };
+            let pixels = Pixels { source, scaling };
+            scale_space::find_candidates_in(&pixels, &ladder, &parts, query, resources)
+        })
     })
 }
 
@@ -292,8 +352,9 @@ mod _core {
     use super::{Bound, PyModule, PyModuleMethods, PyResult};
     #[pymodule_export]
     use super::{
-        distance_sums, find_candidates_of_parts, instruction_sets, order_statistics,
-        prune_by_scale, prune_compatible, prune_in_order, prune_largest_first, set_order,
+        distance_sums, find_candidates_of_parts, find_tables_of_parts, instruction_sets,
+        order_statistics, prune_by_scale, prune_compatible, prune_in_order, prune_largest_first,
+        set_order,
     };
 
     #[pymodule_init]

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from logstar import _core
 from logstar._runtime import all_threads
 from logstar._validation import as_array, as_image, looked_at_by_core
-from logstar.detection._scale_space import check_scales, find_candidates
+from logstar.detection._scale_space import check_scales, find_tables_of_parts
 from logstar.exceptions import PairOrderWarning
 
 from ._pair_order import MAX_PAIRS, TooManyPairsError, pairs_in_scipy_order
@@ -126,23 +126,24 @@ def blob_log(
     sigmas, n_columns = _ladder(min_sigma, max_sigma, num_sigma, log_scale, pixels.dtype)
     border = _border(exclude_border)
     with looked_at_by_core(pixels):
-        found = find_candidates(
+        (table,) = find_tables_of_parts(
             pixels,
             sigmas,
+            [(0, len(sigmas))],
+            n_columns=n_columns,
             threshold=None if threshold is None else _limit(threshold, pixels.dtype),
             # The largest response may lie in the border.
             border=border if threshold_rel is None else (0, 0),
             n_threads=all_threads(),
         )
-    places, responses = found.places, found.responses
-    if threshold_rel is not None and len(places) > 0:
+    if threshold_rel is not None and len(table) > 0:
+        places, responses = table[:, :2], table[:, -1]
         share = threshold_rel * pixels.dtype.type(responses[0])
-        inner = (places[:, :2] >= border) & (places[:, :2] < np.subtract(pixels.shape, border))
-        places = places[(responses > _limit(share, pixels.dtype)) & inner.all(axis=1)]
-    if len(places) == 0:
+        inner = (places >= border) & (places < np.subtract(pixels.shape, border))
+        table = table[(responses > _limit(share, pixels.dtype)) & inner.all(axis=1)]
+    if len(table) == 0:
         return np.empty((0, 2 + n_columns))
-    blobs = np.hstack([places[:, :2].astype(pixels.dtype), sigmas[places[:, 2], :n_columns]])
-    return _prune(blobs, overlap)
+    return _prune(np.ascontiguousarray(table[:, :-1], dtype=pixels.dtype), overlap)
 
 
 def _by_scikit_image(
@@ -267,10 +268,9 @@ def _border(exclude_border: Any) -> tuple[int, int]:
 
 def _prune(blobs: NDArray[np.floating[Any]], overlap: float) -> NDArray[np.floating[Any]]:
     """Remove overlapping blobs by scikit-image's rule."""
-    table = blobs[:, [0, 1, -1, -1]] if blobs.shape[1] == 3 else blobs
     # Blobs without extent and a negative overlap reach rules that only the loop itself has.
-    if overlap >= 0 and (table[:, 2:] > 0).all():
-        survives, replayed = _core.prune_compatible(table, overlap, all_threads())
+    if overlap >= 0 and (blobs[:, 2:] > 0).all():
+        survives, replayed = _core.prune_compatible(blobs, overlap, all_threads())
         if replayed.any():
             try:
                 pairs = pairs_in_scipy_order(blobs, replayed)
@@ -284,8 +284,8 @@ def _prune(blobs: NDArray[np.floating[Any]], overlap: float) -> NDArray[np.float
                     PairOrderWarning,
                     stacklevel=3,
                 )
-                return blobs[_core.prune_largest_first(table, overlap, all_threads())]
-            survives[replayed] = _core.prune_in_order(table, pairs, overlap)[replayed]
+                return blobs[_core.prune_largest_first(blobs, overlap, all_threads())]
+            survives[replayed] = _core.prune_in_order(blobs, pairs, overlap)[replayed]
         return blobs[survives]
     try:
         pairs = pairs_in_scipy_order(blobs)
@@ -298,4 +298,4 @@ def _prune(blobs: NDArray[np.floating[Any]], overlap: float) -> NDArray[np.float
         ) from None
     if len(pairs) == 0:
         return blobs
-    return blobs[_core.prune_in_order(table, pairs, overlap)]
+    return blobs[_core.prune_in_order(blobs, pairs, overlap)]

@@ -27,31 +27,35 @@ pub(crate) struct Cells {
 impl Cells {
     /// The cells of some points, and for each number the index of the point that bears it.
     pub(crate) fn new(points: &[[f64; 2]]) -> (Self, Vec<u32>) {
-        let spans = [0, 1].map(|axis| inner_span(points.iter().map(|point| point[axis])));
+        Self::of(points.len(), |index| points[index])
+    }
+
+    /// As [`Cells::new`], of so many points by their index.
+    pub(crate) fn of(len: usize, point: impl Fn(usize) -> [f64; 2]) -> (Self, Vec<u32>) {
+        let spans = [0, 1].map(|axis| inner_span(len, |index| point(index)[axis]));
         let origin = spans.map(|(first, _)| first);
         let extent = spans.map(|(first, last)| (last - first).max(0.0));
-        let most = (points.len() as f64 / PER_CELL).max(1.0);
+        let most = (len as f64 / PER_CELL).max(1.0);
         // The bounds keep the number of cells near `most` in area and along each axis.
         let cell = ((extent[0] / most).sqrt() * extent[1].sqrt())
             .max(extent[0].max(extent[1]) / most)
             .max(f64::MIN_POSITIVE);
         let [rows, cols] = extent.map(|extent| (extent / cell) as usize + 1);
         let mut cells = Self { cell, origin, rows, cols, starts: vec![0; rows * cols + 1] };
-        let cell_of: Vec<usize> = points
-            .iter()
-            .map(|point| cells.row_of(point[0]) * cols + cells.col_of(point[1]))
-            .collect();
+        let cell_of = |[row, col]: [f64; 2]| cells.row_of(row) * cols + cells.col_of(col);
+        let cell_of: Vec<u32> = (0..len).map(|index| cell_of(point(index)) as u32).collect();
         for &cell in &cell_of {
-            cells.starts[cell + 1] += 1;
+            cells.starts[cell as usize + 1] += 1;
         }
         for cell in 0..rows * cols {
             cells.starts[cell + 1] += cells.starts[cell];
         }
         let mut next = cells.starts.clone();
-        let mut order = vec![0; points.len()];
+        let mut order = vec![0; len];
         for (index, &cell) in cell_of.iter().enumerate() {
-            order[next[cell] as usize] = index as u32;
-            next[cell] += 1;
+            let place = &mut next[cell as usize];
+            order[*place as usize] = index as u32;
+            *place += 1;
         }
         (cells, order)
     }
@@ -86,26 +90,22 @@ impl Cells {
 
 /// The first and last of some coordinates, or about, if a few of them are far from the others:
 /// where these lie decides how large cells are, and the few are taken into the outermost.
-fn inner_span(coordinates: impl ExactSizeIterator<Item = f64> + Clone) -> (f64, f64) {
-    let first = coordinates.clone().fold(f64::INFINITY, f64::min);
-    let last = coordinates.clone().fold(f64::NEG_INFINITY, f64::max);
+fn inner_span(len: usize, coordinate: impl Fn(usize) -> f64) -> (f64, f64) {
+    let (mut first, mut last) = (f64::INFINITY, f64::NEG_INFINITY);
+    for x in (0..len).map(&coordinate) {
+        first = if x < first { x } else { first };
+        last = if x > last { x } else { last };
+    }
     // Of many, so many tell as much: one in each of as many stretches, at a place in it that no
     // order of the coordinates follows.
-    let stretch = coordinates.len().div_ceil(SAMPLE).max(1);
-    let mut sample: Vec<f64> = if stretch == 1 {
-        coordinates.collect()
-    } else {
-        let mut state = 1_u64;
-        let mut wanted = 0;
-        let mut is_wanted = |index: usize| {
-            if index.is_multiple_of(stretch) {
-                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-                wanted = index + (state >> 33) as usize % stretch;
-            }
-            index == wanted
-        };
-        coordinates.enumerate().filter(|&(index, _)| is_wanted(index)).map(|(_, x)| x).collect()
+    let stretch = len.div_ceil(SAMPLE).max(1);
+    let mut state = 1_u64;
+    let place = |start: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        start + (state >> 33) as usize % stretch
     };
+    let places = (0..len).step_by(stretch).map(place).filter(|&index| index < len);
+    let mut sample: Vec<f64> = places.map(coordinate).collect();
     let (len, few) = (sample.len(), sample.len() / FEW);
     if few == 0 {
         return (first, last);

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use super::cells::Cells;
 use super::overlap::Precision;
 use super::pending::Pending;
-use super::rivals::Rivals;
+use super::rivals::{Rivals, place_of};
 use crate::blob::Blob;
 use crate::interrupt::Effort;
 use crate::{Result, parallel};
@@ -22,7 +22,6 @@ const BLOBS_PER_THREAD: usize = 2048;
 /// Blobs numbered by place.
 pub(crate) struct Placed<T> {
     pub blobs: Vec<Blob<T>>,
-    pub points: Vec<[f64; 2]>,
     cells: Cells,
     /// The index of each number.
     pub indices: Vec<u32>,
@@ -33,24 +32,22 @@ pub(crate) struct Placed<T> {
 impl<T: Precision> Placed<T> {
     /// `claims` are indices, in the order in which the blobs claim their places; what claims first
     /// is not smaller.
-    pub(crate) fn new(blobs: &[Blob<T>], claims: impl Iterator<Item = u32>) -> Self {
-        let points: Vec<[f64; 2]> = blobs.iter().map(|b| [b.row.into(), b.col.into()]).collect();
-        let (cells, indices) = Cells::new(&points);
+    pub(crate) fn new(blobs: &[Blob<T>], claims: Vec<u32>) -> Self {
+        let (cells, indices) = Cells::of(blobs.len(), |index| place_of(&blobs[index]));
         let mut numbers = vec![0; blobs.len()];
         for (number, &index) in (0..).zip(&indices) {
             numbers[index as usize] = number;
         }
-        Self {
-            blobs: indices.iter().map(|&i| blobs[i as usize]).collect(),
-            points: indices.iter().map(|&i| points[i as usize]).collect(),
-            order: claims.map(|index| numbers[index as usize]).collect(),
-            cells,
-            indices,
+        let mut order = claims;
+        for place in &mut order {
+            *place = numbers[*place as usize];
         }
+        let blobs = indices.iter().map(|&i| blobs[i as usize]).collect();
+        Self { blobs, cells, indices, order }
     }
 
     pub(crate) fn rivals(&self, max_overlap: f64) -> Rivals<'_, T> {
-        Rivals::new(&self.blobs, &self.points, &self.cells, &self.order, max_overlap)
+        Rivals::new(&self.blobs, &self.cells, &self.order, max_overlap)
     }
 
     /// The blobs that may exceed the allowed overlap with one that claims later, in the order of claims:

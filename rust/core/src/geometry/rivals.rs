@@ -12,7 +12,6 @@ use crate::blob::Blob;
 /// a few large blobs do not make the many small ones look far.
 pub(crate) struct Rivals<'a, T> {
     blobs: &'a [Blob<T>],
-    points: &'a [[f64; 2]],
     cells: &'a Cells,
     /// The place of each in the order of claims.
     pub rank: Vec<u32>,
@@ -27,7 +26,6 @@ impl<'a, T: Precision> Rivals<'a, T> {
     /// up to `max_overlap` do not count.
     pub(crate) fn new(
         blobs: &'a [Blob<T>],
-        points: &'a [[f64; 2]],
         cells: &'a Cells,
         order: &[u32],
         max_overlap: f64,
@@ -45,10 +43,10 @@ impl<'a, T: Precision> Rivals<'a, T> {
         } else {
             reaches(blobs, order)
         };
-        for (reach, &point) in reaches.iter_mut().zip(points) {
-            *reach += 2.0 * slack::<T>(point);
+        for (reach, blob) in reaches.iter_mut().zip(blobs) {
+            *reach += 2.0 * slack::<T>(place_of(blob));
         }
-        Self { blobs, points, cells, rank, reaches, inset }
+        Self { blobs, cells, rank, reaches, inset }
     }
 
     /// Those that claim later and are near enough that the two may overlap by more than allowed.
@@ -83,18 +81,19 @@ impl<'a, T: Precision> Rivals<'a, T> {
     }
 
     fn spans(&self, id: usize) -> impl Iterator<Item = std::ops::Range<usize>> + use<'a, T> {
-        self.cells.around(self.points[id], self.reaches[id]).spans()
+        self.cells.around(place_of(&self.blobs[id]), self.reaches[id]).spans()
     }
 
     /// Spares the divisions of the overlap; the margin covers its rounding.
     fn test(&self, id: usize) -> impl Fn(usize) -> bool + '_ {
-        let (claimant, point, rank) = (&self.blobs[id], self.points[id], self.rank[id]);
+        let (claimant, rank) = (&self.blobs[id], self.rank[id]);
+        let point = place_of(claimant);
         let (round, slack) = (is_round(claimant), slack::<T>(point));
         move |other| {
             let victim = &self.blobs[other];
             let reach = claimant.sigma_col.into() - self.inset * victim.sigma_col.into();
             let reach = MARGIN * reach + slack;
-            let apart = squared_distance(point, self.points[other]) > 2.0 * reach * reach;
+            let apart = squared_distance(point, place_of(victim)) > 2.0 * reach * reach;
             self.rank[other] > rank && !(apart && round && is_round(victim))
         }
     }
@@ -107,6 +106,11 @@ const MARGIN: f64 = 1.000_001;
 /// does not cover it, which grows with the distance.
 fn slack<T: Precision>([row, col]: [f64; 2]) -> f64 {
     8.0 * T::ROUNDOFF * row.abs().max(col.abs())
+}
+
+/// Row and column of a blob.
+pub(crate) fn place_of<T: Precision>(blob: &Blob<T>) -> [f64; 2] {
+    [blob.row.into(), blob.col.into()]
 }
 
 fn is_round<T: Precision>(blob: &Blob<T>) -> bool {

@@ -8,7 +8,7 @@
 //! looked at again.
 
 use crate::Result;
-use crate::blob::{Blob, check_blobs, falling};
+use crate::blob::{Blob, by_falling_size, check_blobs, falling};
 use crate::geometry::overlap_fraction;
 use crate::geometry::placed::{Placed, greedy};
 use crate::interrupt::Effort;
@@ -27,7 +27,7 @@ pub fn by_scale(
     effort: Effort<'_>,
 ) -> Result<Vec<bool>> {
     check_blobs(blobs)?;
-    let placed = Placed::new(blobs, claim_order(blobs, responses).into_iter());
+    let placed = Placed::new(blobs, claim_order(blobs, responses));
     let exceeds = |id: usize, other: usize| {
         overlap_fraction(&placed.blobs[id], &placed.blobs[other]) > max_overlap
     };
@@ -38,16 +38,21 @@ pub fn by_scale(
 /// response that is missing counts as 0.
 pub(crate) fn claim_order(blobs: &[Blob<f64>], responses: &[f64]) -> Vec<u32> {
     let response = |i: usize| responses.get(i).copied().unwrap_or(0.0);
+    let of_equal_size = |i: usize, j: usize| {
+        let (a, b) = (&blobs[i], &blobs[j]);
+        falling(response(i), response(j))
+            .then_with(|| falling(b.row, a.row))
+            .then_with(|| falling(b.col, a.col))
+    };
+    // As candidates of an image come.
+    if (1..blobs.len()).all(|next| of_equal_size(next - 1, next).is_le()) {
+        return by_falling_size(0..blobs.len() as u32, |index| blobs[index as usize].sigma_col);
+    }
     // Sigmas beside the indices: most comparisons need no more.
     let mut claims: Vec<(f64, u32)> =
         (0..).zip(blobs).map(|(index, blob)| (blob.sigma_col, index)).collect();
     claims.sort_by(|&(a_sigma, i), &(b_sigma, j)| {
-        let (i, j) = (i as usize, j as usize);
-        let (a, b) = (&blobs[i], &blobs[j]);
-        falling(a_sigma, b_sigma)
-            .then_with(|| falling(response(i), response(j)))
-            .then_with(|| falling(b.row, a.row))
-            .then_with(|| falling(b.col, a.col))
+        falling(a_sigma, b_sigma).then_with(|| of_equal_size(i as usize, j as usize))
     });
     claims.into_iter().map(|claim| claim.1).collect()
 }
@@ -100,6 +105,27 @@ mod tests {
             sorted.sort_by_key(|(i, _)| *i);
             prop_assert_eq!(kept_of(&numbered), kept_of(&sorted));
         }
+    }
+
+    #[test]
+    fn claims_of_sorted_blobs_are_those_of_others() {
+        let responses: Vec<f64> = (0..60).map(|i| f64::from(60 - i / 2)).collect();
+        let mut blobs: Vec<_> =
+            (0..60).map(|i| blob(f64::from(i), 0.0, 1.0 + f64::from(i % 3))).collect();
+        let sorted = claim_order(&blobs, &responses);
+        let mut expected: Vec<u32> = (0..60).collect();
+        expected
+            .sort_by(|&i, &j| falling(blobs[i as usize].sigma_col, blobs[j as usize].sigma_col));
+        assert_eq!(sorted, expected);
+        // With two that are not in order, all is sorted.
+        blobs.swap(0, 1);
+        let swapped = claim_order(&blobs, &responses);
+        let place = |order: &[u32], index: u32| order.iter().position(|&i| i == index);
+        assert_eq!(
+            (place(&swapped, 1), place(&swapped, 0)),
+            (place(&sorted, 0), place(&sorted, 1))
+        );
+        assert_eq!(swapped.len(), 60);
     }
 
     #[test]

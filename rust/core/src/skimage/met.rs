@@ -1,8 +1,9 @@
 //! The pairs of blobs that scikit-image meets.
 
-use crate::blob::{Blob, falling};
+use crate::blob::{Blob, by_falling_size};
 use crate::geometry::cells::squared_distance;
 use crate::geometry::placed::Placed;
+use crate::geometry::rivals::place_of;
 use crate::geometry::{Precision, overlap_fraction};
 
 /// Blobs in the order in which scikit-image lets them remove others, and the pairs that it meets.
@@ -20,12 +21,9 @@ impl<'a, T: Precision> Met<'a, T> {
     /// Of blobs that come strongest first. The larger one removes the smaller; of equal ones the
     /// last removes the others.
     pub(super) fn new(given: &'a [Blob<T>], max_overlap: T) -> Self {
-        let indices = (0..given.len() as u32).rev();
-        let mut claims: Vec<(f64, u32)> =
-            indices.map(|index| (given[index as usize].sigma_col.into(), index)).collect();
-        // Stable, and few sigmas: near linear.
-        claims.sort_by(|a, b| falling(a.0, b.0));
-        let placed = Placed::new(given, claims.into_iter().map(|claim| claim.1));
+        let last_first = (0..given.len() as u32).rev();
+        let claims = by_falling_size(last_first, |index| given[index as usize].sigma_col.into());
+        let placed = Placed::new(given, claims);
         let sigmas = given.iter().flat_map(|blob| [blob.sigma_row, blob.sigma_col]);
         let largest = sigmas.fold(T::default(), |a, b| if b > a { b } else { a });
         let root_two = T::from_f64(std::f64::consts::SQRT_2);
@@ -40,6 +38,7 @@ impl<'a, T: Precision> Met<'a, T> {
         let Self { given, placed, squared_reach, max_overlap } = self;
         let (a, b) = (placed.index(id), placed.index(other));
         overlap_fraction(&given[a.min(b)], &given[a.max(b)]) > *max_overlap
-            && squared_distance(placed.points[id], placed.points[other]) <= *squared_reach
+            && squared_distance(place_of(&placed.blobs[id]), place_of(&placed.blobs[other]))
+                <= *squared_reach
     }
 }

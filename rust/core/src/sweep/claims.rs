@@ -38,7 +38,6 @@ pub(super) struct Claims {
 /// Candidates as they are numbered within the set.
 pub(super) struct Numbered<'a> {
     pub blobs: &'a [Blob<f64>],
-    pub points: &'a [[f64; 2]],
     /// Their numbers in the order in which they claim their places.
     pub order: Vec<u32>,
 }
@@ -50,8 +49,8 @@ impl Claims {
         max_pairs: usize,
         effort: Effort<'_>,
     ) -> Result<Self, SweepError> {
-        let Numbered { blobs, points, order } = candidates;
-        let rivals = Rivals::new(blobs, points, cells, &order, 0.0);
+        let Numbered { blobs, order } = candidates;
+        let rivals = Rivals::new(blobs, cells, &order, 0.0);
         let tasks: Vec<usize> = (0..order.len()).step_by(PER_TASK).collect();
         let ids = |&start: &usize| start..(start + PER_TASK).min(order.len());
         let asks =

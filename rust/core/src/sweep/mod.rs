@@ -106,7 +106,6 @@ impl CandidateSet {
         let points: Vec<[f64; 2]> = indices.iter().map(|i| points[by_number(i)]).collect();
         let candidates = Numbered {
             blobs: &indices.iter().map(|i| blobs[by_number(i)]).collect::<Vec<_>>(),
-            points: &points,
             order: claim_order(blobs, responses).iter().map(|i| numbers[by_number(i)]).collect(),
         };
         let claims = Claims::new(candidates, &cells, max_pairs, effort)?;
