@@ -146,6 +146,7 @@ FEW_STATEMENTS = 30
 
 #: The estimator layer: who may call the Rust core.
 CALLERS_OF_THE_CORE = {
+    "detection/_atom_significance.py",
     "detection/_candidates.py",
     "detection/_scale_space.py",
     "detection/_scaling.py",
@@ -157,6 +158,7 @@ CALLERS_OF_THE_CORE = {
     "lattice/_indexer.py",
     "lattice/_mean_cell.py",
     "neighbors.py",
+    "pareto.py",
     "refinement/_refiner.py",
     "segmentation/_patches.py",
 }

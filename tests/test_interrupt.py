@@ -153,7 +153,9 @@ def grid():
 def front():
     candidates = unlike()
     overlaps = np.linspace(0, 1, 200)
-    return lambda n_threads: candidates.front(overlaps, (1.0, 2.0), 4, 20.0, 5e3, n_threads)
+    return lambda n_threads: candidates.front_and_grid(
+        overlaps, (1.0, 2.0), np.empty(0), 4, 20.0, 5e3, n_threads
+    )
 
 
 KERNELS = [

@@ -15,14 +15,17 @@ __all__ = [
     "find_tables_of_parts",
     "fit_peaks",
     "fold_cells",
+    "gather_points",
     "index_atoms",
     "instruction_sets",
+    "non_dominated",
     "order_statistics",
     "prune_by_scale",
     "prune_compatible",
     "prune_in_order",
     "prune_largest_first",
     "set_order",
+    "spread_points",
 ]
 
 __version__: str
@@ -62,6 +65,7 @@ def extract_patches(
     n_threads: int,
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]: ...
 def instruction_sets() -> list[str]: ...
+def non_dominated(losses: NDArray[np.float64]) -> NDArray[np.bool_]: ...
 def order_statistics(
     image: _Floats,
     ranks: Sequence[int],
@@ -124,15 +128,19 @@ class CandidateSet:
     def overlaps_within(
         self, low: float, high: float, at_most: int | None = None
     ) -> NDArray[np.float64]: ...
-    def front(
+    def front_and_grid(
         self,
         overlaps: NDArray[np.float64],
         threshold_range: tuple[float, float],
+        thresholds: NDArray[np.float64],
         n_neighbors: int,
         distance_sum: float,
         n_expected: float,
         n_threads: int,
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]: ...
+    ) -> tuple[
+        tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]],
+        tuple[NDArray[np.int64], NDArray[np.int64]],
+    ]: ...
 
 def index_atoms(
     points: NDArray[np.float64],
@@ -146,6 +154,18 @@ def index_atoms(
     tolerance: float,
     is_oriented: bool,
 ) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.int64]]: ...
+def gather_points(
+    image: NDArray[np.float64],
+    places: NDArray[np.int64],
+    kernel: NDArray[np.float64],
+    side: int | None = None,
+) -> NDArray[np.float64]: ...
+def spread_points(
+    places: NDArray[np.int64],
+    heights: NDArray[np.float64],
+    kernel: NDArray[np.float64],
+    shape: tuple[int, int],
+) -> NDArray[np.float64]: ...
 def fit_peaks(
     image: NDArray[np.float32] | NDArray[np.float64],
     mask: NDArray[np.bool_] | None,

@@ -7,13 +7,12 @@ from bisect import bisect_right
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from . import _core
 from ._validation import FloatArray
 
 #: Greatest number of objectives whose hypervolume is computed here, by slices: importing moocore
 #: takes longer than that.
 _MAX_SLICED = 3
-#: Of points with three objectives, this many with the least sums are compared with all first.
-_N_GOOD = 8
 
 
 def is_non_dominated(losses: ArrayLike) -> NDArray[np.bool_]:
@@ -43,86 +42,7 @@ def is_non_dominated(losses: ArrayLike) -> NDArray[np.bool_]:
     >>> is_non_dominated([[0, 2], [1, 1], [2, 2], [float("nan"), 0]])
     array([ True,  True, False, False])
     """
-    points = _as_table(losses)
-    mask: NDArray[np.bool_] = np.isfinite(points).all(axis=1)  # type: ignore[assignment] # 2-D
-    finite = points[mask]
-    if points.shape[1] == 2:
-        mask[mask] = _non_dominated_pairs(finite)
-        return mask
-    if points.shape[1] == 3:
-        mask[mask] = _non_dominated_triples(finite)
-        return mask
-    # In lexicographic order a point can be dominated only by an earlier one. So the first that is
-    # left is on the front, and all that it dominates go: one pass for each point of the front.
-    order = np.lexsort(finite.T[::-1])
-    left = finite[order]
-    on_front = []
-    while len(order):
-        on_front.append(order[0])
-        beats = (left[0] <= left).all(axis=1) & (left[0] < left).any(axis=1)
-        beats[0] = True
-        order, left = order[~beats], left[~beats]
-    places = np.flatnonzero(mask)
-    mask[:] = False
-    mask[places[on_front]] = True
-    return mask
-
-
-def _non_dominated_pairs(points: FloatArray) -> NDArray[np.bool_]:
-    """Tell which of finite points with two objectives are on the front, by a sort alone.
-
-    The general way takes a pass for each point of the front, and exact fronts have thousands.
-    """
-    order = np.lexsort((points[:, 1], points[:, 0]))
-    first, second = points[order].T
-    # Before each group of points equal in the first objective: the least second one so far.
-    starts = np.concatenate([[True], first[1:] > first[:-1]]) if len(first) else first > 0
-    group = np.cumsum(starts) - 1
-    least_before = np.concatenate([[np.inf], np.minimum.accumulate(second)])[:-1][starts]
-    least_within = second[starts]
-    mask = np.empty(len(points), dtype=np.bool_)
-    mask[order] = (second < least_before[group]) & (second == least_within[group])
-    return mask
-
-
-def _non_dominated_triples(points: FloatArray) -> NDArray[np.bool_]:
-    """Tell which of finite points with three objectives are on the front, in O(n log n).
-
-    In lexicographic order a point can be dominated only by an earlier one, which is then no larger
-    in the second and the third objective. Of the earlier ones those count that are on the front of
-    these two: a staircase, in which a point finds its step by bisection.
-    """
-    mask = np.zeros(len(points), dtype=np.bool_)
-    if len(points) == 0:
-        return mask
-    # What a few good points dominate is left out at once, which spares most of the bisections.
-    with np.errstate(over="ignore"):
-        spread = np.ptp(points, axis=0)
-        sums = (points / np.where(spread > 0, spread, 1.0)).sum(axis=1)
-    left = np.arange(len(points))
-    for best in np.argsort(sums, kind="stable")[:_N_GOOD]:
-        others = points[left]
-        beaten = (points[best] <= others).all(axis=1) & (points[best] < others).any(axis=1)
-        left = left[~beaten]
-    order = left[np.lexsort(points[left].T[::-1])]
-    seconds: list[float] = []
-    thirds: list[float] = []
-    earlier, is_on_front = None, False
-    for index, point in zip(order.tolist(), points[order].tolist(), strict=True):
-        if point != earlier:
-            earlier = point
-            _, second, third = point
-            place = bisect_right(seconds, second)
-            is_on_front = place == 0 or thirds[place - 1] > third
-            if is_on_front:
-                # It takes the place of the steps that it makes superfluous.
-                first = place - 1 if place and seconds[place - 1] == second else place
-                end = place
-                while end < len(thirds) and thirds[end] >= third:
-                    end += 1
-                seconds[first:end], thirds[first:end] = [second], [third]
-        mask[index] = is_on_front
-    return mask
+    return _core.non_dominated(_as_table(losses))
 
 
 def pareto_ranks(losses: ArrayLike) -> NDArray[np.int64]:
@@ -348,7 +268,7 @@ def _sliced_volume(points: FloatArray, corner: FloatArray) -> float:
 
 
 def _as_table(losses: ArrayLike) -> FloatArray:
-    points = np.asarray(losses, dtype=np.float64)
+    points = np.require(losses, np.float64, "A")
     if points.ndim != 2 or points.shape[1] == 0:
         raise ValueError(
             "losses must be a table of shape (n_points, n_objectives) with at least one "

@@ -320,3 +320,18 @@ def test_without_any_candidate():
 def test_what_cannot_be_is_refused(candidates, ask, error, message):
     with pytest.raises(error, match=message):
         ask(candidates)
+
+
+def test_the_grid_beside_the_front_is_that_of_these_overlaps(candidates):
+    thresholds = np.geomspace(0.006, 2.0, 40)
+    for most in (None, 5):
+        ranges = (0.02, 0.6), (0.05, 0.9), most
+        front, (overlaps, *grid) = candidates.front_and_grid(thresholds, ranges, **RULE)
+        alone = candidates.pareto_front(
+            **RULE, threshold_range=ranges[0], overlap_range=ranges[1], max_overlaps=most
+        )
+        for found, expected in zip(front, alone, strict=True):
+            assert_array_equal(found, expected)
+        assert np.isin(front.overlap, overlaps).all()
+        expected = candidates.objective_grid(thresholds, overlaps, **RULE)
+        assert_array_equal(grid, expected)

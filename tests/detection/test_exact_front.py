@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from scipy import ndimage
 from sklearn.exceptions import FitFailedWarning
 
 from logstar import Lattice, LoGStarDetector, MOBOSearchCV
@@ -20,7 +21,7 @@ from logstar.detection import (
 )
 from logstar.detection._criteria import Criteria
 from logstar.detection._exact_front import strongest
-from logstar.detection._plateaus import plateau_thresholds
+from logstar.detection._plateaus import CountCurves, plateau_thresholds
 from logstar.detection._sweep_plan import SweepPlan, bounds_of
 from logstar.model_selection.protocols import Interval
 from logstar.rewards import CountStability, ErrorRate, QualityCount
@@ -493,23 +494,39 @@ class TestUncertainCount:
             sweep_once(detector, scenes[0].image, ranges=RANGES, scorers=scorers)
 
     def test_many_overlaps_are_thinned_out_evenly(self, scenes, scorers, detector, monkeypatch):
-        image = scenes[1].image
-        asked = []
-        grid = ScaleSpaceCandidates.objective_grid
+        tried, asked = np.linspace(0.1, 0.3, 20), []
+        curves = CountCurves.__init__
 
-        def noted(self, thresholds, overlaps, **rule):
-            asked.append(np.asarray(overlaps))
-            return grid(self, thresholds, overlaps, **rule)
+        def noted(self, thresholds, overlaps, counts):
+            asked.append(overlaps)
+            curves(self, thresholds, overlaps, counts)
 
-        monkeypatch.setattr(ScaleSpaceCandidates, "objective_grid", noted)
-        monkeypatch.setattr(
-            ScaleSpaceCandidates,
-            "pareto_front",
-            lambda *_, **__: front_at(np.linspace(0.1, 0.3, 20)),
-        )
-        sweep_once(detector, image, ranges=RANGES, scorers=scorers)
-        expected = np.linspace(0.1, 0.3, 20)[[0, 6, 12, 19]]
-        np.testing.assert_array_equal(asked[0], expected)
+        def found(_, thresholds, *__, **___):
+            return front_at(tried), (tried, *np.zeros((2, len(thresholds), len(tried))))
+
+        monkeypatch.setattr(CountCurves, "__init__", noted)
+        monkeypatch.setattr(ScaleSpaceCandidates, "front_and_grid", found)
+        sweep_once(detector, scenes[1].image, ranges=RANGES, scorers=scorers)
+        np.testing.assert_array_equal(asked[0], tried[[0, 6, 12, 19]])
+
+
+def test_ladders_that_find_the_same_have_one_front(scenes, scorers, detector, monkeypatch):
+    """Beyond the atoms' own sigmas a ladder finds nothing more."""
+    image = ndimage.gaussian_filter(scenes[0].image, 1.0)
+    detector.set_params(min_sigma=2.0, sigma_step=0.5)
+    settings = [{"max_sigma": 12.0}, {"max_sigma": 12.0}, {"max_sigma": 2.5}]
+    computed = []
+    whole = _sweep_plan.exact_front
+
+    def noted(*args):
+        computed.append(whole(*args))
+        return computed[-1]
+
+    monkeypatch.setattr(_sweep_plan, "exact_front", noted)
+    fronts = list(detector.sweep(image, settings=settings, ranges=RANGES, scorers=scorers))
+    assert len(computed) == 2
+    assert_same_fronts(fronts[:1], fronts[1:2])
+    assert fronts[0].settings["threshold"] is not fronts[1].settings["threshold"]
 
 
 def front_at(overlaps):

@@ -71,12 +71,25 @@ class TestWideAverage:
             around.on_blocks(is_there), around.on_blocks(is_there.astype(float)), rtol=1e-12
         )
 
-    def test_is_written_where_it_is_wanted(self):
-        image = noise((50, 40))
-        around = WideAverage(image.shape, 24.0)
-        averages, out = around.on_blocks(image), np.empty(image.shape)
-        assert around.at_pixels(averages, out=out) is out
-        np.testing.assert_array_equal(out, around.at_pixels(averages))
+    @pytest.mark.parametrize("shape", [(600, 300), (601, 257), (9, 90_000), (1, 1)])
+    def test_rows_are_those_of_the_whole(self, shape):
+        image = noise(shape)
+        around = WideAverage(shape, 24.0)
+        more = [(0, -size % around.block) for size in shape]
+        whole = np.pad(image, more, mode="symmetric")
+        n_rows, n_cols = (size // around.block for size in whole.shape)
+        rows = whole.reshape(n_rows, around.block, -1).sum(axis=1)
+        sums = rows.reshape(n_rows, n_cols, around.block).sum(axis=2)
+        means = ndimage.gaussian_filter(sums / around.block**2, 24.0 / around.block)
+        averages = around.on_blocks(image)
+        np.testing.assert_array_equal(averages, means)
+        np.testing.assert_array_equal(around.on_blocks(-image, np.negative), averages)
+        ends, values = [0], around.at_pixels(averages)
+        for band, some in around.by_bands(averages):
+            np.testing.assert_array_equal(some, values[band])
+            assert band.start == ends[-1]
+            ends.append(band.stop)
+        assert ends[-1] == shape[0]
 
     @pytest.mark.parametrize("shape", [(96, 131), (5, 3), (1, 1)])
     def test_at_some_pixels_is_that_of_all(self, shape):

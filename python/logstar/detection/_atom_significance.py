@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage, sparse
 from scipy.spatial import KDTree
 
+from logstar import _core
 from logstar._validation import FloatArray, Image, as_image, as_positions, check_real
 
 from ._noise_tail import NoiseMaxima, significance_of
@@ -26,11 +27,8 @@ _N_ITERATIONS, _CONVERGED = 10, 1e-6
 #: At most this share of what an image can tell is taken to have gone into heights of atoms.
 _MOST_FITTED = 0.9
 #: Points are filtered one by one where their windows together have at most this many times the
-#: pixels of the image; a filter of all of it is quicker beyond. Writing windows takes longer than
-#: reading them.
-_SPREAD, _GATHERED = 3, 32
-#: Pixels of windows that are gone through together.
-_WINDOW_PIXELS = 2**18
+#: pixels of the image; a filter of all of it is quicker beyond.
+_DENSE = 32
 
 
 def atom_significance(
@@ -152,7 +150,7 @@ def strengths_among_neighbors(
     """
     bright = np.array(image if polarity == "bright" else -image, dtype=np.float64)
     bright -= bright.mean()
-    rounded = np.rint(points).astype(int)
+    rounded = np.rint(points).astype(np.int64)
     heights, model = _fit(bright, rounded, size)
     # Taken out of the image as it is: what noise it has is judged by its electrons. A wider filter
     # would see more of what Gaussians of one size do not explain.
@@ -164,11 +162,10 @@ def strengths_among_neighbors(
         counts=image,
         gain=gain,
         seed=seed,
+        places=rounded,
     )
-    rows, cols = rounded.T
     # A Gaussian responds with half its height to a filter of its own sigma.
-    own = heights / 2 / spreads[rows, cols]
-    return StrengthsOfAtoms(own + strengths[rows, cols], noise)
+    return StrengthsOfAtoms(heights / 2 / spreads + strengths, noise)
 
 
 def share_left(n_atoms: int, size: float, n_pixels: int) -> float:
@@ -182,26 +179,25 @@ def share_left(n_atoms: int, size: float, n_pixels: int) -> float:
 
 
 def _fit(
-    pixels: FloatArray, places: NDArray[np.intp], sigma: float
+    pixels: FloatArray, places: NDArray[np.int64], sigma: float
 ) -> tuple[FloatArray, FloatArray]:
     """Heights of Gaussians at these pixels that explain the image best, and their sum.
 
     Least squares by conjugate gradients.
     """
-    shape, peak = pixels.shape, 2 * math.pi * sigma**2
+    shape, peak = (pixels.shape[0], pixels.shape[1]), 2 * math.pi * sigma**2
     filters = _PointFilters(shape, places, sigma)
 
     def rendered(heights: FloatArray) -> FloatArray:
-        return peak * filters.spread(heights)
+        return filters.spread(peak * heights)
 
-    def matched(values: FloatArray) -> FloatArray:
-        return peak * filters.gather(values)
+    def matched(values: FloatArray, side: int | None = None) -> FloatArray:
+        return peak * filters.gather(values, side)
 
     overlaps = _overlaps(shape, places, sigma)
-    # A slow background is no atom's.
-    background = ndimage.uniform_filter(pixels, 2 * round(6 * sigma) + 1)
     heights = np.zeros(len(places), dtype=np.float64)
-    residual = matched(np.subtract(pixels, background, out=background))
+    # A slow background is no atom's.
+    residual = matched(pixels, 2 * round(6 * sigma) + 1)
     direction, square = residual.copy(), float(residual @ residual)
     first = square
     for _ in range(_N_ITERATIONS):
@@ -227,57 +223,34 @@ class _PointFilters:
     Beyond the frame everything is 0.
     """
 
-    def __init__(self, shape: tuple[int, ...], places: NDArray[np.intp], sigma: float) -> None:
+    def __init__(self, shape: tuple[int, int], places: NDArray[np.int64], sigma: float) -> None:
         self.shape, self.places, self.sigma = shape, places, sigma
-        self._radius = int(4 * sigma + 0.5)
         self._kernel = _kernel(sigma)
         self._density = len(places) * len(self._kernel) ** 2 / math.prod(shape)
 
     def spread(self, heights: FloatArray) -> FloatArray:
         """Filter an image that is 0 but at the points."""
-        if self._density > _SPREAD:
-            flat = np.ravel_multi_index(tuple(self.places.T), self.shape)
-            points = np.bincount(flat, heights, minlength=math.prod(self.shape))
-            return np.asarray(
-                ndimage.gaussian_filter(points.reshape(self.shape), self.sigma, mode="constant")
-            )
-        n_rows, n_cols = (size + 2 * self._radius for size in self.shape)
-        side = np.arange(len(self._kernel))
-        window = np.add.outer(side * n_cols, side).ravel()
-        weights = np.outer(self._kernel, self._kernel).ravel()
-        padded = np.zeros((n_rows, n_cols))
-        # Row by row, so that points that are gone through together share a band of the image.
-        order = np.argsort(self.places[:, 0], kind="stable")
-        for part in self._parts():
-            rows, cols = self.places[order[part]].T
-            first, end = rows[0], rows[-1] + len(side)
-            pixels = ((rows - first) * n_cols + cols)[:, None] + window
-            values = np.multiply.outer(heights[order[part]], weights)
-            sums = np.bincount(pixels.ravel(), values.ravel(), minlength=(end - first) * n_cols)
-            padded[first:end] += sums.reshape(end - first, n_cols)
-        inner = slice(self._radius, -self._radius or None)
-        return padded[inner, inner]
-
-    def gather(self, values: FloatArray) -> FloatArray:
-        """Filter an image, and give what is at the points."""
-        if self._density > _GATHERED:
-            smooth = ndimage.gaussian_filter(values, self.sigma, mode="constant")
-            return np.asarray(smooth[tuple(self.places.T)])
-        windows = np.lib.stride_tricks.sliding_window_view(
-            np.pad(values, self._radius), (len(self._kernel),) * 2
-        )
-        rows, cols = self.places.T
-        return np.concatenate(
-            [
-                windows[rows[part], cols[part]] @ self._kernel @ self._kernel
-                for part in self._parts()
-            ]
+        if self._density <= _DENSE:
+            return _core.spread_points(self.places, heights, self._kernel, self.shape)
+        flat = np.ravel_multi_index(tuple(self.places.T), self.shape)
+        points = np.bincount(flat, heights, minlength=math.prod(self.shape))
+        return np.asarray(
+            ndimage.gaussian_filter(points.reshape(self.shape), self.sigma, mode="constant")
         )
 
-    def _parts(self) -> list[slice]:
-        """Points that are gone through together: their windows stay within some megabytes."""
-        n = max(1, _WINDOW_PIXELS // len(self._kernel) ** 2)
-        return [slice(start, start + n) for start in range(0, len(self.places), n)]
+    def gather(self, values: FloatArray, side: int | None = None) -> FloatArray:
+        """Filter an image, and give what is at the points.
+
+        With a `side`, the mean of the square around each pixel is taken off before: to some 1e-13
+        of the largest pixel the image less SciPy's `uniform_filter`.
+        """
+        if self._density <= _DENSE:
+            return _core.gather_points(values, self.places, self._kernel, side)
+        if side is not None:
+            background = ndimage.uniform_filter(values, side)
+            values = np.subtract(values, background, out=background)
+        smooth = ndimage.gaussian_filter(values, self.sigma, mode="constant")
+        return np.asarray(smooth[tuple(self.places.T)])
 
 
 def _kernel(sigma: float) -> FloatArray:

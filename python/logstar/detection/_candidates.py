@@ -316,8 +316,7 @@ class ScaleSpaceCandidates:
         """
         axes = self._check_axes(thresholds, overlaps)
         expected, rule = _check_rule(n_expected, distance_sum, n_neighbors)
-        n_kept, n_crowded = self._set.grid(*axes, *rule, self._n_threads)
-        return _quality(n_kept, expected), n_crowded / expected
+        return _objectives(*self._set.grid(*axes, *rule, self._n_threads), expected)
 
     def pareto_front(
         self,
@@ -368,18 +367,51 @@ class ScaleSpaceCandidates:
         wide, the one at the lower overlap, then the one at the higher thresholds. Overlaps are in
         the middle of those that prune alike.
         """
+        ranges = threshold_range, overlap_range, max_overlaps
+        return self.front_and_grid(
+            (), ranges, n_expected=n_expected, distance_sum=distance_sum, n_neighbors=n_neighbors
+        )[0]
+
+    def front_and_grid(
+        self,
+        thresholds: ArrayLike,
+        ranges: tuple[Range, Range, int | None],
+        *,
+        n_expected: float,
+        distance_sum: float,
+        n_neighbors: int = 4,
+    ) -> tuple[ParetoFront, tuple[FloatArray, FloatArray, FloatArray]]:
+        """Find the front, and measure QC and ER at some thresholds with every overlap it tries.
+
+        Parameters
+        ----------
+        thresholds : array-like of shape (n_thresholds,)
+            As of `objective_grid`.
+        ranges : tuple
+            `threshold_range`, `overlap_range` and `max_overlaps` of `pareto_front`.
+        n_expected, distance_sum, n_neighbors
+            As of both.
+
+        Returns
+        -------
+        front, grid : ParetoFront, tuple of ndarray
+            As of `pareto_front`; the overlaps, rising, and what `objective_grid` gives.
+        """
+        threshold_range, overlap_range, max_overlaps = ranges
         expected, rule = _check_rule(n_expected, distance_sum, n_neighbors)
-        thresholds = _as_range(threshold_range, "threshold_range", low=0, low_included=False)
-        self._check_threshold(thresholds[0], "threshold_range[0]")
+        within = _as_range(threshold_range, "threshold_range", low=0, low_included=False)
+        self._check_threshold(within[0], "threshold_range[0]")
         if max_overlaps is not None:
             max_overlaps = check_integer(max_overlaps, name="max_overlaps", low=1)
         overlaps = self._set.overlaps_within(
             *_as_range(overlap_range, "overlap_range", low=0), max_overlaps
         )
-        threshold, overlap, n_kept, n_crowded = self._set.front(
-            overlaps, thresholds, *rule, expected, self._n_threads
+        rows, columns = self._check_axes(thresholds, overlaps)
+        found, (n_kept, n_crowded) = self._set.front_and_grid(
+            columns, within, rows, *rule, expected, self._n_threads
         )
-        return ParetoFront(threshold, overlap, _quality(n_kept, expected), n_crowded / expected)
+        front = ParetoFront(*found[:2], *_objectives(*found[2:], expected))
+        return front, (overlaps, *_objectives(n_kept, n_crowded, expected))
 
     def _check_axes(
         self, thresholds: ArrayLike, overlaps: ArrayLike
@@ -403,8 +435,11 @@ class ScaleSpaceCandidates:
         return number
 
 
-def _quality(n_kept: NDArray[np.int64], n_expected: float) -> FloatArray:
-    return np.asarray((n_kept - n_expected) / n_expected, dtype=np.float64)
+def _objectives(
+    n_kept: NDArray[np.int64], n_crowded: NDArray[np.int64], n_expected: float
+) -> tuple[FloatArray, FloatArray]:
+    qc = (n_kept - n_expected) / n_expected
+    return np.asarray(qc, dtype=np.float64), n_crowded / n_expected
 
 
 def _as_table(table: ArrayLike) -> FloatArray:

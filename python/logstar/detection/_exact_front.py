@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from logstar._sweeping import Front
 from logstar._validation import FloatArray
@@ -93,7 +93,7 @@ def _most_accurate(
     candidates: ScaleSpaceCandidates, criteria: Criteria, bounds: Bounds
 ) -> tuple[ParetoFront, CountPlateaus]:
     """Find the front of count and errors, and the plateaus on it."""
-    settings = _front_of_quality(candidates, criteria, bounds)
+    settings, _ = _front_of_quality(candidates, (), criteria, bounds)
     settings = _at(settings, is_non_dominated(_losses(settings, criteria)))
     curves = CountCurves.of(candidates, np.unique(settings.overlap), bounds["threshold"])
     counts = _n_atoms(settings.qc, criteria)
@@ -107,18 +107,17 @@ def _stable_as_well(
     bounds: Bounds,
 ) -> tuple[ParetoFront, CountPlateaus]:
     """Find the front of count and errors, and a setting for each plateau at its overlaps."""
-    accurate = _front_of_quality(candidates, criteria, bounds)
+    thresholds = plateau_thresholds(*stability.threshold_range)
+    known = first_known(thresholds, candidates)
+    accurate, (tried, *grids) = _front_of_quality(candidates, thresholds[known:], criteria, bounds)
     overlaps = np.unique(accurate.overlap)
     if len(overlaps) > _MAX_STABLE_OVERLAPS:
         overlaps = overlaps[np.linspace(0, len(overlaps) - 1, _MAX_STABLE_OVERLAPS).astype(int)]
     accurate = _at(accurate, is_non_dominated(_losses(accurate, criteria)))
     overlaps = np.union1d(overlaps, accurate.overlap)
-    thresholds = plateau_thresholds(*stability.threshold_range)
-    known = first_known(thresholds, candidates)
     qc, er = np.full((2, len(thresholds), len(overlaps)), np.inf)
-    qc[known:], er[known:] = candidates.objective_grid(
-        thresholds[known:], overlaps, **_rule(criteria)
-    )
+    # The front's overlaps are among those that were tried.
+    qc[known:], er[known:] = (grid[:, np.searchsorted(tried, overlaps)] for grid in grids)
     curves = CountCurves(thresholds, overlaps, _n_atoms(qc, criteria))
     # Neighbouring thresholds that find the same atoms are one setting.
     low, high = bounds["threshold"]
@@ -148,16 +147,17 @@ def _stable_as_well(
 
 
 def _front_of_quality(
-    candidates: ScaleSpaceCandidates, criteria: Criteria, bounds: Bounds
-) -> ParetoFront:
+    candidates: ScaleSpaceCandidates,
+    thresholds: ArrayLike,
+    criteria: Criteria,
+    bounds: Bounds,
+) -> tuple[ParetoFront, tuple[FloatArray, FloatArray, FloatArray]]:
+    """The front of QC and ER, and a grid as of `ScaleSpaceCandidates.front_and_grid`."""
     low, high = bounds["threshold"]
-    front = candidates.pareto_front(
-        **_rule(criteria),
-        threshold_range=(max(low, candidates.threshold), high),
-        overlap_range=bounds["overlap"],
-        max_overlaps=criteria.count.most_overlaps,
-    )
-    return ParetoFront(front.threshold, front.overlap, front.qc, front.er * _er_scale(criteria))
+    within = max(low, candidates.threshold), high
+    ranges = within, bounds["overlap"], criteria.count.most_overlaps
+    front, grid = candidates.front_and_grid(thresholds, ranges, **_rule(criteria))
+    return front._replace(er=front.er * _er_scale(criteria)), grid
 
 
 def _at(columns: Columns, rows: NDArray[Any]) -> Columns:

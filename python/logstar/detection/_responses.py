@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -60,30 +60,34 @@ def laplacians(pixels: Image, sigmas: Sequence[float] | FloatArray) -> Iterator[
     lengths = [_transformed_length(size, radius) for size in pixels.shape]
     spectrum = fft.dctn(pixels if tuple(lengths) == pixels.shape else _extended(pixels, lengths))
     least = _ROUNDING[pixels.dtype.name] * max(float(pixels.max()), -float(pixels.min()))
-    for sigma in sigmas:
+    for place, sigma in enumerate(sigmas):
         down, along = (
             [_multipliers(kernel, length) for kernel in half_kernels(np.float64(sigma))]
             for length in lengths
         )
-        filtered = _times_kernel(spectrum, [-(sigma**2) * each for each in down], along)
+        # Nobody needs the image's spectrum after the last sigma.
+        filtered = spectrum if place == len(sigmas) - 1 else np.empty_like(spectrum)
+        _times_kernel(spectrum, [-(sigma**2) * each for each in down], along, filtered)
         response = fft.idctn(filtered, overwrite_x=True)[: pixels.shape[0], : pixels.shape[1]]
-        response[np.abs(response) < least] = 0
+        for rows in bands(response.shape):
+            part = response[rows]
+            part[np.abs(part) < least] = 0
         yield np.ascontiguousarray(response)
 
 
 def _times_kernel(
-    spectrum: NDArray[Any], down: Sequence[FloatArray], along: Sequence[FloatArray]
-) -> NDArray[Any]:
-    """What is left of a spectrum behind a smoothed second derivative along either axis."""
+    spectrum: NDArray[Any],
+    down: Sequence[FloatArray],
+    along: Sequence[FloatArray],
+    out: NDArray[Any],
+) -> None:
+    """Write what is left of a spectrum behind a smoothed second derivative along either axis."""
     smooth_down, second_down = (each.astype(spectrum.dtype)[:, None] for each in down)
     smooth_along, second_along = (each.astype(spectrum.dtype) for each in along)
-    filtered = np.empty_like(spectrum)
     for rows in bands(spectrum.shape):
-        part = filtered[rows]
-        np.multiply(second_down[rows], smooth_along, out=part)
-        part += smooth_down[rows] * second_along
-        part *= spectrum[rows]
-    return filtered
+        kernel = second_down[rows] * smooth_along
+        kernel += smooth_down[rows] * second_along
+        np.multiply(kernel, spectrum[rows], out=out[rows])
 
 
 def _transformed_length(size: int, radius: int) -> int:
@@ -204,19 +208,37 @@ class WideAverage:
         self.sigma = sigma
         self.block = max(1, int(_BLOCK * sigma))
 
-    def on_blocks(self, values: Image | NDArray[np.bool_]) -> FloatArray:
+    def on_blocks(
+        self,
+        values: Image | NDArray[np.bool_],
+        of: Callable[[Any], NDArray[Any]] | None = None,
+    ) -> FloatArray:
         """Average numbers of all pixels.
 
         Parameters
         ----------
         values : ndarray of shape (n_rows, n_cols), float64, float32 or bool
             The numbers.
+        of : callable, default=None
+            What to average instead, pixel by pixel: it is given some rows at a time, so that no
+            more of it than these is ever held.
 
         Returns
         -------
         averages : ndarray of shape (n_blocks_down, n_blocks_along)
             In the middle of each block.
         """
+        means = np.empty([-(-size // self.block) for size in self.shape])
+        n_rows = max(1, _BATCH // (self.shape[1] * self.block)) * self.block
+        # The last rows are mirrored at the end, so they are not to be fewer than a block has.
+        starts = range(0, max(self.shape[0] - self.block, 0) + 1, n_rows)
+        for start, stop in zip(starts, [*starts[1:], self.shape[0]], strict=True):
+            part = values[start:stop] if of is None else of(values[start:stop])
+            means[start // self.block : -(-stop // self.block)] = self._means(part)
+        return np.asarray(ndimage.gaussian_filter(means, self.sigma / self.block))
+
+    def _means(self, values: NDArray[Any]) -> FloatArray:
+        """Means of blocks."""
         block = self.block
         more = [(0, -size % block) for size in values.shape]
         whole = np.pad(values, more, mode="symmetric") if any(end for _, end in more) else values
@@ -224,34 +246,67 @@ class WideAverage:
         # First along the longer way in memory: whole rows are added in vectors.
         kind = np.uint32 if values.dtype == bool else values.dtype
         rows = whole.reshape(n_rows, block, -1).sum(axis=1, dtype=kind)
-        means = rows.reshape(n_rows, n_cols, block).sum(axis=2, dtype=np.float64) / block**2
-        return np.asarray(ndimage.gaussian_filter(means, self.sigma / block))
+        means = rows.reshape(n_rows, n_cols, block).sum(axis=2, dtype=np.float64)
+        return np.asarray(means / block**2)
 
-    def at_pixels(self, averages: FloatArray, out: FloatArray | None = None) -> FloatArray:
+    def by_bands(self, averages: FloatArray) -> Iterator[tuple[slice, FloatArray]]:
+        """Interpolate averages to the pixels, some rows at a time.
+
+        Parameters
+        ----------
+        averages : ndarray of shape (n_blocks_down, n_blocks_along)
+            As of `on_blocks`.
+
+        Yields
+        ------
+        rows : slice
+            Which rows, one band after the other.
+        values : ndarray of shape (n_band_rows, n_cols)
+            At their pixels; written over for the next band.
+        """
+        left, right, along = self._between(np.arange(self.shape[1]), 1)
+        top, bottom, down = self._between(np.arange(self.shape[0]), 0)
+        before, down = 1 - along, down[:, None]
+
+        def widened(row: int) -> FloatArray:
+            some = averages[row]
+            return np.asarray(some.take(left) * before + some.take(right) * along)
+
+        at = -1
+        upper = lower = averages[:0]
+        buffer: FloatArray | None = None
+        for band in bands(self.shape):
+            buffer = np.empty((band.stop - band.start, self.shape[1])) if buffer is None else buffer
+            # All rows between the middles of the same two blocks at once.
+            starts = (np.flatnonzero(np.diff(top[band], prepend=-1)) + band.start).tolist()
+            for start, stop in zip(starts, [*starts[1:], band.stop], strict=True):
+                if top[start] != at:
+                    upper = (
+                        lower
+                        if at >= 0 and top[start] == bottom[start - 1]
+                        else widened(top[start])
+                    )
+                    lower, at = widened(bottom[start]), top[start]
+                rows = buffer[start - band.start : stop - band.start]
+                np.multiply(down[start:stop], lower - upper, out=rows)
+                rows += upper
+            yield band, buffer[: band.stop - band.start]
+
+    def at_pixels(self, averages: FloatArray) -> FloatArray:
         """Interpolate averages to the pixels.
 
         Parameters
         ----------
         averages : ndarray of shape (n_blocks_down, n_blocks_along)
             As of `on_blocks`.
-        out : ndarray of shape (n_rows, n_cols), default=None
-            Where to write them; None makes an array.
 
         Returns
         -------
         values : ndarray of shape (n_rows, n_cols)
         """
-        left, right, along = self._between(np.arange(self.shape[1]), 1)
-        top, bottom, down = self._between(np.arange(self.shape[0]), 0)
-        wide = averages[:, left] * (1 - along) + averages[:, right] * along
-        values = np.empty(self.shape) if out is None else out
-        # All rows between the middles of the same two blocks at once.
-        starts = np.flatnonzero(np.diff(top, prepend=-1)).tolist()
-        for start, stop in zip(starts, [*starts[1:], self.shape[0]], strict=True):
-            upper, lower = wide[top[start]], wide[bottom[start]]
-            rows = values[start:stop]
-            np.multiply(down[start:stop, None], lower - upper, out=rows)
-            rows += upper
+        values = np.empty(self.shape)
+        for band, some in self.by_bands(averages):
+            values[band] = some
         return values
 
     def at(self, averages: FloatArray, places: NDArray[np.intp]) -> FloatArray:

@@ -19,7 +19,7 @@ a thousand.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, Self, TypeAlias
 
 import numpy as np
@@ -162,7 +162,12 @@ class SignificanceMap:
         bright = despiked(pixels if polarity == "bright" else -pixels)
         field = _inner(pixels.shape) if mask is None else mask & _inner(pixels.shape)
         sigmas = size * np.asarray(filters, dtype=np.float64)
-        strengths, spreads = _strengths(bright, sigmas)
+        spreads = np.empty((len(sigmas), *pixels.shape))
+
+        def note(sigma: int, rows: slice, some: FloatArray) -> None:
+            spreads[sigma, rows] = some
+
+        strengths = _strengths(bright, sigmas, note)
         whole = pixels if counts is None else np.asarray(as_image(counts), dtype=np.float64)
         noise = [_mirrored(strengths, sigmas, field)]
         gain = gain_of_few_electrons(whole)
@@ -319,35 +324,53 @@ def _inner(shape: tuple[int, ...]) -> NDArray[np.bool_]:
     return field
 
 
-def _strengths(pixels: FloatArray, sigmas: FloatArray) -> tuple[Strengths, FloatArray]:
-    """Responses at each sigma by the spread of the negative ones around, and that spread."""
+def _strengths(
+    pixels: FloatArray,
+    sigmas: FloatArray,
+    note: Callable[[int, slice, FloatArray], object] | None = None,
+) -> Strengths:
+    """Responses at each sigma by the spread of the negative ones around.
+
+    The spreads at each sigma are given to `note` some rows at a time, and written over then.
+    """
     width = max(_SURROUNDINGS, _LEAST_SURROUNDINGS * float(sigmas[-1]))
     around = WideAverage(pixels.shape, width)
     unit = float(np.ptp(pixels)) or 1.0
-    flat = around.at_pixels(around.on_blocks(pixels))
-    np.subtract(pixels, flat, out=flat)
-    flat /= unit
+    flat = np.empty(pixels.shape, dtype=np.float32)
+    for rows, values in around.by_bands(around.on_blocks(pixels)):
+        np.subtract(pixels[rows], values, out=values)
+        np.divide(values, unit, out=flat[rows], casting="same_kind")
     strengths = np.empty((len(sigmas), *pixels.shape), dtype=np.float32)
-    spreads = np.empty(strengths.shape)
-    for i, response in enumerate(laplacians(flat.astype(np.float32), sigmas)):
-        dark = np.minimum(response, 0)
-        share = np.maximum(around.on_blocks(dark < 0), np.finfo(np.float64).tiny)
-        square = around.on_blocks(np.square(dark, out=dark)) / share
+    for i, response in enumerate(laplacians(flat, sigmas)):
+        share = np.maximum(around.on_blocks(response, _is_dark), np.finfo(np.float64).tiny)
+        square = around.on_blocks(response, _dark_square) / share
         local = np.maximum(np.sqrt(np.maximum(square, 0.0)), _ROUNDING)
-        around.at_pixels(local, out=spreads[i])
-        np.divide(response, spreads[i], out=strengths[i], casting="same_kind")
-        spreads[i] *= unit
-    return strengths, spreads
+        for rows, values in around.by_bands(local):
+            np.divide(response[rows], values, out=strengths[i, rows], casting="same_kind")
+            if note is not None:
+                note(i, rows, np.multiply(values, unit, out=values))
+    return strengths
+
+
+def _is_dark(response: Strengths) -> NDArray[np.bool_]:
+    return response < 0
+
+
+def _dark_square(response: Strengths) -> Strengths:
+    dark = np.minimum(response, 0)
+    return np.square(dark, out=dark)
 
 
 def _maxima(strengths: Strengths, sigmas: FloatArray, field: NDArray[np.bool_]) -> FloatArray:
     """Maxima above 0 in space and scale, the strongest first, and none too close to a stronger."""
     # The strongest along scales first: a maximum of all three is one of that map.
     best = strengths.max(axis=0) if len(strengths) > 1 else strengths[0]
-    rows, cols = np.nonzero(is_maximum(best))
+    is_peak = is_maximum(best)
+    for band in bands(best.shape):
+        is_peak[band] &= field[band]
+        is_peak[band] &= best[band] > 0
+    rows, cols = np.divmod(np.flatnonzero(is_peak), best.shape[1])
     values = best[rows, cols].astype(np.float64)
-    is_peak = (values > 0) & field[rows, cols]
-    rows, cols, values = rows[is_peak], cols[is_peak], values[is_peak]
     order = np.lexsort((cols, rows, -values))
     rows, cols, values = rows[order], cols[order], values[order]
     scale = strengths[:, rows, cols].argmax(axis=0)
@@ -375,7 +398,7 @@ def _of_electrons(
     background = np.maximum(around.at_pixels(around.on_blocks(pixels)), 0.0)
     counts = np.random.default_rng(seed).poisson(background / gain)
     noise = gain * counts.astype(np.float64)
-    simulated, _ = _strengths(noise if polarity == "bright" else -noise, sigmas)
+    simulated = _strengths(noise if polarity == "bright" else -noise, sigmas)
     # The narrowest filter averages over the fewest pixels, and leaves the most.
     skewness = float(stats.skew(simulated[0].astype(np.float64), axis=None))
     return NoiseMaxima(_maxima(simulated, sigmas, field)[:, 3], skewness)
@@ -420,6 +443,7 @@ def strengths_within(
     counts: Image,
     gain: float | None,
     seed: int,
+    places: NDArray[np.intp],
 ) -> tuple[NDArray[np.float32], FloatArray, list[NoiseMaxima]]:
     """Measure a part of an image by one filter, as `SignificanceMap.of` measures all of it.
 
@@ -439,11 +463,13 @@ def strengths_within(
         As `gain_of_few_electrons` tells it of the whole.
     seed : int
         Of simulated noise; another one for each part.
+    places : ndarray of shape (n, 2)
+        Pixels whose strengths are wanted.
 
     Returns
     -------
-    strengths, spreads : ndarray of shape (n_rows, n_cols)
-        As of `SignificanceMap`.
+    strengths, spreads : ndarray of shape (n,)
+        As of `SignificanceMap`, of these pixels.
     noise : list of NoiseMaxima
         Of the mirrored part, and of simulated noise where there is a `gain`.
     """
@@ -451,12 +477,24 @@ def strengths_within(
     bright = despiked(pixels if polarity == "bright" else -pixels)
     field = core & _inner(pixels.shape)
     sigmas = np.array([size])
-    strengths, spreads = _strengths(bright, sigmas)
-    noise = [_mirrored(strengths, sigmas, field)]
+    found = np.empty(len(places))
+    order = np.argsort(places[:, 0], kind="stable")
+    ordered = places[order]
+
+    def note(_: int, band: slice, spreads: FloatArray) -> None:
+        start, stop = np.searchsorted(ordered[:, 0], (band.start, band.stop))
+        rows, cols = ordered[start:stop].T
+        found[order[start:stop]] = spreads[rows - band.start, cols]
+
+    strengths = _strengths(bright, sigmas, note)
+    own = strengths[0][tuple(places.T)]
+    # In place, as nobody needs the others any more.
+    mirrored = _maxima(np.negative(strengths, out=strengths), sigmas, field)
+    noise = [NoiseMaxima(mirrored[:, 3])]
     if gain is not None:
         whole = np.asarray(counts, dtype=np.float64)
         noise.append(_of_electrons(whole, gain, sigmas, polarity, field, seed=seed))
-    return strengths[0], spreads[0], [one.strongest() for one in noise]
+    return own, found, [one.strongest() for one in noise]
 
 
 def reach_of_surroundings(size: float) -> int:

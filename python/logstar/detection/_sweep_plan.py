@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
 
 from logstar._runtime import in_order, threads_of
 from logstar._sweeping import Front, Interval
@@ -92,6 +96,9 @@ class SweepPlan:
             for index in range(n)
         ]
         self._scaled_images: dict[Any, list[Scaled]] = {}
+        # Fronts by the candidates that they are of: ladders whose ends differ where nothing is
+        # found have the same.
+        self._known: dict[Any, Front] = {}
         self._shared = SharedCandidates(
             [self._request(each) for each in self._detectors],
             self._find,
@@ -107,13 +114,26 @@ class SweepPlan:
         check_parameters(detector)
         check_sizes(detector, self._images)
         test = None if self._make_test is None else self._make_test(detector)
-        candidates = []
-        for place, table in enumerate(self._shared.take(index)):
-            kept = table if test is None else table[test(table, place)]
-            kept, least = strongest(kept, self._least, self._criteria, self._bounds)
-            n_threads = self._n_own_threads[index]
-            candidates.append(ScaleSpaceCandidates(kept, threshold=least, n_jobs=n_threads))
-        return exact_front(candidates, self._criteria, self._bounds)
+        kept = [
+            strongest(
+                table if test is None else table[test(table, place)],
+                self._least,
+                self._criteria,
+                self._bounds,
+            )
+            for place, table in enumerate(self._shared.take(index))
+        ]
+        key = tuple((len(table), _digest(table), least) for table, least in kept)
+        known = self._known.get(key)
+        if known is not None:
+            return copy.deepcopy(known)
+        n_threads = self._n_own_threads[index]
+        candidates = [
+            ScaleSpaceCandidates(table, threshold=least, n_jobs=n_threads) for table, least in kept
+        ]
+        found = exact_front(candidates, self._criteria, self._bounds)
+        self._known[key] = found
+        return found
 
     def _find(self, index: int, ladder: FloatArray, parts: Sequence[Part]) -> list[Tables]:
         """Find the candidates of each part of a ladder, all else as at the setting `index`."""
@@ -141,3 +161,8 @@ class SweepPlan:
             return Request(ladder_of(detector), key)
         except (TypeError, ValueError):
             return None
+
+
+def _digest(table: FloatArray) -> bytes:
+    """What tells a table from others, without keeping it."""
+    return hashlib.sha256(np.ascontiguousarray(table).data).digest()

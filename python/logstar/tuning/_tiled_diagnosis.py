@@ -225,6 +225,7 @@ class ComparesWithNoise:
                 counts=pixels,
                 gain=self.gain,
                 seed=item.tile.number,
+                places=np.empty((0, 2), dtype=np.intp),
             )
             return np.empty(0), noise
         found = strengths_among_neighbors(

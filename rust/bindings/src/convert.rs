@@ -130,6 +130,11 @@ pub(crate) fn rows_of_four(
     table(array, name, |row| row)
 }
 
+/// Rows and columns of pixels.
+pub(crate) fn places(array: &PyReadonlyArray2<'_, i64>) -> PyResult<Vec<[i64; 2]>> {
+    table(array, "places", |place| place)
+}
+
 /// Pairs of indices. An index that 32 bits do not hold, or that is none, becomes the largest that
 /// they hold, which no list of blobs reaches.
 pub(crate) fn pairs(array: &PyReadonlyArray2<'_, i64>) -> PyResult<Vec<[u32; 2]>> {

@@ -42,7 +42,9 @@ mod convert;
 mod errors;
 mod lattice;
 mod mean_cell;
+mod pareto;
 mod patches;
+mod point_filters;
 mod refine;
 mod shared;
 mod signals;
@@ -344,7 +346,11 @@ mod _core {
     #[pymodule_export]
     use super::mean_cell::fold_cells;
     #[pymodule_export]
+    use super::pareto::non_dominated;
+    #[pymodule_export]
     use super::patches::extract_patches;
+    #[pymodule_export]
+    use super::point_filters::{gather_points, spread_points};
     #[pymodule_export]
     use super::refine::fit_peaks;
     #[pymodule_export]

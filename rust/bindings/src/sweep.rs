@@ -81,16 +81,19 @@ impl CandidateSet {
         n_neighbors: usize,
         distance_sum: f64,
     ) -> PyResult<(usize, usize)> {
-        let rule = || Crowding::new(n_neighbors, distance_sum).map_err(to_python);
-        if self.inner.len() <= FEW {
+        let rule = Crowding::new(n_neighbors, distance_sum);
+        if let Ok(rule) = rule
+            && self.inner.len() <= FEW
+            && self.inner.is_ready_for(&rule)
+        {
             // Microseconds, of which letting others in would be a good part.
             return guarded_briefly(|| {
-                let counts = self.inner.evaluate(threshold, overlap, &rule()?, &never);
+                let counts = self.inner.evaluate(threshold, overlap, &rule, &never);
                 counts.map(|counts| (counts.kept, counts.crowded)).map_err(to_python)
             });
         }
         guarded(|| {
-            let rule = rule()?;
+            let rule = rule.map_err(to_python)?;
             let counts = detached(py, ALONE, |effort| {
                 self.inner.evaluate(threshold, overlap, &rule, effort.interrupted)
             })?;
@@ -115,12 +118,7 @@ impl CandidateSet {
             let counts = detached(py, n_threads, |effort| {
                 self.inner.grid(&thresholds, &overlaps, &rule, effort)
             })?;
-            let shape = [thresholds.len(), overlaps.len()];
-            let table = |of: fn(&sweep::Counts) -> usize| {
-                check_room::<i64>(counts.len(), COUNTS).map_err(to_python)?;
-                PyArray1::from_iter(py, counts.iter().map(|c| of(c) as i64)).reshape(shape)
-            };
-            Ok((table(|c| c.kept)?, table(|c| c.crowded)?))
+            count_tables(py, &counts, [thresholds.len(), overlaps.len()])
         })
     }
 
@@ -165,31 +163,46 @@ impl CandidateSet {
     }
 
     /// The Pareto front over the overlaps and a range of thresholds, the most stable setting for
-    /// each of its points.
+    /// each of its points; and the grid of some thresholds with these overlaps.
     #[allow(clippy::too_many_arguments, reason = "a question in full")]
-    fn front<'py>(
+    fn front_and_grid<'py>(
         &self,
         py: Python<'py>,
         overlaps: PyReadonlyArray1<'py, f64>,
         threshold_range: (f64, f64),
+        thresholds: PyReadonlyArray1<'py, f64>,
         n_neighbors: usize,
         distance_sum: f64,
         n_expected: f64,
         n_threads: NonZeroUsize,
-    ) -> PyResult<Front<'py>> {
+    ) -> PyResult<(Front<'py>, Counts<'py>)> {
         guarded(|| {
             let overlaps = convert::vector(&overlaps, "overlaps")?;
-            let front = detached(py, n_threads, |effort| {
+            let thresholds = convert::vector(&thresholds, "thresholds")?;
+            let (front, counts) = detached(py, n_threads, |effort| {
                 let rule = Crowding::new(n_neighbors, distance_sum)?;
                 let range = ThresholdRange::new(threshold_range.0, threshold_range.1)?;
-                self.inner.front(&overlaps, range, &rule, n_expected, effort)
+                self.inner.front_and_grid(&overlaps, range, &thresholds, &rule, n_expected, effort)
             })?;
-            Ok((
+            let front = (
                 PyArray1::from_iter(py, front.iter().map(|setting| setting.threshold)),
                 PyArray1::from_iter(py, front.iter().map(|setting| setting.overlap)),
                 PyArray1::from_iter(py, front.iter().map(|setting| setting.counts.kept as i64)),
                 PyArray1::from_iter(py, front.iter().map(|setting| setting.counts.crowded as i64)),
-            ))
+            );
+            Ok((front, count_tables(py, &counts, [thresholds.len(), overlaps.len()])?))
         })
     }
+}
+
+fn count_tables<'py>(
+    py: Python<'py>,
+    counts: &[sweep::Counts],
+    shape: [usize; 2],
+) -> PyResult<Counts<'py>> {
+    let table = |of: fn(&sweep::Counts) -> usize| {
+        check_room::<i64>(counts.len(), COUNTS).map_err(to_python)?;
+        PyArray1::from_iter(py, counts.iter().map(|c| of(c) as i64)).reshape(shape)
+    };
+    Ok((table(|c| c.kept)?, table(|c| c.crowded)?))
 }

@@ -11,9 +11,11 @@
 //! | [`skimage`] | removes them as scikit-image does, to the bit |
 //! | [`neighbors`] | sums the distances of each point to its nearest neighbours |
 //! | [`sweep`] | holds candidates that answer at any threshold and overlap, and finds the best settings |
+//! | [`pareto`] | tells which points no other dominates |
 //! | [`order`] | finds the intensities at given ranks |
 //! | [`source`] | reads and scales pixels that lie elsewhere |
 //! | [`patches`] | cuts windows that are centred on atoms |
+//! | [`point_filters`] | filters points alone, or an image at points alone |
 //! | [`refine`] | fits Gaussian peaks to an image, all together |
 //! | [`lattice`] | gives atoms their indices in a crystal's lattice |
 //! | [`mean_cell`] | lays all cells of an image over one another |
@@ -38,7 +40,9 @@ pub mod mean_cell;
 pub mod memory;
 pub mod neighbors;
 pub mod order;
+pub mod pareto;
 pub mod patches;
+pub mod point_filters;
 pub mod prune;
 pub mod refine;
 pub mod reserve;

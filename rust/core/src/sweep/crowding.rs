@@ -39,8 +39,19 @@ impl Crowding {
     pub(super) fn among(&self, n_kept: usize) -> Question {
         let needed = self.n_neighbors.min(n_kept.saturating_sub(1));
         let Self { distance_sum, settled, .. } = *self;
-        let enough = rounded_up(settled / needed as f64);
-        Question { needed, distance_sum, settled, enough }
+        let lacks_neighbors = needed < self.n_neighbors;
+        Question { needed, lacks_neighbors, distance_sum, settled, enough: self.enough(needed) }
+    }
+
+    /// How far so many neighbours need to be for a candidate not to be crowded.
+    fn enough(&self, needed: usize) -> f32 {
+        rounded_up(self.settled / needed as f64)
+    }
+
+    /// How far the nearest other needs to be for a candidate not to be crowded, whatever is kept:
+    /// as long as enough are kept for all the neighbours that are to count.
+    pub(super) fn far_enough(&self) -> f32 {
+        self.enough(self.n_neighbors)
     }
 }
 
@@ -48,6 +59,8 @@ impl Crowding {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Question {
     pub needed: usize,
+    /// Whether fewer neighbours count than the rule says, as no more are kept.
+    pub lacks_neighbors: bool,
     distance_sum: f64,
     settled: f64,
     /// If all neighbours are this far, it is not.
@@ -86,11 +99,13 @@ pub(super) enum Evidence {
 pub(super) struct Places<'a> {
     pub points: &'a [[f64; 2]],
     pub cells: &'a Cells,
-    pub nearest: &'a NeighborLists,
+    /// Distance of each to the nearest other, rounded down.
+    pub nearest: &'a [f32],
+    pub lists: &'a NeighborLists,
 }
 
 impl Places<'_> {
-    /// Decides on a kept candidate. Inlined, as most decisions end within two or three entries.
+    /// Decides on a kept candidate.
     #[inline(always)]
     pub(super) fn decide(
         &self,
@@ -99,8 +114,24 @@ impl Places<'_> {
         question: &Question,
         found: &mut Vec<f64>,
     ) -> Decision {
+        if self.nearest[id] >= question.enough && question.needed > 0 {
+            return Decision { crowded: false, evidence: Evidence::List(0) };
+        }
+        self.decide_near(id, kept, question, found)
+    }
+
+    /// Decides on a kept candidate that may have another one near. Inlined, as most decisions end
+    /// within two or three entries.
+    #[inline(always)]
+    pub(super) fn decide_near(
+        &self,
+        id: usize,
+        kept: &[bool],
+        question: &Question,
+        found: &mut Vec<f64>,
+    ) -> Decision {
         // Where a setting is good, no kept one is so near that anything must be summed.
-        for (place, neighbor) in self.nearest.of(id).iter().enumerate() {
+        for (place, neighbor) in self.lists.of(id).iter().enumerate() {
             if neighbor.at_least >= question.enough && question.needed > 0 {
                 return Decision { crowded: false, evidence: Evidence::List(place as u8) };
             }
@@ -128,7 +159,7 @@ impl Places<'_> {
         if needed == 0 {
             return on_list(0.0 < distance_sum, 0);
         }
-        let list = self.nearest.of(id);
+        let list = self.lists.of(id);
         let (mut sum, mut missing, mut at_least) = (0.0, needed as f64, 0.0);
         for (place, neighbor) in list.iter().enumerate() {
             at_least = f64::from(neighbor.at_least);
@@ -163,7 +194,7 @@ impl Places<'_> {
         last: usize,
         found: &mut Vec<f64>,
     ) -> Decision {
-        let (point, list) = (self.points[id], self.nearest.of(id));
+        let (point, list) = (self.points[id], self.lists.of(id));
         let equals = list[last..].iter().take_while(|other| other.at_least == list[last].at_least);
         let end = last + equals.count();
         if end == list.len() && end < self.points.len() - 1 {
@@ -191,7 +222,7 @@ impl Places<'_> {
     ) -> Decision {
         let needed = question.needed;
         let point = self.points[id];
-        let listed = self.nearest.of(id).last().map_or(0.0, |last| f64::from(last.at_least));
+        let listed = self.lists.of(id).last().map_or(0.0, |last| f64::from(last.at_least));
         let mut radius = 1.5 * listed.max(self.cells.side());
         loop {
             let window = self.cells.around(point, radius);

@@ -3,9 +3,9 @@
 use std::num::NonZeroUsize;
 
 use super::pass::Pass;
-use super::{CandidateSet, Counts, Crowding, SweepError};
+use super::{CandidateSet, Counts, Crowding, SETTINGS, SweepError};
 use crate::interrupt::Effort;
-use crate::parallel;
+use crate::{memory, parallel};
 
 /// Overlaps that differ by less are one: no setting between them would survive rounding.
 const NARROWEST: f64 = 1e-9;
@@ -13,7 +13,8 @@ const NARROWEST: f64 = 1e-9;
 /// Candidates that are gone through when one is inserted and followed, or about.
 const FOLLOWED: usize = 256;
 
-/// Overlaps per task.
+/// The least number of overlaps per task: the front of some says which settings of the next need no
+/// look.
 const PER_TASK: usize = 8;
 
 /// Thresholds from one to another, both included.
@@ -120,62 +121,142 @@ impl CandidateSet {
         n_expected: f64,
         effort: Effort<'_>,
     ) -> Result<Vec<Setting>, SweepError> {
+        Ok(self.front_and_grid(overlaps, thresholds, &[], rule, n_expected, effort)?.0)
+    }
+
+    /// [`Self::front`] and [`Self::grid`], some thresholds with all overlaps: both follow what is
+    /// kept as the threshold falls, so that together they take little more than the front alone.
+    ///
+    /// # Errors
+    /// [`SweepError::Overlap`] for an overlap below 0 or NaN,
+    /// [`SweepError::ExpectedCount`], [`crate::Error::Memory`], [`crate::Error::Interrupted`].
+    pub fn front_and_grid(
+        &self,
+        overlaps: &[f64],
+        thresholds: ThresholdRange,
+        rows: &[f64],
+        rule: &Crowding,
+        n_expected: f64,
+        effort: Effort<'_>,
+    ) -> Result<(Vec<Setting>, Vec<Counts>), SweepError> {
         super::check_overlaps(overlaps)?;
         if !(n_expected > 0.0 && n_expected < f64::INFINITY) {
             return Err(SweepError::ExpectedCount(n_expected));
         }
+        let n_settings = rows.len().saturating_mul(overlaps.len());
+        let mut grid = memory::room(n_settings, SETTINGS)?;
         // Of overlaps that prune alike the lowest would be taken.
-        let (overlaps, _) = self.alike(overlaps);
-        let tasks: Vec<&[f64]> = overlaps.chunks(PER_TASK).collect();
-        let fronts: Vec<crate::Result<Vec<Setting>>> = parallel::map_with(
+        let (alike, class_of) = self.alike(overlaps);
+        memory::check_room::<Counts>(rows.len().saturating_mul(alike.len()), SETTINGS)?;
+        let per_task = alike.len().div_ceil(effort.threads.get()).max(PER_TASK);
+        let tasks: Vec<&[f64]> = alike.chunks(per_task).collect();
+        let rows = Rows::new(rows.iter().map(|&threshold| self.n_above(threshold)).collect());
+        let lists = self.lists_for(rule, effort)?;
+        let found: Vec<crate::Result<Part>> = parallel::map_with(
             &tasks,
             effort.threads,
-            || Pass::new(self, rule, effort.interrupted),
+            || Pass::new(self, rule, &lists, effort.interrupted),
             |pass, overlaps| {
                 let mut front = Front { n_expected, settings: Vec::new() };
+                let mut columns = Vec::with_capacity(overlaps.len());
                 for &overlap in *overlaps {
                     pass.restart(overlap);
-                    self.offer_intervals(pass, overlap, thresholds, &mut front)?;
+                    columns
+                        .push(self.offer_intervals(pass, overlap, thresholds, &rows, &mut front)?);
                 }
-                Ok(front.settings)
+                Ok((front.settings, columns))
             },
         );
         let mut front = Front { n_expected, settings: Vec::new() };
-        for settings in fronts {
-            for setting in settings? {
+        let mut columns: Vec<Vec<Counts>> = Vec::with_capacity(alike.len());
+        for part in found {
+            let (settings, some) = part?;
+            for setting in settings {
                 front.offer(setting);
             }
+            columns.extend(some);
+        }
+        front.settings.sort_by_key(|setting| (setting.counts.crowded, setting.counts.kept));
+        for (row, _) in rows.above.iter().enumerate() {
+            effort.check()?;
+            grid.extend(class_of.iter().map(|&class| columns[class][row]));
         }
         effort.check()?;
-        front.settings.sort_by_key(|setting| (setting.counts.crowded, setting.counts.kept));
-        Ok(front.settings)
+        Ok((front.settings, grid))
     }
 
-    /// Offers the front each interval of thresholds that keeps the same.
+    /// Offers the front each interval of thresholds that keeps the same, and counts what the rows
+    /// of a grid keep.
     fn offer_intervals(
         &self,
         pass: &mut Pass<'_>,
         overlap: f64,
         thresholds: ThresholdRange,
+        rows: &Rows,
         front: &mut Front,
-    ) -> crate::Result<()> {
+    ) -> crate::Result<Vec<Counts>> {
         let ThresholdRange { low, high } = thresholds;
+        let mut column = memory::filled(Counts::default(), rows.above.len(), SETTINGS)?;
+        let mut left = rows.rising.iter().map(|&row| (rows.above[row], row)).peekable();
         let mut n_above = self.n_above(high);
+        while let Some((above, row)) = left.next_if(|&(above, _)| above < n_above) {
+            pass.check(self.len().max(FOLLOWED))?;
+            pass.insert_up_to(above);
+            column[row] = pass.counts()?;
+        }
         pass.insert_up_to(n_above);
-        let mut counts = pass.counts()?;
         let mut upper = high;
+        // Counted only where no setting of the front is known to be better: to insert candidates
+        // takes a part of the time that it takes to decide which are crowded.
+        let mut counts = pass.counts_if(|least| front.may_admit(least))?;
+        while let Some((_, row)) = left.next_if(|&(above, _)| above == n_above) {
+            column[row] = pass.counts()?;
+            counts = Some(column[row]);
+        }
         while let Some(&response) = self.responses.get(n_above).filter(|&&next| next > low) {
             let equals = self.responses[n_above..].iter().take_while(|&&next| next == response);
             n_above += equals.count();
             pass.check(FOLLOWED)?;
             if pass.insert_up_to(n_above) {
-                front.offer(interval(response, upper, overlap, counts));
+                if let Some(counts) = counts {
+                    front.offer(interval(response, upper, overlap, counts));
+                }
                 upper = response;
-                counts = pass.counts()?;
+                counts = pass.counts_if(|least| front.may_admit(least))?;
+            }
+            while let Some((_, row)) = left.next_if(|&(above, _)| above == n_above) {
+                column[row] = pass.counts()?;
+                counts = Some(column[row]);
             }
         }
-        front.offer(interval(low, upper, overlap, counts));
-        Ok(())
+        if let Some(counts) = counts {
+            front.offer(interval(low, upper, overlap, counts));
+        }
+        for (above, row) in left {
+            pass.check(self.len().max(FOLLOWED))?;
+            pass.insert_up_to(above);
+            column[row] = pass.counts()?;
+        }
+        Ok(column)
+    }
+}
+
+/// The front of some overlaps, and for each of them a column of a grid.
+type Part = (Vec<Setting>, Vec<Vec<Counts>>);
+
+/// The rows of a grid.
+struct Rows {
+    /// How many candidates respond above the threshold of each.
+    above: Vec<usize>,
+    /// The rows by that number, rising.
+    rising: Vec<usize>,
+}
+
+impl Rows {
+    fn new(above: Vec<usize>) -> Self {
+        let mut rising: Vec<usize> = (0..above.len()).collect();
+        rising.sort_unstable_by_key(|&row| above[row]);
+        Self { above, rising }
     }
 }
 
@@ -214,6 +295,14 @@ impl Front {
             self.settings[start..].iter().take_while(|other| self.loss(other.counts) >= loss);
         let worse = worse.count();
         self.settings.splice(start..start + worse, [setting]);
+    }
+
+    /// Whether a setting can be on the front that keeps so many, at least so many of them crowded.
+    fn may_admit(&self, least: Counts) -> bool {
+        let end = self.settings.partition_point(|other| other.counts.crowded <= least.crowded);
+        let Some(best) = end.checked_sub(1).map(|i| self.settings[i]) else { return true };
+        let (loss, known) = (self.loss(least), self.loss(best.counts));
+        loss < known || (loss == known && best.counts.crowded == least.crowded)
     }
 
     /// Adds a setting as good as the one before `end`: the same counts stand once, others, as far

@@ -1,4 +1,8 @@
 //! The nearest candidates of each candidate, and whose nearest it is.
+//!
+//! Only where two candidates are close can one of them be crowded, and where atoms stand clear of
+//! noise few are. So lists are made for those alone that have another one near, which the distance
+//! to the nearest tells for a small part of the time.
 
 use crate::geometry::cells::{Cells, squared_distance};
 use crate::interrupt::Effort;
@@ -40,47 +44,110 @@ pub(super) fn farther(at_least: f64) -> f64 {
     at_least * (1.0 + 3.0 * f64::from(f32::EPSILON)) + 1e-16
 }
 
-#[derive(Debug, Clone)]
+/// The distance of each point to the nearest other, rounded down; infinite for a single one.
+pub(super) fn nearest_distances(
+    points: &[[f64; 2]],
+    cells: &Cells,
+    effort: Effort<'_>,
+) -> Result<Vec<f32>> {
+    let starts: Vec<usize> = (0..points.len()).step_by(PER_TASK).collect();
+    let parts = parallel::map(&starts, effort.threads, |&start| {
+        effort.check()?;
+        let mut radius = 0.0;
+        let ids = start..(start + PER_TASK).min(points.len());
+        let nearest = ids.map(|id| {
+            let squared = least_square(points, cells, id, &mut radius);
+            if squared < f64::INFINITY {
+                neighbor(entry(squared, 0)).at_least
+            } else {
+                f32::INFINITY
+            }
+        });
+        Ok(nearest.collect::<Vec<f32>>())
+    });
+    let mut nearest = Vec::with_capacity(points.len());
+    for part in parts {
+        nearest.extend(part?);
+    }
+    Ok(nearest)
+}
+
+/// The squared distance to the nearest other point. `radius` is where to look first, and becomes
+/// where to look for a neighbour's.
+fn least_square(points: &[[f64; 2]], cells: &Cells, id: usize, radius: &mut f64) -> f64 {
+    let point = points[id];
+    *radius = radius.max(0.5 * cells.side());
+    loop {
+        let window = cells.around(point, *radius);
+        let mut least = f64::INFINITY;
+        for span in window.spans() {
+            let (before, after) = (span.start..id.clamp(span.start, span.end), id + 1..span.end);
+            let after = after.start.clamp(span.start, span.end)..span.end;
+            for other in before.chain(after) {
+                least = squared_distance(point, points[other]).min(least);
+            }
+        }
+        if least <= *radius * *radius || window.is_all() {
+            *radius = (1.1 * least.sqrt()).min(*radius);
+            return least;
+        }
+        // One that was found may have a nearer one beside it, outside of the window.
+        *radius = (1.000_001 * least.sqrt()).min(2.0 * *radius);
+    }
+}
+
+#[derive(Debug)]
 pub(super) struct NeighborLists {
-    length: usize,
+    /// Those that have a list, rising.
+    pub owners: Vec<u32>,
+    /// Where the list of each candidate starts, and the next one's: of one without a list the same.
+    starts: Vec<u32>,
     neighbors: Vec<Neighbor>,
     reverse_starts: Vec<u32>,
     reverse: Vec<u32>,
 }
 
 impl NeighborLists {
-    /// Lists of the given length, at most [`LONG`].
+    /// Lists of the given length, at most [`LONG`], of some of the candidates, their numbers
+    /// rising.
     pub(super) fn new(
         points: &[[f64; 2]],
         cells: &Cells,
+        owners: Vec<u32>,
         length: usize,
         effort: Effort<'_>,
     ) -> Result<Self> {
         let length = length.min(LONG).min(points.len().saturating_sub(1));
-        let starts: Vec<usize> = (0..points.len()).step_by(PER_TASK).collect();
-        let lists = parallel::map(&starts, effort.threads, |&start| {
+        let parts: Vec<&[u32]> = owners.chunks(PER_TASK).collect();
+        let lists = parallel::map(&parts, effort.threads, |ids| {
             effort.check()?;
-            let ids = start..(start + PER_TASK).min(points.len());
             let mut lists = Vec::with_capacity(ids.len() * length);
             let mut search = Search { points, cells, length, radius: 0.0, found: Vec::new() };
-            for id in ids {
-                lists.extend_from_slice(search.nearest_of(id));
+            for &id in *ids {
+                lists.extend_from_slice(search.nearest_of(id as usize));
             }
             Ok(lists)
         });
-        let mut neighbors: Vec<Neighbor> = Vec::with_capacity(length * points.len());
+        let mut neighbors: Vec<Neighbor> = Vec::with_capacity(length * owners.len());
         // By value, so that the lists are not held twice.
         for list in lists {
             neighbors.extend(list?.iter().copied().map(neighbor));
         }
-        let (reverse_starts, reverse) = reversed(&neighbors, length, points.len());
-        Ok(Self { length, neighbors, reverse_starts, reverse })
+        let mut starts = vec![0; points.len() + 1];
+        for &id in &owners {
+            starts[id as usize + 1] = length as u32;
+        }
+        for id in 0..points.len() {
+            starts[id + 1] += starts[id];
+        }
+        let (reverse_starts, reverse) = reversed(&neighbors, length, &owners, points.len());
+        Ok(Self { owners, starts, neighbors, reverse_starts, reverse })
     }
 
     /// The others nearest to a candidate, the nearest first as far as short floats tell; ties by
-    /// number.
+    /// number. Empty for one that has no list.
     pub(super) fn of(&self, id: usize) -> &[Neighbor] {
-        &self.neighbors[id * self.length..(id + 1) * self.length]
+        &self.neighbors[self.starts[id] as usize..self.starts[id + 1] as usize]
     }
 
     /// In whose lists a candidate is, and at which place.
@@ -110,6 +177,9 @@ fn neighbor(entry: Entry) -> Neighbor {
     let at_least = f32::from_bits(nearest.to_bits() - u32::from(is_above));
     Neighbor { id: entry as u32, at_least }
 }
+
+/// More than this many times as many as are wanted are not all sorted.
+const MANY: usize = 2;
 
 struct Search<'a> {
     points: &'a [[f64; 2]],
@@ -143,17 +213,23 @@ impl Search<'_> {
             }
             radius *= 1.4;
         }
-        if self.found.len() > self.length {
+        if self.found.len() > MANY * self.length {
             self.found.select_nth_unstable(self.length);
             self.found.truncate(self.length);
         }
         self.found.sort_unstable();
+        self.found.truncate(self.length);
         self.radius = 1.1 * self.found.last().map_or(0.0, |&entry| neighbor(entry).at_least.into());
         &self.found
     }
 }
 
-fn reversed(neighbors: &[Neighbor], length: usize, n_candidates: usize) -> (Vec<u32>, Vec<u32>) {
+fn reversed(
+    neighbors: &[Neighbor],
+    length: usize,
+    owners: &[u32],
+    n_candidates: usize,
+) -> (Vec<u32>, Vec<u32>) {
     let mut starts = vec![0_u32; n_candidates + 1];
     for neighbor in neighbors {
         starts[neighbor.id as usize + 1] += 1;
@@ -164,7 +240,7 @@ fn reversed(neighbors: &[Neighbor], length: usize, n_candidates: usize) -> (Vec<
     let mut next = starts.clone();
     let mut reverse = vec![0; neighbors.len()];
     for (entry, neighbor) in neighbors.iter().enumerate() {
-        let (id, place) = (entry / length, entry % length);
+        let (id, place) = (owners[entry / length] as usize, entry % length);
         let slot = &mut next[neighbor.id as usize];
         reverse[*slot as usize] = (id << PLACE_BITS | place) as u32;
         *slot += 1;
@@ -194,7 +270,11 @@ mod tests {
             let (cells, order) = Cells::new(&points);
             let points: Vec<[f64; 2]> = order.iter().map(|&i| points[i as usize]).collect();
             let effort = Effort::of(NonZeroUsize::new(threads).unwrap());
-            let nearest = NeighborLists::new(&points, &cells, length, effort).unwrap();
+            let all: Vec<u32> = (0..points.len() as u32).collect();
+            let nearest = NeighborLists::new(&points, &cells, all.clone(), length, effort).unwrap();
+            let some: Vec<u32> = all.iter().copied().filter(|id| id % 3 == 1).collect();
+            let of_some = NeighborLists::new(&points, &cells, some, length, effort).unwrap();
+            let distances = nearest_distances(&points, &cells, effort).unwrap();
             let mut reverse = vec![Vec::new(); points.len()];
             for id in 0..points.len() {
                 let mut expected: Vec<(f64, u32)> = (0..points.len())
@@ -208,6 +288,12 @@ mod tests {
                 expected.sort_by(|a, b| short(a.0).total_cmp(&short(b.0)).then(a.1.cmp(&b.1)));
                 expected.truncate(length);
                 let list = nearest.of(id);
+                let least = list.first().map_or(f32::INFINITY, |nearest| nearest.at_least);
+                prop_assert_eq!(distances[id], least);
+                let same = |(one, other): (&Neighbor, &Neighbor)| one.id == other.id;
+                let of_one = of_some.of(id);
+                prop_assert_eq!(of_one.len(), if id % 3 == 1 { list.len() } else { 0 });
+                prop_assert!(of_one.iter().zip(list).all(same));
                 prop_assert!(list.iter().map(|n| n.id).eq(expected.iter().map(|e| e.1)));
                 for (place, (neighbor, (squared, _))) in list.iter().zip(expected).enumerate() {
                     let at_least = f64::from(neighbor.at_least);
@@ -216,6 +302,8 @@ mod tests {
                 }
             }
             for (id, expected) in reverse.into_iter().enumerate() {
+                let of_owners = expected.iter().copied().filter(|(owner, _)| owner % 3 == 1);
+                prop_assert!(of_some.lists_with(id).eq(of_owners));
                 prop_assert!(nearest.lists_with(id).eq(expected));
             }
         }

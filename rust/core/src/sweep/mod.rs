@@ -30,6 +30,9 @@ pub use crowding::Crowding;
 pub use error::SweepError;
 pub use front::{Setting, ThresholdRange};
 
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use crate::blob::{Blob, check_blobs};
 use crate::geometry::cells::Cells;
 use crate::interrupt::{Effort, Interrupted};
@@ -59,7 +62,7 @@ pub struct Counts {
 /// Memory: 12 bytes for each of up to 32 neighbours of each of at most 2^21 candidates, so 800 MB
 /// at most, and 12 bytes for each of at most 2^25 overlapping pairs, so 400 MB at most; a thousand
 /// candidates take less than half a megabyte.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct CandidateSet {
     /// Falling.
     responses: Vec<f64>,
@@ -70,7 +73,11 @@ pub struct CandidateSet {
     points: Vec<[f64; 2]>,
     cells: Cells,
     claims: Claims,
-    nearest: NeighborLists,
+    /// Distance of each to the nearest other, rounded down.
+    nearest: Vec<f32>,
+    /// Lists of all that are nearer than this to another: made for the first question, and anew
+    /// where a later one asks about others.
+    lists: Mutex<Option<(f32, Arc<NeighborLists>)>>,
 }
 
 impl CandidateSet {
@@ -109,11 +116,37 @@ impl CandidateSet {
             order: claim_order(blobs, responses).iter().map(|i| numbers[by_number(i)]).collect(),
         };
         let claims = Claims::new(candidates, &cells, max_pairs, effort)?;
-        let several_per_atom = claims.overlaps().len() > points.len() / 4;
+        let nearest = lists::nearest_distances(&points, &cells, effort)?;
+        let (responses, lists) = (responses.to_vec(), Mutex::new(None));
+        Ok(Self { responses, numbers, indices, points, cells, claims, nearest, lists })
+    }
+
+    /// Whether all is made that questions by a rule need, so that the next one takes no memory to
+    /// speak of.
+    #[must_use]
+    pub fn is_ready_for(&self, rule: &Crowding) -> bool {
+        let known = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+        known.as_ref().is_some_and(|&(reach, _)| reach >= rule.far_enough())
+    }
+
+    /// The lists of all that can be crowded by a rule.
+    fn lists_for(&self, rule: &Crowding, effort: Effort<'_>) -> crate::Result<Arc<NeighborLists>> {
+        let near = rule.far_enough();
+        let known = self.lists.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((_, lists)) = known.filter(|&(reach, _)| reach >= near) {
+            return Ok(lists);
+        }
+        // Made without the lock: whoever asks whether to stop may wait for somebody that waits for
+        // the lock.
+        let several_per_atom = self.claims.overlaps().len() > self.points.len() / 4;
         let length = if several_per_atom { lists::LONG } else { lists::SHORT };
-        let nearest = NeighborLists::new(&points, &cells, length, effort)?;
-        let responses = responses.to_vec();
-        Ok(Self { responses, numbers, indices, points, cells, claims, nearest })
+        let is_near = |&id: &u32| self.nearest[id as usize] < near;
+        let owners: Vec<u32> = (0..self.points.len() as u32).filter(is_near).collect();
+        let lists = NeighborLists::new(&self.points, &self.cells, owners, length, effort)?;
+        let lists = Arc::new(lists);
+        let mut known = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+        *known = Some((near, Arc::clone(&lists)));
+        Ok(lists)
     }
 
     /// Number of candidates.
@@ -152,7 +185,9 @@ impl CandidateSet {
         interrupted: Interrupted<'_>,
     ) -> Result<Counts, SweepError> {
         check_overlaps(&[overlap])?;
-        Ok(self.counts_of(self.n_above(threshold), overlap, rule, interrupted)?)
+        let alone = Effort { threads: NonZeroUsize::MIN, interrupted };
+        let lists = self.lists_for(rule, alone)?;
+        Ok(self.counts_of(self.n_above(threshold), overlap, rule, &lists, interrupted)?)
     }
 
     fn counts_of(
@@ -160,20 +195,31 @@ impl CandidateSet {
         n_above: usize,
         overlap: f64,
         rule: &Crowding,
+        lists: &NeighborLists,
         interrupted: Interrupted<'_>,
     ) -> crate::Result<Counts> {
         let kept = self.kept_of(n_above, overlap);
-        let ids = ids_of(&kept);
-        let (places, question, mut found) = (self.places(), rule.among(ids.len()), Vec::new());
+        let n_kept = kept.iter().map(|&kept| usize::from(kept)).sum();
+        let (places, question) = (self.places(lists), rule.among(n_kept));
+        // What has no list has no other near, and is not crowded by as many neighbours as are to
+        // count.
+        let ids = if question.lacks_neighbors {
+            ids_of(&kept)
+        } else {
+            those_of(lists.owners.len(), lists.owners.iter().copied(), &kept)
+        };
+        let mut found = Vec::new();
         let mut crowded = 0;
         for ids in ids.chunks(question.decisions_between_questions()) {
             if interrupted() {
                 return Err(crate::Error::Interrupted);
             }
-            let decide = |&id: &u32| places.decide(id as usize, &kept, &question, &mut found);
-            crowded += ids.iter().map(decide).filter(|decision| decision.crowded).count();
+            for &id in ids {
+                let decision = places.decide_near(id as usize, &kept, &question, &mut found);
+                crowded += usize::from(decision.crowded);
+            }
         }
-        Ok(Counts { kept: ids.len(), crowded })
+        Ok(Counts { kept: n_kept, crowded })
     }
 
     /// [`Self::evaluate`] for every threshold with every overlap: all overlaps of the first
@@ -197,10 +243,11 @@ impl CandidateSet {
         let above: Vec<usize> = thresholds.iter().map(|&t| self.n_above(t)).collect();
         let mut rising: Vec<usize> = (0..above.len()).collect();
         rising.sort_unstable_by_key(|&row| above[row]);
+        let lists = self.lists_for(rule, effort)?;
         let columns = parallel::map_with(
             &alike,
             effort.threads,
-            || Pass::new(self, rule, effort.interrupted),
+            || Pass::new(self, rule, &lists, effort.interrupted),
             |pass, &overlap| {
                 pass.restart(overlap);
                 let mut column = memory::filled(Counts::default(), above.len(), SETTINGS)?;
@@ -267,8 +314,9 @@ impl CandidateSet {
         (alike, class_of)
     }
 
-    fn places(&self) -> Places<'_> {
-        Places { points: &self.points, cells: &self.cells, nearest: &self.nearest }
+    fn places<'a>(&'a self, lists: &'a NeighborLists) -> Places<'a> {
+        let Self { points, cells, nearest, .. } = self;
+        Places { points, cells, nearest, lists }
     }
 }
 
@@ -279,15 +327,20 @@ fn check_overlaps(overlaps: &[f64]) -> Result<(), SweepError> {
     }
 }
 
-/// The numbers of those that are kept, without a branch that each of them could surprise.
+/// The numbers of those that are kept.
 fn ids_of(kept: &[bool]) -> Vec<u32> {
-    let mut ids = vec![0; kept.len()];
-    let mut len = 0;
-    for (id, &kept) in kept.iter().enumerate() {
-        ids[len] = id as u32;
-        len += usize::from(kept);
+    those_of(kept.len(), 0..kept.len() as u32, kept)
+}
+
+/// Those of some numbers that are kept, without a branch that each of them could surprise.
+fn those_of(len: usize, numbers: impl Iterator<Item = u32>, kept: &[bool]) -> Vec<u32> {
+    let mut ids = vec![0; len];
+    let mut n_found = 0;
+    for id in numbers {
+        ids[n_found] = id;
+        n_found += usize::from(kept[id as usize]);
     }
-    ids.truncate(len);
+    ids.truncate(n_found);
     ids
 }
 

@@ -5,7 +5,8 @@
 //! * A kept candidate removes its victims, and a removed one no longer does. So a change of one
 //!   changes others, all of which claim later; taken in claim order, each is settled once.
 //! * Whether a candidate is crowded was decided on some evidence. A change within it makes the
-//!   candidate stale, and only the stale ones are decided anew.
+//!   candidate stale, and only the stale ones are decided anew. One that is crowded stays so when
+//!   another comes near, and one that is not when another is removed, so neither becomes stale.
 //!
 //! Where many candidates come at once, all of them are decided anew.
 
@@ -13,6 +14,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::crowding::{Crowding, Evidence};
+use super::lists::NeighborLists;
 use super::{CandidateSet, Counts, ids_of};
 use crate::geometry::cells::squared_distance;
 use crate::interrupt::Interrupted;
@@ -27,6 +29,7 @@ const FEW_FAR: usize = 32;
 pub(super) struct Pass<'a> {
     set: &'a CandidateSet,
     rule: &'a Crowding,
+    lists: &'a NeighborLists,
     overlap: f64,
     /// How many were last asked about, and how many have been followed.
     n_above: usize,
@@ -42,6 +45,8 @@ pub(super) struct Pass<'a> {
     /// How many neighbours counted at the last decisions.
     needed: usize,
     crowded: Vec<bool>,
+    /// How many of the stale were crowded, or a few more.
+    doubtful: usize,
     /// How many entries of its list each decision rests on.
     depth: Vec<u8>,
     stale: Vec<u32>,
@@ -59,12 +64,14 @@ impl<'a> Pass<'a> {
     pub(super) fn new(
         set: &'a CandidateSet,
         rule: &'a Crowding,
+        lists: &'a NeighborLists,
         interrupted: Interrupted<'a>,
     ) -> Self {
         let len = set.len();
         Self {
             set,
             rule,
+            lists,
             overlap: 1.0,
             n_above: 0,
             n_inserted: 0,
@@ -76,6 +83,7 @@ impl<'a> Pass<'a> {
             counts: Counts::default(),
             needed: 0,
             crowded: vec![false; len],
+            doubtful: 0,
             depth: vec![0; len],
             stale: Vec::new(),
             far: Far::new(len),
@@ -110,6 +118,7 @@ impl<'a> Pass<'a> {
         self.counts = Counts::default();
         self.needed = 0;
         self.crowded.fill(false);
+        self.doubtful = 0;
         self.depth.fill(0);
         self.stale.clear();
         self.far.clear();
@@ -121,7 +130,8 @@ impl<'a> Pass<'a> {
         self.n_above = n_above;
         if self.is_many(step) {
             // The next step is likely to be as large: nothing is noted for it.
-            return self.set.counts_of(n_above, self.overlap, self.rule, self.interrupted);
+            let (overlap, interrupted) = (self.overlap, self.interrupted);
+            return self.set.counts_of(n_above, overlap, self.rule, self.lists, interrupted);
         }
         self.insert_up_to(n_above);
         self.counts()
@@ -166,9 +176,22 @@ impl<'a> Pass<'a> {
         self.counts = Counts { kept: self.stale.len(), crowded: 0 };
         self.needed = self.rule.among(self.counts.kept).needed;
         self.crowded.fill(false);
+        self.doubtful = 0;
         self.depth.fill(0);
         self.far.clear();
         self.kept != self.kept_before
+    }
+
+    /// The counts among the candidates inserted so far, where they are `wanted` once it is known
+    /// how many are kept, and how many of these are crowded at least.
+    pub(super) fn counts_if(
+        &mut self,
+        wanted: impl FnOnce(Counts) -> bool,
+    ) -> Result<Option<Counts>> {
+        let Counts { kept, crowded } = self.counts;
+        let is_known = self.rule.among(kept).needed == self.needed;
+        let crowded = if is_known { crowded.saturating_sub(self.doubtful) } else { 0 };
+        if wanted(Counts { kept, crowded }) { self.counts().map(Some) } else { Ok(None) }
     }
 
     /// The counts among the candidates inserted so far.
@@ -180,7 +203,7 @@ impl<'a> Pass<'a> {
             let kept = (0..self.kept.len()).filter(|&id| self.kept[id]);
             self.stale.extend(kept.map(|id| id as u32));
         }
-        let places = self.set.places();
+        let places = self.set.places(self.lists);
         let cost = CANDIDATES_BETWEEN_QUESTIONS / question.decisions_between_questions();
         while let Some(id) = self.stale.pop() {
             let id = id as usize;
@@ -203,6 +226,7 @@ impl<'a> Pass<'a> {
                 }
             }
         }
+        self.doubtful = 0;
         Ok(self.counts)
     }
 
@@ -231,13 +255,17 @@ impl<'a> Pass<'a> {
                 self.unsettled.push(Reverse(self.set.claims.rank[victim as usize]));
             }
         }
-        for (other, place) in self.set.nearest.lists_with(id) {
-            if self.depth[other] > place {
+        for (other, place) in self.lists.lists_with(id) {
+            if self.depth[other] > place && self.crowded[other] != kept {
                 self.depth[other] = 0;
+                self.doubtful += usize::from(!kept);
                 self.stale.push(other as u32);
             }
         }
-        self.far.spoil_around(id, self.set, &mut self.stale);
+        let crowded = &self.crowded;
+        let spoiled =
+            self.far.spoil_around(id, self.set, |other| crowded[other] != kept, &mut self.stale);
+        self.doubtful += if kept { 0 } else { spoiled };
         if kept {
             self.counts.kept += 1;
             self.stale.push(id as u32);
@@ -292,15 +320,23 @@ impl Far {
         self.squared[id] = None;
     }
 
-    /// Makes the decisions stale whose evidence a change at this candidate touches.
-    fn spoil_around(&mut self, id: usize, set: &CandidateSet, stale: &mut Vec<u32>) {
+    /// Makes those of the decisions that `may_change` stale whose evidence a change at this
+    /// candidate touches, and tells how many.
+    fn spoil_around(
+        &mut self,
+        id: usize,
+        set: &CandidateSet,
+        may_change: impl Fn(usize) -> bool,
+        stale: &mut Vec<u32>,
+    ) -> usize {
         if self.listed.is_empty() {
-            return;
+            return 0;
         }
-        let point = set.points[id];
+        let (point, n_before) = (set.points[id], stale.len());
         let mut spoil = |other: usize| {
             let reach = self.squared[other];
-            if reach.is_some_and(|reach| squared_distance(point, set.points[other]) <= reach) {
+            let is_touched = |reach| squared_distance(point, set.points[other]) <= reach;
+            if reach.is_some_and(is_touched) && may_change(other) {
                 self.squared[other] = None;
                 stale.push(other as u32);
             }
@@ -313,6 +349,7 @@ impl Far {
             set.cells.around(point, radius).spans().flatten().for_each(spoil);
         }
         self.tidy();
+        stale.len() - n_before
     }
 
     /// Drops those without a decision now and then, so that the work stays in proportion.

@@ -218,6 +218,15 @@ proptest! {
         };
         let settings = front(1);
         prop_assert_eq!(&settings, &front(3));
+        let at = thresholds_of(&candidates.1);
+        for threads in [1, 3] {
+            let asked = (&overlaps, thresholds, &at, &crowding, n_expected);
+            let effort = on(threads);
+            let both = set.front_and_grid(asked.0, asked.1, asked.2, asked.3, asked.4, effort);
+            let (same, counts) = both.unwrap();
+            prop_assert_eq!(&settings, &same);
+            prop_assert_eq!(counts, set.grid(&at, &overlaps, &crowding, effort).unwrap());
+        }
         let rows: Vec<_> = settings.iter().map(|s| (s.counts, s.overlap, s.threshold)).collect();
         let expected = slow_front(&candidates, &overlaps, (low, high), rule, n_expected);
         prop_assert_eq!(rows, expected);
