@@ -128,10 +128,7 @@ def _kind_of_whole(
     is_left_out = similar == among[:, None]
     is_left_out[~is_left_out.any(axis=1), -1] = True
     similar = similar[~is_left_out].reshape(len(whole), n_similar)
-    ends = np.arange(len(whole) + 1) * n_similar
-    weights = np.ones(similar.size, dtype=centred.dtype)
-    graph = sparse.csr_array((weights, similar.ravel(), ends), (len(whole), len(references)))
-    return np.asarray(graph @ centred[references] / n_similar, dtype=centred.dtype)
+    return _means(similar, centred[references])
 
 
 def _kind_of_cut(
@@ -153,10 +150,18 @@ def _kind_of_cut(
         sums = seen @ references.T
         distances = seen @ squares.T - sums**2 / n_seen - 2 * (own @ references.T)
         nearest = np.argpartition(distances, n_similar - 1, axis=1)[:, :n_similar]
-        for place, (which, pixels) in enumerate(zip(nearest, seen, strict=True), start):
-            mean = references[which].mean(axis=0) * pixels
-            kind[place] = mean - mean.sum() / pixels.sum() * pixels
+        mean = _means(nearest, references) * seen
+        kind[start : start + _BLOCK] = mean - mean.sum(axis=1, keepdims=True) / n_seen * seen
     return kind
+
+
+def _means(which: NDArray[np.intp], references: Windows) -> Windows:
+    """Means of some references for each window: the product with a matrix of ones and zeros."""
+    n_windows, n_similar = which.shape
+    ends = np.arange(n_windows + 1) * n_similar
+    weights = np.ones(which.size, dtype=references.dtype)
+    graph = sparse.csr_array((weights, which.ravel(), ends), (n_windows, len(references)))
+    return np.asarray(graph @ references / n_similar, dtype=references.dtype)
 
 
 def _scale(kind: Windows, seen: Windows, which: NDArray[np.intp]) -> None:

@@ -160,10 +160,12 @@ def _medians(residuals: NDArray[np.float32], frames: Frames) -> NDArray[np.float
     """Median of what each window has inside the image."""
     middle = residuals.shape[1] // 2  # a window has an odd number of pixels
     medians = np.partition(residuals, middle, axis=1)[:, middle]
-    cut = residuals[~frames.is_whole]
-    medians[~frames.is_whole] = [
-        np.median(own[seen]) for own, seen in zip(cut, frames.cut_inside(), strict=True)
-    ]
+    seen = frames.cut_inside()
+    # What is not seen comes last, and half of what is seen is counted from the first.
+    ordered = np.sort(np.where(seen, residuals[~frames.is_whole], np.inf), axis=1)
+    n_seen, each = seen.sum(axis=1), np.arange(len(seen))
+    lower, upper = ordered[each, (n_seen - 1) // 2], ordered[each, n_seen // 2]
+    medians[~frames.is_whole] = (lower + upper) / 2
     return medians
 
 
