@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from logstar._estimator import KeptParameterNames
 from logstar._runtime import in_order, threads_of
 from logstar._sweeping import Front, Interval
 from logstar._validation import (
@@ -50,7 +51,7 @@ __all__ = ["LoGStarDetector", "blob_log"]
 Detections: TypeAlias = FloatArray | list[FloatArray]
 
 
-class LoGStarDetector(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no types
+class LoGStarDetector(KeptParameterNames, BaseEstimator):  # type: ignore[misc] # scikit-learn ships no types
     """Find atoms as maxima of the Laplacian-of-Gaussian scale space.
 
     The image is scaled to [0, 1], filtered by the Laplacian of Gaussian at each sigma of a

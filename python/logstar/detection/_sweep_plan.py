@@ -76,7 +76,7 @@ class SweepPlan:
         make_test: TestMaker | None = None,
     ) -> None:
         # By the constructor: `clone` and `set_params` take a good part of a small image's time.
-        own = detector.get_params(deep=False)
+        own = detector.get_params(deep=False) if settings else {}
         self._detectors = [type(detector)(**{**own, **setting}) for setting in settings]
         self._images = images
         self._criteria = criteria
@@ -99,8 +99,9 @@ class SweepPlan:
         # Fronts by the candidates that they are of: ladders whose ends differ where nothing is
         # found have the same.
         self._known: dict[Any, Front] = {}
+        self._requests = [self._request(each) for each in self._detectors]
         self._shared = SharedCandidates(
-            [self._request(each) for each in self._detectors],
+            self._requests,
             self._find,
             max(1, _PIXELS_AT_ONCE // sum(image.size for image in images)),
         )
@@ -111,8 +112,10 @@ class SweepPlan:
 
     def _front(self, index: int) -> Front:
         detector = self._detectors[index]
-        check_parameters(detector)
-        check_sizes(detector, self._images)
+        if self._requests[index] is None:
+            # What was found wrong then is said now, when it is the setting's turn.
+            check_parameters(detector)
+            check_sizes(detector, self._images)
         test = None if self._make_test is None else self._make_test(detector)
         kept = [
             strongest(

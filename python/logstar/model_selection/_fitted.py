@@ -13,6 +13,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from logstar._data_frames import import_pandas
+from logstar._estimator import KeptParameterNames
 from logstar._validation import FloatArray
 
 from ._compromise import RULES, Objective, pick_compromise
@@ -33,7 +34,7 @@ def _estimator_has(name: str) -> Callable[[Any], bool]:
     return lambda search: hasattr(getattr(search, "best_estimator_", search.estimator), name)
 
 
-class FittedSearch(BaseSearchCV):  # type: ignore[misc] # scikit-learn ships no types
+class FittedSearch(KeptParameterNames, BaseSearchCV):  # type: ignore[misc] # scikit-learn ships no types
     """Base of `MOBOSearchCV`: everything that follows from what `fit` has stored."""
 
     @property

@@ -126,12 +126,18 @@ class Record:
         self.n_rows += evaluation.n_rows
 
     def _losses_of(self, evaluation: Evaluation) -> FloatArray:
-        outcome = evaluation.outcome
-        losses = np.empty((outcome.n_rows, len(self.names or ())))
-        for column, name in enumerate(self.names or ()):
-            with np.errstate(invalid="ignore"):  # infinities of both signs; a failure either way
-                losses[:, column] = -outcome.scores(name, "test", np.nan).mean(axis=1)
-        losses[~np.isfinite(losses).all(axis=1)] = np.nan
+        outcome, names = evaluation.outcome, self.names or ()
+        losses = np.empty((outcome.n_rows, len(names)))
+        for column, name in enumerate(names):
+            scores = outcome.scores(name, "test", np.nan)
+            if scores.shape[1] == 1:
+                losses[:, column] = -scores[:, 0]
+            else:
+                with np.errstate(invalid="ignore"):  # infinities of both signs: a failure as well
+                    losses[:, column] = -scores.mean(axis=1)
+        is_finite = np.isfinite(losses)
+        if not is_finite.all():
+            losses[~is_finite.all(axis=1)] = np.nan
         return losses
 
     def loss_table(self) -> FloatArray:

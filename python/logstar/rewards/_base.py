@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import warnings
 from abc import ABC, abstractmethod
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -34,8 +35,7 @@ class Reward(ABC):
         """Score a fitted estimator; greater is better."""
 
     def __repr__(self) -> str:
-        parameters = inspect.signature(type(self)).parameters.values()
-        given = {p.name: (getattr(self, p.name), p.default) for p in parameters}
+        given = {name: (getattr(self, name), default) for name, default in _defaults(type(self))}
         shown = (f"{name}={value!r}" for name, (value, default) in given.items()
                  if not _is_same(value, default))  # fmt: skip
         return f"{type(self).__name__}({', '.join(shown)})"
@@ -97,6 +97,12 @@ class DetectionReward(Reward):
     @abstractmethod
     def _measure_each(self, tables: list[ArrayLike], X: Any, y: Any) -> list[float]:
         """Measure each table; `X` and `y` hold an entry for each, or are None."""
+
+
+@lru_cache(maxsize=64)
+def _defaults(kind: type[Reward]) -> list[tuple[str, Any]]:
+    """Names and defaults of a reward's parameters; scikit-learn writes rewards in each search."""
+    return [(p.name, p.default) for p in inspect.signature(kind).parameters.values()]
 
 
 def _is_same(value: Any, default: Any) -> bool:

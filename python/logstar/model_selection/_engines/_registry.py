@@ -102,6 +102,8 @@ def _load(name: str) -> EngineFactory:
 
 
 def _check_options(name: str, factory: EngineFactory, options: Mapping[str, Any]) -> None:
+    if not options:
+        return
     common = inspect.signature(BaseEngine).parameters
     own = [
         parameter.name
