@@ -92,10 +92,7 @@ def parts(plan: Plan) -> Section:
         for file in files:
             run = [sys.executable, "-m", "logstar", "detect", str(file), "--lattice", "auto"]
             run += ["--json", "--out", str(folder / "out")]
-            told = [
-                json.loads(subprocess.run(run, check=True, capture_output=True, text=True).stdout)
-                for _ in range(plan.side_rounds)
-            ]
+            told = [json.loads(_said_by(run)) for _ in range(plan.side_rounds)]
             best = min(told, key=lambda one: sum(one["seconds"].values()))
             rows[file.name] = best["seconds"]
     names = list(dict.fromkeys(name for row in rows.values() for name in row))
@@ -120,11 +117,21 @@ def _write_image(path: Path) -> Path:
     return path
 
 
+def _environment() -> dict[str, str]:
+    """That of this process, but modules are kept compiled, as `pip` does: the first run does so."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
+def _said_by(command: Sequence[str]) -> str:
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=_environment())
+    return done.stdout
+
+
 def _least(command: Sequence[str | None], rounds: int) -> float | None:
     """Least CPU time of a process and its children; None if there is no such program."""
     if command[0] is None:
         return None
-    environment = {**os.environ, **_ONE_THREAD}
+    environment = {**_environment(), **_ONE_THREAD}
     taken = []
     for _ in range(rounds):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)

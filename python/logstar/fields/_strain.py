@@ -191,9 +191,11 @@ def _pairs(atoms: Measured, here: NDArray[np.intp], radius: float) -> NDArray[np
     """Atom and neighbour (n, 2) of one column and grain, from both ends, and each with itself."""
     indexer = atoms.indexer
     found = [np.column_stack([here, here])]
-    groups = np.column_stack([indexer.components_[here], indexer.columns_[here]])
-    for group in np.unique(groups, axis=0):
-        members = here[(groups == group).all(axis=1)]
+    columns = indexer.columns_[here]
+    # One number for each grain and column, in their order.
+    groups = indexer.components_[here] * (columns.max(initial=0) + 1) + columns
+    for group in np.unique(groups):
+        members = here[groups == group]
         near = KDTree(indexer.references_[members]).query_pairs(radius, output_type="ndarray")
         pairs = members[near]
         found += [pairs, pairs[:, ::-1]]

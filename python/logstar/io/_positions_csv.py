@@ -38,7 +38,8 @@ def write(path: Path, table: AtomTable) -> None:
 
 def _cells(column: NDArray[Any]) -> list[Any]:
     if column.dtype.kind == "f":
-        return [shortest(value) for value in column]
+        # The shortest text of each, as by `shortest`; there are thousands.
+        return [repr(value).removesuffix(".0") for value in column.astype(float).tolist()]
     return list(column.astype(int) if column.dtype.kind == "b" else column)
 
 

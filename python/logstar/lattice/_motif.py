@@ -79,10 +79,12 @@ def best_shift(
         return Shift(*shifts[0], is_ambiguous=False)
     atoms = np.unique(bonds[:, 0])
     kept = np.isin(bonds[:, 0], atoms[:: max(1, len(atoms) // _SAMPLE)])
+    bonds = bonds[kept]
+    rows = np.unique(bonds[:, 0], return_inverse=True)[1]
     rests = []
     for new_columns, steps in shifts:
         sites = (cells + steps[columns] + places[new_columns[columns]]) @ lattice.vectors
-        rests.append(_rest(sites, points, bonds[kept]))
+        rests.append(_rest(sites, points, bonds, rows))
     best = int(np.argmin([rest.sum() for rest in rests]))
     names = np.array([column.kind for column in lattice.columns])
     equal = [i for i, rest in enumerate(rests) if not _is_worse(rest, rests[best])]
@@ -130,9 +132,13 @@ def _shifts(
     return result
 
 
-def _rest(sites: FloatArray, points: FloatArray, bonds: NDArray[np.int64]) -> FloatArray:
-    """What is left of each atom's bonds, squared, by the matrix that fits them best."""
-    _, atom = np.unique(bonds[:, 0], return_inverse=True)
+def _rest(
+    sites: FloatArray, points: FloatArray, bonds: NDArray[np.int64], atom: NDArray[np.intp]
+) -> FloatArray:
+    """What is left of each atom's bonds, squared, by the matrix that fits them best.
+
+    Each bond is of the atom with that number.
+    """
     own, seen = (x[bonds[:, 1]] - x[bonds[:, 0]] for x in (sites, points))
 
     def summed(values: FloatArray) -> FloatArray:

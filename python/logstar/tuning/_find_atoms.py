@@ -6,18 +6,19 @@ import os
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from logstar.io import Micrograph, read_image
 from logstar.io._formats import PICTURES
 from logstar.io._isolation import size_of
 
-from ._find_atoms_tiled import find_atoms_tiled, opened_image
 from ._finder import AtomFinder
 from ._large_images import LARGEST_WHOLE, tile_for
 from ._long_run import TellsProgress
 from ._source import Roi, as_field, as_micrograph, field_of_roi, is_signal
-from ._tiled_atoms import TiledAtoms
+
+if TYPE_CHECKING:
+    from ._tiled_atoms import TiledAtoms
 
 
 def find_atoms(
@@ -100,6 +101,8 @@ def find_atoms(
         shape = shape_of_parts(source, dataset, channel)
         side = None if shape is None else tile_for(shape, tile, parameters)
     if side is not None:
+        from ._find_atoms_tiled import find_atoms_tiled  # noqa: PLC0415 - most images are whole
+
         return find_atoms_tiled(
             source, dataset=dataset, channel=channel, tile=side, **of_tiles, **parameters
         )
@@ -123,6 +126,8 @@ def find_atoms(
             raise ValueError(f"{refused[0]} is for files; prepare an image in memory before.")
     side = tile_for(micrograph.image.shape, tile, parameters)
     if side is not None:
+        from ._find_atoms_tiled import find_atoms_tiled  # noqa: PLC0415 - likewise
+
         own = {**parameters, "pixel_size": finder.pixel_size}
         return find_atoms_tiled(micrograph, tile=side, **of_tiles, **own)
     if roi is not None:
@@ -152,8 +157,12 @@ def shape_of_parts(
         is_small = not path.exists() or size_of(path) < LARGEST_WHOLE
         if is_small or path.suffix.lower() in PICTURES:
             return None
+        from ._find_atoms_tiled import opened_image  # noqa: PLC0415 - likewise
+
         return opened_image(path, dataset=dataset, channel=channel, pixel_size=None).shape
     if is_signal(source):
+        from ._find_atoms_tiled import opened_image  # noqa: PLC0415 - likewise
+
         # What is wrong with it is said where it is loaded.
         with suppress(TypeError, ValueError):
             return opened_image(source, dataset=dataset, channel=None, pixel_size=None).shape
