@@ -13,6 +13,9 @@ from scipy.spatial import KDTree, Voronoi
 
 from logstar._validation import FloatArray
 
+#: Vertices are those of one cell and this share of it beside, so that rounding loses none.
+_BESIDE = 0.01
+
 
 def neighbor_distances(cell: FloatArray, places: FloatArray, n_neighbors: int) -> FloatArray:
     """Distances of each point of a cell to its nearest neighbours in the endless lattice.
@@ -144,10 +147,14 @@ def covering_radius(cell: FloatArray, places: FloatArray) -> float:
     """
     edges = reduced_cell(cell)
     inner = (places @ cell @ np.linalg.inv(edges)) % 1.0
-    # Five cells each way hold every Voronoi cell of the middle one: the edges are reduced.
-    points = (_cells(np.array([-5, -5]), np.array([5, 5]))[:, None, :] + inner).reshape(-1, 2)
+    # The edges are reduced, so that no place is further from a point than half the diagonal of a
+    # rectangle with them. Only points within that of a vertex decide where it is.
+    reach = 0.5 * math.hypot(*np.linalg.norm(edges, axis=1))
+    heights = abs(float(np.linalg.det(edges))) / np.linalg.norm(edges[::-1], axis=1)
+    n_cells = np.ceil(1 + _BESIDE + reach / heights).astype(int)
+    points = (_cells(-n_cells, n_cells)[:, None, :] + inner).reshape(-1, 2)
     diagram = Voronoi(points @ edges)
     vertices = diagram.vertices
     fractions = vertices @ np.linalg.inv(edges)
-    middle = vertices[((fractions > -1) & (fractions < 2)).all(axis=1)]
+    middle = vertices[((fractions > -_BESIDE) & (fractions < 1 + _BESIDE)).all(axis=1)]
     return float(np.max(KDTree(points @ edges).query(middle)[0]))
