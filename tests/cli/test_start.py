@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import importlib.util
 import subprocess
@@ -54,6 +55,48 @@ def test_memory_is_looked_after_as_before(monkeypatch: pytest.MonkeyPatch, is_en
     with without_collection():
         assert said == ["disable"]
     assert said == (["disable", "freeze", "enable"] if is_enabled else ["disable"])
+
+
+class Library:
+    """A C library that notes what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[int, int]] = []
+
+    def mallopt(self, parameter: int, value: int) -> int:
+        self.told.append((parameter, value))
+        return 1
+
+
+def test_freed_memory_is_kept_by_a_process_of_its_own_alone(monkeypatch: pytest.MonkeyPatch):
+    library = Library()
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: library)
+    start()
+    assert library.told == []
+    start(is_own_process=True)
+    assert [parameter for parameter, _ in library.told] == [-1, -3]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is another C library")
+def test_the_c_library_takes_what_it_is_told():
+    libc = ctypes.CDLL(None)
+    if not hasattr(libc, "mallopt"):
+        pytest.skip("this C library has no such options")
+    # Of a process of its own, since there is no way back.
+    code = (
+        "import ctypes; from logstar.cli._start import _KEPT_BY_GLIBC as kept; "
+        "print([ctypes.CDLL(None).mallopt(*pair) for pair in kept.items()])"
+    )
+    assert said_by(code).strip() == "[1, 1]"
+
+
+def test_other_c_libraries_are_left_alone(monkeypatch: pytest.MonkeyPatch):
+    def missing(_: object) -> None:
+        raise OSError("no such library")
+
+    for library in (missing, lambda _: object()):
+        monkeypatch.setattr(ctypes, "CDLL", library)
+        start(is_own_process=True)
 
 
 def test_no_process_reads_what_needs_none(monkeypatch: pytest.MonkeyPatch):
