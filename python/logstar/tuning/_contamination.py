@@ -107,6 +107,9 @@ def contaminated_area(
         return None
     is_bright = brightness.excess > _BRIGHT
     side = 2 * int(_WIDE * spacing / step / 2) + 1
+    # Mostly there is none, and less than one square of that side is none.
+    if np.count_nonzero(is_bright) < side**2:
+        return None
     is_bright = ndimage.binary_opening(is_bright, np.ones((side, side), dtype=bool))
     if not is_bright.any():
         return None
