@@ -105,6 +105,24 @@ def test_what_goes_wrong_is_told(modules, tmp_path):
     assert late.startswith("gave nothing within 2 s")
 
 
+def test_it_frees_what_nobody_needs(modules, tmp_path):
+    (tmp_path / "told.dm3").write_text("import gc; raise OSError(gc.isenabled())")
+    done = said_by(
+        """
+        import gc
+        _isolation._process.stop()
+        gc.disable()
+        _isolation.start_reader(may_fork=True)
+        try:
+            read_isolated("images", "digitalmicrograph", Path(sys.argv[2]))
+        except ReaderError as error:
+            print(error)
+        """,
+        *(modules, tmp_path / "told.dm3"),
+    )
+    assert done.stdout == "OSError: True\n", done.stderr
+
+
 def test_it_ends_with_its_parent():
     done = said_by("print(child.pid, flush=True); os.kill(os.getpid(), 9)", "")
     assert done.returncode == -9, done.stderr

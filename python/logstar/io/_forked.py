@@ -7,6 +7,7 @@ and knows what it has imported makes one; NumPy's own threads end before a copy 
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -89,6 +90,10 @@ def _serve(asked: int, answers: int, parent: int) -> NoReturn:
         for place, descriptor in enumerate((asked, answers, nothing)):
             os.dup2(descriptor, place)
         os.closerange(3, _MOST_DESCRIPTORS)
+        # The copy may begin while nothing is collected; what it began with stays shared unless it
+        # is looked at.
+        gc.freeze()
+        gc.enable()
         from ._child import serve  # noqa: PLC0415 - the other side needs none of it
 
         serve(parent, inherited=_address_space())
