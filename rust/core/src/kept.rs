@@ -3,13 +3,12 @@
 
 use std::sync::Mutex;
 
-/// The most that is kept of a kind, and the largest that is: 32 MB in all.
-const MOST_KEPT: usize = 8;
-pub(crate) const MOST_BYTES: usize = 4 << 20;
+/// The most bytes that are kept of a kind: two tiles of the widest usual kernels.
+const MOST_BYTES: usize = 48 << 20;
 
-/// What is kept of one kind.
+/// What is kept of one kind, each with its size in bytes.
 #[derive(Debug)]
-pub struct Kept<T>(Mutex<Vec<T>>);
+pub struct Kept<T>(Mutex<Vec<(T, usize)>>);
 
 impl<T> Default for Kept<T> {
     fn default() -> Self {
@@ -28,18 +27,17 @@ impl<T> Kept<T> {
     #[must_use]
     pub fn take(&self) -> Option<T> {
         // Nobody waits for the lock: in a forked process its owner may be gone for ever.
-        self.0.try_lock().ok().and_then(|mut kept| kept.pop())
+        let (one, _) = self.0.try_lock().ok().and_then(|mut kept| kept.pop())?;
+        Some(one)
     }
 
-    /// Keeps `one`, whose size is `bytes`, unless it is too large or enough of its kind are kept.
+    /// Keeps `one`, whose size is `bytes`, unless that is more than may be kept of its kind.
     pub fn keep(&self, one: T, bytes: usize) {
-        if bytes > MOST_BYTES {
-            return;
-        }
-        if let Ok(mut kept) = self.0.try_lock()
-            && kept.len() < MOST_KEPT
-        {
-            kept.push(one);
+        if let Ok(mut kept) = self.0.try_lock() {
+            let others: usize = kept.iter().map(|(_, bytes)| bytes).sum();
+            if others.saturating_add(bytes) <= MOST_BYTES {
+                kept.push((one, bytes));
+            }
         }
     }
 }
@@ -63,18 +61,19 @@ mod tests {
         let kept = Kept::new();
         assert_eq!(kept.take(), None);
         kept.keep("too large", MOST_BYTES + 1);
+        kept.keep("far too large", usize::MAX);
         assert_eq!(kept.take(), None);
-        for _ in 0..2 * MOST_KEPT {
-            kept.keep("small", MOST_BYTES);
+        for _ in 0..10 {
+            kept.keep("a quarter", MOST_BYTES / 4);
         }
-        assert_eq!(std::iter::from_fn(|| kept.take()).count(), MOST_KEPT);
+        assert_eq!(std::iter::from_fn(|| kept.take()).count(), 4);
     }
 
     #[test]
     fn vectors_without_memory_take_no_place() {
         let kept = Kept::new();
         kept.keep_memory(Vec::with_capacity(3));
-        (0..MOST_KEPT).for_each(|_| kept.keep_memory(Vec::<u8>::new()));
+        kept.keep_memory(Vec::<u8>::new());
         assert!(kept.take().is_some_and(|memory| memory.capacity() >= 3));
         assert_eq!(kept.take(), None);
     }

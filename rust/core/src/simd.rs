@@ -109,6 +109,17 @@ pub(crate) trait Kernel {
 /// elsewhere, as only [`InstructionSet::run`] makes one, once it has asked the machine.
 pub(crate) struct Available<V>(PhantomData<V>);
 
+impl<V: Lanes> Available<V> {
+    /// Runs a kernel with the same vectors in a function of its own. What is summed in a loop deep
+    /// within a large kernel, the compiler may keep in memory instead of registers.
+    #[allow(clippy::unused_self, reason = "it is the proof")]
+    #[inline(always)]
+    pub(crate) fn run_apart<K: Kernel>(self, kernel: K) -> K::Output {
+        // SAFETY: the proof of the instruction set.
+        unsafe { V::run(kernel) }
+    }
+}
+
 impl<V> Clone for Available<V> {
     fn clone(&self) -> Self {
         *self
@@ -167,6 +178,8 @@ pub(crate) trait Lanes: Copy {
     unsafe fn prefetch(at: *const u8);
     /// Writes COUNT rows of COUNT floats, `from_stride` apart, as columns `to_stride` apart.
     unsafe fn transpose(from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize);
+    /// Runs a kernel compiled for these vectors.
+    unsafe fn run<K: Kernel>(kernel: K) -> K::Output;
 }
 
 /// Lanes of the widest vector.
@@ -175,14 +188,15 @@ pub(crate) const MAX_LANES: usize = 16;
 /// Bytes of a cache line.
 pub(crate) const LINE: usize = 64;
 
-/// The most neighbouring results that a kernel is asked to compute at a time.
-pub(crate) const MOST_OUTPUTS: usize = 4;
-
 /// A vector without instructions of its own: the compiler uses the baseline's.
 impl Lanes for [f32; 4] {
     const COUNT: usize = 4;
     type Doubles = [f64; EIGHT];
 
+    #[inline(never)]
+    unsafe fn run<K: Kernel>(kernel: K) -> K::Output {
+        kernel.run::<Self, 2>(Available(PhantomData))
+    }
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
         [value; 4]
@@ -243,7 +257,7 @@ mod x86 {
     )]
     use std::arch::x86_64::*;
 
-    use super::Lanes;
+    use super::{Kernel, Lanes, run_avx2, run_avx512};
 
     /// Eight lanes of AVX2.
     #[derive(Clone, Copy)]
@@ -258,6 +272,10 @@ mod x86 {
         const COUNT: usize = 8;
         type Doubles = super::doubles::x86::TwoF64x4;
 
+        #[inline(always)]
+        unsafe fn run<K: Kernel>(kernel: K) -> K::Output {
+            unsafe { run_avx2(kernel) }
+        }
         #[inline(always)]
         unsafe fn splat(value: f32) -> Self {
             Self(unsafe { _mm256_set1_ps(value) })
@@ -329,6 +347,10 @@ mod x86 {
         const COUNT: usize = 16;
         type Doubles = super::doubles::x86::F64x8;
 
+        #[inline(always)]
+        unsafe fn run<K: Kernel>(kernel: K) -> K::Output {
+            unsafe { run_avx512(kernel) }
+        }
         #[inline(always)]
         unsafe fn splat(value: f32) -> Self {
             Self(unsafe { _mm512_set1_ps(value) })
@@ -409,7 +431,7 @@ mod arm {
     )]
     use std::arch::aarch64::*;
 
-    use super::Lanes;
+    use super::{Kernel, Lanes, run_neon};
 
     /// Four lanes of NEON.
     #[derive(Clone, Copy)]
@@ -420,6 +442,10 @@ mod arm {
         const COUNT: usize = 4;
         type Doubles = super::doubles::arm::FourF64x2;
 
+        #[inline(always)]
+        unsafe fn run<K: Kernel>(kernel: K) -> K::Output {
+            unsafe { run_neon(kernel) }
+        }
         #[inline(always)]
         unsafe fn splat(value: f32) -> Self {
             Self(unsafe { vdupq_n_f32(value) })

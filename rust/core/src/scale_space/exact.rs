@@ -5,12 +5,12 @@
 //! one hardly differ. So what the vertical pass makes of a row is kept, column by column, and a
 //! voxel further along the row adds only the columns that are missing.
 
+use std::marker::PhantomData;
+
 use super::Scale;
 use super::screen::Voxel;
 use crate::image::{Pixel, Plane, reflect};
-
-/// Columns that are summed at a time: as many sums as stay in registers.
-const CHUNK: usize = 8;
+use crate::simd::{Available, EIGHT, Kernel, Lanes, Octet};
 
 /// Columns before a crowded voxel whose responses are computed with its own: voxels around one are
 /// asked for next, and rows are gone through from left to right.
@@ -53,7 +53,7 @@ impl Scratch {
 /// How many rows and columns beyond a voxel the responses of it and of those around it are made of.
 pub(super) fn reach(ladder: &[Scale]) -> [usize; 2] {
     let widest = |radius: fn(&Scale) -> usize| ladder.iter().map(radius).max().unwrap_or(0);
-    let beyond = const { if CHUNK > BEFORE { CHUNK } else { BEFORE + 1 } };
+    let beyond = const { if EIGHT > BEFORE { EIGHT } else { BEFORE + 1 } };
     [
         widest(|scale| scale.vertical.radius()) + 1,
         widest(|scale| scale.horizontal.radius()) + beyond,
@@ -81,8 +81,9 @@ impl Row {
 
     /// Adds sums up to a column.
     #[inline(always)]
-    fn fill<T: Pixel>(
+    fn fill<V: Lanes, T: Pixel>(
         &mut self,
+        available: Available<V>,
         image: &Plane<T>,
         scale: &Scale,
         row: usize,
@@ -96,36 +97,48 @@ impl Row {
         if (radius..rows.saturating_sub(radius)).contains(&row) {
             let (start, width) = (image.start(row), image.held_cols().len());
             let pair = |distance: usize| (start - distance * width, start + distance * width);
-            self.fill_from(image, scale, end, pair);
+            self.fill_from(available, image, scale, end, pair);
         } else {
             let start = |row: isize| image.start(reflect(row, rows));
             let row = row as isize;
             starts.clear();
             starts.extend((0..=radius as isize).map(|far| (start(row - far), start(row + far))));
-            self.fill_from(image, scale, end, |distance: usize| starts[distance]);
+            self.fill_from(available, image, scale, end, |distance: usize| starts[distance]);
         }
     }
 
     /// As [`Row::fill`]; `pair` tells where the rows at a distance begin.
     #[inline(always)]
-    fn fill_from<T: Pixel>(
+    fn fill_from<V: Lanes, T: Pixel>(
         &mut self,
+        available: Available<V>,
         image: &Plane<T>,
         scale: &Scale,
         end: isize,
         pair: impl Fn(usize) -> (usize, usize) + Copy,
     ) {
-        let (pixels, held) = (image.pixels(), image.held_cols());
+        let pixels = image.pixels();
         while self.end() < end {
             let col = self.end();
-            if col >= held.start as isize && col as usize + CHUNK <= held.end {
-                let at = col as usize - held.start;
-                let (curved, smooth) = vertical_sums::<T, CHUNK>(pixels, scale, at, pair);
-                self.curved.extend_from_slice(&curved);
-                self.smooth.extend_from_slice(&smooth);
+            // Of two octets, the sums of one do not wait for those of the other.
+            if let Some(first) = Run::of(col, image) {
+                let next = col + EIGHT as isize;
+                let second = Run::of(next, image).filter(|_| next < end);
+                let starts = [first, second.unwrap_or(first)].map(|run| run.at);
+                let sums = available.run_apart(VerticalSums { pixels, scale, starts, pair });
+                for (run, sums) in [Some(first), second].into_iter().flatten().zip(sums) {
+                    for (known, mut sums) in
+                        [&mut self.curved, &mut self.smooth].into_iter().zip(sums)
+                    {
+                        if run.falls {
+                            sums.reverse();
+                        }
+                        known.extend_from_slice(&sums);
+                    }
+                }
             } else {
-                let at = reflect(col, image.cols()) - held.start;
-                let ([curved], [smooth]) = vertical_sums::<T, 1>(pixels, scale, at, pair);
+                let at = reflect(col, image.cols()) - image.held_cols().start;
+                let (curved, smooth) = vertical_sums(pixels, scale, at, pair);
                 self.curved.push(curved);
                 self.smooth.push(smooth);
             }
@@ -133,10 +146,33 @@ impl Row {
     }
 }
 
+/// Eight columns side by side, among those held, that as many of the image's reflections are.
+#[derive(Clone, Copy)]
+struct Run {
+    /// The leftmost, counted from the first that is held.
+    at: usize,
+    /// Whether it is that of the last.
+    falls: bool,
+}
+
+impl Run {
+    /// Of those from `col` on, which may lie beyond the image's edge. None if they turn back or are
+    /// not all held.
+    fn of<T: Pixel>(col: isize, image: &Plane<T>) -> Option<Self> {
+        let [first, last] = [col, col + EIGHT as isize - 1].map(|col| reflect(col, image.cols()));
+        let (held, left) = (image.held_cols(), first.min(last));
+        // Where they turn back, the same column comes twice.
+        let is_run = first.abs_diff(last) == EIGHT - 1;
+        (is_run && left >= held.start && left + EIGHT <= held.end)
+            .then(|| Self { at: left - held.start, falls: last < first })
+    }
+}
+
 /// The response of the scale that a voxel is of. Of a crowded one, others to both sides in its row
 /// are likely to be asked for as well.
 #[inline(always)]
-pub(super) fn response<T: Pixel>(
+pub(super) fn response<V: Lanes, T: Pixel>(
+    available: Available<V>,
     image: &Plane<T>,
     scale: &Scale,
     voxel: Voxel,
@@ -152,10 +188,10 @@ pub(super) fn response<T: Pixel>(
     if !is_crowded {
         let first = col as isize - radius as isize;
         row.begin(of, first, width);
-        row.fill(image, scale, at, first + width as isize, starts);
+        row.fill(available, image, scale, at, first + width as isize, starts);
         let place = (first - row.first) as usize;
         let (curved, smooth) = (&row.curved[place..], &row.smooth[place..]);
-        return horizontal_sums::<T, 1>(scale, curved, smooth)[0];
+        return response_of::<T>(scale, curved, smooth);
     }
     if row.of == Some(of) {
         let known = col.checked_sub(row.first_known).and_then(|place| row.responses.get(place));
@@ -167,84 +203,169 @@ pub(super) fn response<T: Pixel>(
     row.begin(of, from as isize - radius as isize, width);
     // A block that follows those known joins them.
     let next = row.first_known + row.responses.len();
-    if row.responses.is_empty() || !(next..next + CHUNK).contains(&col) {
+    if row.responses.is_empty() || !(next..next + EIGHT).contains(&col) {
         row.first_known = from;
         row.responses.clear();
     }
     let from = row.first_known + row.responses.len();
     let first = from as isize - radius as isize;
-    row.fill(image, scale, at, first + (width + CHUNK - 1) as isize, starts);
+    row.fill(available, image, scale, at, first + (width + EIGHT - 1) as isize, starts);
     let place = (first - row.first) as usize;
-    let block = horizontal_sums::<T, CHUNK>(scale, &row.curved[place..], &row.smooth[place..]);
+    let (curved, smooth) = (&row.curved[place..], &row.smooth[place..]);
+    let block = available.run_apart(Responses { scale, curved, smooth, of: PhantomData::<T> });
     row.responses.extend_from_slice(&block);
     block[col - from]
 }
 
-/// Both vertical sums of `N` columns from `at` on, among those held; `pair` tells where the rows at a distance
-/// begin.
+/// Eight pixels or sums, the first of those given.
 #[inline(always)]
-fn vertical_sums<T: Pixel, const N: usize>(
+fn octet<V: Lanes, T: Pixel>(available: Available<V>, from: &[T]) -> Octet<V> {
+    let from = &from[..EIGHT];
+    let mut values = [0.0; EIGHT];
+    for (value, &x) in values.iter_mut().zip(from) {
+        *value = x.to_f64();
+    }
+    Octet::load(available, &values)
+}
+
+/// Both vertical sums of two octets of columns, from the leftmost of each on; `pair` tells where
+/// the rows at a distance begin.
+struct VerticalSums<'a, T, F> {
+    pixels: &'a [T],
+    scale: &'a Scale,
+    starts: [usize; 2],
+    pair: F,
+}
+
+impl<T: Pixel, F: Fn(usize) -> (usize, usize)> Kernel for VerticalSums<'_, T, F> {
+    /// By octet, the second derivative first.
+    type Output = [[[f64; EIGHT]; 2]; 2];
+
+    #[inline(always)]
+    fn run<V: Lanes, const OUTPUTS: usize>(self, available: Available<V>) -> Self::Output {
+        let Self { pixels, scale, starts, pair } = self;
+        let (second, gaussian) = (scale.vertical.second(), scale.vertical.smooth());
+        let radius = scale.vertical.radius();
+        let [a, b] = starts;
+        let row = pair(0).0;
+        let (w_second, w_smooth) = (second.center(), gaussian.center());
+        let (w_second, w_smooth) =
+            (Octet::splat(available, w_second), Octet::splat(available, w_smooth));
+        let x = octet(available, &pixels[row + a..]);
+        let (mut curved_a, mut smooth_a) = (x * w_second, x * w_smooth);
+        let x = octet(available, &pixels[row + b..]);
+        let (mut curved_b, mut smooth_b) = (x * w_second, x * w_smooth);
+        let weights = second.pairs().iter().zip(gaussian.pairs());
+        for (step, (&w_second, &w_smooth)) in weights.enumerate() {
+            let (above, below) = pair(radius - step);
+            let w_second = Octet::splat(available, w_second);
+            let w_smooth = Octet::splat(available, w_smooth);
+            let x = octet(available, &pixels[above + a..]) + octet(available, &pixels[below + a..]);
+            curved_a = curved_a + x * w_second;
+            smooth_a = smooth_a + x * w_smooth;
+            let x = octet(available, &pixels[above + b..]) + octet(available, &pixels[below + b..]);
+            curved_b = curved_b + x * w_second;
+            smooth_b = smooth_b + x * w_smooth;
+        }
+        let mut sums = [[[0.0; EIGHT]; 2]; 2];
+        curved_a.store(&mut sums[0][0]);
+        smooth_a.store(&mut sums[0][1]);
+        curved_b.store(&mut sums[1][0]);
+        smooth_b.store(&mut sums[1][1]);
+        for sum in sums.as_flattened_mut().as_flattened_mut() {
+            *sum = T::from_f64(*sum).to_f64();
+        }
+        sums
+    }
+}
+
+/// Both vertical sums of one column.
+#[inline(always)]
+fn vertical_sums<T: Pixel>(
     pixels: &[T],
     scale: &Scale,
     at: usize,
     pair: impl Fn(usize) -> (usize, usize),
-) -> ([f64; N], [f64; N]) {
+) -> (f64, f64) {
     let (second, gaussian) = (scale.vertical.second(), scale.vertical.smooth());
     let radius = scale.vertical.radius();
-    let load = |start: usize| -> [f64; N] {
-        let from = &pixels[start + at..][..N];
-        std::array::from_fn(|lane| from[lane].to_f64())
-    };
-    let x = load(pair(0).0);
-    let mut curved = x.map(|x| x * second.center());
-    let mut smooth = x.map(|x| x * gaussian.center());
-    let weights = second.pairs().iter().zip(gaussian.pairs());
-    for (step, (&w_second, &w_smooth)) in weights.enumerate() {
+    let load = |start: usize| pixels[start + at].to_f64();
+    let center = load(pair(0).0);
+    let (mut curved, mut smooth) = (center * second.center(), center * gaussian.center());
+    for (step, (&w_second, &w_smooth)) in second.pairs().iter().zip(gaussian.pairs()).enumerate() {
         let (above, below) = pair(radius - step);
-        let (a, b) = (load(above), load(below));
-        for lane in 0..N {
-            let pair = a[lane] + b[lane];
-            curved[lane] += pair * w_second;
-            smooth[lane] += pair * w_smooth;
-        }
+        let pair = load(above) + load(below);
+        curved += pair * w_second;
+        smooth += pair * w_smooth;
     }
     let rounded = |sum: f64| T::from_f64(sum).to_f64();
-    (curved.map(rounded), smooth.map(rounded))
+    (rounded(curved), rounded(smooth))
 }
 
-/// The responses at `N` voxels side by side, of what the vertical pass made of the columns from the
-/// leftmost that the first one's kernel reads.
-#[inline(always)]
-fn horizontal_sums<T: Pixel, const N: usize>(
-    scale: &Scale,
-    curved: &[f64],
-    smooth: &[f64],
-) -> [f64; N] {
-    let (gaussian, second) = (scale.horizontal.smooth(), scale.horizontal.second());
-    let radius = scale.horizontal.radius();
-    // One check of the bounds for all.
-    let (curved, smooth) = (&curved[..2 * radius + N], &smooth[..2 * radius + N]);
-    let load = |sums: &[f64], at: usize| -> [f64; N] {
-        let from = &sums[at..][..N];
-        std::array::from_fn(|lane| from[lane])
-    };
-    let mut curved_sums = load(curved, radius).map(|x| x * gaussian.center());
-    let mut smooth_sums = load(smooth, radius).map(|x| x * second.center());
-    for (index, (&w_smooth, &w_second)) in gaussian.pairs().iter().zip(second.pairs()).enumerate() {
-        let (left, right) = (index, 2 * radius - index);
-        let (a, b) = (load(curved, left), load(curved, right));
-        let (c, d) = (load(smooth, left), load(smooth, right));
-        for lane in 0..N {
-            curved_sums[lane] += (a[lane] + b[lane]) * w_smooth;
-            smooth_sums[lane] += (c[lane] + d[lane]) * w_second;
+/// The responses at eight voxels side by side, of what the vertical pass made of the columns from
+/// the leftmost that the first one's kernel reads.
+struct Responses<'a, T> {
+    scale: &'a Scale,
+    curved: &'a [f64],
+    smooth: &'a [f64],
+    of: PhantomData<T>,
+}
+
+impl<T: Pixel> Kernel for Responses<'_, T> {
+    type Output = [f64; EIGHT];
+
+    #[inline(always)]
+    fn run<V: Lanes, const OUTPUTS: usize>(self, available: Available<V>) -> [f64; EIGHT] {
+        let Self { scale, curved, smooth, .. } = self;
+        let (gaussian, second) = (scale.horizontal.smooth(), scale.horizontal.second());
+        let radius = scale.horizontal.radius();
+        // One check of the bounds for all.
+        let width = 2 * radius + EIGHT;
+        let (curved, smooth) = (&curved[..width], &smooth[..width]);
+        let mut curved_sums =
+            octet(available, &curved[radius..]) * Octet::splat(available, gaussian.center());
+        let mut smooth_sums =
+            octet(available, &smooth[radius..]) * Octet::splat(available, second.center());
+        for (left, (&w_smooth, &w_second)) in
+            gaussian.pairs().iter().zip(second.pairs()).enumerate()
+        {
+            let right = 2 * radius - left;
+            let curved = octet(available, &curved[left..]) + octet(available, &curved[right..]);
+            let smooth = octet(available, &smooth[left..]) + octet(available, &smooth[right..]);
+            curved_sums = curved_sums + curved * Octet::splat(available, w_smooth);
+            smooth_sums = smooth_sums + smooth * Octet::splat(available, w_second);
         }
+        let (mut responses, mut others) = ([0.0; EIGHT], [0.0; EIGHT]);
+        curved_sums.store(&mut responses);
+        smooth_sums.store(&mut others);
+        for (response, other) in responses.iter_mut().zip(others) {
+            *response = weighed::<T>(scale, *response, other);
+        }
+        responses
     }
+}
+
+/// The response at one voxel, of the same.
+#[inline(always)]
+fn response_of<T: Pixel>(scale: &Scale, curved: &[f64], smooth: &[f64]) -> f64 {
+    let (gaussian, second) = (scale.horizontal.smooth(), scale.horizontal.second());
+    let last = 2 * scale.horizontal.radius();
+    let (curved, smooth) = (&curved[..=last], &smooth[..=last]);
+    let mut curved_sum = curved[last / 2] * gaussian.center();
+    let mut smooth_sum = smooth[last / 2] * second.center();
+    for (left, (&w_smooth, &w_second)) in gaussian.pairs().iter().zip(second.pairs()).enumerate() {
+        curved_sum += (curved[left] + curved[last - left]) * w_smooth;
+        smooth_sum += (smooth[left] + smooth[last - left]) * w_second;
+    }
+    weighed::<T>(scale, curved_sum, smooth_sum)
+}
+
+/// A response by its two terms.
+#[inline(always)]
+fn weighed<T: Pixel>(scale: &Scale, curved: f64, smooth: f64) -> f64 {
     let rounded = |value: f64| T::from_f64(value).to_f64();
-    let weight = rounded(scale.weight);
-    std::array::from_fn(|lane| {
-        let laplacian = rounded(rounded(curved_sums[lane]) + rounded(smooth_sums[lane]));
-        rounded(-laplacian * weight)
-    })
+    let laplacian = rounded(rounded(curved) + rounded(smooth));
+    rounded(-laplacian * rounded(scale.weight))
 }
 
 #[cfg(test)]
@@ -253,6 +374,7 @@ mod tests {
     use crate::image::Image;
     use crate::interrupt::Effort;
     use crate::scale_space::filter;
+    use crate::simd::{InstructionSet, Kernel};
     use proptest::prelude::*;
 
     fn voxel(scale: usize, row: usize, col: usize) -> Voxel {
@@ -260,8 +382,32 @@ mod tests {
         Voxel { row, col, scale }
     }
 
+    /// One response after the other, in vectors of an instruction set.
+    struct Asked<'a, T: Pixel> {
+        image: &'a Image<T>,
+        scale: &'a Scale,
+        voxel: Voxel,
+        is_crowded: bool,
+        scratch: &'a mut Scratch,
+    }
+
+    impl<T: Pixel> Kernel for Asked<'_, T> {
+        type Output = f64;
+
+        #[inline(always)]
+        fn run<V: Lanes, const OUTPUTS: usize>(self, available: Available<V>) -> f64 {
+            let Self { image, scale, voxel, is_crowded, scratch } = self;
+            response(available, image, scale, voxel, is_crowded, scratch)
+        }
+    }
+
     /// Asks for all voxels in turn, and then for some in an order of their own.
-    fn check<T: Pixel>(image: &Image<T>, scale: &Scale, others: &[(usize, bool)]) {
+    fn check<T: Pixel>(
+        set: InstructionSet,
+        image: &Image<T>,
+        scale: &Scale,
+        others: &[(usize, bool)],
+    ) {
         let mut scratch = Scratch::default();
         let plane =
             filter::response(image, scale, Effort::of(std::num::NonZeroUsize::MIN)).unwrap();
@@ -271,7 +417,8 @@ mod tests {
         let [alone, crowded] = in_turn;
         for (place, is_crowded) in alone.chain(crowded).chain(others.iter().copied()) {
             let (row, col) = (place / cols % rows, place % cols);
-            let single = response(image, scale, voxel(4, row, col), is_crowded, &mut scratch);
+            let (voxel, scratch) = (voxel(4, row, col), &mut scratch);
+            let single = set.run(Asked { image, scale, voxel, is_crowded, scratch });
             assert_eq!(single, plane.row(row)[col].to_f64(), "({row}, {col})");
         }
     }
@@ -290,8 +437,10 @@ mod tests {
             let double = Image::new(rows, cols, pixels).unwrap();
             let mut scale = Scale::isotropic(sigmas.0).unwrap();
             scale.horizontal = Scale::isotropic(sigmas.1).unwrap().horizontal;
-            check(&double, &scale, &others);
-            check(&single, &scale, &others);
+            for set in InstructionSet::available() {
+                check(set, &double, &scale, &others);
+                check(set, &single, &scale, &others);
+            }
         }
     }
 
@@ -305,7 +454,9 @@ mod tests {
             for scale in [0, 3, 0] {
                 let plane = filter::response(&image, &scales[scale], effort).unwrap();
                 let voxel = voxel(scale, row, 4);
-                let found = response(&image, &scales[scale], voxel, is_crowded, &mut scratch);
+                let (image, scale) = (&image, &scales[scale]);
+                let asked = Asked { image, scale, voxel, is_crowded, scratch: &mut scratch };
+                let found = InstructionSet::widest().run(asked);
                 assert_eq!(found, plane.row(row)[4]);
             }
         }

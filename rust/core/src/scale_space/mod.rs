@@ -24,7 +24,6 @@ pub use kernel::{AxisKernels, HalfKernel, Scale};
 use crate::blob::Candidate;
 use crate::image::{Image, Pixel};
 use crate::interrupt::Effort;
-use crate::kept::MOST_BYTES;
 use crate::simd::InstructionSet;
 use crate::source::{Pixels, Source};
 use crate::{Error, Result};
@@ -95,6 +94,11 @@ pub fn find_candidates_of_parts<T: Pixel>(
     }
 }
 
+/// Bytes of an image's copy beyond which every tile is copied by itself. The memory of a smaller
+/// copy is kept from call to call, and it takes less time than copies of tiles and of what is around
+/// them.
+const MOST_COPIED: usize = 4 << 20;
+
 /// Finds what [`find_candidates_of_parts`] finds in an image that lies elsewhere. A large one is
 /// never copied as a whole, unless it is one that takes the plain way.
 ///
@@ -107,11 +111,10 @@ pub fn find_candidates_in<T: Pixel, S: Source<T>>(
     query: Query,
     resources: Resources<'_>,
 ) -> Result<Vec<Vec<Candidate>>> {
-    find_candidates_copying(pixels, MOST_BYTES, (ladder, parts), query, resources)
+    find_candidates_copying(pixels, MOST_COPIED, (ladder, parts), query, resources)
 }
 
-/// As [`find_candidates_in`]; an image of up to so many bytes is copied as a whole. Memory is kept
-/// for such a copy, and then it takes less than copies of tiles and of what is around them.
+/// As [`find_candidates_in`]; an image of up to so many bytes is copied as a whole.
 fn find_candidates_copying<T: Pixel, S: Source<T>>(
     pixels: &Pixels<'_, S, T>,
     bytes: usize,

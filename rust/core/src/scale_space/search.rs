@@ -16,11 +16,14 @@ use crate::simd::{Available, Kernel, Lanes, MAX_LANES};
 use crate::source::{Pixels, Source};
 use crate::{Result, memory, parallel};
 
-/// Columns of a tile, and rows it should not exceed: its buffers then fit the second-level cache.
+/// Rows and columns that a tile should not exceed: its buffers then fit the second-level cache.
 /// With the pixel around it, that is whole vectors of rows, on the next coarser grid as well; a
 /// square has the least around it that kernels read besides.
-const TILE_COLS: usize = 174;
-const TILE_ROWS: usize = 174;
+const TILE: usize = 174;
+
+/// How many times as far as the widest kernel a tile extends, whatever fits a cache: what is read
+/// around it is then no more than it is itself.
+const TILE_OF_REACH: usize = 6;
 
 /// Bytes of a tile's buffers beyond which the plain way, which needs no room for what kernels
 /// reach, takes over: kernels of a thousand pixels and more on images as large.
@@ -175,7 +178,7 @@ impl<'a> Search<'a> {
             scales.push(ScreenScale::new(scale, normalization));
         }
         let reach = Reach::of(&scales);
-        let blocks = tiles(rows, cols, reach.widest()[1], effort.threads);
+        let blocks = tiles(rows, cols, reach.widest(), effort.threads);
         let bytes = Lease::bytes(blocks[0].rows, blocks[0].cols, reach);
         if !scales.iter().all(ScreenScale::is_finite) || bytes > MOST_BYTES {
             return Ok(None);
@@ -285,16 +288,14 @@ impl<T: Pixel> Kernel for Trial<'_, T> {
     type Output = Result<Vec<Maximum>>;
 
     #[inline(always)]
-    fn run<V: Lanes, const OUTPUTS: usize>(self, _: Available<V>) -> Result<Vec<Maximum>> {
+    fn run<V: Lanes, const OUTPUTS: usize>(self, available: Available<V>) -> Result<Vec<Maximum>> {
         let Self { image, ladder, ends, threshold, suspects, scratch, effort } = self;
         let Suspects { mut voxels, rivals: all_rivals, .. } = suspects;
         // Sums are kept row by row, which is worth most where suspects are many.
         if !all_rivals.is_empty() {
             voxels.sort_unstable_by_key(|suspect| (suspect.scale, suspect.row, suspect.col));
         }
-        let mut response = |voxel: Voxel, is_crowded: bool| {
-            exact::response(image, &ladder[voxel.scale as usize], voxel, is_crowded, scratch)
-        };
+        let mut responses = Responses { available, image, ladder, scratch };
         let mut maxima = Vec::with_capacity(voxels.len());
         for (index, suspect) in voxels.into_iter().enumerate() {
             if index % SUSPECTS_BETWEEN_QUESTIONS == SUSPECTS_BETWEEN_QUESTIONS - 1 {
@@ -302,26 +303,19 @@ impl<T: Pixel> Kernel for Trial<'_, T> {
             }
             let Suspect { row, col, scale, rivals, may_stand } = suspect;
             let rivals = &all_rivals[rivals];
-            let value = response(Voxel { row, col, scale }, !rivals.is_empty());
-            if value <= threshold {
-                continue;
-            }
-            let mut stands = |side: Ordering| {
-                rivals
-                    .iter()
-                    .filter(|rival| rival.scale.cmp(&scale) == side)
-                    .all(|&rival| value >= response(rival, true))
-            };
-            if !stands(Ordering::Equal) {
+            let value = responses.at(Voxel { row, col, scale }, !rivals.is_empty());
+            if value <= threshold || !responses.stands(value, rivals, |other| other == scale) {
                 continue;
             }
             let Ends { first, last, .. } = ends[scale as usize];
             // Where no part ends, both must hold, and the first that does not spares the other.
-            let stands_below = may_stand[0] && stands(Ordering::Less);
+            let stands_below =
+                may_stand[0] && responses.stands(value, rivals, |other| other < scale);
             if !(stands_below || first) {
                 continue;
             }
-            let stands_above = may_stand[1] && stands(Ordering::Greater);
+            let stands_above =
+                may_stand[1] && responses.stands(value, rivals, |other| other > scale);
             if !(stands_above || last) {
                 continue;
             }
@@ -332,13 +326,42 @@ impl<T: Pixel> Kernel for Trial<'_, T> {
     }
 }
 
+/// Exact responses.
+struct Responses<'a, V, T: Pixel> {
+    available: Available<V>,
+    image: &'a Image<T>,
+    ladder: &'a [Scale],
+    scratch: &'a mut exact::Scratch,
+}
+
+impl<V: Lanes, T: Pixel> Responses<'_, V, T> {
+    #[inline(always)]
+    fn at(&mut self, voxel: Voxel, is_crowded: bool) -> f64 {
+        let scale = &self.ladder[voxel.scale as usize];
+        exact::response(self.available, self.image, scale, voxel, is_crowded, self.scratch)
+    }
+
+    /// Whether a response is no less than those of rivals at some scales.
+    #[inline(always)]
+    fn stands(&mut self, value: f64, rivals: &[Voxel], of: impl Fn(u32) -> bool) -> bool {
+        // No closure: it would not be compiled for the caller's instruction set.
+        for &rival in rivals {
+            if of(rival.scale) && value < self.at(rival, true) {
+                return false;
+            }
+        }
+        true
+    }
+}
+
 /// Splits the image into tiles, so that the busiest thread has least to do.
-fn tiles(rows: usize, cols: usize, reach: usize, threads: NonZeroUsize) -> Vec<Block> {
-    let across = split(cols, TILE_COLS.max(4 * reach));
-    let fewest = rows.div_ceil(TILE_ROWS);
+fn tiles(rows: usize, cols: usize, reach: [usize; 2], threads: NonZeroUsize) -> Vec<Block> {
+    let [most_rows, most_cols] = reach.map(|reach| TILE.max(TILE_OF_REACH * reach));
+    let across = split(cols, most_cols);
+    let fewest = rows.div_ceil(most_rows);
     let work = |parts: usize| {
         let tiles = (parts * across.len()).div_ceil(threads.get());
-        tiles * (rows.div_ceil(parts) + 2).next_multiple_of(MAX_LANES)
+        tiles * ((rows.div_ceil(parts) + 2).next_multiple_of(MAX_LANES) + 2 * reach[0])
     };
     let parts = (fewest..=(2 * fewest + threads.get()).min(rows)).min_by_key(|&n| work(n));
     let down = split(rows, rows.div_ceil(parts.unwrap_or(fewest)));

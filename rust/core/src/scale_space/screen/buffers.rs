@@ -1,10 +1,10 @@
 //! A tile's working memory, and its pixels.
 #![allow(unsafe_code, reason = "kernels over vectors; see crate::simd")]
 
+use super::axis::LEVELS;
 use super::grids::{Grid, Grids};
 use super::scale::{Reach, TileRange};
-use super::thinning::GRIDS;
-use super::{Block, Normalization};
+use super::{Block, Normalization, one_axis};
 use crate::Result;
 use crate::image::{Image, Pixel, reflect};
 use crate::memory::filled;
@@ -52,17 +52,25 @@ pub(super) fn odd_lines(len: usize) -> usize {
 /// Working memory of a tile, kept from tile to tile.
 #[derive(Default)]
 pub(in crate::scale_space) struct Buffers {
-    /// Of each grid.
-    pub(super) pixels: [Aligned; GRIDS],
+    pub(super) pixels: Aligned,
+    /// Those of half the rows and columns.
+    pub(super) half_pixels: Aligned,
+    /// Those of the grids that are coarser along one axis, by axis and level.
+    pub(super) slim_pixels: [[Aligned; LEVELS]; 2],
     /// What lies between two grids.
     pub(super) turned: Aligned,
+    /// Pixels that are thinned along one axis, line by line across it, by axis and level.
+    pub(super) thinned: [[Aligned; LEVELS]; 2],
     /// Vertical second derivative and smoothed of a strip, transposed: column after column.
     pub(super) curved: Aligned,
     pub(super) smooth: Aligned,
     /// Responses of three scales, transposed.
     pub(super) responses: [Aligned; 3],
-    /// Those of one scale on the grids beyond the image's own.
-    pub(super) coarse: [Aligned; GRIDS - 1],
+    /// Those of one scale on half the rows and columns.
+    pub(super) half: Aligned,
+    /// Those of one term of a scale, as they are widened along one axis: at even levels and at odd
+    /// ones.
+    pub(super) slim: [Aligned; 2],
     /// Rows of one block of vectors before they are transposed.
     pub(super) rows: [Aligned; 2],
 }
@@ -72,13 +80,18 @@ impl Buffers {
     /// this reach.
     pub(super) fn lengths(rows: usize, cols: usize, reach: Reach) -> Lengths {
         let grids = Grids::new(rows, cols, reach);
-        let of = |grid: usize| grids.get().get(grid);
+        let half = |of: fn(&Grid) -> usize| grids.half().map_or(0, of);
+        let slim = |axis: usize, level: usize| grids.slim(axis, level).map_or(0, Grid::pixels);
         Lengths {
-            pixels: std::array::from_fn(|grid| of(grid).map_or(0, Grid::pixels)),
+            pixels: grids.own().pixels(),
+            half_pixels: half(Grid::pixels),
+            slim_pixels: std::array::from_fn(|axis| std::array::from_fn(|level| slim(axis, level))),
             turned: grids.turned(),
-            filtered: grids.get().iter().map(Grid::strip).max().unwrap_or(0),
+            thinned: one_axis::thinned(&grids),
+            filtered: grids.all().map(Grid::strip).max().unwrap_or(0),
             responses: grids.own().responses(),
-            coarse: std::array::from_fn(|grid| of(grid + 1).map_or(0, Grid::responses)),
+            half: half(Grid::responses),
+            slim: one_axis::widened(&grids),
             rows: MAX_LANES * MAX_LANES,
         }
     }
@@ -89,51 +102,57 @@ impl Buffers {
     /// [`crate::Error::Memory`].
     pub(super) fn make_room(&mut self, rows: usize, cols: usize, reach: Reach) -> Result<()> {
         let lengths = Self::lengths(rows, cols, reach);
-        for (pixels, len) in self.pixels.iter_mut().zip(lengths.pixels) {
-            pixels.make_room(len)?;
-        }
-        for (coarse, len) in self.coarse.iter_mut().zip(lengths.coarse) {
-            coarse.make_room(len)?;
-        }
-        self.turned.make_room(lengths.turned)?;
-        for filtered in [&mut self.curved, &mut self.smooth] {
-            filtered.make_room(lengths.filtered)?;
-        }
-        for response in &mut self.responses {
-            response.make_room(lengths.responses)?;
-        }
-        for row in &mut self.rows {
-            row.make_room(lengths.rows)?;
-        }
-        Ok(())
+        self.each(&lengths).try_for_each(|(buffer, len)| buffer.make_room(len))
     }
 
-    pub(super) fn bytes(&self) -> usize {
-        let alone = [&self.turned, &self.curved, &self.smooth].into_iter();
-        alone
-            .chain(&self.pixels)
-            .chain(&self.responses)
-            .chain(&self.coarse)
-            .chain(&self.rows)
-            .map(Aligned::bytes)
-            .sum()
+    /// All of them, and how long they are to be.
+    fn each(&mut self, lengths: &Lengths) -> impl Iterator<Item = (&mut Aligned, usize)> {
+        let single = [
+            (&mut self.pixels, lengths.pixels),
+            (&mut self.half_pixels, lengths.half_pixels),
+            (&mut self.turned, lengths.turned),
+            (&mut self.curved, lengths.filtered),
+            (&mut self.smooth, lengths.filtered),
+            (&mut self.half, lengths.half),
+        ];
+        let alike = [(lengths.responses, &mut self.responses[..]), (lengths.rows, &mut self.rows)];
+        let slim_pixels = self.slim_pixels.iter_mut().flatten();
+        single
+            .into_iter()
+            .chain(slim_pixels.zip(lengths.slim_pixels.into_iter().flatten()))
+            .chain(self.thinned.iter_mut().flatten().zip(lengths.thinned.into_iter().flatten()))
+            .chain(self.slim.iter_mut().zip(lengths.slim))
+            .chain(alike.into_iter().flat_map(|(len, all)| all.iter_mut().map(move |b| (b, len))))
+    }
+
+    pub(super) fn bytes(&mut self) -> usize {
+        self.each(&Lengths::default()).map(|(buffer, _)| buffer.bytes()).sum()
     }
 }
 
 /// Floats that each of the buffers holds.
+#[derive(Default)]
 pub(super) struct Lengths {
-    pixels: [usize; GRIDS],
+    pixels: usize,
+    half_pixels: usize,
+    slim_pixels: [[usize; LEVELS]; 2],
     turned: usize,
+    thinned: [[usize; LEVELS]; 2],
     filtered: usize,
     responses: usize,
-    coarse: [usize; GRIDS - 1],
+    half: usize,
+    slim: [usize; 2],
     rows: usize,
 }
 
 impl Lengths {
     pub(super) fn total(&self) -> usize {
-        self.pixels.iter().chain(&self.coarse).sum::<usize>()
+        let slim = self.slim_pixels.iter().chain(&self.thinned).flatten();
+        self.pixels
+            + self.half_pixels
             + self.turned
+            + self.half
+            + slim.chain(&self.slim).sum::<usize>()
             + 2 * (self.filtered + self.rows)
             + 3 * self.responses
     }
@@ -158,7 +177,7 @@ pub(super) fn gather<V: Lanes, T: Pixel>(
     let direct = image.cols().saturating_sub(first_col.max(0) as usize).min(columns - before);
     let left = image.held_cols().start;
     let row_of = |index: usize| image.row(reflect(first_row + index as isize, image.rows()));
-    let own = buffers.pixels[0].get_mut();
+    let own = buffers.pixels.get_mut();
     // SAFETY: the proof of the instruction set.
     let (mut low, mut high) = unsafe { (V::splat(f32::MAX), V::splat(f32::MIN)) };
     for index in 0..grid.pixel_lines {
@@ -175,7 +194,16 @@ pub(super) fn gather<V: Lanes, T: Pixel>(
         for (out, &x) in out[before..before + direct].iter_mut().zip(from) {
             *out = normalized(x);
         }
-        for col in (0..before).chain(before + direct..columns) {
+        // Those beyond an edge mirror those inside, as far as there are any.
+        let (after, mirrored) = (before + direct, before.min(direct));
+        for far in 0..mirrored {
+            out[before - 1 - far] = out[before + far];
+        }
+        let (mirrored_from, mirrored_to) = (before - mirrored, columns.min(after + direct));
+        for far in 0..mirrored_to - after {
+            out[after + far] = out[after - 1 - far];
+        }
+        for col in (0..mirrored_from).chain(mirrored_to..columns) {
             let from = reflect(first_col + col as isize, image.cols()) - left;
             out[col] = normalized(pixels[from]);
         }

@@ -1,19 +1,18 @@
 //! The grids of a tile: what lies where on each, and the way from one to the next.
 //!
 //! Pixels of a grid lie in lines. The filter passes first across the lines, then along them, and
-//! leaves its responses turned: what was a place in all lines is a line of responses. So does each
-//! thinning and each widening. The lines of the image's own pixels are its rows; those of the next
-//! grid are columns, those of the one after it rows again. Responses of all grids so arrive as
-//! those that were filtered on the image's own pixels, column by column.
+//! leaves its responses turned: what was a place in all lines is a line of responses. The lines of
+//! the image's own pixels are its rows; those of the grid that has half of both are columns, as
+//! thinning and widening turn as well. Responses of all grids so arrive as those that were filtered
+//! on the image's own pixels, column by column.
+//!
+//! Grids that are coarser along one axis have their lines along it.
 
+use super::axis::{Axis, LEVELS};
 use super::buffers::{Buffers, odd_lines};
 use super::scale::Reach;
-use super::thinning::{self, GRIDS, Lines, REACH, WIDENED_FROM};
-use crate::simd::{Available, Lanes, MAX_LANES, MOST_OUTPUTS};
-
-/// Responses of a grid before the first of the image's own: as many as it takes to widen them, in
-/// pairs.
-const BEFORE: [usize; GRIDS] = [0, 2, 3];
+use super::thinning::{self, Lines};
+use crate::simd::{Available, Lanes, MAX_LANES};
 
 /// One grid of a tile.
 #[derive(Clone, Copy, Default)]
@@ -24,9 +23,6 @@ pub(super) struct Grid {
     /// Lines and places of pixels before the first response.
     pub first_line: usize,
     pub first_place: usize,
-    /// Likewise before the first response of the image's own pixels.
-    before_line: usize,
-    before_place: usize,
     /// Lines and places of pixels.
     pub pixel_lines: usize,
     pub pixel_places: usize,
@@ -34,12 +30,51 @@ pub(super) struct Grid {
     pub line_stride: usize,
     /// From the responses at one place to those at the next.
     pub place_stride: usize,
-    /// Lines of pixels that there is room for: whole vectors of responses are computed.
+    /// Lines and places of pixels that there is room for: whole vectors of responses are computed.
     room_lines: usize,
     room_places: usize,
 }
 
+/// An axis of a grid: its pixels, those before the first response, its responses, and how far
+/// kernels reach.
+#[derive(Clone, Copy)]
+struct Extent {
+    pixels: usize,
+    first: usize,
+    responses: usize,
+    reach: usize,
+}
+
+impl Extent {
+    fn of(axis: &Axis, level: usize, reach: usize) -> Self {
+        let level = axis.level(level);
+        let (pixels, first) = (level.pixels(), level.first());
+        Self { pixels, first, responses: level.responses, reach }
+    }
+
+    /// Pixels in whole vectors, those that whole vectors of responses are made of included.
+    fn room(&self) -> usize {
+        let padded = self.responses.next_multiple_of(MAX_LANES);
+        self.pixels.max(self.first + padded + self.reach).next_multiple_of(MAX_LANES)
+    }
+}
+
 impl Grid {
+    fn new(lines: Extent, places: Extent) -> Self {
+        Self {
+            lines: lines.responses,
+            places: places.responses,
+            first_line: lines.first,
+            first_place: places.first,
+            pixel_lines: lines.pixels,
+            pixel_places: places.pixels,
+            line_stride: odd_lines(places.room()),
+            place_stride: odd_lines(lines.responses.next_multiple_of(MAX_LANES)),
+            room_lines: lines.room(),
+            room_places: places.room(),
+        }
+    }
+
     /// Pixels that it has room for.
     pub(super) fn pixels(&self) -> usize {
         self.room_lines * self.line_stride
@@ -47,7 +82,7 @@ impl Grid {
 
     /// Responses that it has room for.
     pub(super) fn responses(&self) -> usize {
-        self.places.next_multiple_of(2 * MOST_OUTPUTS) * self.place_stride
+        self.places.next_multiple_of(MAX_LANES) * self.place_stride
     }
 
     /// Elements of as many lines of pixels, or of places of responses, as a vector has lanes.
@@ -56,81 +91,73 @@ impl Grid {
     }
 }
 
-/// All grids of a tile, down to the coarsest that a scale is filtered on.
+/// All grids of a tile that a scale is filtered on.
 #[derive(Clone, Copy)]
 pub(super) struct Grids {
-    all: [Grid; GRIDS],
-    /// How many there are.
-    count: usize,
+    own: Grid,
+    half: Option<Grid>,
+    /// By axis and level.
+    slim: [[Option<Grid>; LEVELS]; 2],
+    axes: [Axis; 2],
 }
 
 impl Grids {
     /// Of a block of so many rows and columns, with the pixel around it.
     pub(super) fn new(rows: usize, cols: usize, reach: Reach) -> Self {
-        let count = reach.grids.iter().flatten().count().max(1);
-        let mut all = [Grid::default(); GRIDS];
-        // By axis, rows first: responses of each grid, and how many pixels lie before the first
-        // response of the image's own and from there on.
-        let mut responses = [[rows + 2, cols + 2]; GRIDS];
-        for grid in 1..count {
-            responses[grid] = responses[grid - 1].map(|finer| finer.div_ceil(2) + WIDENED_FROM - 1);
+        let by_axis = |reach: [usize; 2], axis: usize| reach[axis];
+        let axes = std::array::from_fn(|axis| {
+            let mut levels = reach.slim.map(|reach| reach.map(|reach| by_axis(reach, axis)));
+            levels[0] = Some(reach.own[axis]);
+            levels[1] = levels[1].max(reach.half.map(|reach| by_axis(reach, axis)));
+            Axis::new([rows, cols][axis] + 2, levels)
+        });
+        let own = |axis: usize| Extent::of(&axes[axis], 0, reach.own[axis]);
+        let half = |axis: usize, reach: [usize; 2]| Extent::of(&axes[axis], 1, reach[axis]);
+        let slim = |axis: usize, level: usize| {
+            let reach = reach.slim[level]?[axis];
+            Some(Grid::new(own(1 - axis), Extent::of(&axes[axis], level, reach)))
+        };
+        Self {
+            own: Grid::new(own(0), own(1)),
+            half: reach.half.map(|reach| Grid::new(half(1, reach), half(0, reach))),
+            slim: std::array::from_fn(|axis| std::array::from_fn(|level| slim(axis, level))),
+            axes,
         }
-        let (mut before, mut after) = ([0; 2], [0; 2]);
-        for index in (0..count).rev() {
-            let reach = reach.grids[index].unwrap_or_default();
-            for axis in 0..2 {
-                let (coarser_before, coarser_after) = (before[axis], after[axis]);
-                before[axis] = BEFORE[index] + reach[axis];
-                after[axis] = responses[index][axis] - BEFORE[index] + reach[axis];
-                if index + 1 < count {
-                    before[axis] = before[axis].max(2 * coarser_before + REACH);
-                    after[axis] = after[axis].max(2 * (coarser_after - 1) + REACH + 1);
-                }
-            }
-            let (line, place) = (index % 2, 1 - index % 2);
-            let [lines, places] = [line, place].map(|axis| responses[index][axis]);
-            let [before_line, before_place] = [line, place].map(|axis| before[axis]);
-            let [first_line, first_place] =
-                [before_line, before_place].map(|before| before - BEFORE[index]);
-            let [pixel_lines, pixel_places] = [line, place].map(|axis| before[axis] + after[axis]);
-            let padded = lines.next_multiple_of(MAX_LANES);
-            let room_lines = pixel_lines.max(first_line + padded + reach[line]);
-            let room_places = first_place + places.next_multiple_of(MOST_OUTPUTS) + reach[place];
-            let room_places = pixel_places.max(room_places).next_multiple_of(MAX_LANES);
-            all[index] = Grid {
-                lines,
-                places,
-                first_line,
-                first_place,
-                before_line,
-                before_place,
-                pixel_lines,
-                pixel_places,
-                line_stride: odd_lines(room_places),
-                place_stride: odd_lines(padded),
-                room_lines,
-                room_places,
-            };
-        }
-        Self { all, count }
-    }
-
-    pub(super) fn get(&self) -> &[Grid] {
-        &self.all[..self.count]
     }
 
     /// The image's own pixels.
     pub(super) fn own(&self) -> &Grid {
-        &self.all[0]
+        &self.own
     }
 
-    /// Elements of what lies between two grids, at most.
+    /// Half of the rows and half of the columns.
+    pub(super) fn half(&self) -> Option<&Grid> {
+        self.half.as_ref()
+    }
+
+    /// The grid that is coarser along an axis by so many levels.
+    pub(super) fn slim(&self, axis: usize, level: usize) -> Option<&Grid> {
+        self.slim[axis][level].as_ref()
+    }
+
+    /// The coarsest level of those that are coarser along one axis.
+    pub(super) fn slimmest(&self) -> usize {
+        self.slim[0].iter().rposition(Option::is_some).unwrap_or(0)
+    }
+
+    pub(super) fn axis(&self, axis: usize) -> &Axis {
+        &self.axes[axis]
+    }
+
+    /// All of them.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Grid> {
+        let slim = self.slim.iter().flatten().flatten();
+        std::iter::once(&self.own).chain(&self.half).chain(slim)
+    }
+
+    /// Elements of what lies between the image's own pixels or responses and half of them, at most.
     pub(super) fn turned(&self) -> usize {
-        let pairs = self.get().windows(2);
-        pairs
-            .map(|pair| turned_thin(pair[0], pair[1]).max(turned_wide(pair[0], pair[1])))
-            .max()
-            .unwrap_or(0)
+        self.half.map_or(0, |half| turned_thin(self.own, half).max(turned_wide(self.own, half)))
     }
 }
 
@@ -171,7 +198,7 @@ fn turned_wide(fine: Grid, coarse: Grid) -> usize {
 #[inline(always)]
 #[allow(unsafe_code, reason = "kernels over vectors; see crate::simd")]
 #[must_use]
-fn turn<V: Lanes>(
+pub(super) fn turn<V: Lanes>(
     _: Available<V>,
     (strip, strip_stride): (&[f32], usize),
     n_places: usize,
@@ -194,24 +221,21 @@ fn turn<V: Lanes>(
     fits
 }
 
-/// Makes the pixels of a grid of those of the one before. False if the buffers do not hold them.
+/// Makes the pixels of half the rows and columns. False if the buffers do not hold them.
 #[inline(always)]
 #[must_use]
 pub(super) fn thin<V: Lanes>(
     available: Available<V>,
     grids: &Grids,
-    coarser: usize,
     buffers: &mut Buffers,
 ) -> bool {
-    let (fine, coarse) = (&grids.get()[coarser - 1], &grids.get()[coarser]);
-    let Buffers { pixels, turned, curved, .. } = buffers;
-    let (finer, coarser) = pixels.split_at_mut(coarser);
-    let (Some(from), Some(to)) = (finer.last(), coarser.first_mut()) else { return false };
-    let (from, to) = (from.get(), to.get_mut());
+    let Some(coarse) = grids.half() else { return true };
+    let fine = grids.own();
+    let Buffers { pixels, half_pixels, turned, curved, .. } = buffers;
+    let (from, to) = (pixels.get(), half_pixels.get_mut());
     let (turned, strip) = (turned.get_mut(), curved.get_mut());
     // The places of the coarser grid are the finer one's lines.
-    let first_line = fine.before_line - REACH - 2 * coarse.before_place;
-    let first_place = fine.before_place - REACH - 2 * coarse.before_line;
+    let [first_line, first_place] = [0, 1].map(|axis| grids.axis(axis).thinned_from(0));
     let width = fine.pixel_places.next_multiple_of(V::COUNT);
     let stride = thin_stride(coarse);
     for first in (0..coarse.pixel_places).step_by(V::COUNT) {
@@ -231,39 +255,39 @@ pub(super) fn thin<V: Lanes>(
     thinning::thin(available, &lines, &mut kept, coarse.pixel_lines, coarse.pixel_places)
 }
 
-/// Widens the responses of a grid to those of the one before, which go to `plane` of the image's
-/// own if that is it. False if the buffers do not hold them.
+/// Widens the responses of half the rows and columns to the image's own, those of `plane`. False
+/// if the buffers do not hold them.
 #[inline(always)]
 #[must_use]
 pub(super) fn widen<V: Lanes>(
     available: Available<V>,
     grids: &Grids,
-    coarser: usize,
     plane: usize,
     buffers: &mut Buffers,
 ) -> bool {
-    let (fine, coarse) = (&grids.get()[coarser - 1], &grids.get()[coarser]);
-    let Buffers { coarse: of_grids, responses, turned, curved, .. } = buffers;
-    let (finer, coarser) = of_grids.split_at_mut(coarser - 1);
-    let Some(from) = coarser.first() else { return false };
-    let to = finer.last_mut().unwrap_or(&mut responses[plane]).get_mut();
-    let (from, turned, strip) = (from.get(), turned.get_mut(), curved.get_mut());
+    let Some(coarse) = grids.half() else { return false };
+    let fine = grids.own();
+    let Buffers { half: from, responses, turned, curved, .. } = buffers;
+    let (from, to) = (from.get(), responses[plane].get_mut());
+    let (turned, strip) = (turned.get_mut(), curved.get_mut());
     let width = coarse.lines.next_multiple_of(V::COUNT);
     let stride = wide_stride(fine);
+    let [from_place, from_line] = [0, 1].map(|axis| grids.axis(axis).widened_from(0));
     // A vector's lanes are lines of the finer grid, two for each place of this one.
     for first in (0..fine.lines).step_by(V::COUNT) {
-        let lines = &from[(first / 2 * coarse.place_stride).min(from.len())..];
+        let lines = &from[((from_place + first / 2) * coarse.place_stride).min(from.len())..];
         let lines = Lines { of: lines, stride: coarse.place_stride };
         let pairs = (V::COUNT / 2).min((fine.lines - first).div_ceil(2));
         let mut two = Lines { of: &mut *strip, stride: width };
         let out = (&mut turned[first..], stride);
-        if !(thinning::widen(available, &lines, &mut two, pairs, width)
+        if !(thinning::widen::<_, false>(available, &lines, &mut two, pairs, width)
             && turn(available, (strip, width), coarse.lines, out))
         {
             return false;
         }
     }
-    let lines = Lines { of: &*turned, stride };
+    let lines = Lines { of: &turned[(from_line * stride).min(turned.len())..], stride };
     let mut two = Lines { of: to, stride: fine.place_stride };
-    thinning::widen(available, &lines, &mut two, fine.places.div_ceil(2), fine.lines)
+    let pairs = fine.places.div_ceil(2);
+    thinning::widen::<_, false>(available, &lines, &mut two, pairs, fine.lines)
 }

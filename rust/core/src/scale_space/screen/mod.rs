@@ -11,14 +11,18 @@
 //! | [`buffers`] | the tile's memory |
 //! | [`kept`] | the same, from call to call |
 //! | [`thinning`] | kernels for coarser grids, and how far they are from the exact ones |
-//! | [`grids`] | the coarser grids of a tile, and the way from one to the next |
-//! | [`passes`] | the filter |
+//! | [`axis`] | what lies where along an axis that is thinned |
+//! | [`grids`] | the grids of a tile, and the way to half of its rows and columns and back |
+//! | [`one_axis`] | the way to grids that are coarser along one axis, and their filter |
+//! | [`passes`] | the filter of the others |
 //! | [`pairs`] | the pairs of vectors that it sums |
 //! | [`maxima`] | the search in its responses |
+mod axis;
 mod buffers;
 mod grids;
 mod kept;
 mod maxima;
+mod one_axis;
 mod pairs;
 mod passes;
 mod scale;
@@ -29,6 +33,7 @@ mod thinning;
 pub(super) use grids::beyond;
 pub(super) use kept::Lease;
 pub(super) use maxima::{Suspect, Suspects, Voxel};
+use scale::{Filtering, TileRange};
 pub(super) use scale::{Normalization, Reach, ScreenScale};
 
 use super::parts::Ends;
@@ -93,10 +98,8 @@ impl<T: Pixel> Kernel for Tile<'_, T> {
         let own = grids.own();
         let range = gather(available, image, self.normalization, block, own, buffers);
         // There is room: the buffers were made for the largest tile and reach.
-        let mut holds = true;
-        for coarser in 1..grids.get().len() {
-            holds = holds && grids::thin(available, &grids, coarser, buffers);
-        }
+        let mut holds =
+            grids::thin(available, &grids, buffers) && one_axis::thin(available, &grids, buffers);
         let vectors = own.lines.div_ceil(V::COUNT);
         let mut search = Search {
             errors: vec![0.0; scales.len()],
@@ -123,7 +126,9 @@ impl<T: Pixel> Kernel for Tile<'_, T> {
             loop {
                 for (index, scale) in scales.iter().enumerate().take(step + 1).skip(first) {
                     let filtering = scale.filtering(thin);
-                    search.errors[index] = filtering.error(range);
+                    let error = error::<V, OUTPUTS>(available, filtering, &grids, range, buffers);
+                    holds = holds && error.is_some();
+                    search.errors[index] = error.unwrap_or(f32::MAX);
                     let (middle, plane) = (range.middle, index % 3);
                     holds = holds
                         && filter::<V, OUTPUTS>(
@@ -151,6 +156,23 @@ impl<T: Pixel> Kernel for Tile<'_, T> {
         }
         Screened::Suspects(search.found)
     }
+}
+
+/// Bound on the error of a tile's responses. None if the buffers do not hold what it asks for.
+#[inline(always)]
+fn error<V: Lanes, const OUTPUTS: usize>(
+    available: Available<V>,
+    filtering: &Filtering,
+    grids: &Grids,
+    range: TileRange,
+    buffers: &Buffers,
+) -> Option<f32> {
+    let level = filtering.way.level();
+    let values = match filtering.seconds() {
+        Some(of) => one_axis::seconds::<V, OUTPUTS>(available, of, (grids, level), buffers)?,
+        None => [(0.0, 0.0); 2],
+    };
+    Some(filtering.error(range, values))
 }
 
 /// Rows (or columns) of the tile whose maxima count; its first is the pixel before the block.

@@ -9,8 +9,10 @@
 
 use super::buffers::{Aligned, Buffers};
 use super::grids::{self, Grid, Grids};
+use super::one_axis;
 use super::pairs::Pairs;
 use super::scale::{Filtering, Kernels, ScreenScale};
+use super::thinning::Way;
 use crate::simd::{Available, Lanes};
 
 /// Filters the tile that lies in some buffers into the responses of `plane`, one of three; `middle`
@@ -26,30 +28,33 @@ pub(super) fn filter<V: Lanes, const OUTPUTS: usize>(
     plane: usize,
     buffers: &mut Buffers,
 ) -> bool {
-    let Some(grid) = grids.get().get(filtering.grid) else { return false };
-    // The lines of every other grid are columns.
+    let [factor, offset] = [scale.factor, scale.offset(filtering, middle)];
     let [rows, cols] = &filtering.axes;
-    let [across, along] =
-        if filtering.grid.is_multiple_of(2) { [rows, cols] } else { [cols, rows] };
-    let Buffers { pixels, curved, smooth, rows, coarse, responses, .. } = buffers;
-    let out = match filtering.grid.checked_sub(1) {
-        None => &mut responses[plane],
-        Some(beyond) => &mut coarse[beyond],
-    };
-    let filter = Filter::new::<OUTPUTS>(
-        available,
-        Kernel { across, along, factor: scale.factor, offset: scale.offset(filtering, middle) },
-        grid,
-        Memory { pixels: &pixels[filtering.grid], curved, smooth, rows, out },
-    );
-    let Some(mut filter) = filter else { return false };
-    filter.run::<OUTPUTS>();
-    for grid in (1..=filtering.grid).rev() {
-        if !grids::widen(available, grids, grid, plane, buffers) {
-            return false;
+    let Buffers { pixels, half_pixels, curved, smooth, rows: block, half, responses, .. } = buffers;
+    match filtering.way {
+        Way::Own => {
+            let kernel = Kernel { across: rows, along: cols, factor, offset };
+            let out = &mut responses[plane];
+            let memory = Memory { pixels, curved, smooth, rows: block, out };
+            Filter::of::<OUTPUTS>(available, kernel, grids.own(), memory)
         }
+        Way::Half => {
+            // Its lines are columns.
+            let kernel = Kernel { across: cols, along: rows, factor, offset };
+            let Some(grid) = grids.half() else { return false };
+            let memory = Memory { pixels: half_pixels, curved, smooth, rows: block, out: half };
+            Filter::of::<OUTPUTS>(available, kernel, grid, memory)
+                && grids::widen(available, grids, plane, buffers)
+        }
+        Way::Slim(level) => one_axis::filter::<V, OUTPUTS>(
+            available,
+            &filtering.axes,
+            one_axis::Scaling { factor, offset },
+            (grids, level),
+            plane,
+            buffers,
+        ),
     }
-    true
 }
 
 /// What a grid is filtered with: the kernels of both passes, and what is made of their sums.
@@ -87,6 +92,21 @@ struct Filter<'a, V> {
 }
 
 impl<'a, V: Lanes> Filter<'a, V> {
+    /// Filters a grid. False if the buffers do not hold what is read and written.
+    #[inline(always)]
+    fn of<const OUTPUTS: usize>(
+        available: Available<V>,
+        kernel: Kernel<'a>,
+        grid: &'a Grid,
+        memory: Memory<'a>,
+    ) -> bool {
+        let Some(mut filter) = Self::new::<OUTPUTS>(available, kernel, grid, memory) else {
+            return false;
+        };
+        filter.run::<OUTPUTS>();
+        true
+    }
+
     /// None if the buffers do not hold what the filter reads and writes.
     fn new<const OUTPUTS: usize>(
         available: Available<V>,

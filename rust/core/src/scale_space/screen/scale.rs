@@ -1,6 +1,7 @@
 //! What screening is told about the image and its scales, and how far it may be off.
 
-use super::thinning::{self, Fit, Fitted, GRIDS};
+use super::axis::LEVELS;
+use super::thinning::{Fit, Fitted, Way};
 use crate::image::Pixel;
 use crate::scale_space::{AxisKernels, Scale};
 
@@ -47,7 +48,7 @@ impl Normalization {
     }
 }
 
-/// The kernels of one axis on a grid: half of each, outermost pair first, the centre last.
+/// The kernels of one axis: half of each, outermost pair first, the centre last.
 pub(super) struct Kernels {
     pub smooth: Vec<f32>,
     pub second: Vec<f32>,
@@ -61,22 +62,69 @@ impl Kernels {
     }
 
     pub(super) fn radius(&self) -> usize {
-        self.smooth.len() - 1
+        radius(&self.second)
     }
 }
 
-/// How a scale is filtered on one grid.
+/// How far a kernel reaches of which a half is given.
+pub(super) fn radius(half: &[f32]) -> usize {
+    half.len().saturating_sub(1)
+}
+
+/// How a scale is filtered.
 pub(super) struct Filtering {
-    /// Zero for the image's own pixels, one for half of the rows and columns, and so on.
-    pub grid: usize,
+    pub way: Way,
     /// Of the rows' axis and the columns'.
     pub axes: [Kernels; 2],
     /// Bound on the difference to the exact response by rounding, scaled.
     rounding: f64,
-    /// Bound on the same by other kernels than the exact ones, for pixels up to 1 from 0.
-    mismatch: f64,
+    /// Bound on the same by other kernels than the exact ones.
+    mismatch: Mismatch,
     /// What the response to ones is more than the exact one.
     bias: f64,
+}
+
+/// What other kernels than the exact ones leave of a scale's responses.
+pub(super) enum Mismatch {
+    /// Bounded so for pixels up to 1 from 0.
+    OfPixels(f64),
+    /// Bounded so for each axis' second derivatives up to 1 from 0, the rows' first.
+    OfSeconds([(f64, Second); 2]),
+}
+
+/// The second derivative along an axis, of which only a bound is wanted.
+pub(super) struct Second {
+    /// Half of the taps that stand for the exact ones where the axis is thinned, outermost pair
+    /// first, the centre last.
+    pub taps: Vec<f32>,
+    /// What the taps make of ones.
+    of_ones: f64,
+    /// Bound on the difference to the exact one, for pixels up to 1 from 0.
+    mismatch: f64,
+    /// The same by rounding, for pixels as the tile has them.
+    rounding: f64,
+}
+
+impl Second {
+    fn of(fitted: &Fitted, way: Way) -> Self {
+        let sums = Sums::of(&fitted.weights);
+        Self {
+            taps: fitted.weights.iter().map(|&w| w as f32).collect(),
+            of_ones: sum(&fitted.weights),
+            mismatch: fitted.mismatch,
+            rounding: ROUNDOFF * (sums.rounded + (8.0 + way.roundings()) * sums.absolute),
+        }
+    }
+
+    /// Bound on the exact one, less what it makes of the middle of the pixels, by the least and the
+    /// largest that the taps make of them.
+    ///
+    /// All places of the image's own pixels have means of what the taps make of thinned ones.
+    fn bound(&self, (low, high): (f32, f32), range: TileRange) -> f64 {
+        let middle = self.of_ones * range.middle;
+        let most = (f64::from(high) - middle).max(middle - f64::from(low));
+        most + self.mismatch * range.half + self.rounding
+    }
 }
 
 /// The middle of a tile's pixels, and how far they are from it.
@@ -87,9 +135,26 @@ pub(super) struct TileRange {
 }
 
 impl Filtering {
-    /// Bound on the difference between a screened response and the exact one, scaled.
-    pub(super) fn error(&self, range: TileRange) -> f32 {
-        (1.01 * (self.rounding + self.mismatch * range.half)) as f32
+    /// The axes' second derivatives that the bound asks for.
+    pub(super) fn seconds(&self) -> Option<[&Second; 2]> {
+        match &self.mismatch {
+            Mismatch::OfPixels(_) => None,
+            Mismatch::OfSeconds(axes) => Some(axes.each_ref().map(|(_, second)| second)),
+        }
+    }
+
+    /// Bound on the difference between a screened response and the exact one, scaled. The second
+    /// derivatives of the pixels along each axis have the given least and largest values.
+    pub(super) fn error(&self, range: TileRange, seconds: [(f32, f32); 2]) -> f32 {
+        let mismatch = match &self.mismatch {
+            Mismatch::OfPixels(bound) => bound * range.half,
+            Mismatch::OfSeconds(axes) => axes
+                .iter()
+                .zip(seconds)
+                .map(|((bound, second), values)| bound * second.bound(values, range))
+                .sum(),
+        };
+        (1.01 * (self.rounding + mismatch)) as f32
     }
 }
 
@@ -186,34 +251,49 @@ impl ScreenScale {
             ROUNDOFF * (screened + (2.0 + more) * offset.abs()) + of_exact
         };
         let whole = Filtering {
-            grid: 0,
+            way: Way::Own,
             axes: halves.map(Kernels::of),
             rounding: rounding(&exact, 0.0),
-            mismatch: 0.0,
+            mismatch: Mismatch::OfPixels(0.0),
             bias: 0.0,
         };
         let thinned = || {
-            let grid = axes.map(|axis| thinning::grid_for(axis.radius())).into_iter().min()?;
-            if grid == 0 {
+            let way = Way::of(axes.map(AxisKernels::radius).into_iter().min()?);
+            if way == Way::Own {
                 return None;
             }
             let fitted = |axis: &AxisKernels| {
-                let fit = Fit::new(axis.radius(), grid);
+                let fit = Fit::new(axis.radius(), way.level());
                 [fit.of(axis.smooth()), fit.of(axis.second())]
             };
             let rows = fitted(axes[0]);
             let others = (axes[0] != axes[1]).then(|| fitted(axes[1]));
             let fits = [&rows, others.as_ref().unwrap_or(&rows)];
-            let mismatch = weight * mismatch(fits, halves);
-            if mismatch >= MOST_MISMATCH {
+            let mismatch = match way {
+                Way::Slim(_) => {
+                    let [rows, cols] = fits;
+                    let by_second = |second: &Fitted, smooth: &Fitted| {
+                        (weight * smooth.mismatch, Second::of(second, way))
+                    };
+                    Mismatch::OfSeconds([
+                        by_second(&rows[1], &cols[0]),
+                        by_second(&cols[1], &rows[0]),
+                    ])
+                }
+                _ => Mismatch::OfPixels(weight * mismatch(fits, halves)),
+            };
+            if matches!(mismatch, Mismatch::OfPixels(bound) if bound >= MOST_MISMATCH) {
                 return None;
             }
-            let fitted = fits.map(|[smooth, second]| [&*smooth.weights, &*second.weights]);
-            let terms = Terms::of(fitted);
+            let summed: [[&[f64]; 2]; 2] = std::array::from_fn(|axis| match way {
+                Way::Slim(_) => [&*fits[axis][0].weights, halves[axis][1]],
+                _ => fits[axis].each_ref().map(|fitted| &*fitted.weights),
+            });
+            let terms = Terms::of(summed);
             Some(Filtering {
-                grid,
-                axes: fitted.map(Kernels::of),
-                rounding: rounding(&terms, thinning::roundings(grid)),
+                way,
+                axes: summed.map(Kernels::of),
+                rounding: rounding(&terms, way.roundings()),
                 mismatch,
                 bias: -weight * (terms.of_ones - exact.of_ones),
             })
@@ -227,7 +307,8 @@ impl ScreenScale {
     pub(in crate::scale_space) fn is_finite(&self) -> bool {
         let worst = TileRange { middle: 1.0, half: 1.0 };
         std::iter::once(&self.whole).chain(&self.thinned).all(|filtering| {
-            filtering.error(worst).is_finite() && self.offset(filtering, worst.middle).is_finite()
+            filtering.error(worst, [(-1.0, 1.0); 2]).is_finite()
+                && self.offset(filtering, worst.middle).is_finite()
         }) && self.factor.is_finite()
     }
 
@@ -271,31 +352,37 @@ fn mismatch([rows, cols]: [&[Fitted; 2]; 2], [exact_rows, exact_cols]: Halves<'_
         .sum()
 }
 
-/// How far kernels reach on each grid, along the rows' axis and the columns'; nothing of the grids
-/// beyond the coarsest that a scale is filtered on.
-#[derive(Clone, Copy)]
+/// How far the widest kernels reach on each grid, along the rows' axis and the columns'; nothing
+/// where no scale is filtered.
+#[derive(Clone, Copy, Default)]
 pub(in crate::scale_space) struct Reach {
-    pub(super) grids: [Option<[usize; 2]>; GRIDS],
+    /// On the image's own pixels.
+    pub(super) own: [usize; 2],
+    /// On half of the rows and columns.
+    pub(super) half: Option<[usize; 2]>,
+    /// On grids that are coarser along one axis, by how often they are thinned: of the kernels
+    /// along that axis.
+    pub(super) slim: [Option<[usize; 2]>; LEVELS],
 }
 
 impl Reach {
     pub(in crate::scale_space) fn of(scales: &[ScreenScale]) -> Self {
-        let mut grids: [Option<[usize; 2]>; GRIDS] = [None; GRIDS];
+        let mut reach = Self::default();
         for filtering in scales.iter().flat_map(|s| std::iter::once(&s.whole).chain(&s.thinned)) {
-            for passed in &mut grids[..=filtering.grid] {
-                passed.get_or_insert([0; 2]);
-            }
-            if let Some(reach) = &mut grids[filtering.grid] {
-                for (reach, kernels) in reach.iter_mut().zip(&filtering.axes) {
-                    *reach = kernels.radius().max(*reach);
-                }
+            let widest = match filtering.way {
+                Way::Own => &mut reach.own,
+                Way::Half => reach.half.get_or_insert_default(),
+                Way::Slim(level) => reach.slim[level].get_or_insert_default(),
+            };
+            for (widest, kernels) in widest.iter_mut().zip(&filtering.axes) {
+                *widest = radius(&kernels.smooth).max(*widest);
             }
         }
-        Self { grids }
+        reach
     }
 
     /// How far the widest kernels reach on the image's own pixels.
     pub(in crate::scale_space) fn widest(&self) -> [usize; 2] {
-        self.grids[0].unwrap_or_default()
+        self.own
     }
 }

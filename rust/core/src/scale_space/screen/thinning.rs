@@ -1,8 +1,8 @@
 //! Coarser grids for wide kernels.
 //!
 //! What a wide kernel makes of an image hardly changes from one pixel to the next, but the kernel
-//! reads all of them. So a tile is thinned: smoothed a little, and every other row and column
-//! kept, once or twice. There a kernel of half or a quarter of the taps stands for the exact one,
+//! reads all of them. So an axis is thinned: smoothed a little, and every other pixel kept, up to
+//! three times. There a kernel of half, a quarter or an eighth of the taps stands for the exact one,
 //! and the same smoothing widens its responses to all pixels again. Taps are the least-squares fit
 //! over all places of a pixel between those that are kept, and what remains at the worst of them
 //! is part of the bound on the error.
@@ -13,9 +13,6 @@
 
 use crate::scale_space::HalfKernel;
 use crate::simd::{Available, Lanes};
-
-/// Grids, the image's own included: each has half the rows and columns of the one before.
-pub(super) const GRIDS: usize = 3;
 
 /// How far the smoothing reaches to each side.
 pub(super) const REACH: usize = 4;
@@ -32,34 +29,63 @@ pub(super) const WIDENED_FROM: usize = REACH + 1;
 const PULSE: [f64; REACH + 1] =
     [70.0 / 256.0, 56.0 / 256.0, 28.0 / 256.0, 8.0 / 256.0, 1.0 / 256.0];
 
-/// Least radius of kernels that the grids are for; narrower ones have too much detail.
-const LEAST_RADIUS: [usize; GRIDS] = [0, 13, 40];
-
-/// The coarsest grid for exact kernels of this radius.
-pub(super) fn grid_for(radius: usize) -> usize {
-    LEAST_RADIUS.iter().rposition(|&least| radius >= least).unwrap_or(0)
+/// Where kernels of a scale are summed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// On the image's own pixels.
+    Own,
+    /// On half of the rows and half of the columns. Of both axes' kernels fits stand for the exact
+    /// ones.
+    Half,
+    /// On grids that are thinned so many times, along one axis only: the one along which a term
+    /// of the Laplacian is smoothed. The kernel that takes the second derivative is the exact one,
+    /// on all pixels. A fit would leave most at its ends, where the exact kernel is cut: a jump of
+    /// fifteen times the height of the Gaussian's own.
+    Slim(usize),
 }
 
-/// Roundings, each of the largest pixel, in a pixel of a grid, and as many in what is made of
-/// responses there: of both axes' passes, each sum of five terms one after the other, and the
-/// weights' and pairs' own.
-pub(super) fn roundings(grid: usize) -> f64 {
-    (grid * 2 * 2 * (REACH + 1 + 3)) as f64
+impl Way {
+    /// The coarsest way for exact kernels of this radius: narrower ones have too much detail.
+    pub(super) fn of(radius: usize) -> Self {
+        match radius {
+            0..13 => Self::Own,
+            13..25 => Self::Half,
+            25..52 => Self::Slim(2),
+            _ => Self::Slim(3),
+        }
+    }
+
+    /// How often an axis is thinned.
+    pub(super) fn level(self) -> usize {
+        match self {
+            Self::Own => 0,
+            Self::Half => 1,
+            Self::Slim(level) => level,
+        }
+    }
+
+    /// Roundings, each of the largest pixel, in a pixel of its grid, and as many in what is made of
+    /// responses there: of each axis' passes, each sum of five terms one after the other, and the
+    /// weights' and pairs' own.
+    pub(super) fn roundings(self) -> f64 {
+        let axes = if self == Self::Half { 2 } else { 1 };
+        (axes * self.level() * 2 * (REACH + 1 + 3)) as f64
+    }
 }
 
-/// Pixels of the image's own grid between two of a grid.
-fn step(grid: usize) -> usize {
-    1 << grid
+/// Pixels of the image's own between two of a level of thinning.
+fn step(level: usize) -> usize {
+    1 << level
 }
 
-/// The weights of pixels of the image's own in one of a grid, from the leftmost.
-fn pulse(grid: usize) -> Vec<f64> {
+/// The weights of pixels of the image's own in one of a level of thinning, from the leftmost.
+fn pulse(level: usize) -> Vec<f64> {
     let mut pulse = vec![1.0];
-    for grid in 0..grid {
-        let mut wider = vec![0.0; pulse.len() + 2 * REACH * step(grid)];
+    for finer in 0..level {
+        let mut wider = vec![0.0; pulse.len() + 2 * REACH * step(finer)];
         for (place, weight) in pulse.iter().enumerate() {
             for tap in 0..TAPS {
-                wider[place + tap * step(grid)] += weight * PULSE[tap.abs_diff(REACH)];
+                wider[place + tap * step(finer)] += weight * PULSE[tap.abs_diff(REACH)];
             }
         }
         pulse = wider;
@@ -67,7 +93,7 @@ fn pulse(grid: usize) -> Vec<f64> {
     pulse
 }
 
-/// A kernel for a grid, and what it leaves of the exact one.
+/// A kernel for a level, and what it leaves of the exact one.
 pub(super) struct Fitted {
     /// Outermost pair first, the centre last.
     pub weights: Vec<f64>,
@@ -75,17 +101,17 @@ pub(super) struct Fitted {
     pub mismatch: f64,
 }
 
-/// How far kernels for a grid reach there.
-pub(super) fn reach(radius: usize, grid: usize) -> usize {
-    radius.div_ceil(step(grid))
+/// How far kernels for a level reach there.
+pub(super) fn reach(radius: usize, level: usize) -> usize {
+    radius.div_ceil(step(level))
 }
 
-/// What taps on a grid make of the image's own pixels, seen from a place between two of the grid:
+/// What taps on a level make of the image's own pixels, seen from a place between two of its own:
 /// the weight of each pixel, from the leftmost, and which of them lies at the middle tap.
 fn weights_of(taps: &[f64], place: usize, step: usize, pulse: &[f64]) -> (Vec<f64>, usize) {
     let far = pulse.len() / 2;
     let to_side = far / step;
-    // Widened: what the place gets of each of the grid's pixels.
+    // Widened: what the place gets of each of the level's pixels.
     let mut widened = vec![0.0; taps.len() + 2 * to_side + 1];
     for shift in 0..2 * to_side + 2 {
         let distance = (place + step * to_side).abs_diff(step * shift);
@@ -106,7 +132,7 @@ fn weights_of(taps: &[f64], place: usize, step: usize, pulse: &[f64]) -> (Vec<f6
     (weights, step * (taps.len() / 2 + to_side) + far)
 }
 
-/// Least-squares fit of kernels of one radius on a grid.
+/// Least-squares fit of kernels of one radius on a level.
 pub(super) struct Fit {
     step: usize,
     reach: usize,
@@ -118,8 +144,8 @@ pub(super) struct Fit {
 }
 
 impl Fit {
-    pub(super) fn new(radius: usize, grid: usize) -> Self {
-        let (pulse, step, reach) = (pulse(grid), step(grid), reach(radius, grid));
+    pub(super) fn new(radius: usize, level: usize) -> Self {
+        let (pulse, step, reach) = (pulse(level), step(level), reach(radius, level));
         let len = pulse.len();
         let both = (0..2 * len - 1)
             .map(|shift| {
@@ -213,6 +239,7 @@ impl Fit {
 }
 
 /// Lines of vectors in a buffer.
+#[derive(Clone, Copy)]
 pub(super) struct Lines<B> {
     pub of: B,
     /// From one line to the next.
@@ -269,11 +296,12 @@ pub(super) fn thin<V: Lanes>(
 }
 
 /// Widens lines of responses to twice as many: of each five in turn two, one that lies at the
-/// middle one and one half a line beyond. Whole vectors are computed of `width` elements of each.
-/// False if the buffers do not hold them.
+/// middle one and one half a line beyond. Those that `ADDS` is set for come on top of what is
+/// there. Whole vectors are computed of `width` elements of each. False if the buffers do not hold
+/// them.
 #[inline(always)]
 #[must_use]
-pub(super) fn widen<V: Lanes>(
+pub(super) fn widen<V: Lanes, const ADDS: bool>(
     _: Available<V>,
     from: &Lines<&[f32]>,
     to: &mut Lines<&mut [f32]>,
@@ -302,8 +330,11 @@ pub(super) fn widen<V: Lanes>(
                 let e = line(pair + WIDENED_FROM - 1);
                 let at_line = c.mul(w0).add_product(a.add(e), w4).add_product(b.add(d), w2);
                 let beyond = b.add(e).mul(w3).add_product(c.add(d), w1);
-                at_line.store(out.add(2 * pair * to.stride));
-                beyond.store(out.add((2 * pair + 1) * to.stride));
+                let two = out.add(2 * pair * to.stride);
+                for (widened, out) in [(at_line, two), (beyond, two.add(to.stride))] {
+                    let widened = if ADDS { V::load(out).add(widened) } else { widened };
+                    widened.store(out);
+                }
                 (a, b, c, d) = (b, c, d, e);
             }
         }
@@ -315,13 +346,14 @@ pub(super) fn widen<V: Lanes>(
 mod tests {
     use super::*;
     use crate::scale_space::AxisKernels;
+    use crate::scale_space::screen::axis::LEVELS;
     use crate::simd::{InstructionSet, Kernel};
     use proptest::prelude::*;
 
     #[test]
     fn smoothing_keeps_what_is_constant() {
-        for grid in 0..GRIDS {
-            let (pulse, step) = (pulse(grid), step(grid));
+        for level in 0..LEVELS {
+            let (pulse, step) = (pulse(level), step(level));
             assert!((pulse.iter().sum::<f64>() - 1.0).abs() < 1e-15);
             for place in 0..step {
                 let (weights, middle) = weights_of(&[1.0], place, step, &pulse);
@@ -334,11 +366,11 @@ mod tests {
     }
 
     /// What taps on a grid make of an image's row: thinned, summed and widened step by step.
-    fn step_by_step(row: &[f64], taps: &[f64], grid: usize) -> Vec<f64> {
+    fn step_by_step(row: &[f64], taps: &[f64], level: usize) -> Vec<f64> {
         let pulse = |distance: usize| PULSE.get(distance).copied().unwrap_or(0.0);
         let at = |row: &[f64], place: isize| row.get(place as usize).copied().unwrap_or(0.0);
         let mut row = row.to_vec();
-        for _ in 0..grid {
+        for _ in 0..level {
             let thinned = |kept: usize| {
                 let weight = |tap: usize| pulse(tap.abs_diff(REACH));
                 let from = |tap: usize| at(&row, (2 * kept + tap) as isize - REACH as isize);
@@ -352,7 +384,7 @@ mod tests {
             (-reach..=reach).map(|far| tap(far) * at(&row, place as isize + far)).sum()
         };
         let mut row: Vec<f64> = (0..row.len()).map(summed).collect();
-        for _ in 0..grid {
+        for _ in 0..level {
             let widened = |place: usize| {
                 let from = |kept: usize| 2.0 * pulse(place.abs_diff(2 * kept)) * row[kept];
                 (place.saturating_sub(REACH) / 2..row.len().min(place / 2 + REACH)).map(from).sum()
@@ -364,25 +396,27 @@ mod tests {
 
     #[test]
     fn fits_are_those_of_least_squares_and_as_near_as_they_say() {
-        for (radius, grid) in [(13, 1), (16, 1), (24, 1), (75, 1), (40, 2), (43, 2), (120, 2)] {
+        for (radius, level) in
+            [(13, 1), (16, 1), (24, 1), (75, 1), (26, 2), (43, 2), (120, 2), (52, 3), (120, 3)]
+        {
             let exact = AxisKernels::gaussian(radius as f64 / 4.0).unwrap();
-            let fit = Fit::new(radius, grid);
+            let fit = Fit::new(radius, level);
             let (smooth, second) = (fit.of(exact.smooth()), fit.of(exact.second()));
             let variance = (radius as f64 / 4.0).powi(2);
             let per_axis =
                 variance * (exact.second().absolute_sum() * smooth.mismatch + second.mismatch);
-            assert!(per_axis < 1.5e-3, "{radius} {grid} {per_axis}");
+            assert!(per_axis < 1.5e-3, "{radius} {level} {per_axis}");
             for (fitted, kernel) in [(smooth, exact.smooth()), (second, exact.second())] {
-                assert_eq!(fitted.weights.len(), reach(radius, grid) + 1);
+                assert_eq!(fitted.weights.len(), reach(radius, level) + 1);
                 // Single bright pixels all over the middle of a row, seen from all places.
-                let (middle, step) = (4 * radius + 64, step(grid));
+                let (middle, step) = (4 * radius + 64, step(level));
                 let middle = middle / step * step;
                 let (mut worst, mut bias) = (0.0_f64, 0.0);
                 let mut errors = vec![vec![0.0; 2 * middle]; step];
-                for bright in middle - radius - 40..middle + radius + 40 {
+                for bright in middle - radius - 80..middle + radius + 80 {
                     let mut row = vec![0.0; 2 * middle];
                     row[bright] = 1.0;
-                    let made = step_by_step(&row, &fitted.weights, grid);
+                    let made = step_by_step(&row, &fitted.weights, level);
                     for (place, errors) in errors.iter_mut().enumerate() {
                         let distance = bright.abs_diff(middle + place);
                         let wanted = kernel.weights().iter().rev().nth(distance);
@@ -398,16 +432,16 @@ mod tests {
                 let taps = HalfKernel::new(fitted.weights.clone()).unwrap();
                 assert!((bias - (taps.sum() - kernel.sum())).abs() < 1e-10);
                 // No other tap comes nearer: what is left is orthogonal to what each of them adds.
-                for tap in 0..=reach(radius, grid) {
+                for tap in 0..=reach(radius, level) {
                     let product: f64 = (0..step)
                         .map(|place| {
-                            let (of_tap, at) = weights_of(&[1.0], place, step, &pulse(grid));
+                            let (of_tap, at) = weights_of(&[1.0], place, step, &pulse(level));
                             let first = middle + tap * step - at;
                             let there = errors[place][first..].iter();
                             there.zip(&of_tap).map(|(e, w)| e * w).sum::<f64>()
                         })
                         .sum();
-                    assert!(product.abs() < 1e-10, "{radius} {grid} {tap} {product}");
+                    assert!(product.abs() < 1e-10, "{radius} {level} {tap} {product}");
                 }
             }
         }
@@ -415,8 +449,9 @@ mod tests {
 
     #[test]
     fn narrow_kernels_are_left_alone() {
-        let grids = [0, 12, 13, 39, 40, 4000].map(grid_for);
-        assert_eq!(grids, [0, 0, 1, 1, 2, 2]);
+        let ways = [0, 12, 13, 24, 25, 51, 52, 4000].map(Way::of);
+        let [own, half, two, three] = [Way::Own, Way::Half, Way::Slim(2), Way::Slim(3)];
+        assert_eq!(ways, [own, own, half, half, two, two, three, three]);
     }
 
     /// Lines of 48 elements one after the other: thinned to two, and widened to ten.
@@ -433,8 +468,8 @@ mod tests {
             assert!(thin(available, &from, &mut to, 2, 48));
             assert!(!thin(available, &from, &mut to, 3, 48));
             let mut to = Lines { of: &mut *widened, stride: 48 };
-            assert!(widen(available, &from, &mut to, 7, 48));
-            assert!(!widen(available, &from, &mut to, 8, 48));
+            assert!(widen::<_, false>(available, &from, &mut to, 7, 48));
+            assert!(!widen::<_, false>(available, &from, &mut to, 8, 48));
             [thinned, widened]
         }
     }
