@@ -69,10 +69,17 @@ fn brackets<T: Pixel>(source: &impl Source<T>, ranks: &[usize]) -> Vec<Bracket<T
     let mut sample: Vec<T> =
         (0..SAMPLE).map(place).map(|at| source.pixels_of(at / cols)(at % cols)).collect();
     let last = SAMPLE as f64 - 1.0;
-    // A few ranks take less than sorting does.
+    // A few ranks take less than sorting does; those of neighbours are often the same.
+    let mut known: Vec<(usize, T)> = Vec::new();
     let mut at = |rank: f64| {
         let rank = rank.clamp(0.0, last) as usize;
-        *sample.select_nth_unstable_by(rank, |a, b| a.to_f64().total_cmp(&b.to_f64())).1
+        if let Some((_, value)) = known.iter().find(|(other, _)| *other == rank) {
+            return *value;
+        }
+        let order = |a: &T, b: &T| a.to_f64().total_cmp(&b.to_f64());
+        let value = *sample.select_nth_unstable_by(rank, order).1;
+        known.push((rank, value));
+        value
     };
     let mut brackets: Vec<Bracket<T>> = ranks
         .iter()
@@ -230,16 +237,16 @@ impl<T: Pixel> Kernel for Counting<'_, T> {
             let (mut below, mut at_low, mut at_high) =
                 ([0_u32; LANES], [0_u32; LANES], [0_u32; LANES]);
             for chunk in chunks {
-                let mut between = [0_u32; LANES];
+                let mut any_between = false;
                 for lane in 0..LANES {
                     let x = chunk[lane];
                     below[lane] += u32::from(x < low);
                     at_low[lane] += u32::from(x == low);
                     at_high[lane] += u32::from(x == high);
-                    between[lane] = u32::from(is_between(x));
+                    any_between |= is_between(x);
                 }
                 // Rare: brackets are narrow.
-                if between.iter().sum::<u32>() > 0 {
+                if any_between {
                     memory::more_room(&mut tally.between, LANES, "intensities near percentiles")?;
                     tally.between.extend(chunk.iter().copied().filter(|&x| is_between(x)));
                 }
