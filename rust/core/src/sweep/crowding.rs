@@ -1,7 +1,7 @@
 //! Whether a kept candidate is closer to its neighbours than is allowed.
 
 use super::SweepError;
-use super::lists::{FARTHEST, NeighborLists, farther};
+use super::lists::{FARTHEST, Neighbor, NeighborLists, farther};
 use crate::Error;
 use crate::geometry::cells::{Cells, squared_distance};
 
@@ -117,21 +117,22 @@ impl Places<'_> {
         if self.nearest[id] >= question.enough && question.needed > 0 {
             return Decision { crowded: false, evidence: Evidence::List(0) };
         }
-        self.decide_near(id, kept, question, found)
+        self.decide_near(id, self.lists.of(id), kept, question, found)
     }
 
-    /// Decides on a kept candidate that may have another one near. Inlined, as most decisions end
+    /// Decides on a kept candidate that may have another one near, by its list. Inlined, as most decisions end
     /// within two or three entries.
     #[inline(always)]
     pub(super) fn decide_near(
         &self,
         id: usize,
+        list: &[Neighbor],
         kept: &[bool],
         question: &Question,
         found: &mut Vec<f64>,
     ) -> Decision {
         // Where a setting is good, no kept one is so near that anything must be summed.
-        for (place, neighbor) in self.lists.of(id).iter().enumerate() {
+        for (place, neighbor) in list.iter().enumerate() {
             if neighbor.at_least >= question.enough && question.needed > 0 {
                 return Decision { crowded: false, evidence: Evidence::List(place as u8) };
             }

@@ -100,6 +100,7 @@ fn least_square(points: &[[f64; 2]], cells: &Cells, id: usize, radius: &mut f64)
 pub(super) struct NeighborLists {
     /// Those that have a list, rising.
     pub owners: Vec<u32>,
+    length: usize,
     /// Where the list of each candidate starts, and the next one's: of one without a list the same.
     starts: Vec<u32>,
     neighbors: Vec<Neighbor>,
@@ -141,13 +142,18 @@ impl NeighborLists {
             starts[id + 1] += starts[id];
         }
         let (reverse_starts, reverse) = reversed(&neighbors, length, &owners, points.len());
-        Ok(Self { owners, starts, neighbors, reverse_starts, reverse })
+        Ok(Self { owners, length, starts, neighbors, reverse_starts, reverse })
     }
 
     /// The others nearest to a candidate, the nearest first as far as short floats tell; ties by
     /// number. Empty for one that has no list.
     pub(super) fn of(&self, id: usize) -> &[Neighbor] {
         &self.neighbors[self.starts[id] as usize..self.starts[id + 1] as usize]
+    }
+
+    /// The list of the owner at a place among the owners.
+    pub(super) fn of_owner(&self, place: usize) -> &[Neighbor] {
+        &self.neighbors[place * self.length..][..self.length]
     }
 
     /// In whose lists a candidate is, and at which place.

@@ -141,7 +141,11 @@ impl CandidateSet {
         let several_per_atom = self.claims.overlaps().len() > self.points.len() / 4;
         let length = if several_per_atom { lists::LONG } else { lists::SHORT };
         let is_near = |&id: &u32| self.nearest[id as usize] < near;
-        let owners: Vec<u32> = (0..self.points.len() as u32).filter(is_near).collect();
+        let all = 0..self.points.len() as u32;
+        let n_near = all.clone().filter(is_near).count();
+        // Where nearly all have a list, it is quicker found if the others have one as well.
+        let owners: Vec<u32> =
+            if n_near > all.len() / 2 { all.collect() } else { all.filter(is_near).collect() };
         let lists = NeighborLists::new(&self.points, &self.cells, owners, length, effort)?;
         let lists = Arc::new(lists);
         let mut known = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
@@ -201,21 +205,32 @@ impl CandidateSet {
         let kept = self.kept_of(n_above, overlap);
         let n_kept = kept.iter().map(|&kept| usize::from(kept)).sum();
         let (places, question) = (self.places(lists), rule.among(n_kept));
-        // What has no list has no other near, and is not crowded by as many neighbours as are to
-        // count.
-        let ids = if question.lacks_neighbors {
-            ids_of(&kept)
-        } else {
-            those_of(lists.owners.len(), lists.owners.iter().copied(), &kept)
-        };
         let mut found = Vec::new();
         let mut crowded = 0;
-        for ids in ids.chunks(question.decisions_between_questions()) {
-            if interrupted() {
-                return Err(crate::Error::Interrupted);
+        let at_a_time = question.decisions_between_questions();
+        let check = || if interrupted() { Err(crate::Error::Interrupted) } else { Ok(()) };
+        if question.lacks_neighbors {
+            for ids in ids_of(&kept).chunks(at_a_time) {
+                check()?;
+                for &id in ids {
+                    let decision = places.decide(id as usize, &kept, &question, &mut found);
+                    crowded += usize::from(decision.crowded);
+                }
             }
-            for &id in ids {
-                let decision = places.decide_near(id as usize, &kept, &question, &mut found);
+            return Ok(Counts { kept: n_kept, crowded });
+        }
+        // What has no list has no other near, and is not crowded by as many neighbours as count.
+        let owners = if lists.owners.len() == kept.len() {
+            ids_of(&kept)
+        } else {
+            places_of(lists.owners.iter().map(|&id| kept[id as usize]))
+        };
+        for owners in owners.chunks(at_a_time) {
+            check()?;
+            for &owner in owners {
+                let (owner, list) = (owner as usize, lists.of_owner(owner as usize));
+                let id = lists.owners[owner] as usize;
+                let decision = places.decide_near(id, list, &kept, &question, &mut found);
                 crowded += usize::from(decision.crowded);
             }
         }
@@ -329,19 +344,19 @@ fn check_overlaps(overlaps: &[f64]) -> Result<(), SweepError> {
 
 /// The numbers of those that are kept.
 fn ids_of(kept: &[bool]) -> Vec<u32> {
-    those_of(kept.len(), 0..kept.len() as u32, kept)
+    places_of(kept.iter().copied())
 }
 
-/// Those of some numbers that are kept, without a branch that each of them could surprise.
-fn those_of(len: usize, numbers: impl Iterator<Item = u32>, kept: &[bool]) -> Vec<u32> {
-    let mut ids = vec![0; len];
+/// At which places something is true, without a branch that each of them could surprise.
+fn places_of(is_true: impl ExactSizeIterator<Item = bool>) -> Vec<u32> {
+    let mut places = vec![0; is_true.len()];
     let mut n_found = 0;
-    for id in numbers {
-        ids[n_found] = id;
-        n_found += usize::from(kept[id as usize]);
+    for (place, is_true) in is_true.enumerate() {
+        places[n_found] = place as u32;
+        n_found += usize::from(is_true);
     }
-    ids.truncate(n_found);
-    ids
+    places.truncate(n_found);
+    places
 }
 
 fn check(blobs: &[Blob<f64>], responses: &[f64]) -> Result<(), SweepError> {
