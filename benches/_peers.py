@@ -19,7 +19,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from logstar import blob_log
 from logstar._runtime import THREADS_VARIABLE
-from logstar.detection._scale_space import INSTRUCTION_SET_VARIABLE
+from logstar.detection._scale_space import INSTRUCTION_SET_VARIABLE, find_candidates
 from logstar.neighbors import distance_sums
 
 FloatArray = NDArray[np.float64]
@@ -65,6 +65,21 @@ def our_blob_log(
         variables[INSTRUCTION_SET_VARIABLE] = instruction_set
     name = " ".join(filter(None, ["ours", instruction_set, f"{threads}t"]))
     return Contestant(name, partial(blob_log, image, **options), variables)
+
+
+def our_candidates(image: FloatArray, options: Mapping[str, Any]) -> Contestant:
+    """What `blob_log` searches before it removes what overlaps, on one thread."""
+    ladder = np.linspace(options["min_sigma"], options["max_sigma"], options["num_sigma"])
+    sigmas = np.stack([ladder, ladder], axis=1)
+    search = partial(
+        find_candidates,
+        image,
+        sigmas,
+        threshold=options["threshold"],
+        border=(0, 0),
+        n_threads=1,
+    )
+    return Contestant("candidates", search)
 
 
 def peer_blob_log(image: FloatArray, options: Mapping[str, Any]) -> Contestant:

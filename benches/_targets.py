@@ -50,15 +50,15 @@ def targets() -> Iterator[Target]:
     # The peer takes half the time of float64 for float32, and ours takes as much for both.
     for size in _LEAST_BY_SIZE:
         for dtype in ("float64", "float32"):
-            what = f"`blob_log` {dtype}, one thread, {widest}, {size} px, a pixel"
-            yield Target(what, ("blob_log", str(size), dtype, "ns"), 15, " ns", at_most=True)
+            what = f"its candidates, {dtype}, one thread, {widest}, {size} px, a pixel"
+            yield Target(what, ("blob_log", str(size), dtype, "core"), 15, " ns", at_most=True)
     for size in (1024, 2048, 4096):
         what = f"`blob_log` float64, two threads against one, {size} px"
         yield Target(what, ("scaling", str(size), "float64"), 1.75 if size == 4096 else 1.7)
     yield Target("extra memory, float64, 4096 px", ("memory", 4096), 200, " MB", at_most=True)
     yield Target("max_sigma 30, threshold 0.005, 512 px, two threads", ("wide", 512), 120)
-    what = "max_sigma 30, threshold 0.005, 512 px, one thread, a pixel"
-    yield Target(what, ("wide", 512, "ns"), 80, " ns", at_most=True)
+    what = "its candidates, one thread, a pixel"
+    yield Target(what, ("wide", 512, "core"), 80, " ns", at_most=True)
     for n in (5_000, 50_000, 500_000):
         what = f"distance sums of {n:,} points, two threads, worst of {' and '.join(REGULAR)}"
         yield Target(what, ("sums", n), 15)
