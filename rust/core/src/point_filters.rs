@@ -19,7 +19,7 @@ const BAND: &str = "the rows around a point";
 /// The kernel, along either axis, is centred on its element `kernel.len() / 2`.
 ///
 /// # Errors
-/// [`Error::Memory`], [`Error::Interrupted`].
+/// [`crate::Error::Memory`], [`crate::Error::Interrupted`].
 pub fn spread(
     points: &[Place],
     heights: &[f64],
@@ -54,7 +54,7 @@ pub fn spread(
 /// is mirrored for that.
 ///
 /// # Errors
-/// [`Error::Memory`], [`Error::Interrupted`].
+/// [`crate::Error::Memory`], [`crate::Error::Interrupted`].
 pub fn gather(
     source: &impl Source<f64>,
     points: &[Place],
