@@ -104,11 +104,10 @@ pub(super) struct Grids {
 impl Grids {
     /// Of a block of so many rows and columns, with the pixel around it.
     pub(super) fn new(rows: usize, cols: usize, reach: Reach) -> Self {
-        let by_axis = |reach: [usize; 2], axis: usize| reach[axis];
         let axes = std::array::from_fn(|axis| {
-            let mut levels = reach.slim.map(|reach| reach.map(|reach| by_axis(reach, axis)));
+            let mut levels = reach.slim.map(|reach| reach.map(|by_axis| by_axis[axis]));
             levels[0] = Some(reach.own[axis]);
-            levels[1] = levels[1].max(reach.half.map(|reach| by_axis(reach, axis)));
+            levels[1] = levels[1].max(reach.half.map(|by_axis| by_axis[axis]));
             Axis::new([rows, cols][axis] + 2, levels)
         });
         let own = |axis: usize| Extent::of(&axes[axis], 0, reach.own[axis]);
