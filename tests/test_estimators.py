@@ -197,6 +197,9 @@ def estimators():
 )
 @parametrize_with_checks(list(estimators()), expected_failed_checks=expected_failures)
 def test_scikit_learn_checks(estimator, check):
+    # Some checks draw from NumPy's global state: the order of rows decides whether a denoiser keeps
+    # an image of noise that small.
+    np.random.seed(0)  # noqa: NPY002
     check(estimator)
 
 

@@ -389,7 +389,11 @@ class ScaleSpaceCandidates:
             As of `objective_grid`.
         ranges : tuple
             `threshold_range`, `overlap_range` and `max_overlaps` of `pareto_front`.
-        n_expected, distance_sum, n_neighbors
+        n_expected : float
+            As of both.
+        distance_sum : float
+            As of both, in pixels.
+        n_neighbors : int, default=4
             As of both.
 
         Returns
