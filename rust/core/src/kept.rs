@@ -3,7 +3,8 @@
 
 use std::sync::Mutex;
 
-/// The most bytes that are kept of a kind: two tiles of the widest usual kernels.
+/// The most bytes that are kept of a kind: what two threads need for tiles of kernels of sigma 30,
+/// some 20 MB each.
 const MOST_BYTES: usize = 48 << 20;
 
 /// What is kept of one kind, each with its size in bytes.

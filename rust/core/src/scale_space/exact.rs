@@ -53,7 +53,7 @@ impl Scratch {
 /// How many rows and columns beyond a voxel the responses of it and of those around it are made of.
 pub(super) fn reach(ladder: &[Scale]) -> [usize; 2] {
     let widest = |radius: fn(&Scale) -> usize| ladder.iter().map(radius).max().unwrap_or(0);
-    let beyond = const { if EIGHT > BEFORE { EIGHT } else { BEFORE + 1 } };
+    let beyond = EIGHT.max(BEFORE + 1);
     [
         widest(|scale| scale.vertical.radius()) + 1,
         widest(|scale| scale.horizontal.radius()) + beyond,

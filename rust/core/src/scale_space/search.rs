@@ -22,7 +22,7 @@ use crate::{Result, memory, parallel};
 const TILE: usize = 174;
 
 /// How many times as far as the widest kernel a tile extends, whatever fits a cache: what is read
-/// around it is then no more than it is itself.
+/// around it is then about as much as it is itself.
 const TILE_OF_REACH: usize = 6;
 
 /// Bytes of a tile's buffers beyond which the plain way, which needs no room for what kernels

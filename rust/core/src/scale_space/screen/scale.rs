@@ -86,9 +86,10 @@ pub(super) struct Filtering {
 
 /// What other kernels than the exact ones leave of a scale's responses.
 pub(super) enum Mismatch {
-    /// Bounded so for pixels up to 1 from 0.
+    /// Its bound where pixels are up to 1 from their middle.
     OfPixels(f64),
-    /// Bounded so for each axis' second derivatives up to 1 from 0, the rows' first.
+    /// The bound of each term where its second derivative is up to 1 from what it makes of that
+    /// middle, the term with the derivative along the rows' axis first; and that derivative.
     OfSeconds([(f64, Second); 2]),
 }
 
@@ -101,7 +102,7 @@ pub(super) struct Second {
     of_ones: f64,
     /// Bound on the difference to the exact one, for pixels up to 1 from 0.
     mismatch: f64,
-    /// The same by rounding, for pixels as the tile has them.
+    /// Bound on the rounding of what the taps make of a tile's pixels, which are up to 1 from 0.
     rounding: f64,
 }
 
@@ -119,7 +120,8 @@ impl Second {
     /// Bound on the exact one, less what it makes of the middle of the pixels, by the least and the
     /// largest that the taps make of them.
     ///
-    /// All places of the image's own pixels have means of what the taps make of thinned ones.
+    /// What the taps make of thinned pixels is widened to all by means, of weights that are not
+    /// negative and sum to 1: so no pixel has more.
     fn bound(&self, (low, high): (f32, f32), range: TileRange) -> f64 {
         let middle = self.of_ones * range.middle;
         let most = (f64::from(high) - middle).max(middle - f64::from(low));

@@ -45,7 +45,9 @@ pub(super) enum Way {
 }
 
 impl Way {
-    /// The coarsest way for exact kernels of this radius: narrower ones have too much detail.
+    /// The coarsest way for exact kernels of this radius. Narrower ones have too much detail: from
+    /// these radii on a fit leaves, of responses to pixels up to 1 from 0, less than 3e-3 on half of
+    /// the rows and columns, and less than 2.5e-4 where an axis is thinned alone.
     pub(super) fn of(radius: usize) -> Self {
         match radius {
             0..13 => Self::Own,
