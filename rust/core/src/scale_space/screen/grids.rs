@@ -85,10 +85,61 @@ impl Grid {
         self.places.next_multiple_of(MAX_LANES) * self.place_stride
     }
 
+    /// How a filter goes over it: so many places of responses along, in steps of `outputs`, and so
+    /// many strips of as many lines as a vector has `lanes`. Its kernels reach so far across the
+    /// lines and along them. None if it would read or write beyond its buffers.
+    pub(super) fn steps(
+        &self,
+        [across, along]: [usize; 2],
+        (lanes, outputs): (usize, usize),
+        room: &Room,
+    ) -> Option<Steps> {
+        let steps = Steps {
+            count: self.places.next_multiple_of(outputs),
+            strips: self.lines.div_ceil(lanes),
+        };
+        let lines = steps.strips * lanes;
+        let last = (self.first_place + steps.count + along).next_multiple_of(lanes);
+        let last_line = self.first_line + lines + across;
+        let fits = lanes.is_multiple_of(outputs)
+            && self.first_line >= across
+            && self.first_place >= along
+            && last <= self.line_stride
+            && last * lanes <= room.strip
+            && lanes * lanes <= room.block
+            && last_line * self.line_stride <= room.pixels
+            && lines <= room.stride
+            && steps.count * room.stride <= room.out;
+        fits.then_some(steps)
+    }
+
     /// Elements of as many lines of pixels, or of places of responses, as a vector has lanes.
     pub(super) fn strip(&self) -> usize {
         self.room_places.max(self.place_stride) * MAX_LANES
     }
+}
+
+/// How many elements the buffers of a filter hold.
+pub(super) struct Room {
+    /// Of the grid's pixels.
+    pub pixels: usize,
+    /// Of what the first pass leaves of a strip of lines.
+    pub strip: usize,
+    /// Of a square of vectors before it is turned.
+    pub block: usize,
+    /// Of responses.
+    pub out: usize,
+    /// From the responses at one place to those at the next.
+    pub stride: usize,
+}
+
+/// How a filter goes over a grid.
+#[derive(Clone, Copy)]
+pub(super) struct Steps {
+    /// Places of responses that are computed.
+    pub count: usize,
+    /// Vectors across the lines.
+    pub strips: usize,
 }
 
 /// All grids of a tile that a scale is filtered on.

@@ -17,7 +17,7 @@
 
 use super::axis::LEVELS;
 use super::buffers::{Aligned, Buffers, odd_lines};
-use super::grids::{Grid, Grids, turn};
+use super::grids::{Grid, Grids, Room, Steps, turn};
 use super::pairs::Pairs;
 use super::scale::{Kernels, Second, radius};
 use super::thinning::{self, Lines};
@@ -351,10 +351,7 @@ struct Term<'a, V> {
     kernel: TermKernel<'a>,
     grid: &'a Grid,
     memory: TermMemory<'a>,
-    /// Places of responses that are computed.
-    count: usize,
-    /// Vectors across the lines.
-    strips: usize,
+    steps: Steps,
     _available: Available<V>,
 }
 
@@ -366,40 +363,29 @@ impl<'a, V: Lanes> Term<'a, V> {
         grid: &'a Grid,
         memory: TermMemory<'a>,
     ) -> Option<Self> {
-        let term = Self {
+        let TermKernel { across, along, .. } = kernel;
+        let room = Room {
+            pixels: memory.pixels.get().len(),
+            strip: memory.strip.get().len(),
+            block: memory.block.get().len(),
+            out: memory.out.get().len(),
+            stride: memory.stride,
+        };
+        let reach = [radius(across), radius(along)];
+        let steps = grid.steps(reach, (V::COUNT, OUTPUTS), &room)?;
+        (!across.is_empty() && !along.is_empty()).then_some(Self {
             kernel,
             grid,
             memory,
-            count: grid.places.next_multiple_of(OUTPUTS),
-            strips: grid.lines.div_ceil(V::COUNT),
+            steps,
             _available: available,
-        };
-        term.holds::<OUTPUTS>().then_some(term)
-    }
-
-    fn holds<const OUTPUTS: usize>(&self) -> bool {
-        let Self { kernel: TermKernel { across, along, .. }, grid, memory, count, strips, .. } =
-            self;
-        let lines = strips * V::COUNT;
-        let last = (grid.first_place + count + radius(along)).next_multiple_of(V::COUNT);
-        let last_line = grid.first_line + lines + radius(across);
-        V::COUNT.is_multiple_of(OUTPUTS)
-            && !across.is_empty()
-            && !along.is_empty()
-            && grid.first_line >= radius(across)
-            && grid.first_place >= radius(along)
-            && last <= grid.line_stride
-            && last * V::COUNT <= memory.strip.get().len()
-            && V::COUNT * V::COUNT <= memory.block.get().len()
-            && last_line * grid.line_stride <= memory.pixels.get().len()
-            && lines <= memory.stride
-            && count * memory.stride <= memory.out.get().len()
+        })
     }
 
     /// Filters all strips of the tile, which are as many lines as a vector has lanes.
     #[inline(always)]
     fn run<const OUTPUTS: usize>(&mut self) {
-        for strip in 0..self.strips {
+        for strip in 0..self.steps.strips {
             self.across::<OUTPUTS>(strip);
             self.along::<OUTPUTS>(strip);
         }
@@ -408,7 +394,9 @@ impl<'a, V: Lanes> Term<'a, V> {
     /// Filters across the lines of a strip.
     #[inline(always)]
     fn across<const OUTPUTS: usize>(&mut self, strip: usize) {
-        let Self { kernel: TermKernel { across, along, .. }, grid, count, .. } = *self;
+        let Self {
+            kernel: TermKernel { across, along, .. }, grid, steps: Steps { count, .. }, ..
+        } = *self;
         let stride = grid.line_stride;
         // Places that the second pass reads.
         let first = grid.first_place - radius(along);
@@ -434,7 +422,12 @@ impl<'a, V: Lanes> Term<'a, V> {
     /// Filters along the lines of the strip what the first pass left.
     #[inline(always)]
     fn along<const OUTPUTS: usize>(&mut self, strip: usize) {
-        let Self { kernel: TermKernel { along, scaling, .. }, grid, count, .. } = *self;
+        let Self {
+            kernel: TermKernel { along, scaling, .. },
+            grid,
+            steps: Steps { count, .. },
+            ..
+        } = *self;
         let from = self.memory.strip.get();
         let out = self.memory.out.get_mut();
         // SAFETY: the proof of the instruction set, and the bounds that `new` has checked.

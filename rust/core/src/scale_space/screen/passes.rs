@@ -8,7 +8,7 @@
 #![allow(clippy::needless_range_loop, reason = "arrays of vectors in step, kept in registers")]
 
 use super::buffers::{Aligned, Buffers};
-use super::grids::{self, Grid, Grids};
+use super::grids::{self, Grid, Grids, Room, Steps};
 use super::one_axis;
 use super::pairs::Pairs;
 use super::scale::{Filtering, Kernels, ScreenScale};
@@ -84,10 +84,7 @@ struct Filter<'a, V> {
     kernel: Kernel<'a>,
     grid: &'a Grid,
     memory: Memory<'a>,
-    /// Places of responses that are computed.
-    count: usize,
-    /// Vectors across the lines.
-    strips: usize,
+    steps: Steps,
     _available: Available<V>,
 }
 
@@ -114,44 +111,32 @@ impl<'a, V: Lanes> Filter<'a, V> {
         grid: &'a Grid,
         memory: Memory<'a>,
     ) -> Option<Self> {
-        let filter = Self {
-            kernel,
-            grid,
-            memory,
-            count: grid.places.next_multiple_of(OUTPUTS),
-            strips: grid.lines.div_ceil(V::COUNT),
-            _available: available,
-        };
-        filter.holds::<OUTPUTS>().then_some(filter)
-    }
-
-    fn holds<const OUTPUTS: usize>(&self) -> bool {
-        let Self { kernel: Kernel { across, along, .. }, grid, memory, count, strips, .. } = self;
-        let lines = strips * V::COUNT;
-        let last = (grid.first_place + count + along.radius()).next_multiple_of(V::COUNT);
-        let last_line = grid.first_line + lines + across.radius();
-        let filtered = memory.curved.get().len().min(memory.smooth.get().len());
-        let block = memory.rows[0].get().len().min(memory.rows[1].get().len());
         let fits = |kernels: &Kernels| {
             !kernels.smooth.is_empty() && kernels.smooth.len() == kernels.second.len()
         };
-        V::COUNT.is_multiple_of(OUTPUTS)
-            && fits(across)
-            && fits(along)
-            && grid.first_line >= across.radius()
-            && grid.first_place >= along.radius()
-            && last <= grid.line_stride
-            && last * V::COUNT <= filtered
-            && V::COUNT * V::COUNT <= block
-            && last_line * grid.line_stride <= memory.pixels.get().len()
-            && lines <= grid.place_stride
-            && count * grid.place_stride <= memory.out.get().len()
+        let Kernel { across, along, .. } = kernel;
+        let room = Room {
+            pixels: memory.pixels.get().len(),
+            strip: memory.curved.get().len().min(memory.smooth.get().len()),
+            block: memory.rows[0].get().len().min(memory.rows[1].get().len()),
+            out: memory.out.get().len(),
+            stride: grid.place_stride,
+        };
+        let reach = [across.radius(), along.radius()];
+        let steps = grid.steps(reach, (V::COUNT, OUTPUTS), &room)?;
+        (fits(across) && fits(along)).then_some(Self {
+            kernel,
+            grid,
+            memory,
+            steps,
+            _available: available,
+        })
     }
 
     /// Filters all strips of the tile, which are as many lines as a vector has lanes.
     #[inline(always)]
     fn run<const OUTPUTS: usize>(&mut self) {
-        for strip in 0..self.strips {
+        for strip in 0..self.steps.strips {
             self.across::<OUTPUTS>(strip);
             self.along::<OUTPUTS>(strip);
         }
@@ -160,7 +145,8 @@ impl<'a, V: Lanes> Filter<'a, V> {
     /// Filters across the lines of a strip.
     #[inline(always)]
     fn across<const OUTPUTS: usize>(&mut self, strip: usize) {
-        let Self { kernel: Kernel { across, along, .. }, grid, count, .. } = *self;
+        let Self { kernel: Kernel { across, along, .. }, grid, steps: Steps { count, .. }, .. } =
+            *self;
         let Memory { pixels, curved, smooth, rows, .. } = &mut self.memory;
         let stride = grid.line_stride;
         // Places that the second pass reads.
@@ -196,7 +182,12 @@ impl<'a, V: Lanes> Filter<'a, V> {
     /// the responses.
     #[inline(always)]
     fn along<const OUTPUTS: usize>(&mut self, strip: usize) {
-        let Self { kernel: Kernel { along, factor, offset, .. }, grid, count, .. } = *self;
+        let Self {
+            kernel: Kernel { along, factor, offset, .. },
+            grid,
+            steps: Steps { count, .. },
+            ..
+        } = *self;
         let (curved, smooth) = (self.memory.curved.get(), self.memory.smooth.get());
         let out = self.memory.out.get_mut();
         // SAFETY: the proof of the instruction set, and the bounds that `new` has checked.
